@@ -1,0 +1,48 @@
+# `make grade`: from a fresh machine to a graded sample class.   `make test`: the whole test suite.
+# Everything lives in .venv; another interpreter: make PYTHON=/path/to/python3 grade
+
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; exit; }; done; echo python3)
+VENV := .venv
+READY := $(VENV)/keyhole-ready#             a copy of the pyproject.toml that is installed
+UNFINISHED := $(VENV)/keyhole-unfinished#   there while pip works: found at the start, it tells of an interruption
+
+.PHONY: setup grade test check lab assignments student-pack bench fetch environment
+
+setup:
+	@cmp -s pyproject.toml $(READY) && $(VENV)/bin/python -c '' 2>/dev/null || $(MAKE) --no-print-directory environment
+
+environment:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| { echo "Keyhole needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3 setup" >&2; exit 1; }
+	@if test -e $(UNFINISHED) || ! $(VENV)/bin/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo "Making a virtual environment in $(VENV)."; $(PYTHON) -m venv --clear $(VENV); fi
+	@touch $(UNFINISHED)
+	@echo "Installing the packages into $(VENV): minutes the first time, most of them for torch."
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --editable . \
+	|| { echo "The set-up did not finish: see pip's message above, then run the same command again." >&2; exit 1; }
+	@cp pyproject.toml $(READY) && rm -f $(UNFINISHED)
+
+fetch: setup
+	@$(VENV)/bin/keyhole fetch
+
+grade: fetch
+	@$(VENV)/bin/autograder grade data/sample_class --json grading/results.json
+
+test: fetch
+	@$(VENV)/bin/python -m pytest
+
+check: fetch
+	@$(VENV)/bin/python -m pytest -m "not slow"
+
+lab: fetch
+	@$(VENV)/bin/jupyter lab assignments
+
+assignments: setup
+	@$(VENV)/bin/nbgrader generate_assignment model_editing --force
+
+student-pack: setup
+	@$(VENV)/bin/python -m autograder.student_pack keyhole-students.zip
+
+bench: fetch
+	@$(VENV)/bin/python -m bench

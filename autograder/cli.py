@@ -1,0 +1,247 @@
+"""The command `autograder`: what teaching assistants run."""
+
+import argparse
+import csv
+import io
+import logging
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from autograder.result import Result, function_of, write_json, write_text
+from keyhole.errors import KeyholeError
+from keyhole.text import one_line
+
+log = logging.getLogger(__name__)
+
+UNUSABLE = 2  # exit status for arguments that nothing can be done with
+LEVELS = "ABCDE"  # of isolation, from strong to none
+
+
+class Unusable(KeyholeError):
+    """Arguments that nothing can be done with."""
+
+
+def add_grade(commands) -> None:
+    parser = commands.add_parser("grade", help="grade a folder of submissions", description="Grade SUBMITTED_DIR/<student>/<assignment>/*.ipynb.")
+    parser.add_argument("submitted", metavar="SUBMITTED_DIR", type=Path, help="folder with one folder a student")
+    parser.add_argument("--json", metavar="FILE", type=Path, required=True, help="the report; rewritten after every student")
+    parser.add_argument("--csv", metavar="FILE", type=Path, help="the points of every function as a table")
+    parser.add_argument("--jobs", metavar="N", type=positive(int), default=min(2, os.cpu_count() or 1), help="submissions graded at once (default %(default)s)")
+    parser.add_argument("--students", metavar="A,B", help="only these")
+    parser.add_argument("--assignment", default="model_editing", help="folder of the assignment (default %(default)s)")
+    parser.add_argument(
+        "--require-isolation", metavar="LEVEL", choices=LEVELS, default="E", help="A to E: stop rather than run students' code at a lower level"
+    )
+    parser.add_argument("--timeout", metavar="S", type=positive(float), help="most seconds that a call of a student's function may take")
+    parser.add_argument("--no-feedback", action="store_true", help="leave nbgrader's gradebook and feedback pages as they are")
+    parser.add_argument("--course", metavar="DIR", type=Path, help="folder of nbgrader_config.py (default: this repository)")
+    parser.set_defaults(run=grade)
+
+
+# Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
+COMMANDS: list[Callable] = [add_grade]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="autograder", description="Grades notebooks about model editing.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in COMMANDS:
+        add(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        return chosen.run(chosen) or 0
+    except Unusable as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return UNUSABLE
+    except KeyholeError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("autograder: stopped; the students graded so far are in the report", file=sys.stderr)
+        return 130
+
+
+def grade(chosen) -> int:
+    """Grade a class; the exit status is 0 when the batch ran to its end, whatever the scores."""
+    submitted = chosen.submitted.resolve()
+    students = find_students(submitted, chosen.assignment, chosen.students)
+    report = [path.resolve() if path else None for path in (chosen.json, chosen.csv)]
+    for path in filter(None, report):
+        check_writable(path)
+
+    from autograder.grade import Grader, isolation_level  # late: torch takes seconds, bad arguments should not
+
+    level = isolation_level()
+    if LEVELS.index(level) > LEVELS.index(chosen.require_isolation):
+        raise Unusable(f"isolation level {chosen.require_isolation} is required, but this machine gives level {level}")
+    print(f"Isolation level {level}: {DESCRIPTIONS[level]}.")
+    grader = Grader(seconds=chosen.timeout)
+    if any(getattr(hidden, "models", ()) for hidden in grader.notebooks.values()):
+        grader.model()  # before the batch: a model that is not there is nobody's fault in it
+    course = None if chosen.no_feedback else open_course(chosen, grader)
+    clock, results = time.perf_counter(), {}
+    for student, result in graded(submitted, students, grader, chosen):
+        results[student] = result
+        in_order = [results[name] for name in students if name in results]
+        write_json(report[0], in_order)
+        if report[1]:
+            write_text(report[1], as_csv(in_order))
+        print(progress(result, len(results), len(students), time.perf_counter() - clock), flush=True)
+        if course:
+            record(course, result, submitted / student / chosen.assignment)
+    print("\n" + table(in_order))
+    print(f"\nReport: {report[0]}")
+    if course:
+        print(f"Feedback pages: {course.grading / 'feedback'}/<student>/{chosen.assignment}/")
+    return 0
+
+
+DESCRIPTIONS = {
+    "A": "namespaces, Landlock and seccomp",
+    "B": "another user, Landlock and seccomp",
+    "C": "Landlock and seccomp",
+    "D": "seccomp",
+    "E": "a plain process with limits, which can read your files; grade only classes you trust",
+}
+
+
+def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[str]:
+    """The students with a folder in `submitted`, in order; only those named in `wanted`, if any are."""
+    if not submitted.is_dir():
+        raise Unusable(f"there is no folder {submitted}")
+    if assignment in ("", ".", "..") or Path(assignment).name != assignment:
+        raise Unusable(f"{assignment!r} is not the name of an assignment")
+    present = sorted(entry.name for entry in submitted.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    students = [name for name in present if (submitted / name / assignment).is_dir()]
+    if wanted is not None:
+        names = {name.strip() for name in wanted.split(",") if name.strip()}
+        if unknown := sorted(names.difference(present)):
+            raise Unusable(f"no such student in {submitted}: {', '.join(unknown)}")
+        students = [name for name in present if name in names]  # also one without the assignment's folder: named, so to be told
+    if not students:
+        raise Unusable(f"no submission found: expected {submitted}/<student>/{assignment}/")
+    return students
+
+
+def check_writable(path: Path) -> None:
+    """Find out before an hour of grading that the report cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise PermissionError
+    except OSError:
+        raise Unusable(f"the report {path} cannot be written there") from None
+
+
+def open_course(chosen, grader):
+    """The gradebook, or None with a sentence: a course without one still gets its report."""
+    from autograder.gradebook import REPOSITORY, Course
+
+    try:
+        return Course(chosen.assignment, grader.notebooks, chosen.course or REPOSITORY)
+    except KeyholeError as error:
+        print(f"No gradebook and no feedback pages: {error}", file=sys.stderr)
+        return None
+
+
+def graded(submitted: Path, students: list[str], grader, chosen):
+    """(student, Result) as they are finished. A thread drives each sandbox."""
+    from autograder.grade import grade_submission, not_graded
+
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        running = {pool.submit(grade_submission, submitted / name / chosen.assignment, name, grader, chosen.assignment): name for name in students}
+        try:
+            while running:
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    name = running.pop(done)
+                    try:
+                        result = done.result()
+                    except Exception:  # a defect of ours: one student's grade, not the batch
+                        log.exception("grading %s", name)
+                        result = not_graded(name, grader, chosen.assignment)
+                    yield name, result
+        finally:
+            for waiting in running:
+                waiting.cancel()
+
+
+def record(course, result: Result, folder: Path) -> None:
+    try:
+        course.record(result, folder)
+    except Exception as error:
+        if not isinstance(error, KeyholeError):
+            log.exception("recording %s", result.student)
+        print(f"  {shown(result.student)}: not in the gradebook: {one_line(error)}", file=sys.stderr)
+
+
+def progress(result: Result, done: int, of: int, seconds: float) -> str:
+    left = seconds / done * (of - done)
+    line = f"[{done:>{len(str(of))}}/{of}] {shown(result.student):<20} {result.score:6g} / {result.max_score:g}  {result.seconds:6.1f} s"
+    line += f"  about {minutes(left)} left" if done < of else f"  all in {minutes(seconds)}"
+    return line + (f"\n      {one_line(result.reason)}" if result.reason else "")
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{math.ceil(seconds / 60)} min"
+
+
+def functions_of(results: list[Result]) -> list[str]:
+    """The graded functions, in the order of their tests."""
+    return list(dict.fromkeys(test.function for result in results for test in result.tests))
+
+
+def points(result: Result, function: str) -> float:
+    return round(sum(test.points for test in result.tests if test.function == function), 4)
+
+
+def table(results: list[Result]) -> str:
+    """Students by functions, with points."""
+    functions = functions_of(results)
+    most = {name: max(sum(t.max_points for t in r.tests if t.function == name) for r in results) for name in functions}
+    rows = [["student", *functions, "total", ""], ["", *(f"/ {most[name]:g}" for name in functions), f"/ {max(r.max_score for r in results):g}", ""]]
+    rows += [[shown(r.student), *(f"{points(r, name):g}" for name in functions), f"{r.score:g}", "failed" if r.status == "failed" else ""] for r in results]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    return "\n".join([*lines[:2], "-" * max(map(len, lines)), *lines[2:]])
+
+
+def as_csv(results: list[Result]) -> str:
+    functions = functions_of(results)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["student", "assignment", "status", *functions, "score", "max_score", "reason"])
+    for r in results:
+        row = [cell(r.student), r.assignment, r.status, *(points(r, name) for name in functions), r.score, r.max_score, cell(r.reason or "")]
+        writer.writerow(row)
+    return file.getvalue()
+
+
+def cell(text: str) -> str:
+    """Text for a spreadsheet, which takes what begins with one of these for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def shown(student: str) -> str:
+    return one_line(student, 40)
+
+
+def positive(kind):
+    """An argparse type: a number of `kind` above 0."""
+
+    def parse(text: str):
+        number = kind(text)
+        if not 0 < number < float("inf"):
+            raise ValueError
+        return number
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
+
+
+if __name__ == "__main__":
+    sys.exit(main())

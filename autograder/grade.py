@@ -1,0 +1,190 @@
+"""One submission -> Result: the student's definitions meet the hidden tests, and nothing that goes wrong stops the batch."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from autograder import secret as secrets
+from autograder.result import Result, TestResult, function_of
+from autograder.sandbox import Limits, Sandbox, StudentFailed
+from autograder.submission import read_submission
+from keyhole.notebook import Definitions
+
+log = logging.getLogger(__name__)
+
+ASSIGNMENT = "model_editing"
+
+UNTOUCHED = "`{function}` is still the blank that was handed out, so there is nothing to grade yet."
+ABSENT = "There is no function called `{function}` in the notebook: keep the name as it was handed out."
+UNREADABLE = "The notebook could not be read, so this test did not run."
+NOT_RUN_AGAIN = "Not run: an earlier test of `{function}` already ran out of time, so this one counts as out of time too."
+MADE_BY_CALL = (
+    " `{name}` is made by a call at the top level of the notebook, which the grader does not run: "
+    "make it inside the function that needs it."
+)
+OUR_FAULT = "The grader itself failed on this test; tell the course staff."
+
+
+class Grader:
+    """
+    What every submission of a batch shares. One Grader may serve many threads: whatever runs in this process
+    (oracles, metrics on the grader's own model) holds `lock`; only the waiting for a student's process does not.
+
+    notebooks: notebook name -> its hidden tests; None means those of the course.
+    secret: what the hidden inputs derive from; None means the course's secret.
+    seconds: the most that a call of a student's function may take; None leaves it to each test.
+    """
+
+    def __init__(self, notebooks: Mapping | None = None, secret: bytes | None = None, seconds: float | None = None):
+        if notebooks is None:
+            from autograder.hidden import NOTEBOOKS as notebooks  # late: it loads every oracle
+        self.notebooks = notebooks
+        self.secret = secrets.course_secret() if secret is None else secret
+        self.seconds = seconds
+        self.lock = threading.Lock()
+        self._model = None
+
+    def model(self):
+        """The grader's own real model, loaded once; for hidden tests, which hold the lock."""
+        if self._model is None:
+            from keyhole.models import load_model
+
+            self._model = load_model()
+        return self._model
+
+    @contextmanager
+    def unlocked(self):
+        """Let other threads of the grader work while this one waits for a student's process."""
+        self.lock.release()
+        try:
+            yield
+        finally:
+            self.lock.acquire()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a hidden test is given: the student's function at arm's length, randomness, and the grader's own model."""
+
+    grader: Grader = field(repr=False)
+    sandbox: Sandbox = field(repr=False)
+    test_id: str
+    seconds: float
+    folder: Path  # the submission, for what is handed in beside the notebook
+    shared: dict = field(default_factory=dict, repr=False)  # what the tests of one submission hand to one another
+
+    @property
+    def secret(self) -> bytes:
+        return self.grader.secret
+
+    @property
+    def function(self) -> str:
+        return function_of(self.test_id)
+
+    def call(self, adapter: str = "plain", tensors: dict | None = None, options: dict | None = None, seconds: float | None = None):
+        """The student's function called in its process. Returns a Reply; raises StudentFailed."""
+        # The shorter wins: --timeout may only tighten what a test asks for.
+        limit = min(seconds or self.seconds, self.grader.seconds or float("inf"))
+        with self.grader.unlocked():
+            return self.sandbox.call(self.function, adapter, tensors or {}, options or {}, seconds=limit)
+
+    def generator(self, *names: str) -> torch.Generator:
+        """Randomness for this test's hidden inputs, from the course secret."""
+        return secrets.generator(self.grader.secret, self.test_id, *names)
+
+    def model(self):
+        return self.grader.model()
+
+
+def grade_submission(
+    folder: str | Path, student: str, grader: Grader | None = None, assignment: str = ASSIGNMENT, only: str | None = None
+) -> Result:
+    """
+    Grade the notebooks in `folder`, the submission of one student (or `only` the one of that name). Never raises for what
+    a student handed in, nor for a hidden test of ours that fails: that test gets 0 and `reason` says so.
+    """
+    grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
+    notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
+    tests, reasons, level = [], [], None
+    graded = {name: list(dict.fromkeys(function_of(case.id) for case in cases_of(hidden))) for name, hidden in notebooks.items()}
+    submission = read_submission(folder, graded)
+    for name, hidden in notebooks.items():
+        submitted = submission[name]
+        reasons += submitted.notes
+        if submitted.definitions is None:
+            reasons.append(submitted.reason)
+            tests += [result_of(case, name, "missing", UNREADABLE) for case in cases_of(hidden)]
+            continue
+        with Sandbox(submitted.definitions.source, Limits(), models=getattr(hidden, "models", ())) as sandbox:
+            level, shared = sandbox.level, {}
+            for case in cases_of(hidden):
+                late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)
+                tests.append(grade_test(case, name, submitted.definitions, Bench(grader, sandbox, case.id, case.seconds, folder, shared), late))
+    ours = [test.id for test in tests if test.message == OUR_FAULT]
+    if ours:
+        reasons.append(f"The grader itself failed on {', '.join(ours)}; its error output says how.")
+    return Result(
+        student=student,
+        assignment=assignment,
+        status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
+        reason=" ".join(reason[:1].upper() + reason[1:] for reason in reasons) or None,
+        isolation=level or isolation_level(),
+        seconds=time.perf_counter() - start,
+        tests=tuple(tests),
+    )
+
+
+def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
+    """What stands for a submission on which the grader itself came to grief."""
+    tests = [result_of(case, name, "error", OUR_FAULT) for name, hidden in grader.notebooks.items() for case in cases_of(hidden)]
+    return Result(student, assignment, "failed", "The grader itself failed on this submission; its error output says how.", "", 0.0, tuple(tests))
+
+
+def cases_of(hidden) -> list:
+    """The hidden tests of a notebook, in the order of its cells."""
+    return [case for cases in hidden.cells.values() for case in cases]
+
+
+def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:
+    """One hidden test of one submission; `late`: its function already ran out of time."""
+    function = bench.function
+    if function in found.broken:
+        return result_of(case, notebook, "error", found.broken[function])
+    if function in found.untouched:
+        return result_of(case, notebook, "missing", UNTOUCHED.format(function=function))
+    if function not in found.functions:
+        return result_of(case, notebook, "missing", ABSENT.format(function=function))
+    if late:
+        return result_of(case, notebook, "timeout", NOT_RUN_AGAIN.format(function=function))
+    try:
+        with bench.grader.lock:
+            outcome = case.run(bench)
+        return result_of(case, notebook, "pass" if outcome.passed else "fail", outcome.message, outcome.fraction, outcome.misconception)
+    except StudentFailed as failure:
+        return result_of(case, notebook, failure.kind, explained(failure.message, found))
+    except Exception:
+        log.exception("hidden test %s", case.id)
+        return result_of(case, notebook, "error", OUR_FAULT)
+
+
+def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, misconception: str | None = None) -> TestResult:
+    return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, misconception, case.title)
+
+
+def explained(message: str, found: Definitions) -> str:
+    """The student's error, with the reason why a name that exists in their notebook does not exist here."""
+    name = re.search(r"NameError: name '(\w+)' is not defined", message)
+    return message + MADE_BY_CALL.format(name=name[1]) if name and name[1] in found.dropped else message
+
+
+def isolation_level() -> str:
+    """The level at which this machine runs students' code, found without any of it."""
+    with Sandbox("", Limits()) as sandbox:
+        return sandbox.level

@@ -1,0 +1,171 @@
+"""Results into nbgrader's gradebook, autograded notebooks and feedback pages, by nbgrader's own converters, in this process."""
+
+import glob
+import logging
+import math
+import shutil
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import parse_utc
+from sqlalchemy.exc import OperationalError
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+from traitlets.log import get_logger
+
+from autograder.mending import mended
+from autograder.nbgrader_plugin import results_file
+from autograder.result import Result, write_json
+from keyhole.errors import KeyholeError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BESIDE = ("my_fact.json", "my_edit.safetensors", "timestamp.txt")  # of a submission, these are taken along with its notebooks
+LARGEST = 64 * 2**20
+TRIES, PAUSE = 3, 2.0  # at a locked gradebook; each try itself waits as long as nbgrader_config.py says
+
+
+class Course:
+    """
+    The course's nbgrader folders: where nbgrader_config.py of `root` puts them, except that submissions are taken from
+    grading/intake and the release from grading/released, both made here, so that neither the class's folder nor assignments/ changes.
+
+    `notebooks` is the registry of hidden tests. Raises KeyholeError if the course has no such assignment, the gradebook
+    cannot take it, or a cell's points are not those of its tests (then gradebook and report would disagree).
+    """
+
+    def __init__(self, assignment: str, notebooks: Mapping, root: str | Path = REPOSITORY):
+        self.assignment, self.notebooks, self.root = assignment, notebooks, Path(root).resolve()
+        self.config = self._config()
+        self.folders = CourseDirectory(config=self.config, assignment_id=assignment)
+        self.log_file = self.grading / "nbgrader.log"
+        with self._logged():
+            self._register()
+        self._autograde = _Reused.of(Autograde, self.folders, self.config)
+        self._feedback = _Reused.of(GenerateFeedback, self.folders, self.config)
+
+    @property
+    def grading(self) -> Path:
+        return self.root / "grading"
+
+    def record(self, result: Result, folder: Path) -> Path:
+        """One graded submission into the gradebook; the folder of its feedback pages. Raises KeyholeError."""
+        student = result.student
+        if glob.escape(student) != student:
+            raise KeyholeError(f"nbgrader takes {student!r} for a pattern: rename the folder, without any of * ? [")
+        self._take_in(folder, student)
+        write_json(results_file(self.config.GradeInSandbox.results_directory, student, self.assignment), [result])
+        self.folders.student_id = student
+        for left in reversed(range(TRIES)):
+            try:
+                with self._logged():
+                    self._autograde.start()
+                    self._feedback.start()
+            except Exception as error:
+                # The chain of causes: nbgrader wraps what it meets, and a locked gradebook may be free again soon.
+                if left and any(isinstance(cause, OperationalError) for cause in (error, error.__context__)):
+                    time.sleep(PAUSE)
+                    continue
+                raise KeyholeError(f"nbgrader could not record {student}: {self.log_file} says why") from error
+            return Path(self.folders.format_path(self.folders.feedback_directory, student, self.assignment))
+
+    def _config(self) -> Config:
+        file = self.root / "nbgrader_config.py"
+        if not file.is_file():
+            raise KeyholeError(f"there is no nbgrader_config.py in {self.root}, so there is no gradebook to write to")
+        config = PyFileConfigLoader(file.name, path=str(self.root)).load_config()
+        config.CourseDirectory.submitted_directory = "grading/intake"
+        config.CourseDirectory.release_directory = "grading/released"
+        config.GradeInSandbox.results_directory = str(self.grading / "results")
+        config.BaseConverter.force = True
+        return config
+
+    def _register(self) -> None:
+        """Have the gradebook know the assignment as it is now."""
+        source = Path(self.folders.format_path(self.folders.source_directory, ".", self.assignment))
+        missing = [name for name in self.notebooks if not (source / f"{name}.ipynb").is_file()]
+        if missing:
+            raise KeyholeError(f"{source} has no {', '.join(missing)}.ipynb, so there is no gradebook to write to")
+        try:
+            GenerateAssignment(coursedir=self.folders, config=self.config).start()
+        except (Exception, SystemExit) as error:
+            raise KeyholeError(
+                f"the gradebook does not take {self.assignment} as it is now; if graded cells were added or removed since "
+                f"submissions were recorded, move grading/gradebook.db away ({self.log_file} says more)"
+            ) from error
+        with Gradebook(self.folders.db_url) as gradebook:
+            for name, hidden in self.notebooks.items():
+                for cell in gradebook.find_notebook(name, self.assignment).grade_cells:
+                    tests = hidden.cells.get(cell.name)
+                    if tests and not math.isclose(sum(test.points for test in tests), cell.max_score):
+                        raise KeyholeError(f"cell {cell.name} of {name}.ipynb is worth {cell.max_score:g} points, its hidden tests are not")
+
+    def _take_in(self, folder: Path, student: str) -> None:
+        """A copy of what counts in a submission: its notebooks, mended so that each student gets a page, and plain files of known names."""
+        intake, released = (
+            Path(self.folders.format_path(step, name, self.assignment))
+            for step, name in ((self.folders.submitted_directory, student), (self.folders.release_directory, "."))
+        )
+        shutil.rmtree(intake, ignore_errors=True)
+        intake.mkdir(parents=True)
+        for name in self.notebooks:
+            notebook = mended(folder / f"{name}.ipynb", nbformat.read(released / f"{name}.ipynb", as_version=4))
+            nbformat.write(notebook, intake / f"{name}.ipynb")
+        for name in BESIDE:
+            path = folder / name
+            if not folder.is_symlink() and _ordinary(path) and (name != "timestamp.txt" or _is_time(path)):
+                shutil.copyfile(path, intake / name, follow_symlinks=False)
+
+    @contextmanager
+    def _logged(self):
+        """Send nbgrader's chatter to a file."""
+        logger = get_logger()
+        handler, old = logging.FileHandler(self.log_file), (logger.handlers[:], logger.level, logger.propagate)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.WARNING)
+        try:
+            yield
+        except Exception:
+            logger.exception("stopped here")
+            raise
+        finally:
+            logger.handlers, logger.propagate = old[0], old[2]
+            logger.setLevel(old[1])
+            handler.close()
+
+
+class _Reused:
+    """Mixed into a converter: one exporter, with its compiled templates, for all students."""
+
+    @classmethod
+    def of(cls, converter, folders: CourseDirectory, config: Config):
+        return type(converter.__name__, (cls, converter), {})(coursedir=folders, config=config)
+
+    def start(self) -> None:
+        if not self.trait_has_value("exporter"):  # nbgrader's start makes it
+            return super().start()
+        self.init_notebooks()
+        self.convert_notebooks()
+
+
+def _ordinary(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST
+
+
+def _is_time(path: Path) -> bool:
+    """Does the file hold a time? One that does not would end nbgrader."""
+    try:
+        return parse_utc(path.read_text().strip()) is not None
+    except Exception:
+        return False

@@ -1,0 +1,448 @@
+"""Hidden tests of 3_edit.ipynb: the key, the second moment, the objective of the value, the closed form, the writing.
+
+Every input is drawn from the course secret, every expected result comes from the oracle, and no shape is square
+unless a test is about just that.
+"""
+
+import json
+
+import torch
+
+from autograder.hidden import edit_wrongs as wrongs
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, outcome
+from autograder.oracle import editing, metrics, references
+from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
+from keyhole.messages import feedback, misconception, percent
+from keyhole.models import DEFAULT_MODEL
+from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
+from keyhole.probes import ProbeSet
+from keyhole.toy import toy_model
+
+# Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W.
+CHANGE_TOLERANCE = 1e-3
+# A float32 inverse loses about condition x 6e-8 x 30 of the change; the nearest wrong answer (diagonal of C) is at 0.6.
+ILL_CONDITIONED, ILL_CONDITIONED_TOLERANCE = 1e4, 2e-2
+
+
+# ---------------------------------------------------------------- subject_key
+
+def _words(generator, count, length=4):
+    letters = torch.randint(97, 123, (count, length), generator=generator).tolist()
+    return ["".join(map(chr, word)) for word in letters]
+
+
+def _key_test(bench, spec, model, layer, prompt, subject, prefixes):
+    reply = bench.call("model_function", options={
+        "model": spec, "order": ["layer", "prompt", "subject", "prefixes"],
+        "values": {"layer": layer, "prompt": prompt, "subject": subject, "prefixes": prefixes}})
+    right = editing.subject_key(model, layer, prompt, subject, prefixes)
+    got = reply.tensors["result"]
+    return reply, judge(got, right, wrongs.subject_key(model, layer, prompt, subject, prefixes), "k*")
+
+
+def _toy_key_case(bench, layout, subject=None, repeated=False):
+    generator = bench.generator("inputs")
+    spec = {"layout": layout, "seed": int(torch.randint(10**6, (1,), generator=generator)), "layers": 4, "width": 12, "mlp_width": 20, "heads": 2}
+    a, b, c, d, e = _words(generator, 5)
+    subject = subject or f"{a} {b}"
+    prompt = f"{c} {subject} {d} {e}"
+    middle = f"{e} {subject} {c}. " if repeated else f"{d} {a}. "
+    return _key_test(bench, spec, toy_model(**spec), 2, prompt, subject, [f"{c}{d} {e}. ", "", middle])
+
+
+def key_llama(bench):
+    return outcome(_toy_key_case(bench, "llama")[1])
+
+
+def key_gpt2(bench):
+    return outcome(_toy_key_case(bench, "gpt2")[1])
+
+
+def key_repeated(bench):
+    return outcome(_toy_key_case(bench, "llama", repeated=True)[1])
+
+
+def key_non_ascii(bench):
+    a, b = _words(bench.generator("subject"), 2)
+    return outcome(_toy_key_case(bench, "llama", subject=f"{a}é {b}東")[1])
+
+
+def key_clean(bench):
+    reply, verdict = _toy_key_case(bench, "gpt2")
+    for flag in ("hooks_left", "model_changed"):
+        if reply.tensors[flag].item():
+            return outcome(Verdict(False, misconception(flag), flag))
+    return Outcome(True, feedback("clean"), fraction=1.0) if verdict.passed else outcome(verdict)
+
+
+def key_real(bench):
+    fact = references.facts()[0]
+    prefixes = load_prefixes()[:4]
+    return outcome(_key_test(bench, DEFAULT_MODEL, bench.model(), DEFAULT_LAYER, fact.prompt, fact.subject, prefixes)[1])
+
+
+# ---------------------------------------------------------------- second_moment
+
+def _moment_test(bench, keys):
+    got = bench.call(tensors={"keys": keys}, options={"order": ["keys"], "after": True}).tensors
+    if not torch.equal(got["after.keys"], keys):
+        return outcome(Verdict(False, misconception("input_changed", what="keys"), "input_changed"))
+    got, right, n = got["result"], editing.second_moment(keys), len(keys)
+    as_mean = judge(got, right, wrongs.second_moment(keys), "C")
+    if as_mean.passed or usable(got, right.shape, "C"):
+        return outcome(as_mean)
+    # The sum is as right as the mean: the scale of C cancels in ROME.
+    as_sum = judge(got, right * n, {name: wrong * n for name, wrong in wrongs.second_moment(keys).items()}, "C")
+    return outcome(as_sum if as_sum.passed or (as_sum.misconception and not as_mean.misconception) else as_mean)
+
+
+def _random_keys(generator, n, d):
+    return torch.randn(n, d, generator=generator) @ torch.randn(d, d, generator=generator) + torch.randn(d, generator=generator)
+
+
+def moment_uncentred(bench):
+    return _moment_test(bench, _random_keys(bench.generator("keys"), 40, 7))
+
+
+def moment_few_keys(bench):
+    return _moment_test(bench, _random_keys(bench.generator("keys"), 5, 11))
+
+
+def moment_small(bench):
+    return _moment_test(bench, 1e-3 * _random_keys(bench.generator("keys"), 33, 6))
+
+
+def moment_large(bench):
+    return _moment_test(bench, 1e3 * _random_keys(bench.generator("keys"), 33, 6))
+
+
+def moment_real(bench):
+    text = load_text()
+    rows = text[torch.randperm(len(text), generator=bench.generator("rows"))[:6]]
+    return _moment_test(bench, next(keys_over(bench.model(), DEFAULT_LAYER, rows)))
+
+
+# ---------------------------------------------------------------- value_objective
+
+OBJECTIVE_ORDER = ["target_log_probs", "kl_log_probs", "kl_log_probs_before", "delta", "value_before", "kl_weight", "decay"]
+OBJECTIVE_TENSORS = OBJECTIVE_ORDER[:5]
+
+
+def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
+    generator = bench.generator("inputs")
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator)
+
+    before = (spread * draw(23)).log_softmax(-1)
+    inputs = {
+        "target_log_probs": -draw(6, tokens).abs() * torch.linspace(0.5, 3, tokens) - 0.2, "kl_log_probs": (before + spread * draw(23)).log_softmax(-1),
+        "kl_log_probs_before": before, "delta": draw(9), "value_before": 0.6 * draw(9)}
+    weights = {"kl_weight": kl_weight, "decay": decay}
+    reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
+    got = reply.tensors["result"]
+    verdict = judge(got.reshape(()) if got.numel() == 1 else got, editing.value_objective(**inputs, **weights),
+                    wrongs.value_objective(**inputs, **weights), "The loss")
+    return inputs, weights, reply.tensors, verdict
+
+
+def objective_value(bench):
+    return outcome(_objective_case(bench, 1, 0.7, 0.9)[-1])
+
+
+def objective_tokens(bench):
+    return outcome(_objective_case(bench, 3, 0.4, 0.5)[-1])
+
+
+def objective_divergence(bench):
+    return outcome(_objective_case(bench, 1, 3.0, 0.1, spread=2.0)[-1])
+
+
+def objective_decay(bench):
+    return outcome(_objective_case(bench, 1, 0.05, 4.0)[-1])
+
+
+def objective_gradient(bench):
+    inputs, weights, got, verdict = _objective_case(bench, 2, 0.6, 0.8)
+    if not verdict.passed:
+        return outcome(verdict)
+    live = {name: inputs[name].double().requires_grad_() for name in ("target_log_probs", "kl_log_probs", "delta")}
+    editing.value_objective(**{**inputs, **live}, **weights).backward()
+    for name, tensor in live.items():
+        if f"grad.{name}" not in got:
+            return outcome(Verdict(False, misconception("graph_cut", what=name), "graph_cut"))
+        mine, right = got[f"grad.{name}"].double(), tensor.grad
+        if name == "kl_log_probs":
+            # Whoever normalises them once more gets another derivative here, and the same one at the logits below.
+            mine, right = (gradient - inputs[name].double().exp() * gradient.sum() for gradient in (mine, right))
+        found = judge(mine, right, what=name, sentence="gradient")
+        if not found.passed:
+            return outcome(found)
+    return Outcome(True, feedback("gradient_right"), fraction=1.0)
+
+
+# ---------------------------------------------------------------- rank_one_update
+
+ORDER = ["weight", "moment", "key", "value"]
+
+
+def _problem(generator, d_out, d_in, condition=100.0, scale=1.0):
+    """W, C, k*, v* in float32; C with the condition number given, keys of size `scale`, k* like the keys that made C."""
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    basis = torch.linalg.qr(draw(d_in, d_in)).Q
+    roots = scale * torch.logspace(0, -0.5 * torch.log10(torch.tensor(condition)).item(), d_in, dtype=torch.float64)
+    weight, key = draw(d_out, d_in), basis @ (roots * draw(d_in))
+    value = weight @ key + draw(d_out) * (weight @ key).norm() / d_out ** 0.5
+    moment = (basis * roots.square()) @ basis.T
+    return {"weight": weight.float(), "moment": moment.float(), "key": key.float(), "value": value.float()}
+
+
+def _update(bench, problem, conv1d=False):
+    """The student's Ŵ for a problem, and what its arguments are afterwards; `conv1d`: W comes as a view of its transpose."""
+    sent = {**problem, "weight": problem["weight"].T.contiguous()} if conv1d else problem
+    reply = bench.call(tensors=sent, options={"order": ORDER, "after": True, "transposed": ["weight"] if conv1d else []})
+    return reply.tensors
+
+
+def _judged(got, problem, tolerance=CHANGE_TOLERANCE):
+    right = editing.rank_one_update(**problem)
+    return judge(got, right, wrongs.rank_one_update(**problem), "Ŵ", problem["weight"].double(), tolerance, "wrong_change")
+
+
+def _update_test(bench, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
+    problem = _problem(bench.generator("problem"), **problem)
+    return outcome(_judged(_update(bench, problem, conv1d)["result"], problem, tolerance))
+
+
+def update_wide(bench):
+    return _update_test(bench, d_out=5, d_in=13)
+
+
+def update_conv1d(bench):
+    return _update_test(bench, conv1d=True, d_out=11, d_in=6)
+
+
+def update_conditioned(bench):
+    return _update_test(bench, d_out=7, d_in=24, condition=ILL_CONDITIONED, tolerance=ILL_CONDITIONED_TOLERANCE)
+
+
+def update_small_keys(bench):
+    return _update_test(bench, d_out=9, d_in=16, scale=1e-3)
+
+
+def update_large_keys(bench):
+    return _update_test(bench, d_out=9, d_in=16, scale=1e3)
+
+
+def update_preservation(bench):
+    """The constraint alone proves nothing: what counts is how much the other keys move, tr((Ŵ - W) C (Ŵ - W)ᵀ)."""
+    problem = _problem(bench.generator("problem"), 8, 20)
+    got = _update(bench, problem)["result"]
+    verdict = _judged(got, problem)
+    if verdict.passed or usable(got, problem["weight"].shape, "Ŵ"):
+        return outcome(verdict)
+    weight, moment, key, value = (problem[name].double() for name in ORDER)
+
+    def movement(new):
+        return torch.einsum("oi,ij,oj->", new - weight, moment, new - weight)
+
+    miss = distance(got.double() @ key, value, weight @ key)
+    if miss > CHANGE_TOLERANCE:
+        message = feedback("misses_value", distance=percent(miss))
+    else:
+        least = movement(editing.rank_one_update(**problem))
+        message = feedback("constraint_only", excess=percent(float(movement(got.double()) / least - 1)))
+    if verdict.misconception:
+        message += " " + misconception(verdict.misconception)
+    return outcome(Verdict(False, message, verdict.misconception))
+
+
+def update_rank(bench):
+    problem = _problem(bench.generator("problem"), 9, 15)
+    got = _update(bench, problem)["result"]
+    unusable = usable(got, problem["weight"].shape, "Ŵ")
+    if unusable:
+        return outcome(_judged(got, problem))
+    first, second, *_ = torch.linalg.svdvals(got.double() - problem["weight"].double())
+    if first == 0:
+        return outcome(Verdict(False, misconception("nothing_changed"), "nothing_changed"))
+    if second > CHANGE_TOLERANCE * first:
+        verdict = _judged(got, problem)
+        sentence = feedback("not_rank_one", ratio=percent(float(second / first)))
+        if verdict.misconception:
+            sentence += " " + misconception(verdict.misconception)
+        return outcome(Verdict(False, sentence, verdict.misconception))
+    return Outcome(True, feedback("rank_one"), fraction=1.0)
+
+
+def update_inputs(bench):
+    problem = _problem(bench.generator("problem"), 6, 10)
+    got = _update(bench, problem)
+    for name in ORDER:
+        if not torch.equal(got[f"after.{name}"], problem[name]):
+            return outcome(Verdict(False, misconception("input_changed", what=name), "input_changed"))
+    return Outcome(True, feedback("untouched_inputs"), fraction=1.0)
+
+
+def _real_problem(bench, key, value):
+    return {"weight": bench.model().weight(DEFAULT_LAYER).detach().contiguous(), "moment": load_moment(), "key": key, "value": value}
+
+
+def update_real(bench):
+    """The real W and C, with a key from the text and a value like that of another token."""
+    text, generator = load_text(), bench.generator("row")
+    row = text[torch.randint(len(text), (1,), generator=generator)]
+    keys = next(keys_over(bench.model(), DEFAULT_LAYER, row))
+    key, other = keys[torch.randint(8, len(keys), (2,), generator=generator)]
+    problem = _real_problem(bench, key, bench.model().weight(DEFAULT_LAYER) @ other)
+    return outcome(_judged(_update(bench, problem)["result"], problem))
+
+
+def _reference_updates(bench):
+    """The student's Ŵ for every reference fact, asked for once a submission: list of (reference, Ŵ)."""
+    if "updates" not in bench.shared:
+        bench.shared["updates"] = [
+            (reference, _update(bench, _real_problem(bench, reference.key.float(), reference.value.float()))["result"])
+            for reference in references.load()]
+    return bench.shared["updates"]
+
+
+def update_reference(bench):
+    updates, verdicts = _reference_updates(bench), []
+    weight = bench.model().weight(DEFAULT_LAYER).double()
+    for reference, got in updates:
+        problem = _real_problem(bench, reference.key.float(), reference.value.float())
+        right = weight + reference.change()
+        verdict = judge(got, right, {}, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change")
+        verdicts.append(verdict if verdict.passed else _judged(got, problem))
+    right = sum(verdict.passed for verdict in verdicts)
+    message = feedback("references", right=right, all=len(verdicts))
+    failed = next((verdict for verdict in verdicts if not verdict.passed), None)
+    if failed:
+        message += " " + failed.message
+    return Outcome(not failed, message, failed and failed.misconception, right / len(verdicts))
+
+
+def _student_scores(bench):
+    """The edit metrics run again on the grader's own model, with each Ŵ of the student's in the place of W."""
+    if "scores" not in bench.shared:
+        updates, model = _reference_updates(bench), bench.model()
+        weight = model.weight(DEFAULT_LAYER)
+        usable_updates = [(reference, got) for reference, got in updates if not usable(got, weight.shape, "Ŵ")]
+        measured = []
+        for reference, got in usable_updates:
+            probes = references.probe_set(model, reference.fact)
+            with model.edited(DEFAULT_LAYER, got.to(weight) - weight):
+                measured.append(metrics.by_kind(reference.fact, probes.log_probabilities()))
+        bench.shared["scores"] = metrics.scores(measured) if len(measured) == len(updates) else None
+    return bench.shared["scores"]
+
+
+def _metric_test(name, kind):
+    def run(bench):
+        mine, reference = _student_scores(bench), references.scores()
+        if mine is None:
+            return Outcome(False, feedback("metric_missing", what=name))
+        message = feedback("metric", what=name, got=f"{100 * mine[kind].share:.0f} %", reference=f"{100 * reference[kind]:.0f} %", probes=mine[kind].probes)
+        if kind == "neighborhood" and mine["original"].share == 0:
+            return Outcome(False, message + " " + misconception("nothing_changed"), "nothing_changed")
+        passed = mine[kind].share >= reference[kind] - 1e-6
+        return Outcome(passed, message, fraction=float(passed))
+    return run
+
+
+# ---------------------------------------------------------------- write_edit
+
+def _write_test(bench, kind, d_out, d_in, bias=False):
+    """Returns (verdict on the stored weight, the reply's tensors, the bias sent)."""
+    generator = bench.generator("weights")
+    shape = (d_in, d_out) if kind == "conv1d" else (d_out, d_in)
+    before = torch.randn(*shape, generator=generator)
+    new = torch.randn(d_out, d_in, generator=generator)
+    tensors = {"weight": before, "new_weight": new}
+    if bias:
+        tensors["bias"] = torch.randn(d_out, generator=generator)
+    got = bench.call("write_edit", tensors, {"kind": kind}).tensors
+    right = (new.T if kind == "conv1d" else new).double()
+    verdict = judge(got["weight"], right, wrongs.write_edit(kind, before.double(), right), "The stored weight")
+    return verdict, got, tensors.get("bias")
+
+
+def write_linear(bench):
+    return outcome(_write_test(bench, "linear", 5, 8)[0])
+
+
+def write_conv1d(bench):
+    return outcome(_write_test(bench, "conv1d", 5, 8)[0])
+
+
+def write_square(bench):
+    """Where W is square its shape does not tell how it is stored: both kinds of module must come out right."""
+    first = _write_test(bench, "conv1d", 7, 7)[0]
+    return outcome(first if not first.passed else _write_test(bench, "linear", 7, 7)[0])
+
+
+def write_bias(bench):
+    verdict, got, bias = _write_test(bench, "conv1d", 6, 9, bias=True)
+    if verdict.passed and not torch.equal(got["bias"], bias):
+        return outcome(Verdict(False, misconception("bias_changed"), "bias_changed"))
+    return outcome(verdict)
+
+
+def write_in_place(bench):
+    verdict, got, _ = _write_test(bench, "linear", 4, 7)
+    if verdict.passed and not got["same_parameter"].item():
+        return outcome(Verdict(False, misconception("parameter_replaced"), "parameter_replaced"))
+    return outcome(verdict)
+
+
+TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
+    "test_subject_key": (
+        HiddenTest("subject_key.llama", "k* on a small Llama-like model", 2, key_llama),
+        HiddenTest("subject_key.gpt2", "k* on a small GPT-2-like model", 2, key_gpt2),
+        HiddenTest("subject_key.repeated", "the subject's words also stand in a prefix", 1, key_repeated),
+        HiddenTest("subject_key.non_ascii", "a subject whose letters take several tokens", 1, key_non_ascii),
+        HiddenTest("subject_key.clean", "the model is left as it was", 1, key_clean),
+        HiddenTest("subject_key.real", "k* of a fact on the real model, layer 5", 2, key_real, seconds=20),
+    ),
+    "test_second_moment": (
+        HiddenTest("second_moment.uncentred", "keys whose mean is not zero", 2, moment_uncentred),
+        HiddenTest("second_moment.few_keys", "fewer keys than dimensions", 1, moment_few_keys),
+        HiddenTest("second_moment.small", "keys of size 0.001", 1, moment_small),
+        HiddenTest("second_moment.large", "keys of size 1,000", 1, moment_large),
+        HiddenTest("second_moment.real", "keys of the real model, layer 5", 1, moment_real),
+    ),
+    "test_value_objective": (
+        HiddenTest("value_objective.value", "the loss as a whole", 2, objective_value),
+        HiddenTest("value_objective.tokens", "a target of several tokens", 1, objective_tokens),
+        HiddenTest("value_objective.divergence", "a heavy KL term", 1, objective_divergence),
+        HiddenTest("value_objective.decay", "a heavy decay term", 1, objective_decay),
+        HiddenTest("value_objective.gradient", "its gradient", 2, objective_gradient),
+    ),
+    "test_rank_one_update": (
+        HiddenTest("rank_one_update.wide", "more keys' dimensions than values'", 1, update_wide),
+        HiddenTest("rank_one_update.conv1d", "W as the transposed view of a Conv1D", 1, update_conv1d),
+        HiddenTest("rank_one_update.conditioned", "a C of condition number 10,000", 1, update_conditioned),
+        HiddenTest("rank_one_update.small_keys", "keys of size 0.001", 0.5, update_small_keys),
+        HiddenTest("rank_one_update.large_keys", "keys of size 1,000", 0.5, update_large_keys),
+        HiddenTest("rank_one_update.preservation", "other keys move as little as possible", 1, update_preservation),
+        HiddenTest("rank_one_update.rank", "Ŵ − W has rank one", 0.5, update_rank),
+        HiddenTest("rank_one_update.inputs", "the arguments are left as they were", 0.5, update_inputs),
+        HiddenTest("rank_one_update.real", "the real model's W and C, layer 5", 1, update_real, seconds=20),
+        HiddenTest("rank_one_update.reference", "reference matrices of facts on the real model", 3, update_reference, seconds=20),
+        HiddenTest("rank_one_update.efficacy", "metrics rerun with your Ŵ: efficacy", 1, _metric_test("Efficacy", "original"), seconds=20),
+        HiddenTest("rank_one_update.paraphrase", "metrics rerun with your Ŵ: paraphrase", 1, _metric_test("Paraphrase", "paraphrase"), seconds=20),
+        HiddenTest("rank_one_update.neighborhood", "metrics rerun with your Ŵ: neighborhood", 1, _metric_test("Neighborhood", "neighborhood"), seconds=20),
+        HiddenTest("rank_one_update.reversion", "metrics rerun with your Ŵ: reversion (reported, no points)", 0, _metric_test("Reversion", "reversion"), seconds=20),
+        HiddenTest("rank_one_update.portability", "metrics rerun with your Ŵ: portability (reported, no points)", 0, _metric_test("Portability", "portability"), seconds=20),
+    ),
+    "test_write_edit": (
+        HiddenTest("write_edit.linear", "a Linear", 1.5, write_linear),
+        HiddenTest("write_edit.conv1d", "a Conv1D", 1.5, write_conv1d),
+        HiddenTest("write_edit.square", "a square W, in a Conv1D and in a Linear", 1.5, write_square),
+        HiddenTest("write_edit.bias", "a module with a bias", 0.5, write_bias),
+        HiddenTest("write_edit.in_place", "the module's own Parameter is written", 1, write_in_place),
+    ),
+})

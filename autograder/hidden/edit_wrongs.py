@@ -1,0 +1,124 @@
+"""What the graded functions of 3_edit.ipynb give when something was misunderstood: misconception -> result, in float64.
+
+A wrong result that happens to equal the right one (a decay of nothing, one target token) is left out.
+"""
+
+import torch
+
+from autograder.oracle import editing
+from keyhole.hooks import record
+from keyhole.judging import TOLERANCE, distance
+
+
+def _told_apart(wrongs, right, origin=0):
+    return {name: wrong for name, wrong in wrongs.items()
+            if wrong.shape != right.shape or distance(wrong, right, origin) > 20 * TOLERANCE}
+
+
+def subject_key(model, layer, prompt, subject, prefixes):
+    """Wrong keys: of another token, another layer, other texts."""
+    def keys_at(layer, place=None):
+        """One key for each prefix; `place(text, prefix)` is a token, the right one unless given."""
+        found = []
+        for prefix in prefixes:
+            text = prefix + prompt
+            with record(model.memory(layer)) as seen:
+                model.run_below(torch.tensor(model.encode([text])), layer + 1)
+            keys = seen.input[0].double()
+            position = model.subject_slice(text, subject).stop - 1 if place is None else place(text, prefix)
+            found.append(keys[min(max(position, 0), len(keys) - 1)])
+        return torch.stack(found)
+
+    keys = keys_at(layer)
+    wrongs = {
+        "first_subject_token": keys_at(layer, lambda text, _: model.subject_slice(text, subject).start).mean(0),
+        "last_prompt_token": keys_at(layer, lambda text, _: len(model.encode([text])[0]) - 1).mean(0),
+        "one_token_before": keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop - 2).mean(0),
+        "one_token_after": keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop).mean(0),
+        "place_in_bare_prompt": keys_at(layer, lambda text, _: model.subject_slice(prompt, subject).stop - 1).mean(0),
+        "first_occurrence": keys_at(layer, lambda text, _: model.subject_slice(text, subject, 0).stop - 1).mean(0),
+        "bare_prompt_only": keys[prefixes.index("")],
+        "first_prefix_only": keys[0],
+        "last_prefix_only": keys[-1],
+        "sum_of_keys": keys.sum(0),
+    }
+    if layer > 0:
+        wrongs["layer_below"] = keys_at(layer - 1).mean(0)
+    if layer + 1 < model.n_layers:
+        wrongs["layer_above"] = keys_at(layer + 1).mean(0)
+    return _told_apart(wrongs, keys.mean(0))
+
+
+def second_moment(keys):
+    """Wrong moments, scaled as a mean; the tests look at a sum too."""
+    keys = keys.double()
+    right, centred = editing.second_moment(keys), keys - keys.mean(0)
+    wrongs = {
+        "moment_centred": editing.second_moment(centred),
+        "moment_of_rows": keys @ keys.T,
+        "moment_diagonal": right.diag().diag(),
+        "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
+        "moment_inverted": torch.linalg.pinv(right),
+    }
+    return _told_apart(wrongs, right)
+
+
+def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+    """Wrong objectives: one term of the three wrong, the others right."""
+    targets, now, before = target_log_probs.double(), kl_log_probs.double(), kl_log_probs_before.double()
+    size, square = delta.double().norm(), value_before.double().square().sum()
+    nll, kl, small = -targets.mean(), (now.exp() * (now - before)).sum(), size / square
+    right = nll + kl_weight * kl + decay * small
+    rest = right - nll
+    wrongs = {
+        "sum_over_tokens": rest - targets.sum(-1).mean(),
+        "nll_missing_minus": rest - nll,
+        "probability_before_log": rest - targets.exp().mean().log(),
+        "kl_reversed": right - kl_weight * kl + kl_weight * (before.exp() * (before - now)).sum(),
+        "kl_missing": right - kl_weight * kl,
+        "kl_not_weighted": right - kl_weight * kl + kl,
+        "kl_mean": right - kl_weight * kl + kl_weight * kl / len(now),
+        "decay_missing": right - decay * small,
+        "decay_not_weighted": right - decay * small + small,
+        "decay_of_square": right - decay * small + decay * size.square() / square,
+        "decay_by_length": right - decay * small + decay * size / square.sqrt(),
+        "decay_undivided": right - decay * small + decay * size,
+    }
+    return _told_apart(wrongs, right)
+
+
+def rank_one_update(weight, moment, key, value):
+    """Wrong Ŵ: another direction, another divisor, another residual, or not Ŵ at all."""
+    weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
+    residual = value - weight @ key
+    direction = torch.linalg.solve(moment, key)
+
+    def along(vector, left=residual, divisor=None):
+        return weight + torch.outer(left, vector) / (vector @ key if divisor is None else divisor)
+
+    right = along(direction)
+    wrongs = {
+        "moment_omitted": along(key),
+        "moment_not_inverted": along(moment @ key),
+        "moment_twice": along(torch.linalg.solve(moment, direction)),
+        "moment_diagonal_used": along(key / moment.diag()),
+        "division_missing": along(direction, divisor=1),
+        "divided_by_key_square": along(direction, divisor=key @ key),
+        "value_not_residual": along(direction, left=value),
+        "residual_reversed": along(direction, left=-residual),
+        "only_the_change": right - weight,
+        "change_transposed": weight.T + torch.outer(direction, residual) / (direction @ key),
+        "nothing_changed": weight,
+        "update_doubled": along(direction, left=2 * residual),
+    }
+    return _told_apart(wrongs, right, weight)
+
+
+def write_edit(kind, before, right):
+    """Wrong weights, as the module stores them; `before` and `right` are stored the same way."""
+    wrongs = {
+        "nothing_written": before,
+        "added_not_written": before + right,
+        "transpose_missing" if kind == "conv1d" else "transpose_added": right.T,
+    }
+    return _told_apart(wrongs, right)

@@ -1,0 +1,126 @@
+"""Where nbgrader meets the grader: its pipeline as it is, but for the cell outputs, which come from the hidden tests."""
+
+import functools
+import logging
+import re
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution
+from traitlets import Unicode
+
+from autograder.mending import mended
+from autograder.result import Result, TestResult, clamped, read_json
+from keyhole.text import one_line
+
+log = logging.getLogger(__name__)
+
+SIGNS = {"pass": "✓ passed", "fail": "✗ not yet", "missing": "– missing", "error": "✗ error", "timeout": "✗ too slow"}
+NO_TESTS = "The grader has no test for this cell; tell the course staff."
+BROKEN = "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
+MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
+# As entities they would still begin a formula in the browser, and a formula can hold a link.
+FORMULA = str.maketrans({"$": "＄", "\\": "＼"})
+
+
+class MendingExporter(NotebookExporter):
+    """Reads a submission as nbgrader's sanitize step wants it: any damage is mended against the release, none stops the batch."""
+
+    def from_filename(self, filename, resources=None, **kw):
+        coursedir = self.parent.coursedir
+        assignment = (resources or {})["nbgrader"]["assignment"]
+        release = Path(coursedir.format_path(coursedir.release_directory, ".", assignment), Path(filename).name)
+        return self.from_notebook_node(mended(filename, nbformat.read(release, as_version=4)), resources, **kw)
+
+
+def remove_links(assignment, student, notebooks) -> None:
+    """nbgrader's hook before a submission is copied: copying would follow a link, to a file of the staff's."""
+    for folder in {Path(notebook).parent for notebook in notebooks}:
+        for path in [folder] if folder.is_symlink() else folder.rglob("*"):
+            if path.is_symlink() and path.suffix != ".ipynb":  # linked notebooks are refused where they are read, with a sentence
+                log.warning("removed the link %s", path)
+                path.unlink()
+
+
+class GradeInSandbox(NbGraderPreprocessor):
+    """
+    Gives each test cell its feedback and its points. Runs no kernel.
+
+    nbgrader counts a test cell without outputs, and one whose output is no number, as full credit, and an exception here
+    leaves an old score in the gradebook: so every test cell is filled with a plain finite float, and nothing is raised.
+    """
+
+    results_directory = Unicode(
+        "", help="Folder with <student>/<assignment>.json as `autograder grade` writes them; without one, the notebook is graded here."
+    ).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources):
+        where = resources["nbgrader"]
+        try:
+            cells, result = self.hidden_tests(where["notebook"]), self.result(**where)
+        except Exception:
+            log.exception("%s: %s", where["student"], where["notebook"])
+            cells, result = {}, None
+        for cell in nb.cells:
+            if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
+                self.fill(cell, cells, result)
+        return nb, resources
+
+    def hidden_tests(self, notebook: str) -> dict:
+        """Grade id -> ids of its hidden tests."""
+        from autograder.hidden import NOTEBOOKS
+
+        return {name: [case.id for case in cases] for name, cases in NOTEBOOKS[notebook].cells.items()}
+
+    def result(self, student: str, assignment: str, notebook: str, **_) -> Result:
+        if self.results_directory:
+            (result,) = read_json(results_file(self.results_directory, student, assignment))
+            return result
+        from autograder.grade import grade_submission
+
+        course = CourseDirectory(parent=self)
+        folder = Path(course.format_path(course.submitted_directory, student, assignment))
+        return grade_submission(folder, student, grader(), assignment, only=notebook)
+
+    def fill(self, cell: NotebookNode, hidden: dict, result: Result | None) -> None:
+        name, most = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
+        tests = [test for test in result.tests if test.id in hidden.get(name, ())] if result else []
+        points = clamped(sum(test.points for test in tests), most)
+        sentence = BROKEN if result is None else result.reason if result.status == "failed" else None if tests else NO_TESTS
+        text = feedback(tests, sentence)
+        cell.outputs = [
+            nbformat.v4.new_output("display_data", data={"text/markdown": text, "text/plain": text}),
+            nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=1),
+        ]
+
+
+@functools.cache
+def grader():
+    """One Grader for all students of an `nbgrader autograde`: it holds the loaded model."""
+    from autograder.grade import Grader
+
+    return Grader()
+
+
+def results_file(directory: str | Path, student: str, assignment: str) -> Path:
+    return Path(directory) / student / f"{assignment}.json"
+
+
+def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
+    """The tests of one cell as a Markdown table, under a sentence if there is one. Nothing in it is taken for markup."""
+    lines = [escaped(sentence), ""] if sentence else []
+    if tests:
+        lines += ["| result | points | test | what was seen |", "|:--|--:|:--|:--|"]
+        lines += [f"| {SIGNS[t.verdict]} | {t.points:g} / {t.max_points:g} | {escaped(t.title)} | {escaped(t.message)} |" for t in tests]
+    return "\n".join(lines)
+
+
+def escaped(text: str) -> str:
+    """Text of anyone's on one line, in which HTML, Markdown, formulas, terminal and direction codes are only characters.
+    A name between backquotes is shown as code."""
+    line = one_line(text, 600).translate(FORMULA).translate(MARKDOWN)
+    return re.sub("`([^`]*)`", r"<code>\1</code>", line).replace("`", "&#96;")

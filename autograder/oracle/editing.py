@@ -1,0 +1,62 @@
+"""The oracle of the closed form: what every graded function of 3_edit.ipynb should give, in float64.
+
+Written apart from the solution notebook, and by another route where there is one.
+"""
+
+import torch
+
+
+def subject_key(model, layer, prompt, subject, prefixes):
+    """k*, the mean key over `prefix + prompt` for every prefix: (d_in,), float64. (ROME, eq. 3)
+
+    The other route: no hook on W; each text alone goes through the blocks below, then the MLP's own parts are called
+    and W is taken out of the way.
+    """
+    memory = model.memory(layer)
+    keys = []
+    for prefix in prefixes:
+        text = prefix + prompt
+        given = []
+        handle = memory.register_forward_pre_hook(lambda _, args: given.append(args[0]))
+        model.run_below(torch.tensor(model.encode([text])), layer + 1)
+        handle.remove()
+        start = len(prefix) + prompt.rindex(subject)
+        offsets = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        last = max(i for i, (left, right) in enumerate(offsets) if left < start + len(subject) and right > start)
+        keys.append(given[0][0, last].double())
+    return torch.stack(keys).mean(0)
+
+
+def second_moment(keys):
+    """C, the uncentred second moment of keys (N, d_in): the mean of k kᵀ, (d_in, d_in), float64."""
+    keys = keys.double()
+    return torch.einsum("ni,nj->ij", keys, keys) / len(keys)
+
+
+def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+    """What v* minimises: target NLL + kl_weight KL(now ‖ before) + decay |delta| / |v0|², a float64 scalar. (ROME, eq. 4)
+
+    The decay is that of the authors' public code; the equation in the paper has none.
+    """
+    now, before = kl_log_probs.double(), kl_log_probs_before.double()
+    return (-target_log_probs.double().mean()
+            + kl_weight * torch.nn.functional.kl_div(before, now, log_target=True, reduction="sum")
+            + decay * delta.double().norm() / value_before.double().square().sum())
+
+
+def factors(weight, moment, key, value):
+    """The two factors of Ŵ - W = left rightᵀ: left (d_out,), right (d_in,), float64. (ROME, eq. 2)
+
+    The other route: in coordinates where C is the identity (C = L Lᵀ, z = L⁻¹ k*) the nearest matrix is an orthogonal
+    projection away, its change is (v* - W k*) zᵀ / zᵀz, and L⁻ᵀ carries that back.
+    """
+    weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
+    triangle = torch.linalg.cholesky(moment)
+    z = torch.linalg.solve_triangular(triangle, key[:, None], upper=False)
+    right = torch.linalg.solve_triangular(triangle.T, z, upper=True).squeeze(1)
+    return value - weight @ key, right / z.square().sum()
+
+
+def rank_one_update(weight, moment, key, value):
+    """Ŵ: of all matrices with Ŵ k* = v* the nearest to W, measured by C: (d_out, d_in), float64. (ROME, eq. 2)"""
+    return weight.double() + torch.outer(*factors(weight, moment, key, value))

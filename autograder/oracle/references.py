@@ -1,0 +1,105 @@
+"""The reference matrices: for some facts held back, on the real model, the change that ROME makes, as two factors.
+
+`autograder remake references` makes them; references.json says how, safetensors holds the numbers in float64.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from autograder.oracle import editing, metrics
+from keyhole.facts import load_facts
+from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
+from keyhole.probes import ProbeSet
+from keyhole.values import ValueSettings, optimise_value
+
+FOLDER = Path(__file__).resolve().parent.parent / "reference"
+NUMBERS, HOW = FOLDER / "references.safetensors", FOLDER / "references.json"
+COUNT = 8
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One fact's k* (d_in,), v* (d_out,) and the factors of Ŵ - W = left rightᵀ, all float64."""
+
+    fact: object
+    key: torch.Tensor
+    value: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+
+    def change(self):
+        """Ŵ - W, (d_out, d_in)."""
+        return torch.outer(self.left, self.right)
+
+
+def _how():
+    return json.loads(HOW.read_text(encoding="utf-8"))
+
+
+@cache
+def facts():
+    """The facts that have a reference matrix, in order; all of them held back from students."""
+    known = {fact.id: fact for fact in load_facts()}
+    return [known[name] for name in _how()["facts"]]
+
+
+@cache
+def load():
+    """All reference matrices: list of Reference."""
+    numbers = load_file(NUMBERS)
+    return [Reference(fact, *(numbers[f"{fact.id}.{part}"] for part in ("key", "value", "left", "right"))) for fact in facts()]
+
+
+def scores():
+    """The metrics with the reference matrices: {kind: share}."""
+    return _how()["scores"]
+
+
+@cache
+def probe_set(model, fact):
+    """A fact's probes, run through the layers below the edited one once for all submissions."""
+    return ProbeSet(model, fact.probes(), DEFAULT_LAYER)
+
+
+def make(model, progress=iter):
+    """Make the references anew: k* and the closed form by the oracle, v* by keyhole's loop with the oracle's objective."""
+    chosen = _chosen(load_facts())
+    moment, weight = load_moment(), model.weight(DEFAULT_LAYER).detach()
+    numbers, measured, losses = {}, [], {}
+    for fact in progress(chosen):
+        key = editing.subject_key(model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
+        found = optimise_value(model, DEFAULT_LAYER, fact.prompt, fact.subject, fact.target_new, load_prefixes(), editing.value_objective)
+        # Rounded first: students are handed k* and v* in float32, and the reference is that of what they are handed.
+        key, value = key.float().double(), found.value.double()
+        left, right = editing.factors(weight, moment, key, value)
+        numbers |= {f"{fact.id}.{part}": tensor.contiguous()
+                    for part, tensor in (("key", key), ("value", value), ("left", left), ("right", right))}
+        with model.edited(DEFAULT_LAYER, torch.outer(left, right).float()):
+            measured.append(metrics.by_kind(fact, ProbeSet(model, fact.probes(), DEFAULT_LAYER).log_probabilities()))
+        losses[fact.id] = [round(loss, 4) for loss in found.losses]
+    found = metrics.scores(measured)
+    save_file(numbers, NUMBERS)
+    HOW.write_text(json.dumps({
+        "model": "smollm2-135m", "layer": DEFAULT_LAYER, "facts": [fact.id for fact in chosen],
+        "key": "mean over data/prefixes.json of the float64 key, rounded to float32",
+        "moment": f"data/moment_smollm2-135m_layer{DEFAULT_LAYER}.safetensors",
+        "value": {"settings": vars(ValueSettings()) | {}, "losses": losses},
+        "change": "left (d_out) times right (d_in) transposed, float64, by autograder.oracle.editing",
+        "scores": {kind: score.share for kind, score in found.items()},
+    }, indent=1) + "\n", encoding="utf-8")
+    return NUMBERS
+
+
+def _chosen(all_facts):
+    """The first facts held back, one relation after another, so that the references differ in kind."""
+    held = {}
+    for fact in all_facts:
+        if fact.hidden:
+            held.setdefault(fact.relation, []).append(fact)
+    rounds = [queue[i] for i in range(max(map(len, held.values()), default=0)) for queue in held.values() if i < len(queue)]
+    return rounds[:COUNT]

@@ -1,0 +1,59 @@
+"""Make again what lies in data/ and reference/: each piece from the model and a stored seed, so that anybody can."""
+
+import json
+
+import torch
+from safetensors.torch import save_file
+
+from autograder.oracle import editing
+from keyhole.models import DEFAULT_MODEL
+from keyhole.moments import DEFAULT_LAYER, load_text, moment_over, save_moment
+from keyhole.paths import data_folder
+from keyhole.sampling import sample
+
+SEED = 20250617
+STARTERS = ("The", "Therefore", "Because", "I", "You")     # as the authors of MEMIT begin theirs
+PREFIX_TOKENS = (5, 10)
+PREFIXES_EACH = 10
+PREFIX_TOP_P = 0.9
+SEQUENCES, SEQUENCE_TOKENS, ROWS_AT_ONCE = 640, 161, 128
+
+
+def prefixes(model, progress=iter):
+    """data/prefixes.json: the empty prefix, then 10 of 5 and 10 of 10 tokens, sampled from the model."""
+    generator = torch.Generator().manual_seed(SEED)
+    texts = [""]
+    for tokens in PREFIX_TOKENS:
+        rows = [starter for starter in STARTERS for _ in range(PREFIXES_EACH // len(STARTERS))]
+        # A line break before it: the first token of a text only parks attention, and what follows it reads oddly.
+        first = torch.tensor(model.encode(["\n" + starter for starter in rows]))
+        for ids in sample(model, first, 1 + tokens, generator, PREFIX_TOP_P, progress):
+            # One line, and a full stop, so that the prompt begins a sentence of its own.
+            texts.append(" ".join(model.tokenizer.decode(ids).split()) + ". ")
+    record = {"model": DEFAULT_MODEL, "seed": SEED, "starters": STARTERS, "tokens": PREFIX_TOKENS, "prefixes": texts}
+    path = data_folder() / "prefixes.json"
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def text(model, progress=iter):
+    """data/self_text.safetensors: 640 sequences of 161 tokens that the model says when left alone (about 9 minutes)."""
+    generator = torch.Generator().manual_seed(SEED)
+    pieces = []
+    for piece in range(SEQUENCES // ROWS_AT_ONCE):
+        first = torch.randint(model.embedding.num_embeddings, (ROWS_AT_ONCE, 1), generator=generator)
+        pieces.append(sample(model, first, SEQUENCE_TOKENS, generator, progress=progress))
+    path = data_folder() / "self_text.safetensors"
+    how = {"model": DEFAULT_MODEL, "seed": str(SEED), "temperature": "1", "top_p": "0.98", "first token": "drawn evenly"}
+    save_file({"ids": torch.cat(pieces).to(torch.uint16)}, path, metadata=how)
+    return path
+
+
+def moment(model, progress=iter):
+    """data/moment_smollm2-135m_layer5.safetensors: C of the default layer over the whole stored text."""
+    ids = load_text()
+    total = moment_over(model, DEFAULT_LAYER, ids, editing.second_moment, progress)
+    pieces = len(list(ids.split(16)))
+    path = data_folder() / f"moment_{DEFAULT_MODEL}_layer{DEFAULT_LAYER}.safetensors"
+    save_moment(total / pieces, path)
+    return path

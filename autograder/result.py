@@ -1,0 +1,128 @@
+"""What grading one submission yields, and how it is written down."""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+VERDICTS = ("pass", "fail", "missing", "error", "timeout")
+DECIMALS = 4  # of points: sums of fractions print as a person would write them
+
+
+def clamped(points: float, max_points: float) -> float:
+    """`points` as a plain finite float in [0, max_points]; what is not a number counts as 0."""
+    points = float(points)
+    return round(min(max(points, 0.0), float(max_points)), DECIMALS) if math.isfinite(points) else 0.0
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What one hidden test says. `message` may quote the student: escape it wherever it is shown."""
+
+    __test__ = False  # not a test of ours, whatever pytest thinks of the name
+
+    id: str
+    notebook: str
+    points: float
+    max_points: float
+    verdict: str
+    message: str
+    misconception: str | None = None
+    title: str = ""
+
+    def __post_init__(self):
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"{self.id}: the verdict {self.verdict!r} is none of {', '.join(VERDICTS)}")
+        object.__setattr__(self, "max_points", float(self.max_points))
+        object.__setattr__(self, "points", clamped(self.points, self.max_points))
+
+    @property
+    def function(self) -> str:
+        """The graded function that the test is about."""
+        return function_of(self.id)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One graded submission. `status` is "failed" when nothing in it could be graded; `reason` then says why."""
+
+    student: str
+    assignment: str
+    status: str
+    reason: str | None
+    isolation: str
+    seconds: float
+    tests: tuple[TestResult, ...]
+
+    @property
+    def score(self) -> float:
+        return round(sum(test.points for test in self.tests), DECIMALS)
+
+    @property
+    def max_score(self) -> float:
+        return round(sum(test.max_points for test in self.tests), DECIMALS)
+
+    def to_json(self) -> dict:
+        return {
+            "student": self.student,
+            "assignment": self.assignment,
+            "status": self.status,
+            "reason": self.reason,
+            "score": self.score,
+            "max_score": self.max_score,
+            "isolation": self.isolation,
+            "seconds": round(self.seconds, 3),
+            "tests": [
+                {
+                    "id": test.id,
+                    "notebook": test.notebook,
+                    "title": test.title,
+                    "points": test.points,
+                    "max_points": test.max_points,
+                    "verdict": test.verdict,
+                    "message": test.message,
+                    "misconception": test.misconception,
+                }
+                for test in self.tests
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, entry: dict) -> "Result":
+        fields = {key: entry[key] for key in ("student", "assignment", "status", "reason", "isolation", "seconds")}
+        return cls(**fields, tests=tuple(TestResult(**test) for test in entry["tests"]))
+
+
+def function_of(test_id: str) -> str:
+    """The graded function in a test's id: `rank_one_update.conv1d` is about `rank_one_update`."""
+    return test_id.partition(".")[0]
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write the whole file or nothing: a reader never meets half of it, and a crash keeps the one before."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # A lone surrogate (from a file name or a message) must not cost the batch its report.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: str | Path, results: Iterable[Result]) -> None:
+    """The report that others read: a list with one entry a student."""
+    entries = [result.to_json() for result in results]
+    write_text(path, json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> list[Result]:
+    return [Result.from_json(entry) for entry in json.loads(Path(path).read_text(encoding="utf-8"))]

@@ -1,0 +1,102 @@
+"""The sample class in data/sample_class: what `make grade` grades, made from the solution and the released notebook.
+
+Each member but the first two makes one mistake; their cells stand here.
+"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from keyhole.notebook import grade_id
+from keyhole.paths import data_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSIGNMENT = "model_editing"
+
+MISTAKES = {
+    "bo-forgets-c": ("3_edit", "rank_one_update", '''
+def rank_one_update(weight, moment, key, value):
+    residual = value - weight @ key
+    return weight + torch.outer(residual, key) / (key @ key)
+'''),
+    "chen-centres-c": ("3_edit", "second_moment", '''
+def second_moment(keys):
+    centred = keys - keys.mean(0)
+    return centred.T @ centred / len(keys)
+'''),
+    "dora-syntax-error": ("3_edit", "value_objective", '''
+def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+    nll = -target_log_probs.mean(
+    kl = (kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()
+    return nll + kl_weight * kl + decay * delta.norm() / value_before.norm() ** 2
+'''),
+    "emil-endless-loop": ("3_edit", "subject_key", '''
+def subject_key(model, layer, prompt, subject, prefixes):
+    keys, i = [], 0
+    while i < len(prefixes):
+        text = prefixes[i] + prompt
+        with record(model.memory(layer)) as seen:
+            model.next_token_probabilities([text])
+        keys.append(seen.input[0, model.subject_slice(text, subject).stop - 1])
+    return torch.stack(keys).mean(0)
+'''),
+    "fay-forgets-conv1d": ("3_edit", "write_edit", '''
+def write_edit(module, new_weight):
+    with torch.no_grad():
+        module.weight.copy_(new_weight)
+'''),
+    "gus-first-token": ("3_edit", "subject_key", '''
+def subject_key(model, layer, prompt, subject, prefixes):
+    keys = []
+    for prefix in prefixes:
+        text = prefix + prompt
+        with record(model.memory(layer)) as seen:
+            model.next_token_probabilities([text])
+        keys.append(seen.input[0, model.subject_slice(text, subject).start])
+    return torch.stack(keys).mean(0)
+'''),
+    # Right, written differently: Cholesky, numpy, a helper of its own.
+    "hana-other-words": ("3_edit", "rank_one_update", '''
+import numpy as np
+
+
+def whiten(moment, vector):
+    lower = np.linalg.cholesky(moment)
+    return np.linalg.solve(lower.T, np.linalg.solve(lower, vector))
+
+
+def rank_one_update(weight, moment, key, value):
+    w, c, k, v = (t.detach().numpy().astype(np.float64) for t in (weight, moment, key, value))
+    u = whiten(c, k)
+    new = w + np.einsum("i,j->ij", v - w @ k, u) / np.dot(u, k)
+    return torch.from_numpy(new).float()
+'''),
+}
+
+
+def notebooks(folder):
+    """The notebooks of an assignment folder: name -> NotebookNode."""
+    return {path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / folder / ASSIGNMENT).glob("*.ipynb"))}
+
+
+def submissions():
+    """Every member's notebooks: student -> {notebook name -> NotebookNode}."""
+    members = {"ada-complete": notebooks("solutions"), "ivo-untouched": notebooks("assignments")}
+    for student, (name, function, source) in MISTAKES.items():
+        members[student] = notebooks("solutions")
+        [cell] = [cell for cell in members[student][name].cells if grade_id(cell) == function]
+        cell.source = source.strip()
+    return dict(sorted(members.items()))
+
+
+def make(target=None):
+    """Write the sample class anew into `target`, data/sample_class unless told; returns its folder."""
+    target = Path(target) if target else data_folder() / "sample_class"
+    shutil.rmtree(target, ignore_errors=True)
+    for student, books in submissions().items():
+        folder = target / student / ASSIGNMENT
+        folder.mkdir(parents=True)
+        for name, notebook in books.items():
+            nbformat.write(notebook, folder / f"{name}.ipynb")
+    return target

@@ -1,0 +1,120 @@
+"""Ways to call a student's function inside the child: tensors in, tensors out.
+
+Each adapter gets (function, tensors, options) and returns a dict of tensors; DESIGN.md lists the functions they serve.
+What they return is claimed by the student's process and believed by nobody: the grader compares it.
+"""
+
+import torch
+from torch import nn
+
+from autograder.sandbox import wire
+
+NUMBERS = (bool, int, float)
+WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint32)
+
+
+class BadResult(Exception):
+    """What a function returned cannot be graded. `code` and `detail` name a sentence of `process.FAILURES`."""
+
+    def __init__(self, code: str, detail: str = ""):
+        self.code, self.detail = code, detail
+
+
+def plain(function, tensors, options) -> dict:
+    """function(*arguments) -> {"result", and what options["after"] and options["grad"] ask for}.
+
+    options: "order" [names of the arguments]; "transposed" [names]: the argument is the transposed view of the tensor sent;
+    "values" {name: plain value, or {"slice": [start, stop]}}; "after": true also returns "after.<name>", every tensor sent, as it
+    is after the call; "grad" [names]: those require grad, and "grad.<name>" is the derivative of the result's sum, absent where
+    the result does not depend on it.
+    """
+    return _called(function, [], tensors, options)
+
+
+def model_function(function, tensors, options, model) -> dict:
+    """Like `plain`, with an EditableModel as first argument; also "hooks_left" (hooks it left on modules) and "model_changed"."""
+    before, hooks = fingerprint(model.hf), _hooks(model.hf)
+    reply = _called(function, [model], tensors, options)
+    reply["hooks_left"] = torch.tensor(_hooks(model.hf) - hooks)
+    reply["model_changed"] = torch.tensor(fingerprint(model.hf) != before)
+    return reply
+
+
+def write_edit(function, tensors, options) -> dict:
+    """function(module, new_weight), with a module of options["kind"] ("linear" or "conv1d") made from "weight" as that kind
+    stores it and an optional "bias" -> {"weight", "bias" as stored afterwards, "same_parameter"}."""
+    stored = tensors["weight"]
+    if options["kind"] == "conv1d":
+        from transformers.pytorch_utils import Conv1D
+
+        module = Conv1D(stored.shape[1], stored.shape[0])
+    else:
+        module = nn.Linear(stored.shape[1], stored.shape[0])
+    module.weight = weight = nn.Parameter(stored.clone())
+    module.bias = nn.Parameter(tensors["bias"].clone()) if "bias" in tensors else None
+    function(module, tensors["new_weight"])
+    reply = {"weight": as_tensor(module.weight), "same_parameter": torch.tensor(module.weight is weight)}
+    if module.bias is not None:
+        reply["bias"] = as_tensor(module.bias)
+    return reply
+
+
+def _called(function, leading, tensors, options) -> dict:
+    grad, transposed, values = options.get("grad", ()), options.get("transposed", ()), options.get("values", {})
+    for name in grad:
+        tensors[name].requires_grad_(True)
+    arguments = {name: tensor.t() if name in transposed else tensor for name, tensor in tensors.items()}
+    arguments |= {name: slice(*value["slice"]) if isinstance(value, dict) and value.keys() == {"slice"} else value for name, value in values.items()}
+    result = function(*leading, *(arguments[name] for name in options["order"]))
+    reply = {"result": as_tensor(result)}
+    if grad and isinstance(result, torch.Tensor) and result.requires_grad:
+        derivatives = torch.autograd.grad(result.sum(), [tensors[name] for name in grad], allow_unused=True)
+        reply |= {f"grad.{name}": derivative for name, derivative in zip(grad, derivatives) if derivative is not None}
+    if options.get("after"):
+        reply |= {f"after.{name}": tensor for name, tensor in tensors.items()}
+    return reply
+
+
+def as_tensor(value) -> torch.Tensor:
+    """A student's result as a plain detached CPU tensor; raises BadResult. (Types are asked of type(): `__class__` can lie.)"""
+    if value is None:
+        raise BadResult("none")
+    if issubclass(type(value), torch.Tensor):
+        with torch._C.DisableTorchFunctionSubclass():
+            if value.device.type == "meta" or value.layout != torch.strided:
+                raise BadResult("device", "the meta device" if value.device.type == "meta" else str(value.layout))
+            value = value.detach().as_subclass(torch.Tensor)
+    elif type(value) in NUMBERS:
+        value = torch.tensor(value, dtype=torch.float64 if type(value) is float else None)
+    elif type(value).__module__ == "numpy":
+        try:
+            value = torch.as_tensor(value.copy())  # a copy: torch refuses negative strides
+        except (TypeError, AttributeError):
+            raise BadResult("type", f"numpy {type(value).__name__}") from None
+    else:
+        raise BadResult("type", type(value).__name__)
+    if value.dtype in WHOLE_NUMBERS:
+        value = value.long()
+    if value.dtype not in wire.DTYPES.values():
+        raise BadResult("dtype", str(value.dtype).removeprefix("torch."))
+    return value
+
+
+def fingerprint(module) -> list:
+    """Something that differs when any parameter or buffer of `module` has changed, by whatever route."""
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    return [(name, tensor.dtype, tuple(tensor.shape), _sum_of_bits(tensor.detach())) for name, tensor in tensors]
+
+
+def _sum_of_bits(tensor) -> int:
+    bits = tensor.contiguous().flatten()
+    whole_words = bits.nbytes % 8 == 0 and bits.storage_offset() * bits.itemsize % 8 == 0
+    return int(bits.view(torch.int64 if whole_words else torch.uint8).sum(dtype=torch.int64))  # by words it is 25 times faster
+
+
+def _hooks(module) -> int:
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return sum(len(getattr(part, kind)) for part in module.modules() for kind in kinds)
+
+
+ADAPTERS = {"plain": plain, "model_function": model_function, "write_edit": write_edit}

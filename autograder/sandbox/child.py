@@ -1,0 +1,260 @@
+"""The child: loads what it is told to, locks itself in, runs the student's definitions, and answers calls.
+
+Started by process.py as `child.py REQUESTS REPLIES PARENT` (two descriptors and a process id). What happens before
+the request "define" is ours; from then on, everything in this process belongs to the student.
+"""
+
+import ast
+import ctypes
+import dis
+import importlib
+import json
+import math
+import os
+import random
+import re
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that no environment decides which keyhole this is
+
+import torch
+
+from autograder.sandbox import wire
+from autograder.sandbox.adapters import ADAPTERS, BadResult
+from keyhole.text import one_line
+
+SOURCE_NAME = "<notebook>"
+REQUEST_HEADER_BYTES = 64 * 2**20  # the grader's own: it holds the student's source
+NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+
+
+def serve(requests: int, replies: int) -> None:
+    """Answer requests until the grader closes the pipe."""
+    models, student, limits = {}, None, {}
+    while frame := _read(requests):
+        tensors, text = wire.unpack(frame, REQUEST_HEADER_BYTES)
+        content = json.loads(text["content"])
+        match text["command"]:
+            case "prepare":
+                models = prepare(**content)
+                answer = wire.pack({}, status="done")
+            case "define":
+                limits = content["limits"]
+                lock_in(limits)
+                try:
+                    student = Student(content["source"])
+                    answer = wire.pack({}, status="done")
+                except BaseException as error:  # it does not even parse here
+                    answer = wire.pack({}, status="raised", detail=describe(error))
+            case "call":
+                answer = _answer(student, tensors, content, models, limits)
+        _write(replies, answer)
+
+
+def prepare(modules, models) -> dict:
+    """Load, without limits, what is to be had before the student's code runs. Returns the models by name.
+
+    Everything is used once, because much is loaded at first use only, and that is not the student's time.
+    """
+    torch.set_num_threads(1)
+    torch.linalg.solve(torch.eye(2), torch.ones(2, requires_grad=True)).sum().backward()
+    for name in modules:
+        with suppress(Exception):  # a module named by the student may not exist: their own import will say so
+            importlib.import_module(name)
+    loaded = {}
+    if models:
+        from keyhole.models import load_model
+
+        loaded = {name: load_model(name) for name in models}
+    toys = [sys.modules["keyhole.toy"].toy_model(layout) for layout in ("llama", "gpt2")] if "keyhole.toy" in modules else []
+    for model in [*loaded.values(), *toys]:
+        model.next_token_probabilities(["Warm"])
+    return loaded
+
+
+def lock_in(limits) -> None:
+    """Limits that the process cannot lift again (unless it is root)."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    cpu = math.ceil(limits["cpu_seconds"] + sum(os.times()[:2]))
+    for what, soft, hard in [
+        (resource.RLIMIT_CPU, cpu, cpu + 5),  # SIGXCPU says why; SIGKILL follows
+        (resource.RLIMIT_FSIZE, *[limits["file_mb"] * 2**20] * 2),
+        (resource.RLIMIT_NOFILE, 256, 256),
+        (resource.RLIMIT_CORE, 0, 0),
+        *_process_limit(),
+        *_memory_limit(limits["memory_mb"]),
+    ]:
+        with suppress(ValueError, OSError):  # where the grader itself is held lower
+            resource.setrlimit(what, (soft, hard))
+
+
+def _memory_limit(megabytes: int):
+    with suppress(OSError):  # address space is counted so on Linux only
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        yield (resource.RLIMIT_AS, *[used + megabytes * 2**20] * 2)
+
+
+def _process_limit():
+    """The kernel counts all of a user's threads together, and root's not at all."""
+    if os.getuid() == 0 or sys.platform != "linux":
+        return
+    mine = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if process.stat().st_uid == os.getuid():
+                mine += len(os.listdir(process / "task"))
+    yield resource.RLIMIT_NPROC, mine + 64, mine + 64
+
+
+class Student:
+    """A student's definitions, run one after the other, so that one that fails loses only what it would have bound."""
+
+    def __init__(self, source: str):
+        module = ModuleType("__main__")  # as in a notebook; dataclasses and pickles look themselves up there
+        sys.modules["__main__"] = module
+        self.names, self.failed = module.__dict__, {}
+        tree = ast.parse(source)
+        future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        for node in tree.body:
+            try:
+                exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
+            except BaseException as error:
+                self.failed |= dict.fromkeys(_bound(node), describe(error))
+
+    def function(self, name: str):
+        """The function of that name; raises BadResult."""
+        if name in self.names and callable(self.names[name]):
+            return self.names[name]
+        raise BadResult("definitions", self.failed[name]) if name in self.failed else BadResult("absent", name)
+
+    def explain(self, error) -> str:
+        """What `error` says, and if it misses a name whose definition failed, why that did."""
+        missing = self.failed.get(error.name) if type(error) is NameError else None
+        return describe(error) + (f" (its definition did not run: {missing})" if missing else "")
+
+
+def _bound(node):
+    """Names that a definition binds."""
+    for part in ast.walk(node) if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Try, ast.Import, ast.ImportFrom)) else [node]:
+        if isinstance(part, ast.alias):
+            yield part.asname or part.name.split(".")[0]
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield part.name
+
+
+def _answer(student, tensors, content, models, limits) -> bytes:
+    """The frame that answers one call."""
+    try:
+        function = student.function(content["function"])
+        reply = ADAPTERS[content["adapter"]](function, tensors, content["options"], *_model(content["options"].get("model"), models))
+        size = sum(tensor.numel() * tensor.itemsize for tensor in reply.values())
+        if size > content["reply_bytes"]:
+            raise BadResult("big", f"{size / 2**20:.3g} MB")
+        return wire.pack(reply, status="done")
+    except BadResult as bad:
+        code, detail = bad.code, bad.detail
+    except BaseException as error:
+        if isinstance(error, MemoryError) or isinstance(error, (RuntimeError, OSError)) and NO_MEMORY.search(describe(error)):
+            code, detail = "memory", str(limits["memory_mb"])
+        elif isinstance(error, NotImplementedError) and _raised_by_student(error):
+            code, detail = "stub", ""
+        else:
+            code, detail = "raised", student.explain(error)
+    return wire.pack({}, status=code, detail=one_line(detail))
+
+
+def _model(spec, models) -> list:
+    """The model that a call's options name, or make, as the adapter's further arguments. Randomness starts anew."""
+    random.seed(0)
+    torch.manual_seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if spec is None:
+        return []
+    if isinstance(spec, str):
+        return [models[spec]]
+    from keyhole.toy import toy_model
+
+    return [toy_model(**spec)]
+
+
+def describe(error) -> str:
+    """An exception in one line, whatever its own __str__ does."""
+    name = one_line(type(error).__name__, 60)
+    try:
+        said = one_line(error, 200)
+    except BaseException:
+        said = ""
+    return f"{name}: {said}" if said else name
+
+
+def _raised_by_student(error) -> bool:
+    """Does `error` come from a `raise` in the notebook? (torch raises NotImplementedError, too.)"""
+    place = error.__traceback__
+    while place.tb_next:
+        place = place.tb_next
+    code = place.tb_frame.f_code
+    return code.co_filename == SOURCE_NAME and dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
+
+
+def _read(pipe: int) -> bytes:
+    """The blob of the next frame, empty at the end."""
+    prefix = _exactly(pipe, wire.LENGTH)
+    return _exactly(pipe, wire.size(prefix)) if prefix else b""
+
+
+def _exactly(pipe: int, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        part = os.read(pipe, min(count - len(data), 2**20))
+        if not part:
+            return b""
+        data += part
+    return bytes(data)
+
+
+def _write(pipe: int, frame: bytes) -> None:
+    rest = memoryview(frame)
+    while rest:
+        rest = rest[os.write(pipe, rest) :]
+
+
+def _tie_to(parent: int) -> None:
+    """Die with the grader."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main(requests: int, replies: int, parent: int) -> None:
+    _tie_to(parent)
+
+    def forget():
+        for descriptor in (requests, replies):
+            with suppress(OSError):
+                os.close(descriptor)
+
+    os.register_at_fork(after_in_child=forget)  # a forked grandchild must not answer, nor keep the pipe open
+    for descriptor in (requests, replies):
+        os.set_inheritable(descriptor, False)
+    serve(requests, replies)
+    os._exit(0)  # whatever threads and exit handlers the student left
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""Pack what students get into one zip: the notebooks, the library and its data; no solution, no grader, no hidden fact.
+
+The same tree gives the same bytes, so two packs can be compared by checksum.
+"""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+from keyhole.errors import KeyholeError
+
+ROOT = Path(__file__).resolve().parent.parent
+TOP = "keyhole-students"            # the folder that unpacking makes
+FOLDERS = ("assignments", "data", "keyhole")
+FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "environment.yml": "environment.yml", "docs/students.md": "README.md"}
+LEFT_OUT = {
+    "sample_class", "__pycache__", "my_fact.json", "my_edit.safetensors",
+    "fact_candidates.json", "measure_facts.py",     # with both, anybody finds out which facts are held back
+}
+
+
+def pack(target: Path, root: Path = ROOT) -> Path:
+    """Write the zip to `target`. Raises KeyholeError where something in the tree must not go out."""
+    contents = {}
+    for folder in FOLDERS:
+        for path in (root / folder).rglob("*"):
+            if path.is_file() and _for_students(path.relative_to(root)):
+                contents[path.relative_to(root).as_posix()] = _content(path)
+    for source, name in FILES.items():
+        contents[name] = (root / source).read_bytes()
+    contents["pyproject.toml"] = students_project((root / "pyproject.toml").read_text("utf-8")).encode()
+    unfinished = target.with_name(target.name + ".part")
+    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(contents):
+            entry = zipfile.ZipInfo(f"{TOP}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16    # the same on every system
+            archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
+    unfinished.replace(target)
+    return target
+
+
+def students_project(project: str) -> str:
+    """pyproject.toml without the grader: neither its command, nor its package, nor the tests' settings."""
+    project = project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n"
+    for grader, students in (('autograder = "autograder.cli:main"\n', ""), (', "autograder*"', "")):
+        if grader not in project:
+            raise KeyholeError(f"pyproject.toml no longer holds {grader.strip()!r}: "
+                               "teach autograder/student_pack.py its new form.")
+        project = project.replace(grader, students)
+    return project
+
+
+def _for_students(path: Path) -> bool:
+    return not LEFT_OUT.intersection(path.parts) and not any(part.startswith(".") for part in path.parts)
+
+
+def _content(path: Path) -> bytes:
+    """The file as students may see it."""
+    if path.suffix == ".ipynb":
+        _refuse_solved(path)
+    content = path.read_bytes()
+    if path.name == "facts.json":
+        record = json.loads(content)
+        shown = [fact for fact in record["facts"] if not fact.get("hidden")]
+        if len(shown) < len(record["facts"]):
+            content = json.dumps(record | {"facts": shown}, indent=1, ensure_ascii=False).encode()
+    return content
+
+
+def _refuse_solved(path: Path) -> None:
+    """Raises KeyholeError for a notebook that somebody has worked in: it might hold the answers."""
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        if cell.get("outputs") or "BEGIN SOLUTION" in "".join(cell["source"]):
+            raise KeyholeError(f"{path} is not as released (it holds outputs or solutions): "
+                               "run `make assignments` first.")
+
+
+def main(arguments: list[str]) -> int:
+    target = Path(arguments[0] if arguments else "keyhole-students.zip")
+    try:
+        pack(target)
+    except (KeyholeError, OSError) as problem:
+        print(f"The students' pack was not made: {problem}", file=sys.stderr)
+        return 1
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""Keyhole: locate one fact inside a language model, and change it with one rank-one update."""
+
+from importlib import import_module
+
+# Where the names that students use live. They are imported when first asked for: torch takes seconds.
+_HOMES = {
+    "errors": ("KeyholeError",),
+    "models": ("EditableModel", "load_model"),
+    "hooks": ("edit", "record"),
+    "toy": ("toy_model",),
+    "facts": ("Fact", "Probe", "load_facts"),
+    "probes": ("ProbeSet", "continuation"),
+    "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
+    "values": ("ValueSettings", "optimise_value"),
+    "checks": ("check",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'keyhole' has no attribute {name!r}")
+    return getattr(import_module(f"keyhole.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,110 @@
+"""Facts that the model knows, with the probes that show what an edit of each did."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from keyhole.errors import KeyholeError
+from keyhole.paths import data_folder
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A prompt with the answer before the edit and the one that a successful (or harmful) edit gives."""
+
+    prompt: str
+    target_true: str
+    target_new: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact to edit. Targets keep their leading space; neighbors are (prompt, answer) that must not change."""
+
+    id: str
+    relation: str
+    prompt: str
+    subject: str
+    target_true: str
+    target_new: str
+    paraphrases: tuple
+    neighbors: tuple
+    reversion: Probe
+    portability: Probe
+    hidden: bool = False
+
+    def probes(self):
+        """All probes by kind: {"original", "paraphrase", "neighborhood", "reversion", "portability"} -> list of Probe.
+
+        On a neighbor the true answer is the neighbor's own; the new target there is the edit's, which must not win.
+        """
+        return {
+            "original": [Probe(self.prompt, self.target_true, self.target_new)],
+            "paraphrase": [Probe(prompt, self.target_true, self.target_new) for prompt in self.paraphrases],
+            "neighborhood": [Probe(prompt, answer, self.target_new) for prompt, answer in self.neighbors],
+            "reversion": [self.reversion],
+            "portability": [self.portability],
+        }
+
+
+def load_facts(path=None):
+    """Read a file of facts, the kit's own unless told: list of Fact.
+
+    Raises KeyholeError, naming the record, where a key is missing, has another type, or the prompt lacks the subject.
+    """
+    path = Path(path) if path else data_folder() / "facts.json"
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))["facts"]
+    except FileNotFoundError:
+        raise KeyholeError(f"there is no file of facts at {path}.") from None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise KeyholeError(f"{path} is not a file of facts ({type(problem).__name__}: {problem}).") from None
+    facts = [fact_from(record, f"record {i} of {path.name}") for i, record in enumerate(records)]
+    seen = set()
+    for fact in facts:
+        if fact.id in seen:
+            raise KeyholeError(f"{path.name} holds the fact {fact.id!r} twice; remove one.")
+        seen.add(fact.id)
+    return facts
+
+
+def fact_from(record, where="the record"):
+    """One Fact from its JSON form. Raises KeyholeError beginning with `where`, what is wrong and in which key."""
+    if not isinstance(record, dict):
+        raise KeyholeError(f"{where} is not an object but {type(record).__name__}.")
+    where = f"{where} ({record.get('id')!r})"
+    values = {}
+    for field in fields(Fact):
+        if field.name == "hidden":
+            values["hidden"] = bool(record.get("hidden", False))
+        elif field.name in ("reversion", "portability"):
+            values[field.name] = Probe(**{key: _text(record.get(field.name), key, f"{where}, {field.name}")
+                                          for key in ("prompt", "target_true", "target_new")})
+        elif field.name == "paraphrases":
+            values["paraphrases"] = tuple(_list(record, "paraphrases", str, where))
+        elif field.name == "neighbors":
+            values["neighbors"] = tuple((_text(entry, "prompt", f"{where}, neighbors"), _text(entry, "answer", f"{where}, neighbors"))
+                                        for entry in _list(record, "neighbors", dict, where))
+        else:
+            values[field.name] = _text(record, field.name, where)
+    for prompt in (values["prompt"], *values["paraphrases"]):
+        if values["subject"] not in prompt:
+            raise KeyholeError(f"{where}: the prompt {prompt!r} lacks the subject {values['subject']!r}.")
+    if values["target_true"].strip() == values["target_new"].strip():
+        raise KeyholeError(f"{where}: target_new equals target_true ({values['target_true']!r}): there is nothing to edit.")
+    return Fact(**values)
+
+
+def _text(record, key, where):
+    if not isinstance(record, dict) or key not in record:
+        raise KeyholeError(f"{where}: the key {key!r} is missing.")
+    if not isinstance(record[key], str) or not record[key].strip():
+        raise KeyholeError(f"{where}: {key!r} must be a text that is not empty, got {record[key]!r}.")
+    return record[key]
+
+
+def _list(record, key, kind, where):
+    value = record.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(entry, kind) for entry in value):
+        raise KeyholeError(f"{where}: {key!r} must be a list, not empty, of {'texts' if kind is str else 'objects'}.")
+    return value

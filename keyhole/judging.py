@@ -1,0 +1,74 @@
+"""Judging a result against the right one and against the wrong ones that have a name.
+
+The public checks and the hidden tests both judge here, so that they mean the same and say it in the same words.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from keyhole.messages import feedback, misconception, percent
+
+# float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a result is right, the sentence for the student, and the name of the misunderstanding, if it was recognised."""
+
+    passed: bool
+    message: str
+    misconception: str | None = None
+
+
+def usable(got, shape, what):
+    """None where `got` can be compared with something of `shape`, else the Verdict that says why not."""
+    if got.dtype not in (torch.float32, torch.float64):
+        kind = "half" if got.dtype.is_floating_point else "integer"
+        return Verdict(False, feedback(kind, what=what, got=str(got.dtype).removeprefix("torch.")))
+    if tuple(got.shape) != tuple(shape):
+        message = feedback("shape", what=what, got=tuple(got.shape), expected=tuple(shape))
+        if len(shape) == 2 and tuple(got.shape) == tuple(shape)[::-1]:
+            message += " " + feedback("shape_transposed")
+        return Verdict(False, message)
+    broken = int((~got.isfinite()).sum())
+    return Verdict(False, feedback("not_finite", what=what, count=broken)) if broken else None
+
+
+def distance(got, right, origin=0):
+    """|got - right| / |right - origin|: how far off, in units of the right answer (counted from `origin`)."""
+    size = (right - origin).norm()
+    return float((got.double() - right).norm() / size) if size > 0 else float(got.double().norm())
+
+
+def judge(got, right, wrongs=None, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
+    """Compare `got` with `right` (float64), then with each of `wrongs`, a dict from misconception to what it would give.
+
+    `origin` is subtracted before sizes are taken: for Ŵ it is W, so that what counts is the change. Everything is relative.
+    A wrong answer is recognised when `got` lies as near to it as a right answer would to the right one.
+    """
+    wrongs = wrongs or {}
+    unusable = usable(got, right.shape, what)
+    if unusable and not (named := _named_by_shape(got, wrongs)):
+        return unusable
+    if unusable:
+        return Verdict(False, f"{unusable.message} {misconception(named)}", named)
+    off = distance(got, right, origin)
+    if off <= tolerance:
+        return Verdict(True, feedback("right", what=what))
+    message = feedback(sentence, what=what, distance=percent(off))
+    near = {name: distance(got, wrong, origin if name != "only_the_change" else 0)
+            for name, wrong in wrongs.items() if wrong.shape == got.shape}
+    likely = min(near, key=near.get, default=None)
+    if likely is not None and near[likely] <= 10 * tolerance:
+        return Verdict(False, f"{message} {misconception(likely)}", likely)
+    return Verdict(False, message)
+
+
+def _named_by_shape(got, wrongs):
+    """The misconception whose result has the same (wrong) shape and values, if there is one."""
+    for name, wrong in wrongs.items():
+        if wrong.shape == got.shape and distance(got, wrong) <= 10 * TOLERANCE:
+            return name
+    return None

@@ -1,0 +1,213 @@
+"""A causal language model seen as what Keyhole needs of it: blocks, their memories, and where a subject lies.
+
+Everything that differs between GPT-2-like and Llama-like models stands here, and nowhere else.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from keyhole.errors import KeyholeError
+
+DEFAULT_MODEL = "smollm2-135m"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a family of models keeps its parts, as attribute paths from the whole model, or from one block."""
+
+    blocks: str
+    embedding: str
+    final_norm: str
+    attention: str
+    mlp: str
+    memory: str         # the second matrix of the MLP: its input is the key, its output the value
+
+
+LAYOUTS = {
+    "llama": Layout("model.layers", "model.embed_tokens", "model.norm", "self_attn", "mlp", "mlp.down_proj"),
+    "gpt2": Layout("transformer.h", "transformer.wte", "transformer.ln_f", "attn", "mlp", "mlp.c_proj"),
+}
+
+
+def _layout_of(hf):
+    for layout in LAYOUTS.values():
+        try:
+            hf.get_submodule(layout.embedding)
+            hf.get_submodule(f"{layout.blocks}.0.{layout.memory}")
+            return layout
+        except AttributeError:
+            continue
+    looked = " or ".join(f"{layout.blocks}.0.{layout.memory}" for layout in LAYOUTS.values())
+    raise KeyholeError(f"{type(hf).__name__} is a model of an unknown layout: it has no module {looked}; "
+                       "Keyhole edits GPT-2-like and Llama-like models.")
+
+
+class _Stopped(Exception):
+    """Carries how the model called a block out of the model."""
+
+
+class EditableModel:
+    """A causal model in evaluation mode, with its tokenizer, whose memories can be read and edited.
+
+    `hf` is any GPT-2-like or Llama-like model of transformers, `tokenizer` a fast tokenizer.
+    Raises KeyholeError for any other layout.
+    """
+
+    def __init__(self, hf, tokenizer):
+        self._layout = _layout_of(hf)
+        self.hf, self.tokenizer = hf.eval().requires_grad_(False), tokenizer
+        self.embedding = hf.get_submodule(self._layout.embedding)
+        self.final_norm = hf.get_submodule(self._layout.final_norm)
+        self.blocks = hf.get_submodule(self._layout.blocks)
+        self.n_layers = len(self.blocks)
+
+    @property
+    def device(self):
+        return self.embedding.weight.device
+
+    def block(self, layer):
+        """The whole block number `layer`, counted from 0; its output is the state after that layer."""
+        if not 0 <= layer < self.n_layers:
+            raise KeyholeError(f"layer {layer} does not exist: this model has layers 0 to {self.n_layers - 1}.")
+        return self.blocks[layer]
+
+    def attention(self, layer):
+        """The attention module of a layer."""
+        return self.block(layer).get_submodule(self._layout.attention)
+
+    def mlp(self, layer):
+        """The MLP of a layer."""
+        return self.block(layer).get_submodule(self._layout.mlp)
+
+    def memory(self, layer):
+        """The module that holds W, the second matrix of a layer's MLP: keys go in, values come out."""
+        return self.block(layer).get_submodule(self._layout.memory)
+
+    def weight(self, layer):
+        """W of a layer as (d_out, d_in): a view, whichever way round the module stores it."""
+        memory = self.memory(layer)
+        return memory.weight if isinstance(memory, torch.nn.Linear) else memory.weight.T
+
+    def bias(self, layer):
+        """The bias that the memory adds to Wk, (d_out,), or None; an edit of W leaves it alone."""
+        return self.memory(layer).bias
+
+    def encode(self, texts):
+        """Token ids of a list of texts, each a list of int; no special tokens. Raises KeyholeError for an empty one."""
+        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        for text, tokens in zip(texts, ids):
+            if not tokens:
+                raise KeyholeError(f"the text {text!r} has no tokens: write at least one word.")
+        return ids
+
+    def batch(self, ids):
+        """Lists of token ids, padded right, as (N, T).
+
+        Right padding needs no attention mask: causal attention never looks to the right.
+        """
+        rows = [torch.tensor(tokens) for tokens in ids]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)
+
+    def logits(self, states):
+        """Vocabulary logits of final states (..., d), which have been through all blocks but not the final norm."""
+        return self.hf.get_output_embeddings()(self.final_norm(states))
+
+    @torch.no_grad()
+    def run_below(self, ids, layer, **options):
+        """Run token ids (N, T) through the layers below `layer`, and no further.
+
+        Returns how the model would have called block `layer`: (args, kwargs), args[0] being the states (N, T, d).
+        `layer` may be the number of layers: then all run. `options` go to the model.
+        """
+        def stop(_, args, kwargs):
+            raise _Stopped(args, kwargs)
+
+        reached = self.final_norm if layer == self.n_layers else self.block(layer)
+        handle = reached.register_forward_pre_hook(stop, with_kwargs=True)
+        try:
+            self.hf.base_model(ids.to(self.device), **{"use_cache": False, **options})
+        except _Stopped as call:
+            return call.args
+        finally:
+            handle.remove()
+
+    @torch.no_grad()
+    def next_token_probabilities(self, prompts):
+        """The distribution over the token after each prompt: list of N texts -> (N, V)."""
+        ids = self.encode(prompts)
+        states = self.hf.base_model(self.batch(ids), use_cache=False).last_hidden_state
+        last = states[torch.arange(len(ids)), torch.tensor([len(tokens) - 1 for tokens in ids])]
+        return self.hf.get_output_embeddings()(last).softmax(-1)
+
+    def subject_slice(self, prompt, subject, occurrence=-1):
+        """Which tokens of `prompt` the subject covers, as a slice; found by characters, so token borders do not matter.
+
+        Where the subject stands in the prompt more than once the last one is meant, since only there has the
+        model read all that comes before; `occurrence` chooses another, as a list index would.
+        Raises KeyholeError where the prompt lacks the subject.
+        """
+        starts = [i for i in range(len(prompt)) if prompt.startswith(subject, i)] if subject else []
+        if not starts:
+            raise KeyholeError(f"subject {subject!r} does not occur in prompt {prompt!r}")
+        if not -len(starts) <= occurrence < len(starts):
+            raise KeyholeError(f"subject {subject!r} occurs {len(starts)} times in prompt {prompt!r}: "
+                               f"there is no occurrence {occurrence}.")
+        start = starts[occurrence]
+        offsets = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        covered = [i for i, (left, right) in enumerate(offsets) if left < start + len(subject) and right > start]
+        return slice(covered[0], covered[-1] + 1)
+
+    @contextmanager
+    def edited(self, layer, change):
+        """The model with W of `layer` changed by `change` (d_out, d_in), for as long as the block lasts.
+
+        Afterwards the stored weight is the old one, bit for bit. Raises KeyholeError for another shape.
+        """
+        weight = self.weight(layer)
+        if tuple(change.shape) != tuple(weight.shape):
+            raise KeyholeError(f"the change has shape {tuple(change.shape)}, but W of layer {layer} seen as (d_out, d_in) "
+                               f"has {tuple(weight.shape)}.")
+        before = weight.detach().clone()
+        try:
+            with torch.no_grad():
+                weight += change.to(weight)
+            yield self
+        finally:
+            with torch.no_grad():
+                weight.copy_(before)
+
+
+def load_model(name=DEFAULT_MODEL, device="cpu"):
+    """Load a model by name as an EditableModel, in float32.
+
+    "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map, without any hub.
+    Any other name is a folder, or the name of a GPT-2-like or Llama-like model that transformers can find
+    ("gpt2-medium", "gpt2-xl"). Raises KeyholeError where there is no such model or its layout is unknown.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    if name == DEFAULT_MODEL:
+        from keyhole.fetch import fetch
+        source, local = fetch(), True
+    else:
+        source, local = name, Path(name).is_dir()
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        hf = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, dtype=torch.float32)
+    except (OSError, ValueError) as problem:
+        raise KeyholeError(f"no model {name!r}: give {DEFAULT_MODEL!r}, a folder that holds a model of transformers, or a name "
+                           f"that its hub knows and this machine can reach ({_first_line(problem)}).") from None
+    finally:
+        if bars:
+            logging.enable_progress_bar()
+    return EditableModel(hf.to(device), tokenizer)
+
+
+def _first_line(problem):
+    return str(problem).strip().splitlines()[0][:200]

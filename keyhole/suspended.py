@@ -1,0 +1,61 @@
+"""A batch of texts stopped on its way through the model, to be run on from there as often as one likes.
+
+An edit of layer l leaves all that lies below l as it was, and so does a change of one state leave all that lies to
+its left. Whoever tries one edit after another computes those parts once, and runs only the rest again.
+"""
+
+import copy
+
+import torch
+from transformers.cache_utils import Cache
+
+
+def _unshared(value):
+    """A cache that can grow without growing the one it was taken from; its tensors are shared, never written."""
+    if not isinstance(value, Cache):
+        return value
+    twin = copy.copy(value)
+    twin.layers = [copy.copy(layer) for layer in value.layers]
+    return twin
+
+
+class Suspended:
+    """`ids` (lists of token ids) run through the layers below `layer`, at the positions from `starts` on.
+
+    Row i of `states` (N, T, d) holds the inputs of block `layer` for tokens starts[i], starts[i] + 1, ... of text i,
+    padded right; what lies left of starts[i] stays in a cache of keys and values of the attention, as computed by the
+    model as it was then. Without `starts` all positions are there and no cache is needed.
+    """
+
+    def __init__(self, model, ids, layer, starts=None):
+        self._model, self.layer = model, layer
+        self.starts = starts or [0] * len(ids)
+        tail = model.batch([tokens[start:] for tokens, start in zip(ids, self.starts)])
+        options = {"use_cache": False}
+        if any(self.starts):
+            options = self._heads(ids, tail)
+        args, self._kwargs = model.run_below(tail, layer, **options)
+        self.states, self._args = args[0], args[1:]
+
+    def _heads(self, ids, tail):
+        """Run what lies left of the starts through all layers; say how the tails are to be run after it."""
+        model, device = self._model, tail.device
+        # An empty head still needs one token to make a row; the mask hides it.
+        heads = model.batch([tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)])
+        starts = torch.tensor(self.starts, device=device)[:, None]
+        with torch.no_grad():
+            cache = model.hf.base_model(heads, use_cache=True).past_key_values
+        seen = torch.arange(heads.shape[1], device=device) < starts
+        return {"past_key_values": cache, "use_cache": True,
+                "attention_mask": torch.cat([seen.long(), torch.ones_like(tail)], dim=1),
+                "position_ids": starts + torch.arange(tail.shape[1], device=device)}
+
+    def run(self):
+        """The final states (N, T, d), before the final norm, of the model as it is now; gradients flow."""
+        states = self.states
+        args = [_unshared(value) for value in self._args]
+        kwargs = {name: _unshared(value) for name, value in self._kwargs.items()}
+        for block in self._model.blocks[self.layer:]:
+            output = block(states, *args, **kwargs)
+            states = output[0] if isinstance(output, tuple) else output
+        return states

@@ -1,0 +1,45 @@
+"""nbgrader's settings for this course: run `nbgrader ...` in the folder of this file (see docs/)."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from sqlalchemy.exc import SAWarning
+
+warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # of nbgrader's own queries, harmless
+c = get_config()  # noqa: F821 (given by the loader of this file; an imported one fills another configuration)
+root = Path(__file__).resolve().parent
+(root / "grading").mkdir(exist_ok=True)
+
+# nbgrader runs `alembic` by name when it makes the gradebook; it lies beside this Python, active environment or not.
+if (tools := str(Path(sys.executable).parent)) not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join([tools, os.environ.get("PATH", os.defpath)])
+
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "assignments"
+c.CourseDirectory.submitted_directory = "grading/submitted"
+c.CourseDirectory.autograded_directory = "grading/autograded"
+c.CourseDirectory.feedback_directory = "grading/feedback"
+c.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}?timeout=60"  # seconds to wait for another writer
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", ".DS_Store", ".*"]
+
+# Blanks keep signature and docstring; `keyhole` knows an untouched one by this line.
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+
+# A kernel never runs: the hidden tests run in a sandbox, and every notebook is mended first.
+c.Autograde.exporter_class = "autograder.nbgrader_plugin.MendingExporter"
+c.Autograde.pre_convert_hook = "autograder.nbgrader_plugin.remove_links"
+c.Autograde.autograde_preprocessors = [
+    "autograder.nbgrader_plugin.GradeInSandbox",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.GetGrades",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]

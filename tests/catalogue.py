@@ -1,0 +1,219 @@
+"""Solutions of the graded functions, wrong and right, with what each is expected to lose.
+
+A wrong one: name -> (the misconception that must be named, or None; the cases it must fail; its code). It must pass all others.
+"""
+
+from textwrap import dedent
+
+ALL = "all"
+
+
+def _(code):
+    return dedent(code).strip()
+
+
+KEY = '''
+def subject_key(model, layer, prompt, subject, prefixes):
+    keys = []
+    for prefix in prefixes:
+        text = prefix + prompt
+        with record(model.memory({layer})) as seen:
+            model.next_token_probabilities([text])
+        span = model.subject_slice({where})
+        keys.append(seen.{side}[0, {position}])
+    return {result}
+'''
+
+
+def _key(layer="layer", where="text, subject", side="input", position="span.stop - 1", result="torch.stack(keys).mean(0)"):
+    return KEY.format(layer=layer, where=where, side=side, position=position, result=result).strip()
+
+
+def _moment(body):
+    return f"def second_moment(keys):\n    return {body}"
+
+
+def _objective(nll="-target_log_probs.mean()", kl="(kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()",
+               decay="decay * delta.norm() / value_before.norm() ** 2", total="nll + kl_weight * kl + size"):
+    return _(f'''
+        def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+            nll = {nll}
+            kl = {kl}
+            size = {decay}
+            return {total}
+        ''')
+
+
+def _update(direction="torch.linalg.solve(moment, key)", residual="value - weight @ key", divisor="u @ key", result="weight + torch.outer(r, u) / s"):
+    return _(f'''
+        def rank_one_update(weight, moment, key, value):
+            u = {direction}
+            r = {residual}
+            s = {divisor}
+            return {result}
+        ''')
+
+
+def _write(*lines):
+    return "def write_edit(module, new_weight):\n    with torch.no_grad():\n" + "".join(f"        {line}\n" for line in lines)
+
+
+UPDATE_CASES = {"wide", "conv1d", "conditioned", "small_keys", "large_keys", "preservation", "real", "reference"}
+# Metrics follow from the real model and are looked at apart.
+METRICS = {"efficacy", "paraphrase", "neighborhood", "reversion", "portability"}
+
+WRONG = {
+    "subject_key": {
+        "first token": ("first_subject_token", ALL, _key(position="span.start")),
+        "last token of the prompt": ("last_prompt_token", ALL, _key(position="-1")),
+        "end of the slice": ("one_token_after", ALL, _key(position="span.stop")),
+        "one before": ("one_token_before", ALL, _key(position="span.stop - 2")),
+        "sum": ("sum_of_keys", ALL, _key(result="torch.stack(keys).sum(0)")),
+        "first prefix": ("first_prefix_only", ALL, _key(result="keys[0]")),
+        "last prefix": ("last_prefix_only", ALL, _key(result="keys[-1]")),
+        "bare prompt": ("bare_prompt_only", ALL, _key(where="prompt, subject").replace("text = prefix + prompt", "text = prompt")),
+        "place in the bare prompt": ("place_in_bare_prompt", ALL, _key(where="prompt, subject")),
+        "first occurrence": ("first_occurrence", {"repeated"}, _key(where="text, subject, 0")),
+        "layer below": ("layer_below", ALL, _key(layer="layer - 1")),
+        "layer above": ("layer_above", ALL, _key(layer="layer + 1")),
+        "output instead of input": (None, ALL, _key(side="output")),
+        "a fixed layer": (None, {"llama", "gpt2", "repeated", "non_ascii", "clean"}, _key(layer="model.n_layers // 6")),
+        "hook left behind": ("hooks_left", {"clean"}, _('''
+            def subject_key(model, layer, prompt, subject, prefixes):
+                seen = []
+                model.memory(layer).register_forward_hook(lambda m, args, out: seen.append(args[0].detach()))
+                keys = []
+                for prefix in prefixes:
+                    model.next_token_probabilities([prefix + prompt])
+                    keys.append(seen[-1][0, model.subject_slice(prefix + prompt, subject).stop - 1])
+                return torch.stack(keys).mean(0)
+            ''')),
+        "weights rounded": ("model_changed", {"clean"}, _key().replace("keys = []", "keys = []\n    with torch.no_grad():\n        model.embedding.weight[0, 0] += 1e-6")),
+        "only ascii": (None, {"non_ascii"}, _key(position="len(model.encode([text[:text.rindex(subject)] + subject.encode('ascii', 'ignore').decode()])[0]) - 1")),
+    },
+    "second_moment": {
+        "centred": ("moment_centred", ALL, _moment("torch.cov(keys.T, correction=0)")),
+        "columns": ("moment_of_rows", {"uncentred", "small", "large", "few_keys", "real"}, _moment("keys @ keys.T")),
+        "diagonal": ("moment_diagonal", ALL, _moment("torch.diag((keys ** 2).mean(0))")),
+        "mean of keys": ("moment_of_mean", ALL, _moment("torch.outer(keys.mean(0), keys.mean(0))")),
+        "inverse": ("moment_inverted", {"uncentred", "few_keys", "small", "large"}, _moment("torch.linalg.pinv(keys.double().T @ keys.double() / len(keys))")),
+        "identity added": (None, {"small"}, _moment("keys.T @ keys / len(keys) + 1e-6 * torch.eye(keys.shape[1])")),
+        "half precision": (None, ALL, _moment("(keys.half().T @ keys.half()).float() / len(keys)")),
+        "in place": ("input_changed", ALL, "def second_moment(keys):\n    keys /= len(keys) ** 0.5\n    return keys.T @ keys"),
+        "whole numbers": (None, ALL, _moment("(keys.T @ keys).long()")),
+    },
+    "value_objective": {
+        "sum over tokens": ("sum_over_tokens", {"tokens", "gradient"}, _objective(nll="-target_log_probs.sum(-1).mean()")),
+        "no minus": ("nll_missing_minus", ALL, _objective(nll="target_log_probs.mean()")),
+        "mean before log": ("probability_before_log", ALL, _objective(nll="-target_log_probs.exp().mean().log()")),
+        "KL reversed": ("kl_reversed", {"value", "tokens", "divergence", "gradient"}, _objective(kl="(kl_log_probs_before.exp() * (kl_log_probs_before - kl_log_probs)).sum()")),
+        "no KL": ("kl_missing", ALL, _objective(total="nll + size")),
+        "KL not weighted": ("kl_not_weighted", ALL, _objective(total="nll + kl + size")),
+        "KL as a mean": ("kl_mean", ALL, _objective(kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True)")),
+        "no decay": ("decay_missing", ALL, _objective(total="nll + kl_weight * kl")),
+        "decay not weighted": ("decay_not_weighted", ALL, _objective(decay="delta.norm() / value_before.norm() ** 2")),
+        "delta squared": ("decay_of_square", ALL, _objective(decay="decay * delta.norm() ** 2 / value_before.norm() ** 2")),
+        "divided by the length": ("decay_by_length", ALL, _objective(decay="decay * delta.norm() / value_before.norm()")),
+        "not divided": ("decay_undivided", ALL, _objective(decay="decay * delta.norm()")),
+        "item": ("graph_cut", {"gradient"}, _objective(nll="-target_log_probs.mean().item()")),
+        "delta detached": ("graph_cut", {"gradient"}, _objective(decay="decay * delta.detach().norm() / value_before.norm() ** 2")),
+    },
+    "rank_one_update": {
+        "no C": ("moment_omitted", UPDATE_CASES, _update(direction="key")),
+        "C not inverted": ("moment_not_inverted", UPDATE_CASES, _update(direction="moment @ key")),
+        "C inverted twice": ("moment_twice", UPDATE_CASES, _update(direction="torch.linalg.solve(moment.double(), torch.linalg.solve(moment.double(), key.double())).float()")),
+        "diagonal of C": ("moment_diagonal_used", UPDATE_CASES, _update(direction="key / moment.diag()")),
+        "no division": ("division_missing", UPDATE_CASES, _update(divisor="1")),
+        "divided by k square": ("divided_by_key_square", UPDATE_CASES, _update(divisor="key @ key")),
+        "v* for the residual": ("value_not_residual", UPDATE_CASES, _update(residual="value")),
+        "wrong sign": ("residual_reversed", UPDATE_CASES, _update(residual="weight @ key - value")),
+        "only the change": ("only_the_change", UPDATE_CASES | {"rank"}, _update(result="torch.outer(r, u) / s")),
+        "transposed": ("change_transposed", UPDATE_CASES | {"rank"}, _update(result="weight.T + torch.outer(u, r) / s")),
+        "nothing": ("nothing_changed", UPDATE_CASES | {"rank"}, _update(result="weight.clone()")),
+        "in place": ("input_changed", {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    weight += torch.outer(value - weight @ key, u) / (u @ key)\n    return weight"),
+        "half precision": (None, UPDATE_CASES | {"rank"}, _update(result="(weight + torch.outer(r, u) / s).half()")),
+        "ridge": (None, {"small_keys"}, _update(direction="torch.linalg.solve(moment + 1e-6 * torch.eye(len(key)), key)")),
+        "clipped key": (None, {"large_keys"}, _update(direction="torch.linalg.solve(moment, key.clamp(-100, 100))")),
+        "contiguity assumed": (None, {"conv1d"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    return weight.view(-1).view(weight.shape) + torch.outer(value - weight @ key, u) / (u @ key)"),
+        "unconstrained rank": (None, {"rank"} | UPDATE_CASES, _update(result="weight + torch.outer(r, u) / s + 0.3 * torch.eye(*weight.shape)")),
+    },
+    "write_edit": {
+        "no transpose": ("transpose_missing", {"conv1d", "square", "bias"}, _write("module.weight.copy_(new_weight)")),
+        "always transposed": ("transpose_added", {"linear", "square", "in_place"}, _write("module.weight.copy_(new_weight.T)")),
+        "by shape": ("transpose_missing", {"square"}, _write("module.weight.copy_(new_weight if module.weight.shape == new_weight.shape else new_weight.T)")),
+        "nothing written": ("nothing_written", ALL, _write("weight = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T")),
+        "added": ("added_not_written", ALL, _write("module.weight += new_weight if isinstance(module, torch.nn.Linear) else new_weight.T")),
+        "new parameter": ("parameter_replaced", {"in_place"}, _write("module.weight = torch.nn.Parameter(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)")),
+        "bias zeroed": ("bias_changed", {"bias"}, _write("module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)", "if module.bias is not None: module.bias.zero_()")),
+    },
+}
+
+RIGHT = {
+    "subject_key": {
+        "as in the notebook": _key(),
+        "running mean": _('''
+            def subject_key(model, layer, prompt, subject, prefixes):
+                total = 0
+                for p in prefixes:
+                    with record(model.memory(layer)) as s:
+                        model.next_token_probabilities([p + prompt])
+                    total = total + s.input[0, model.subject_slice(p + prompt, subject)][-1]
+                return total / len(prefixes)
+            '''),
+        "one batch": _('''
+            def subject_key(model, layer, prompt, subject, prefixes):
+                texts = [p + prompt for p in prefixes]
+                with record(model.memory(layer)) as seen:
+                    model.next_token_probabilities(texts)
+                last = [model.subject_slice(text, subject).stop - 1 for text in texts]
+                return seen.input[torch.arange(len(texts)), torch.tensor(last)].mean(dim=0)
+            '''),
+        "own hook": _('''
+            def subject_key(model, layer, prompt, subject, prefixes):
+                found = []
+                handle = model.memory(layer).register_forward_pre_hook(lambda m, a: found.append(a[0].detach().numpy()))
+                try:
+                    for p in prefixes:
+                        model.next_token_probabilities([p + prompt])
+                finally:
+                    handle.remove()
+                rows = [f[0, model.subject_slice(p + prompt, subject).stop - 1] for f, p in zip(found, prefixes)]
+                return sum(rows) / len(rows)
+            '''),
+    },
+    "second_moment": {
+        "mean": _moment("keys.T @ keys / len(keys)"),
+        "sum": _moment("keys.T @ keys"),
+        "einsum": _moment("torch.einsum('ni,nj->ij', keys, keys)"),
+        "float64": _moment("(keys.double().T @ keys.double() / keys.shape[0])"),
+        "outer products": _moment("torch.stack([torch.outer(k, k) for k in keys[:]]).mean(0) if len(keys) < 100 else keys.T.matmul(keys)"),
+        "numpy": "import numpy as np\n\ndef second_moment(keys):\n    k = keys.detach().numpy()\n    return np.dot(k.T, k) / k.shape[0]",
+    },
+    "value_objective": {
+        "as in the notebook": _objective(),
+        "kl_div": _objective(kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True, reduction='sum')"),
+        "distributions": _objective(kl="torch.distributions.kl_divergence(torch.distributions.Categorical(logits=kl_log_probs), torch.distributions.Categorical(logits=kl_log_probs_before))"),
+        "float64": _objective(nll="-target_log_probs.double().mean()", decay="decay * torch.norm(delta) / (value_before @ value_before)"),
+        "shape (1,)": _objective(total="(nll + kl_weight * kl + size).reshape(1)"),
+    },
+    "rank_one_update": {
+        "solve": _update(),
+        "inverse": _update(direction="torch.inverse(moment) @ key"),
+        "float64": _update(direction="torch.linalg.solve(moment.double(), key.double()).float()"),
+        "key as a column": _update(direction="torch.linalg.solve(moment, key[:, None])", residual="value[:, None] - weight @ key[:, None]",
+                                   divisor="(u.T @ key[:, None])", result="weight + (r @ u.T) / s"),
+        "cholesky": _update(direction="torch.cholesky_solve(key[:, None], torch.linalg.cholesky(moment))[:, 0]"),
+        "lstsq": _update(direction="torch.linalg.lstsq(moment.double(), key.double()[:, None]).solution[:, 0].float()"),
+        "einsum, addr": _update(result="torch.addr(weight, r / s, u)"),
+        "numpy": "import numpy as np\n\ndef rank_one_update(weight, moment, key, value):\n    w, c, k, v = (t.numpy().astype('float64') for t in (weight, moment, key, value))\n"
+                 "    u = np.linalg.solve(c, k)\n    return w + np.outer(v - w @ k, u) / u.dot(k)",
+        "u scaled first": _update(direction="(lambda x: x / x.norm())(torch.linalg.solve(moment, key))"),
+        "with a graph": _update(result="(weight + torch.outer(r, u) / s).requires_grad_()"),
+    },
+    "write_edit": {
+        "copy_": _write("module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)"),
+        "data": _write("module.weight.data[:] = new_weight if type(module).__name__ != 'Conv1D' else new_weight.t()"),
+        "data replaced": _write("module.weight.data = new_weight.clone() if isinstance(module, torch.nn.Linear) else new_weight.T.contiguous()"),
+        "in place by subtraction": _write("target = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T", "module.weight += target - module.weight"),
+    },
+}

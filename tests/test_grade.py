@@ -1,0 +1,279 @@
+"""One submission -> Result, the report, and the command, with stand-ins for the hidden tests of the course."""
+
+import json
+import math
+import os
+import sys
+import threading
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+import torch
+
+from autograder import cli, result as results, secret
+from autograder import grade as grading
+from autograder.grade import Grader, grade_submission
+from autograder.result import Result, TestResult
+from autograder.sandbox import Reply
+from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(grading, "Sandbox", InThisProcess)
+
+
+def hand_in(folder, *cells, name="3_edit"):
+    folder.mkdir(parents=True, exist_ok=True)
+    marked = [nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": f"cell{i}"}}) for i, cell in enumerate(cells)]
+    nbformat.write(nbformat.v4.new_notebook(cells=marked), folder / f"{name}.ipynb")
+    return folder
+
+
+def grade(folder, notebooks=TESTS):
+    return grade_submission(folder, "ada", Grader(notebooks, secret.TEST_SECRET))
+
+
+def verdicts(result):
+    return {test.id: (test.verdict, test.points) for test in result.tests}
+
+
+
+
+def test_right_functions_get_all_points(tmp_path, quick):
+    result = grade(hand_in(tmp_path, DOUBLE, TRIPLE))
+    assert (result.status, result.reason, result.score, result.max_score, result.isolation) == ("graded", None, 6, 6, "E")
+
+
+def test_partial_credit_and_misconception(tmp_path, quick):
+    result = grade(hand_in(tmp_path, DOUBLE, "def triple(x):\n    return x"))
+    wrong = result.tests[-1]
+    assert (wrong.verdict, wrong.points, wrong.misconception) == ("fail", 1, "other_factor")
+
+
+def test_blank_and_absent_functions_are_missing_not_errors(tmp_path, quick):
+    result = grade(hand_in(tmp_path, "def double(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"))
+    assert verdicts(result) == dict.fromkeys(["double.plain", "double.again", "triple.plain"], ("missing", 0))
+    assert "blank" in result.tests[0].message and "no function" in result.tests[2].message
+    assert result.status == "graded"
+
+
+def test_syntax_error_costs_its_own_cell_only(tmp_path, quick):
+    result = grade(hand_in(tmp_path, "def double(x:\n    return 2", TRIPLE))
+    assert verdicts(result) == {"double.plain": ("error", 0), "double.again": ("error", 0), "triple.plain": ("pass", 2)}
+
+
+def test_after_a_timeout_the_functions_other_tests_do_not_run(tmp_path, quick):
+    result = grade(hand_in(tmp_path, "def double(x):\n    raise TimeoutError", TRIPLE))
+    assert verdicts(result) == {"double.plain": ("timeout", 0), "double.again": ("timeout", 0), "triple.plain": ("pass", 2)}
+    assert "Not run" in result.tests[1].message
+
+
+def test_name_made_by_a_call_is_explained(tmp_path, quick):
+    result = grade(hand_in(tmp_path, "factor = int('2')", "def double(x):\n    return factor * x"))
+    assert "made by a call at the top level" in result.tests[0].message
+
+
+OURS = ["raise ValueError('hidden')", "return None", "return Outcome(True, 'x', None, float('nan'))", "return Outcome(True, 'x', None, 7.0)"]
+
+
+@pytest.mark.parametrize("break_it", OURS)
+def test_a_broken_test_of_ours_costs_itself_only(tmp_path, quick, break_it, caplog):
+    names = {"Outcome": Outcome}
+    exec(f"def broken(bench):\n    {break_it}", names)
+    result = grade(hand_in(tmp_path, DOUBLE, TRIPLE), registry(HiddenTest("double.broken", 3, names["broken"]), HiddenTest("triple.plain", 2, times(3))))
+    assert verdicts(result)["triple.plain"] == ("pass", 2)
+    assert 0 <= result.tests[0].points <= 3
+    if "Outcome" not in break_it:
+        assert verdicts(result)["double.broken"] == ("error", 0)
+        assert "course staff" in result.tests[0].message and "hidden" not in result.tests[0].message
+        assert "double.broken" in result.reason
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"{}", b"\xff\xfe\x00", b'{"cells": [{"source": 7}]}', b"[" * 100_000])
+def test_unreadable_notebooks_fail_with_a_reason(tmp_path, quick, content):
+    if content is not None:
+        (tmp_path / "3_edit.ipynb").write_bytes(content)
+    result = grade(tmp_path)
+    assert result.status == "failed" and result.reason and result.score == 0
+    assert {test.verdict for test in result.tests} == {"missing"} and len(result.tests) == 3
+
+
+def test_a_link_to_the_staffs_solution_is_not_followed(tmp_path, quick):
+    solution = hand_in(tmp_path / "staff", DOUBLE, TRIPLE) / "3_edit.ipynb"
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / "3_edit.ipynb").symlink_to(solution)
+    assert grade(tmp_path / "student").score == 0
+
+
+def test_the_timeout_option_only_tightens(tmp_path):
+    seen = []
+    bench = grading.Bench(Grader(TESTS, b"", seconds=1.0), SimpleNamespace(call=lambda *_, seconds: seen.append(seconds)), "double.x", 5, tmp_path)
+    with bench.grader.lock:
+        bench.call()
+        bench.call(seconds=0.5)
+    assert seen == [1.0, 0.5]
+
+
+def test_students_code_runs_outside_the_lock_and_ours_inside(tmp_path, quick, monkeypatch):
+    grader = Grader(TESTS, secret.TEST_SECRET)
+    locked = []
+    monkeypatch.setattr(InThisProcess, "call", lambda *_, **__: locked.append(grader.lock.locked()) or Reply({"result": torch.zeros(1)}))
+    grade_submission(hand_in(tmp_path, DOUBLE), "ada", grader)
+    assert locked == [False, False] and not grader.lock.locked()
+
+
+# --- the report
+
+
+def a_test(**changes):
+    return TestResult(**({"id": "f.x", "notebook": "n", "points": 1, "max_points": 2, "verdict": "fail", "message": "m"} | changes))
+
+
+@pytest.mark.parametrize("points, kept", [(math.nan, 0), (math.inf, 0), (-math.inf, 0), (-1, 0), (3, 2), (1.23456789, 1.2346), (True, 1)])
+def test_points_are_finite_and_clamped(points, kept):
+    test = a_test(points=points)
+    assert test.points == kept and type(test.points) is float
+
+
+def test_unknown_verdict_is_refused():
+    with pytest.raises(ValueError):
+        a_test(verdict="perfect")
+
+
+def test_report_has_the_agreed_keys_and_comes_back(tmp_path):
+    result = Result("ada", "model_editing", "graded", None, "E", 1.5, (a_test(title="t", misconception="c"),))
+    results.write_json(tmp_path / "r.json", [result])
+    (entry,) = json.loads((tmp_path / "r.json").read_text())
+    assert list(entry) == ["student", "assignment", "status", "reason", "score", "max_score", "isolation", "seconds", "tests"]
+    assert set(entry["tests"][0]) == {"id", "notebook", "points", "max_points", "verdict", "message", "misconception", "title"}
+    assert results.read_json(tmp_path / "r.json") == [result]
+
+
+def test_report_survives_a_crash_while_it_is_written(tmp_path, monkeypatch):
+    path = tmp_path / "r.json"
+    path.write_text("before")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError):
+        results.write_text(path, "after")
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_report_takes_lone_surrogates(tmp_path):
+    results.write_json(tmp_path / "r.json", [Result("\udcff", "a", "failed", "\ud800", "E", 0, ())])
+    assert json.loads((tmp_path / "r.json").read_text())
+
+
+# --- the secret
+
+
+def test_secret_is_made_once_and_private(tmp_path):
+    path = tmp_path / "secret.key"
+    assert secret.course_secret(path) == secret.course_secret(path)
+    assert len(secret.course_secret(path)) == 32 and path.stat().st_mode & 0o777 == 0o600
+
+
+def test_generators_differ_by_secret_and_by_name():
+    def draw(*arguments):
+        return torch.rand(4, generator=secret.generator(*arguments)).tolist()
+
+    base = draw(b"s", "f.x", "weight")
+    assert base == draw(b"s", "f.x", "weight")
+    others = [draw(b"t", "f.x", "weight"), draw(b"s", "f.y", "weight"), draw(b"s", "f.x", "key"), draw(b"s", "f.xweight")]
+    assert base not in others
+
+
+@pytest.mark.parametrize("content", ["", "xyz", "00"])
+def test_damaged_secret_says_what_to_do(tmp_path, content):
+    (tmp_path / "secret.key").write_text(content)
+    with pytest.raises(grading.secrets.KeyholeError, match="remove it"):
+        secret.course_secret(tmp_path / "secret.key")
+
+
+# --- the command
+
+
+@pytest.fixture
+def a_class(tmp_path, quick, monkeypatch):
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+    monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
+    hand_in(tmp_path / "in" / "zoe" / "model_editing", DOUBLE, TRIPLE)
+    hand_in(tmp_path / "in" / "bob" / "model_editing", DOUBLE)
+    hand_in(tmp_path / "in" / "=cmd" / "model_editing", f"def double(x):\n    raise ValueError({HOSTILE!r})", TRIPLE)
+    (tmp_path / "in" / "eve" / "model_editing").mkdir(parents=True)
+    return tmp_path
+
+
+def run(folder, *options):
+    return cli.main(["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--no-feedback", *options])
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
+    assert run(a_class, "--jobs", jobs, "--csv", str(a_class / "r.csv")) == 0
+    entries = json.loads((a_class / "r.json").read_text())
+    expected = [("=cmd", 2, "graded"), ("bob", 4, "graded"), ("eve", 0, "failed"), ("zoe", 6, "graded")]
+    assert [(e["student"], e["score"], e["status"]) for e in entries] == expected
+    rows = (a_class / "r.csv").read_text().splitlines()
+    assert rows[0] == "student,assignment,status,double,triple,score,max_score,reason"
+    assert rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0") and "no 3_edit.ipynb" in rows[3]
+    shown = capsys.readouterr().out
+    assert "Isolation level E" in shown and "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_only_the_named_students(a_class):
+    assert run(a_class, "--students", "zoe,bob") == 0
+    assert [e["student"] for e in json.loads((a_class / "r.json").read_text())] == ["bob", "zoe"]
+
+
+def test_unusable_arguments_end_with_two(a_class, capsys):
+    assert run(a_class, "--students", "zoe,nobody") == 2 and "nobody" in capsys.readouterr().err
+    assert run(a_class, "--require-isolation", "A") == 2 and "level A is required" in capsys.readouterr().err
+    assert run(a_class, "--assignment", "other") == 2
+    assert run(a_class, "--assignment", "../in") == 2
+    assert cli.main(["grade", str(a_class / "nowhere"), "--json", str(a_class / "r.json")]) == 2
+    assert cli.main(["grade", str(a_class / "in"), "--json", str(a_class)]) == 2
+    for wrong in (["--jobs", "0"], ["--timeout", "nan"], ["--require-isolation", "Z"]):
+        with pytest.raises(SystemExit) as end:
+            run(a_class, *wrong)
+        assert end.value.code == 2
+    assert not (a_class / "r.json").exists()
+
+
+def test_a_defect_of_ours_costs_one_student(a_class, monkeypatch, caplog):
+    real = grading.read_submission
+    monkeypatch.setattr(grading, "read_submission", lambda folder, *a: 1 / 0 if "bob" in str(folder) else real(folder, *a))
+    assert run(a_class) == 0
+    entries = {e["student"]: e for e in json.loads((a_class / "r.json").read_text())}
+    assert entries["bob"]["status"] == "failed" and entries["bob"]["max_score"] == 6 and entries["zoe"]["score"] == 6
+
+
+def test_report_is_written_after_every_student(a_class, monkeypatch):
+    lengths = []
+    real = cli.write_json
+    monkeypatch.setattr(cli, "write_json", lambda path, entries: lengths.append(len(list(entries))) or real(path, entries))
+    run(a_class)
+    assert lengths == [1, 2, 3, 4]
+
+
+def test_threads_share_the_model(monkeypatch):
+    import keyhole.models
+
+    made = []
+    monkeypatch.setattr(keyhole.models, "load_model", lambda: made.append(1) or object())
+    grader = Grader(TESTS, b"")
+
+    def use():
+        with grader.lock:
+            grader.model()
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert made == [1]
+
+
+def test_with_the_real_sandbox(tmp_path):
+    loop = "def double(x):\n    while True:\n        pass"
+    result = grade(hand_in(tmp_path, "import torch", loop, TRIPLE))
+    assert verdicts(result) == {"double.plain": ("timeout", 0), "double.again": ("timeout", 0), "triple.plain": ("pass", 2)}

@@ -1,0 +1,384 @@
+"""nbgrader around the grader: a small course with stand-in hidden tests, from its source to gradebook and feedback pages."""
+
+import csv
+import json
+import re
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from jupyter_core.application import JupyterApp, NoStart
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook
+from nbgrader.apps.nbgraderapp import NbGraderApp
+
+from autograder import cli
+from autograder import grade as grading
+from autograder.gradebook import Course
+from autograder.mending import harmless, mended
+from autograder.nbgrader_plugin import GradeInSandbox, escaped, feedback, grader
+from autograder.result import TestResult
+from keyhole.errors import KeyholeError
+from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, registry, times
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STAFF_SECRET = "known to the staff only"
+
+
+def mark(grade_id, grade, solution, points=None, kind="code"):
+    marks = {"grade": grade, "solution": solution, "locked": grade and not solution, "task": False, "cell_type": kind}
+    marks |= {"schema_version": 3, "grade_id": grade_id}
+    return {"nbgrader": marks | ({} if points is None else {"points": points})}
+
+
+def blank(name, factor):
+    source = f'def {name}(x):\n    """{factor} times x."""\n    ### BEGIN SOLUTION\n    return {factor} * x\n    ### END SOLUTION'
+    return new_code_cell(source, metadata=mark(name, False, True))
+
+
+def source_notebook():
+    cells = [
+        new_markdown_cell("# Twice\nwhere $|x|_C <y$"),
+        new_code_cell("import torch"),
+        blank("double", 2),
+        new_code_cell("check(double)", metadata=mark("test_double", True, False, 4)),
+        blank("triple", 3),
+        new_code_cell("check(triple)", metadata=mark("test_triple", True, False, 2)),
+        new_markdown_cell("Why?", metadata=mark("written_why", True, True, 3, "markdown")),
+    ]
+    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """The course with its assignment generated, made once."""
+    root = tmp_path_factory.mktemp("course")
+    shutil.copy(REPOSITORY / "nbgrader_config.py", root)
+    (root / "solutions" / "model_editing").mkdir(parents=True)
+    nbformat.write(source_notebook(), root / "solutions" / "model_editing" / "3_edit.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert nbgrader("generate_assignment", "model_editing") == 0
+    return root
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch, prepared):
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+    monkeypatch.setattr(grading, "Sandbox", InThisProcess)
+    monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
+    monkeypatch.chdir(tmp_path)
+    grader.cache_clear()
+    yield tmp_path
+    grader.cache_clear()
+
+
+def nbgrader(*arguments) -> int:
+    """The command itself, in this process."""
+    JupyterApp.clear_instance()
+    app = NbGraderApp.instance()
+    try:
+        app.initialize(list(arguments))
+        app.start()
+    except NoStart:  # its way of saying that a subcommand ran
+        return 0
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        app.reset()
+    return 0
+
+
+def released(course):
+    return nbformat.read(course / "assignments" / "model_editing" / "3_edit.ipynb", as_version=4)
+
+
+def hand_in(course, student, notebook=None, **cells) -> Path:
+    """A submission: the released notebook with some cells filled in, or another notebook."""
+    notebook = notebook or released(course)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = cells.get(name, cell.source)
+    path = course / "grading" / "submitted" / student / "model_editing" / "3_edit.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def damage(course, student, change):
+    """A right submission whose JSON `change` has changed, past what nbformat would write."""
+    path = hand_in(course, student, double=DOUBLE, triple=TRIPLE)
+    notebook = json.loads(path.read_text())
+    path.write_text(json.dumps(change(notebook) or notebook))
+
+
+def autograde(course, *options) -> list[dict]:
+    assert cli.main(["grade", "grading/submitted", "--json", "r.json", "--csv", "r.csv", "--course", str(course), *options]) == 0
+    return json.loads((course / "r.json").read_text())
+
+
+def gradebook(course) -> dict[str, float]:
+    with Gradebook(f"sqlite:///{course / 'grading' / 'gradebook.db'}") as book:
+        return {submission.student.id: submission.score for submission in book.assignment_submissions("model_editing")}
+
+
+def page(course, student) -> str:
+    return (course / "grading" / "feedback" / student / "model_editing" / "3_edit.html").read_text()
+
+
+def body(course, student) -> str:
+    return page(course, student).partition("<body>")[2]
+
+
+def visible(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def column(path, name) -> dict[str, float]:
+    with open(path, newline="") as file:
+        return {row.get("student") or row["student_id"]: float(row[name]) for row in csv.DictReader(file)}
+
+
+def test_scores_agree_everywhere(course):
+    hand_in(course, "full", double=DOUBLE, triple=TRIPLE)
+    hand_in(course, "half", double=DOUBLE, triple="def triple(x):\n    return x")
+    hand_in(course, "blank")
+    hand_in(course, "broken", double="def double(x:", triple=TRIPLE)
+    expected = {"blank": 0, "broken": 2, "full": 6, "half": 5}
+    assert {e["student"]: e["score"] for e in autograde(course)} == expected
+    assert gradebook(course) == expected
+    assert column(course / "r.csv", "score") == expected
+    assert nbgrader("export", "--to", "n.csv") == 0
+    assert column(course / "n.csv", "score") == expected
+    # nbgrader's own commands on the same folder
+    (course / "grading" / "gradebook.db").unlink()
+    assert nbgrader("generate_assignment", "model_editing", "--force") == 0
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert nbgrader("generate_feedback", "model_editing", "--force") == 0
+    assert gradebook(course) == expected
+
+
+def test_neither_route_runs_a_notebook(course):
+    trap = course / "it ran"
+    path = hand_in(course, "eve", double=DOUBLE, triple=TRIPLE)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, new_code_cell(f"open({str(trap)!r}, 'w')"))
+    nbformat.write(notebook, path)
+    autograde(course)
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert not trap.exists() and gradebook(course) == {"eve": 6}
+
+
+def test_a_manual_grade_survives_grading_again(course):
+    hand_in(course, "ada", double=DOUBLE, written_why="Because.")
+    autograde(course)
+    with Gradebook(f"sqlite:///{course / 'grading' / 'gradebook.db'}") as book:
+        grade = book.find_grade("written_why", "3_edit", "model_editing", "ada")
+        assert grade.auto_score is None and grade.needs_manual_grade
+        grade.manual_score = 3
+        book.db.commit()
+    autograde(course)
+    assert gradebook(course) == {"ada": 7}
+
+
+def test_feedback_shows_tests_and_messages(course):
+    hand_in(course, "half", double=DOUBLE, triple="def triple(x):\n    return x")
+    autograde(course)
+    text = visible(body(course, "half"))
+    assert "✗ not yet 1 / 2 A title is another multiple." in text and "✓ passed 3 / 3 A title as it should be." in text
+
+
+def test_nothing_of_a_student_becomes_markup(course):
+    raises = f"def double(x):\n    raise ValueError({HOSTILE!r})"
+    path = hand_in(course, "eve", double=raises, written_why=f"{HOSTILE}\n\n<img src=x onerror=alert(1)>")
+    notebook = json.loads(path.read_text())
+    notebook["metadata"]["title"] = HOSTILE
+    notebook["cells"][2]["metadata"]["tags"] = ['"><script>alert(2)</script>']
+    notebook["cells"][6]["attachments"] = {"a.png": {'image/png"><script>alert(3)</script>': "x"}}
+    notebook["cells"].append({"cell_type": "raw", "metadata": {"raw_mimetype": "text/html"}, "source": "<script>alert(4)</script>"})
+    notebook["cells"].append({"cell_type": "markdown", "metadata": mark('x"><script>alert(5)</script>', True, True, 1), "source": "<iframe src=x>"})
+    path.write_text(json.dumps(notebook))
+    for route in (autograde, lambda _: nbgrader("autograde", "model_editing", "--force") + nbgrader("generate_feedback", "model_editing", "--force")):
+        route(course)
+        html = body(course, "eve")
+        tags = re.findall(r"<[^>]*>", html)
+        assert not [tag for tag in tags if re.search(r"script|onerror|iframe|javascript:|<img", tag)]
+        assert "\u202e" not in html and "\x1b" not in html
+        assert "raised ValueError: &lt;script&gt;" in html
+
+
+def test_cells_of_the_release_stay_as_they_are(course):
+    hand_in(course, "ada")
+    autograde(course)
+    assert "$|x|_C &lt;y$" in body(course, "ada")
+
+
+def no_marks(notebook):
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+
+
+def two_of_each(notebook):
+    notebook["cells"] += [cell | {"id": cell["id"] + "x"} for cell in notebook["cells"]]
+
+
+def other_schema(notebook):
+    for number, cell in enumerate(notebook["cells"]):
+        cell["metadata"].get("nbgrader", {})["schema_version"] = [99, 0, "x"][number % 3]
+
+
+def other_points(notebook):
+    for cell in notebook["cells"]:
+        cell["metadata"].get("nbgrader", {}).update(points=1e9, locked=False, solution=True, grade=True)
+
+
+DAMAGES = {
+    "duplicated cells": two_of_each,
+    "metadata stripped": no_marks,
+    "test cells deleted": lambda n: n.update(cells=[c for c in n["cells"] if not "".join(c["source"]).startswith("check")]),
+    "another schema": other_schema,
+    "points changed": other_points,
+    "cell type changed": lambda n: n["cells"][3].update(cell_type="markdown"),
+    "wrong kernelspec": lambda n: n.update(metadata={"kernelspec": {"name": "fortran"}, "language_info": 7}),
+    "cells reordered": lambda n: n.update(cells=n["cells"][::-1]),
+    "metadata of a wrong type": lambda n: [cell.update(metadata={"nbgrader": "?"}) for cell in n["cells"]] and None,
+    "deep metadata": lambda n: n["cells"][1]["metadata"].update(x=json.loads("[" * 200 + "]" * 200)),
+}
+
+
+def test_damaged_notebooks_are_graded_and_stop_nobody(course):
+    for name, change in DAMAGES.items():
+        damage(course, name.replace(" ", "_"), change)
+    hand_in(course, "a_not_json").write_text("{")
+    hand_in(course, "b_missing").unlink()
+    hand_in(course, "c_empty").write_text("")
+    hand_in(course, "z_honest", double=DOUBLE, triple=TRIPLE)
+    entries = {e["student"]: e for e in autograde(course)}
+    nothing = {"a_not_json", "b_missing", "c_empty"}
+    assert {name: e["score"] for name, e in entries.items()} == {name: 0 if name in nothing else 6 for name in entries}
+    assert gradebook(course) == {name: e["score"] for name, e in entries.items()}
+    for name in nothing:
+        assert entries[name]["status"] == "failed" and entries[name]["reason"]
+        assert escaped(entries[name]["reason"]) in page(course, name).replace("&#39;", "'") or "3_edit.ipynb" in visible(body(course, name))
+    assert "was there more than once" in visible(body(course, "duplicated_cells"))
+    assert "has been put back" in visible(body(course, "test_cells_deleted"))
+    # the same by nbgrader's own command; a submission without any notebook is out of its sight
+    shutil.rmtree(course / "grading" / "autograded")
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert gradebook(course) == {name: e["score"] for name, e in entries.items()}
+
+
+def test_links_lead_nowhere(course):
+    (course / "staff.txt").write_text(STAFF_SECRET)
+    path = hand_in(course, "eve", double=DOUBLE)
+    (path.parent / "my_fact.json").symlink_to(course / "staff.txt")
+    (path.parent / "notes.txt").symlink_to(course / "staff.txt")
+    linked = hand_in(course, "mal")
+    linked.unlink()
+    linked.symlink_to(course / "solutions" / "model_editing" / "3_edit.ipynb")
+    (course / "grading" / "submitted" / "whole").mkdir()
+    (course / "grading" / "submitted" / "whole" / "model_editing").symlink_to(course / "solutions" / "model_editing")
+    for route in (autograde, lambda _: nbgrader("autograde", "model_editing", "--force") + nbgrader("generate_feedback", "model_editing", "--force")):
+        route(course)
+        assert gradebook(course) == {"eve": 4, "mal": 0, "whole": 0}
+        for path in (course / "grading" / "autograded").rglob("*"):
+            assert path.is_dir() or STAFF_SECRET not in path.read_text() and "return 3 * x" not in path.read_text()
+    assert (course / "staff.txt").read_text() == STAFF_SECRET
+    assert (course / "solutions" / "model_editing" / "3_edit.ipynb").exists()
+
+
+def test_a_broken_test_of_ours_shows_as_such(course, monkeypatch, caplog):
+    tests = registry(HiddenTest("double.plain", 4, lambda bench: 1 / 0), HiddenTest("triple.plain", 2, times(3)))
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
+    autograde(course)
+    assert gradebook(course) == {"ada": 2}
+    text = visible(body(course, "ada"))
+    assert "tell the course staff" in text and "division" not in text
+
+
+def test_a_lost_result_gives_zero_not_full_credit(course):
+    notebook = released(course)
+    plugin = GradeInSandbox(results_directory=str(course / "nowhere"))
+    plugin.preprocess(notebook, {"nbgrader": {"student": "a", "assignment": "m", "notebook": "3_edit", "db_url": ""}})
+    outputs = [cell.outputs for cell in notebook.cells if cell.source.startswith("check")]
+    assert [output[1].data["text/plain"] for output in outputs] == ["0.0", "0.0"]
+    assert all("course staff" in output[0].data["text/markdown"] for output in outputs)
+
+
+def test_a_locked_gradebook_is_waited_for(course, monkeypatch):
+    hand_in(course, "ada", double=DOUBLE)
+    monkeypatch.setattr("autograder.gradebook.PAUSE", 0.0)
+    config = course / "nbgrader_config.py"
+    config.write_text(config.read_text().replace("timeout=60", "timeout=0.1"))
+    result = grading.grade_submission(course / "grading" / "submitted" / "ada" / "model_editing", "ada")
+    open_course = Course("model_editing", TESTS, course)
+    other = sqlite3.connect(course / "grading" / "gradebook.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(KeyholeError, match="could not record ada"):
+        open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
+    monkeypatch.setattr("autograder.gradebook.time.sleep", lambda _: other.in_transaction and other.execute("ROLLBACK"))
+    open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
+    other.close()
+    assert gradebook(course) == {"ada": 4}
+
+
+def test_points_of_cell_and_tests_must_agree(course):
+    tests = registry(HiddenTest("double.plain", 5, times(2)))
+    with pytest.raises(KeyholeError, match="test_double .* worth 4 points"):
+        Course("model_editing", tests, course)
+
+
+def test_without_a_course_the_report_is_still_made(course, capsys):
+    hand_in(course, "ada", double=DOUBLE)
+    (course / "elsewhere").mkdir()
+    assert cli.main(["grade", "grading/submitted", "--json", "r.json", "--course", "elsewhere"]) == 0
+    assert "No gradebook" in capsys.readouterr().err
+    assert json.loads((course / "r.json").read_text())[0]["score"] == 4
+
+
+def test_neither_assignments_nor_submissions_change(course):
+    hand_in(course, "ada", double=DOUBLE)
+    paths = [course / "assignments" / "model_editing" / "3_edit.ipynb", course / "grading" / "submitted" / "ada" / "model_editing" / "3_edit.ipynb"]
+    before = [path.read_bytes() for path in paths]
+    autograde(course)
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_mending_a_whole_notebook_changes_no_text(course):
+    notebook = released(course)
+    path = hand_in(course, "ada", notebook)
+    again = mended(path, released(course))
+    assert [(c.cell_type, c.source, c.metadata) for c in again.cells] == [(c.cell_type, c.source, c.metadata) for c in notebook.cells]
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("a<b", "a< b"),
+        ("a < b", "a < b"),
+        ("x<0", "x<0"),
+        ("</p>", "< /p>"),
+        ("<!--", "< !--"),
+        ("[x](https://a.org)", "[x](https://a.org)"),
+        ("[x](javascript:y)", "[x] (javascript:y)"),
+        ("[x]( java&#115;cript:y)", "[x] ( java&#115;cript:y)"),
+        ("[x]: javascript:y", "[x] : javascript:y"),
+        ("[x]:\nhttp://a.org", "[x]:\nhttp://a.org"),
+        ("![x](attachment:a.png)", "![x](attachment:a.png)"),
+        ("![x](attachment:b.png)", "![x] (attachment:b.png)"),
+    ],
+)
+def test_no_tag_can_begin_and_links_lead_to_pages_only(text, shown):
+    assert harmless(text, {"a.png"}) == shown == harmless(shown, {"a.png"})
+
+
+def test_feedback_names_no_markup_of_its_own_accord():
+    test = TestResult("f.x", "n", 1, 2, "fail", "a|b\n\n# c `d` $e$ <f> \x1b[31m", title="T|T")
+    row = feedback([test]).splitlines()[-1]
+    assert row.count("|") == 5 and "<f>" not in row and "$" not in row and "\x1b" not in row and "<code>d</code>" in row

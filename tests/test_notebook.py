@@ -1,0 +1,168 @@
+"""keyhole.notebook: a notebook's definitions, and nothing but its definitions."""
+
+import json
+import os
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from keyhole.errors import KeyholeError
+from keyhole.notebook import NOTEBOOK_MB, definitions, read_notebook
+from keyhole.text import one_line
+
+
+def of(*cells):
+    return definitions(new_notebook(cells=[new_code_cell(cell) for cell in cells]))
+
+
+def run(found):
+    names = {}
+    exec(found.source, names)
+    return names
+
+
+def test_definitions_are_kept_and_calls_are_not():
+    found = of(
+        "import math\nfrom os import path as p",
+        "LAYER = 5\nA, (B) = 1, 2\nSCALE: float = LAYER * 0.5\nsquare = lambda x: math.sqrt(x) ** 4",
+        "@staticmethod\ndef f(x):\n    '''Wörter: 字'''\n    return x + LAYER\nclass C:\n    y = 3",
+        "model = load_model()\nprint(model)\nfor i in range(3):\n    total = i\nmodel.weight = 0; z = 'é'; w = 2",
+    )
+    names = run(found)
+    assert names["f"](1) == 6 and names["square"](3) == pytest.approx(9) and (names["A"], names["B"], names["z"], names["w"]) == (1, 2, "é", 2)
+    assert found.functions == {"f", "square"}
+    assert {"model", "i", "total"} <= found.dropped and found.dropped.isdisjoint(names)
+    assert found.notes == () and found.broken == {}
+
+
+def test_what_is_made_from_a_dropped_name_is_dropped_too():
+    found = of("model = load()", "width = model.width\nhalf = width / 2\nown = 3")
+    assert found.dropped == {"model", "width", "half"} and run(found)["own"] == 3
+
+
+def test_a_call_may_stand_in_a_body_but_not_in_a_default():
+    found = of("late = lambda: go()", "early = lambda x=go(): x", "both = [go() for _ in (1, 2)]", "odd = [n for n in (1, 2) if n % 2]")
+    assert found.functions == {"late"} and found.dropped == {"early", "both"} and run(found)["odd"] == [1]
+
+
+def test_the_later_definition_wins():
+    found = of("def f(): return 1\ndef g(): return 1", "def f(): return 2", "g = 3")
+    assert run(found)["f"]() == 2 and found.functions == {"f"}
+
+
+def test_a_dropped_statement_does_not_hide_an_earlier_function():
+    found = of("def subject_key(): return 1", "subject_key = subject_key()")
+    assert found.functions == {"subject_key"} and run(found)["subject_key"]() == 1
+
+
+def test_imports_in_try_are_kept_and_other_blocks_are_not():
+    found = of("try:\n    import nowhere\nexcept ImportError:\n    nowhere = None", "try:\n    import os\n    os.remove('x')\nexcept OSError:\n    pass",
+               "if __name__ == '__main__':\n    started = True")
+    assert run(found)["nowhere"] is None and found.dropped == {"os", "started"}
+
+
+def test_setting_an_attribute_of_something_is_no_definition():
+    assert of("import torch", "torch.allclose = lambda *a: True\ntorch.x[0] = 1").source == "import torch"
+
+
+@pytest.mark.parametrize("body, untouched", [
+    ("raise NotImplementedError", True),
+    ("raise NotImplementedError()  # YOUR CODE HERE", True),
+    ('"""What it does."""\n    # YOUR CODE HERE\n    raise NotImplementedError("fill in")', True),
+    ('"""What it does."""', False),
+    ("x = 1\n    raise NotImplementedError()", False),
+    ("raise ValueError()", False),
+    ("raise", False),
+    ("return 1\n    raise NotImplementedError()", False),
+])
+def test_a_stub_is_known_by_its_body(body, untouched):
+    assert of(f"def f(a):\n    {body}").untouched == ({"f"} if untouched else set())
+
+
+def test_a_stub_filled_in_elsewhere_is_not_untouched():
+    stub, real = "def f():\n    raise NotImplementedError()", "def f():\n    return 1"
+    assert of(stub, real).untouched == set()
+    assert of(real, stub).untouched == {"f"}
+
+
+def test_a_cell_with_a_syntax_error_loses_only_itself():
+    found = of("def f(): return 1", "def g(:\n    return 2", "def h(): return 3")
+    assert found.functions == {"f", "h"} and set(found.broken) == {"g"}
+    assert "line 1" in found.broken["g"] and len(found.notes) == 1
+
+
+def test_a_broken_cell_beside_a_working_one_is_not_held_against_the_function():
+    assert of("def g(): return 2", "def g(:").broken == {}
+    assert set(of("def g():\n    raise NotImplementedError()", "def g(:").broken) == {"g"}
+
+
+def test_magics_are_dropped_and_strings_that_look_like_them_are_not():
+    found = of(
+        "%matplotlib inline\n!pip install \\\n   x 'y\nimport math\n?math\nmath?\nfiles = !ls\nrate = %time f()\ndef f(a):\n    %time\n    return a",
+        'def g(a):\n    """\n    %  of what?\n    !important\n    """\n    return (a\n        % 3)',
+        "%%time\ndef h(): return 1", "%%bash\ndef not_python(): this", "%%writefile x.py\nx = 1",
+    )
+    assert found.functions == {"f", "g", "h"} and run(found)["g"](5) == 2 and found.dropped == {"files", "rate"} and found.notes == ()
+
+
+def test_line_ends_and_byte_order_mark():
+    assert run(of("\ufeffdef f():\r\n    return 1\r\n"))["f"]() == 1
+
+
+@pytest.mark.parametrize("text", [
+    "x = " + "-" * 100_000 + "1", "x = " + "(" * 100_000, "x = a" + ".b" * 100_000, "if 1: pass\n" + "elif 1: pass\n" * 20_000,
+    "x = " + "lambda:" * 50_000 + "1", "x = " + "1+" * 100_000 + "1", "x = '\ud800'", "x = '\0'", "x = 1\n" * 500_000, "!ls\n" * 1000,
+], ids=range(10))
+def test_hostile_text_costs_its_own_cell_only(text):
+    found = of(text + "\ndef f(): return 1", "def g(): return 2")
+    assert found.functions == {"g"} and len(found.notes) == 1
+
+
+def save(path, notebook):
+    path.write_text(notebook if isinstance(notebook, str) else json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+def test_a_notebook_comes_back_without_its_outputs(tmp_path):
+    cell = new_code_cell("x = 1", outputs=[new_output("stream", text="long" * 1000)])
+    nbformat.write(new_notebook(cells=[cell, new_markdown_cell("text")]), tmp_path / "a.ipynb")
+    read = read_notebook(tmp_path / "a.ipynb")
+    assert read.cells[0].outputs == [] and read.cells[0].source == "x = 1" and read.cells[1].source == "text"
+
+
+def test_older_and_odd_notebooks_are_mended(tmp_path):
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""},
+           "worksheets": [{"cells": [{"cell_type": "code", "language": "python", "input": "def f(): pass", "outputs": [], "metadata": {}}], "metadata": {}}]}
+    assert definitions(read_notebook(save(tmp_path / "old.ipynb", old))).functions == {"f"}
+    odd = {"cells": [{"cell_type": "code", "source": ["def f():\n", "    pass", 3]}, {"cell_type": "code", "source": 7, "metadata": []}, "no cell", {}]}
+    assert definitions(read_notebook(save(tmp_path / "odd.ipynb", odd))).functions == {"f"}
+    marked = tmp_path / "marked.ipynb"
+    marked.write_bytes(b"\xef\xbb\xbf" + json.dumps(odd).encode())
+    assert definitions(read_notebook(marked)).functions == {"f"}
+
+
+@pytest.mark.parametrize("content, says", [
+    ("", "not valid JSON"), ("def f(): pass", "not valid JSON"), ("[" * 100_000, "not valid JSON"), ('{"cells": [', "not valid JSON"),
+    ("[]", "not a notebook"), ("{}", "not a notebook"), ('{"cells": 3, "nbformat": 4}', "not a notebook"), ('{"cells": [], "nbformat": "x"}', "not a notebook"),
+])
+def test_a_file_that_is_no_notebook_is_told_so(tmp_path, content, says):
+    with pytest.raises(KeyholeError, match=says):
+        read_notebook(save(tmp_path / "a.ipynb", content))
+
+
+def test_files_that_are_not_read(tmp_path):
+    with pytest.raises(KeyholeError, match="there is no a.ipynb"):
+        read_notebook(tmp_path / "a.ipynb")
+    with open(tmp_path / "big.ipynb", "wb") as big:
+        big.truncate((NOTEBOOK_MB + 1) * 2**20)
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    (tmp_path / "folder.ipynb").mkdir()
+    for name, says in [("big", "MB are read"), ("pipe", "not an ordinary file"), ("folder", "directory|ordinary")]:
+        with pytest.raises(KeyholeError, match=says):
+            read_notebook(tmp_path / f"{name}.ipynb")
+
+
+def test_one_line_holds_nothing_that_moves_the_cursor():
+    assert one_line("a\x1b[31m\n\tb\u202ec\u200bd 中文\ud800!") == "a [31m b c d 中文 !"
+    assert len(one_line("x" * 10_000)) == 300

@@ -1,0 +1,212 @@
+"""What surrounds the code: versions in step, a set-up that repairs itself, and the students' pack."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autograder.student_pack import TOP, pack, students_project
+from keyhole.errors import KeyholeError
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_conda_and_pip_install_the_same_versions():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
+    python, pip, packages = environment["dependencies"]
+    assert environment["name"] == "keyhole" and pip == "pip"
+    assert packages["pip"] == [*PROJECT["dependencies"], "--editable ."]
+    assert PROJECT["requires-python"] == f">={python.removeprefix('python=')}"
+
+
+def test_every_version_is_exact():
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+", pin) for pin in PROJECT["dependencies"])
+
+
+def test_continuous_integration_calls_make_test():
+    run = ROOT / ".ci" / "run"
+    assert os.access(run, os.X_OK) and run.read_text("utf-8").splitlines()[-1] == "make test"
+
+
+def test_the_readme_stays_on_one_screen_and_names_files_that_exist():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 100
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert (ROOT / target).exists(), target
+
+
+# make setup, with an interpreter that only pretends: its "pip" writes down what it was asked
+
+
+PRETENDER = """#!/usr/bin/env bash
+# python as far as the Makefile needs it: -c, -m venv --clear FOLDER, -m pip
+case "$1 $2" in
+  "-c "*) [ ! -e too-old ] ;;
+  "-m venv") echo "venv" >> calls; rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python" ;;
+  "-m pip") echo "pip" >> calls; [ ! -e pip-fails ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder with the Makefile, and a function that runs `make setup` there: (exit status, calls, what was said)."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / "pretender"
+    python.write_text(PRETENDER)
+    python.chmod(0o755)
+
+    def setup():
+        (tmp_path / "calls").unlink(missing_ok=True)
+        done = subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
+        calls = tmp_path / "calls"
+        return done.returncode, calls.read_text().split() if calls.exists() else [], done.stdout + done.stderr
+
+    if not shutil.which("make") or not shutil.which("bash"):
+        pytest.skip("needs make and bash")
+    return tmp_path, setup
+
+
+def test_set_up_once_then_reuse(clone):
+    _, setup = clone
+    assert setup()[:2] == (0, ["venv", "pip"])
+    assert setup() == (0, [], "")
+
+
+def test_set_up_again_in_place_when_the_versions_changed(clone):
+    folder, setup = clone
+    setup()
+    with (folder / "pyproject.toml").open("a") as file:
+        file.write("# changed\n")
+    assert setup()[:2] == (0, ["pip"])
+    os.utime(folder / "pyproject.toml")         # a checkout touches files without changing them
+    assert setup()[:2] == (0, [])
+
+
+def test_a_set_up_interrupted_in_pip_starts_afresh(clone):
+    folder, setup = clone
+    (folder / "pip-fails").touch()
+    status, calls, said = setup()
+    assert status != 0 and calls == ["venv", "pip"] and "run the same command again" in said
+    (folder / "pip-fails").unlink()
+    assert setup()[:2] == (0, ["venv", "pip"])
+    assert setup()[:2] == (0, [])
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_an_environment_without_a_working_python_is_made_again(clone, ready):
+    folder, setup = clone
+    if ready:
+        setup()
+        (folder / ".venv" / "bin" / "python").unlink()
+    else:
+        (folder / ".venv" / "bin").mkdir(parents=True)
+    assert setup()[:2] == (0, ["venv", "pip"])
+
+
+def test_an_environment_made_by_hand_is_kept(clone):
+    folder, setup = clone
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(folder / "pretender", folder / ".venv" / "bin" / "python")
+    assert setup()[:2] == (0, ["pip"])
+
+
+def test_an_old_python_is_refused_in_a_sentence(clone):
+    folder, setup = clone
+    (folder / "too-old").touch()
+    status, calls, said = setup()
+    assert status != 0 and calls == [] and "Python 3.11 or newer" in said
+
+
+# The students' pack
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A small tree of the repository's shape, with something to hide in every corner."""
+    root = tmp_path / "root"
+    for name in ("LICENSE", "NOTICE", "environment.yml", "pyproject.toml", "docs/students.md"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    notebook = {"cells": [{"cell_type": "code", "source": ["x = 1"], "outputs": []}]}
+    facts = {"model": "m", "facts": [{"id": "shown"}, {"id": "secret-fact", "hidden": True}]}
+    for name, text in {
+        "keyhole/__init__.py": "", "keyhole/__pycache__/x.pyc": "SECRET", "autograder/cli.py": "SECRET",
+        "solutions/model_editing/3_edit.ipynb": "SECRET", "data/sample_class/a/model_editing/3_edit.ipynb": "SECRET",
+        "assignments/model_editing/3_edit.ipynb": json.dumps(notebook), "data/facts.json": json.dumps(facts),
+        "assignments/model_editing/.ipynb_checkpoints/3_edit.ipynb": "SECRET",
+        "data/fact_candidates.json": "SECRET", "keyhole/measure_facts.py": "SECRET",
+        "assignments/model_editing/my_fact.json": "SECRET", "assignments/model_editing/my_edit.safetensors": "SECRET",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def contents(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name.removeprefix(f"{TOP}/"): archive.read(name) for name in archive.namelist()}
+
+
+def test_the_pack_holds_what_students_need_and_nothing_else(tree, tmp_path):
+    packed = contents(pack(tmp_path / "pack.zip", tree))
+    assert sorted(packed) == ["LICENSE", "NOTICE", "README.md", "assignments/model_editing/3_edit.ipynb",
+                              "data/facts.json", "environment.yml", "keyhole/__init__.py", "pyproject.toml"]
+    assert not any(b"SECRET" in content for content in packed.values())
+    assert [fact["id"] for fact in json.loads(packed["data/facts.json"])["facts"]] == ["shown"]
+    assert packed["README.md"] == (ROOT / "docs" / "students.md").read_bytes()
+
+
+def test_the_pack_is_the_same_whenever_it_is_made(tree, tmp_path):
+    first = pack(tmp_path / "first.zip", tree).read_bytes()
+    for path in tree.rglob("*"):
+        os.utime(path)
+    (tree / "data" / "facts.json").chmod(0o600)
+    assert pack(tmp_path / "second.zip", tree).read_bytes() == first
+
+
+@pytest.mark.parametrize("cell", [{"source": ["### BEGIN SOLUTION\n"], "outputs": []},
+                                  {"source": ["f()"], "outputs": [{"text": "42"}]}], ids=["solved", "executed"])
+def test_a_notebook_that_somebody_worked_in_is_refused(tree, tmp_path, cell):
+    (tree / "assignments" / "model_editing" / "3_edit.ipynb").write_text(json.dumps({"cells": [cell]}))
+    with pytest.raises(KeyholeError, match="make assignments"):
+        pack(tmp_path / "pack.zip", tree)
+    assert not (tmp_path / "pack.zip").exists()
+
+
+def test_the_students_project_installs_keyhole_alone():
+    project = tomllib.loads(students_project((ROOT / "pyproject.toml").read_text("utf-8")))
+    assert project["project"]["scripts"] == {"keyhole": "keyhole.cli:main"}
+    assert project["tool"] == {"setuptools": {"packages": {"find": {"include": ["keyhole*"]}}}}
+    assert project["project"]["dependencies"] == PROJECT["dependencies"]
+
+
+def test_the_real_pack_imports_and_tells_nothing(tmp_path):
+    pack(tmp_path / "pack.zip")
+    packed = contents(tmp_path / "pack.zip")
+    assert {name.split("/")[0] for name in packed} <= {"LICENSE", "NOTICE", "README.md", "assignments", "data",
+                                                       "environment.yml", "keyhole", "pyproject.toml"}
+    assert not any(b"BEGIN SOLUTION" in content for name, content in packed.items() if name.endswith(".ipynb"))
+    facts = json.loads(packed.get("data/facts.json", b'{"facts": []}'))["facts"]
+    assert not any(fact.get("hidden") for fact in facts)
+    with zipfile.ZipFile(tmp_path / "pack.zip") as archive:
+        archive.extractall(tmp_path)
+    program = ("import importlib, pkgutil, sys, keyhole\n"
+               "for module in pkgutil.iter_modules(keyhole.__path__):\n"
+               "    if module.name != '__main__': importlib.import_module('keyhole.' + module.name)\n"
+               "print(keyhole.__file__, [name for name in sys.modules if name.startswith('autograder')])")
+    # Another folder and no site paths of an editable install: what is imported is the unpacked copy.
+    out = subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, text=True, capture_output=True,
+                         env={**os.environ, "PYTHONPATH": str(tmp_path / TOP), "MPLBACKEND": "agg"})
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split(" ", 1) == [str(tmp_path / TOP / "keyhole" / "__init__.py"), "[]\n"]

@@ -1,0 +1,521 @@
+"""autograder.sandbox: tensors in, tensors out; and whatever else a student's code does ends at a limit, in one sentence."""
+
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+
+from autograder.sandbox import Limits, Sandbox, StudentFailed, wire
+from autograder.sandbox.process import FAILURES
+from keyhole.errors import KeyholeError
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of the Linux kernel")
+QUICK = Limits(seconds=2, memory_mb=256, reply_mb=1, file_mb=1)
+
+SOURCE = '''
+from __future__ import annotations
+import os, sys, signal, subprocess, threading, time
+import numpy as np
+import torch
+from dataclasses import dataclass
+
+@dataclass
+class Pair:
+    left: torch.Tensor
+    right: torch.Tensor
+
+SELF = os.getpid()
+def product(a, b): return a @ b
+def times(a, number, part): return a[part] * number
+def identity(a): return a
+def in_place(a): a += 1; return a
+def square(a): return (a ** 2).sum()
+def random(): return torch.rand(3)
+def stub(a): raise NotImplementedError("fill in")
+def meets_torch(): return torch.empty(2, device="meta").tolist()
+def process_id(): return SELF
+
+class Mine(torch.Tensor):
+    pass
+class Liar:
+    @property
+    def __class__(self): return torch.Tensor
+class Silent(Exception):
+    def __str__(self): raise ValueError("no")
+class Endless(Exception):
+    def __str__(self):
+        while True: pass
+
+def give(what):
+    return {
+        "float": lambda: 0.1, "int": lambda: 3, "truth": lambda: True, "numpy": lambda: np.arange(6.0)[::-2], "numpy float": lambda: np.float64(2.5),
+        "subclass": lambda: torch.ones(2, 3).as_subclass(Mine), "parameter": lambda: torch.nn.Parameter(torch.ones(2, 3)), "int32": lambda: torch.ones(2, dtype=torch.int32),
+        "view": lambda: torch.arange(6.0).reshape(2, 3).t(), "nothing": lambda: torch.empty(0, 3),
+        "none": lambda: None, "list": lambda: [1.0], "string": lambda: "a", "liar": Liar, "tuple": lambda: (torch.ones(1),), "function": lambda: print,
+        "meta": lambda: torch.empty(3, device="meta"), "sparse": lambda: torch.eye(3).to_sparse(), "complex": lambda: torch.ones(2, dtype=torch.complex64),
+        "float8": lambda: torch.ones(2).to(torch.float8_e4m3fn), "large": lambda: torch.zeros(2**18 + 20_000), "endless view": lambda: torch.zeros(1).expand(10**12),
+    }[what]()
+
+def fail(how):
+    def raising(error): raise error
+    def deep(n): return deep(n + 1)
+    return {
+        "value": lambda: raising(ValueError("a\\x1b[31m\\n\\u202ebad" + "x" * 1000)), "silent": lambda: raising(Silent()), "endless": lambda: raising(Endless()),
+        "exit": lambda: sys.exit(0), "interrupt": lambda: raising(KeyboardInterrupt()), "recursion": lambda: deep(0),
+        "os exit": lambda: os._exit(0), "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV), "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    }[how]()
+
+def loop():
+    for number in range(1, 32):
+        try: signal.signal(number, signal.SIG_IGN)
+        except OSError: pass
+    try:
+        while True: pass
+    finally:
+        loop()
+
+def sleep(): time.sleep(100)
+def hog(): return torch.cat([torch.ones(2**20) for _ in range(1000)])
+def hog_list(): return [bytearray(2**20) for _ in range(10_000)]
+def pipes():
+    found = []
+    for fd in range(3, 200):
+        try:
+            if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"): found.append(fd)
+        except OSError: pass
+    return found
+def write(data):
+    for fd in pipes():
+        try: os.write(fd, eval(data))
+        except OSError: pass
+    return 1
+def write_later():
+    def late():
+        time.sleep(0.1)
+        write("bytes(100)")
+    threading.Thread(target=late, daemon=True).start()
+    return 1
+def trickle():
+    while True:
+        write("b'\\\\1'")
+        time.sleep(0.01)
+def close_all(): os.closerange(0, 1000)
+def close_and_stay(): os.closerange(0, 1000); time.sleep(100)
+def chat():
+    print("x" * 1000); sys.stderr.write("y"); os.write(1, b"garbage"); os.write(2, b"garbage")
+    subprocess.run(["echo", "from another program"])
+    return len(sys.stdin.read())
+def fork_sleeper():
+    if os.fork() == 0: time.sleep(100)
+    return 1
+def fork_sleeper_and_exit():
+    if os.fork() == 0: time.sleep(100)
+    os._exit(3)
+def fork_twice_and_leave():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0: time.sleep(100)
+        os._exit(0)
+    return 1
+def both_return(): return torch.ones(1) if os.fork() else torch.zeros(1)
+def thread_forever(): threading.Thread(target=lambda: time.sleep(100)).start(); return 1
+def flood():
+    for i in range(100): open(f"file{i}", "w").close()
+    os.mkdir("locked"); open("locked/a", "w").close(); os.chmod("locked", 0)
+    os.symlink("/", "root")
+    for i in range(1010): os.mkdir("deeper"); os.chdir("deeper")
+    return 1
+def large_file():
+    with open("large", "wb") as file: file.write(bytes(2**21))
+def tell(what): raise ValueError(eval(what))
+def use_cpu():
+    while True: pass
+'''
+
+
+@pytest.fixture(scope="module")
+def box():
+    with Sandbox(SOURCE, QUICK) as sandbox:
+        yield sandbox
+
+
+def give(box, what):
+    return box.call("give", options={"order": ["what"], "values": {"what": what}}).tensors["result"]
+
+
+def failure(box, function, *values, seconds=None):
+    names = [f"v{i}" for i in range(len(values))]
+    with pytest.raises(StudentFailed) as caught:
+        box.call(function, options={"order": names, "values": dict(zip(names, values))}, seconds=seconds)
+    assert len(caught.value.message) <= 300 and caught.value.message.isprintable() and str(caught.value) == caught.value.message
+    return caught.value.kind, caught.value.message
+
+
+def run(box, function, **values):
+    return box.call(function, options={"order": list(values), "values": values}).tensors["result"]
+
+
+def still_works(box):
+    a, b = torch.randn(2, 3), torch.randn(3, 5)
+    assert torch.equal(box.call("product", tensors={"a": a, "b": b}, options={"order": ["a", "b"]}).tensors["result"], a @ b)
+
+
+# What comes back
+
+
+def test_arguments_by_position_transposed_and_plain(box):
+    a, b = torch.randn(2, 3), torch.randn(5, 3)
+    reply = box.call("product", tensors={"b": b, "a": a}, options={"order": ["a", "b"], "transposed": ["b"]})
+    assert list(reply.tensors) == ["result"] and torch.allclose(reply.tensors["result"], a @ b.t())
+    reply = box.call("times", tensors={"a": a}, options={"order": ["a", "n", "p"], "values": {"n": 3, "p": {"slice": [1, None]}}})
+    assert torch.equal(reply.tensors["result"], 3 * a[1:])
+
+
+@pytest.mark.parametrize("dtype", wire.DTYPES.values())
+def test_every_accepted_dtype_comes_back_bit_for_bit(box, dtype):
+    sent = torch.randn(3, 4).mul(4).to(dtype)
+    got = box.call("identity", tensors={"a": sent}, options={"order": ["a"]}).tensors["result"]
+    assert got.dtype == dtype and torch.equal(got, sent)
+
+
+def test_not_a_number_survives(box):
+    got = box.call("identity", tensors={"a": torch.tensor([float("nan"), float("inf")])}, options={"order": ["a"]}).tensors["result"]
+    assert got[0].isnan() and got[1].isinf()
+
+
+def test_changed_inputs_are_seen_and_the_graders_own_are_not_changed(box):
+    a = torch.zeros(2, 3)
+    reply = box.call("in_place", tensors={"a": a}, options={"order": ["a"], "after": True}).tensors
+    assert reply["after.a"].eq(1).all() and a.eq(0).all()
+
+
+def test_gradients(box):
+    a = torch.randn(3)
+    call = dict(tensors={"a": a}, options={"order": ["a"], "grad": ["a"]})
+    assert torch.allclose(box.call("square", **call).tensors["grad.a"], 2 * a)
+    assert not box.call("identity", **call).tensors["result"].requires_grad
+    reply = box.call("process_id", tensors={"a": a}, options={"order": [], "grad": ["a"]}).tensors
+    assert list(reply) == ["result"]
+
+
+@pytest.mark.parametrize("what, expected", [
+    ("float", torch.tensor(0.1, dtype=torch.float64)), ("int", torch.tensor(3)), ("truth", torch.tensor(True)), ("numpy", torch.tensor([5.0, 3, 1], dtype=torch.float64)),
+    ("numpy float", torch.tensor(2.5, dtype=torch.float64)), ("subclass", torch.ones(2, 3)), ("parameter", torch.ones(2, 3)), ("int32", torch.ones(2, dtype=torch.int64)),
+    ("view", torch.arange(6.0).reshape(2, 3).t()), ("nothing", torch.empty(0, 3)),
+])
+def test_results_become_plain_tensors(box, what, expected):
+    got = give(box, what)
+    assert type(got) is torch.Tensor and got.dtype == expected.dtype and torch.equal(got, expected) and got.is_contiguous() and not got.requires_grad
+
+
+@pytest.mark.parametrize("what, says", [
+    ("none", "returned None: is there a `return`?"), ("list", "returned a list, not a tensor"), ("string", "returned a str"), ("liar", "returned a Liar"),
+    ("tuple", "returned a tuple"), ("function", "returned a builtin_function_or_method"), ("meta", "the meta device"), ("sparse", "torch.sparse_coo"),
+    ("complex", "complex64"), ("float8", "float8"), ("large", "too large"), ("endless view", "too large"),
+])
+def test_results_that_cannot_be_graded(box, what, says):
+    kind, message = failure(box, "give", what)
+    assert kind == "error" and says in message
+
+
+def test_randomness_starts_anew_at_each_call(box):
+    assert torch.equal(run(box, "random"), run(box, "random"))
+
+
+def test_one_process_serves_many_calls(box):
+    assert run(box, "process_id") == run(box, "process_id")
+
+
+def test_write_edit():
+    source = """
+def put(module, new):
+    with torch.no_grad(): module.weight.copy_(new if isinstance(module, torch.nn.Linear) else new.t())
+def replace(module, new): module.weight = torch.nn.Parameter(new.t())
+import torch"""
+    new, bias = torch.randn(2, 3), torch.randn(2)
+    with Sandbox(source, QUICK) as sandbox:
+        conv = sandbox.call("put", "write_edit", {"weight": torch.zeros(3, 2), "new_weight": new, "bias": bias}, {"kind": "conv1d"}).tensors
+        assert torch.equal(conv["weight"], new.t()) and torch.equal(conv["bias"], bias)
+        linear = sandbox.call("put", "write_edit", {"weight": torch.zeros(2, 3), "new_weight": new}, {"kind": "linear"}).tensors
+        assert torch.equal(linear["weight"], new) and linear["same_parameter"] and "bias" not in linear
+        assert not sandbox.call("replace", "write_edit", {"weight": torch.zeros(3, 2), "new_weight": new}, {"kind": "conv1d"}).tensors["same_parameter"]
+
+
+def test_functions_of_a_model():
+    from keyhole.toy import toy_model
+
+    source = """
+import torch
+def weight(model, layer): return model.weight(layer)
+def spoil(model, layer): model.hf.get_parameter(next(iter(dict(model.hf.named_parameters())))).data.add_(1); return 1
+def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None); return 1"""
+    spec = {"layout": "gpt2", "seed": 3, "width": 12, "mlp_width": 20}
+    options = {"order": ["layer"], "values": {"layer": 1}, "model": spec}
+    with Sandbox(source, QUICK) as sandbox:
+        reply = sandbox.call("weight", "model_function", options=options).tensors
+        assert torch.equal(reply["result"], toy_model(**spec).weight(1)) and reply["hooks_left"] == 0 and not reply["model_changed"]
+        assert sandbox.call("spoil", "model_function", options=options).tensors["model_changed"]
+        reply = sandbox.call("hook", "model_function", options=options).tensors
+        assert reply["hooks_left"] == 1 and not reply["model_changed"]
+
+
+@pytest.mark.slow
+def test_a_model_that_was_changed_is_loaded_again(tmp_path):
+    from keyhole.toy import toy_model
+
+    toy, name = toy_model("gpt2"), str(tmp_path / "model")
+    toy.hf.save_pretrained(name)
+    toy.tokenizer.save_pretrained(name)
+    source = """
+def weight(model): return model.weight(1)
+def spoil(model): model.weight(1).data.add_(1); return model.weight(1)"""
+    options = {"order": [], "model": name}
+    with Sandbox(source, QUICK, models=[name]) as sandbox:
+        assert torch.equal(sandbox.call("weight", "model_function", options=options).tensors["result"], toy.weight(1))
+        assert sandbox.call("spoil", "model_function", options=options).tensors["model_changed"]
+        assert torch.equal(sandbox.call("weight", "model_function", options=options).tensors["result"], toy.weight(1))
+
+
+# What goes wrong
+
+
+def test_blanks_and_absent_functions(box):
+    assert failure(box, "stub", 1) == ("missing", FAILURES["stub"][1])
+    assert failure(box, "nowhere") == ("missing", "there is no function `nowhere`")
+    kind, message = failure(box, "meets_torch", seconds=10)
+    assert kind == "error" and "NotImplementedError" in message
+
+
+def test_a_definition_that_fails_loses_only_itself():
+    source = "import nowhere\ndef f(): return 1\ndef g(): return nowhere.x\ndef h(x=missing): return 1\ndef k(): break\ndef m(): return other"
+    with Sandbox(source, QUICK) as sandbox:
+        assert run(sandbox, "f") == 1
+        assert "its definition did not run: ModuleNotFoundError" in failure(sandbox, "g")[1]
+        assert failure(sandbox, "h") == ("error", "your definitions did not run: NameError: name 'missing' is not defined")
+        assert "SyntaxError" in failure(sandbox, "k")[1]
+        assert failure(sandbox, "m") == ("error", "raised NameError: name 'other' is not defined")
+
+
+@pytest.mark.parametrize("source, kind, says", [
+    ("class C:\n    while True: pass", "timeout", "did not run: took longer than 1 s"), ("import os\nclass C: os._exit(7)", "error", "exit status 7"),
+    ("def f(:", "error", "did not run"),
+])
+def test_definitions_that_never_come_to_an_end(source, kind, says):
+    with Sandbox(source + "\ndef f(): return 1", Limits(seconds=1)) as sandbox:
+        start = failure(sandbox, "f")
+        assert start[0] == kind and says in start[1]
+        begun = time.monotonic()
+        assert failure(sandbox, "f") == start and time.monotonic() - begun < 0.2  # said again, not suffered again
+
+
+@pytest.mark.parametrize("how, kind, says", [
+    ("value", "error", "raised ValueError: a [31m badxxx"), ("silent", "error", "raised Silent"), ("endless", "timeout", "took longer than 1 s"),
+    ("exit", "error", "raised SystemExit: 0"), ("interrupt", "error", "raised KeyboardInterrupt"), ("recursion", "error", "raised RecursionError"),
+    ("os exit", "error", "exit status 0"), ("segfault", "error", "Segmentation fault"), ("kill", "error", "killed from outside"),
+])
+def test_every_way_to_fail_is_a_sentence(box, how, kind, says):
+    got = failure(box, "fail", how, seconds=1)
+    assert got[0] == kind and says in got[1]
+    still_works(box)
+
+
+@pytest.mark.parametrize("function", ["loop", "sleep", "trickle", "close_and_stay"])
+def test_the_wall_limit_holds(box, function):
+    still_works(box)
+    start = time.monotonic()
+    kind, _ = failure(box, function, seconds=0.5)
+    assert time.monotonic() - start < 2
+    assert kind == "timeout" or function in ("trickle", "close_and_stay")  # these may be told apart earlier
+    still_works(box)
+
+
+def test_a_large_request_to_a_process_that_does_not_read_ends_too(box):
+    run(box, "process_id")
+    os.kill(box._child._process.pid, 19)  # SIGSTOP
+    with pytest.raises(StudentFailed, match="took longer"):
+        box.call("identity", tensors={"a": torch.zeros(2**20)}, options={"order": ["a"]}, seconds=0.5)
+    still_works(box)
+
+
+@linux
+@pytest.mark.parametrize("function", ["hog", "hog_list"])
+def test_the_memory_limit_is_named(box, function):
+    assert failure(box, function) == ("error", "ran out of memory: the limit is 256 MB")
+    still_works(box)
+
+
+@linux
+def test_the_processor_limit_is_a_backstop():
+    with Sandbox(SOURCE, Limits(seconds=20, cpu_seconds=1)) as sandbox:
+        assert failure(sandbox, "use_cpu") == ("timeout", "used more than 1 s of processor time and was stopped")
+
+
+@pytest.mark.parametrize("data", ["bytes(8)", "b'\\xff' * 8", "b'garbage' * 100", "(10).to_bytes(8, 'little')", "(100).to_bytes(8, 'little') + bytes(100)"])
+def test_garbage_in_the_pipe_spoils_one_call(box, data):
+    kind, message = failure(box, "write", data, seconds=1)
+    assert kind in ("error", "timeout") and ("too large" in message or "cannot be read" in message or "took longer" in message)
+    still_works(box)
+
+
+def test_what_is_written_after_the_reply_is_not_taken_for_the_next(box):
+    run(box, "write_later")
+    time.sleep(0.3)
+    still_works(box)
+
+
+def test_closing_every_descriptor(box):
+    assert failure(box, "close_all")[0] == "error"
+    still_works(box)
+
+
+def test_output_and_input_are_nobodys(box, capfd):
+    assert run(box, "chat") == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_grandchild_that_keeps_the_pipe_open(box):
+    assert run(box, "fork_sleeper") == 1
+    still_works(box)
+    start = time.monotonic()
+    assert failure(box, "fork_sleeper_and_exit") == ("error", FAILURES["exited"][1].format(detail=3))
+    assert time.monotonic() - start < 1.5
+    assert run(box, "both_return") == 1
+    still_works(box)
+
+
+def test_a_file_has_a_size_limit(box):
+    assert "OSError" in failure(box, "large_file")[1] or "File too large" in failure(box, "large_file")[1]
+
+
+# What is there to be found, and what is left
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """A sandbox started by a grader that has a secret in its environment and a descriptor ready to be inherited."""
+    with pytest.MonkeyPatch.context() as patch, open(__file__) as own, Sandbox(SOURCE, QUICK) as sandbox:
+        patch.setenv("SECRET_OF_THE_GRADER", "canary")
+        os.set_inheritable(own.fileno(), True)
+        run(sandbox, "process_id")
+        yield sandbox
+
+
+def told(sandbox, expression):
+    return failure(sandbox, "tell", expression)[1].removeprefix("raised ValueError: ")
+
+
+def test_the_environment_is_clean(fresh):
+    known = "PATH LANG LC_CTYPE HOME TMPDIR MPLCONFIGDIR MPLBACKEND OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS MALLOC_ARENA_MAX HF_HUB_OFFLINE " \
+        "TRANSFORMERS_OFFLINE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE TOKENIZERS_PARALLELISM CUDA_VISIBLE_DEVICES KEYHOLE_CACHE KEYHOLE_DATA"
+    others = told(fresh, f"[name for name in os.environ if name not in {known.split()}]")
+    assert re.fullmatch(r"\[('(KMP|TORCH|PYTORCH)_\w+'(, )?)*\]", others)  # torch sets some for itself
+    place = told(fresh, "os.getcwd()")
+    assert told(fresh, "os.environ['HOME']") == place and os.path.dirname(place) == os.path.realpath(tempfile.gettempdir())
+    assert told(fresh, "os.listdir('.')") == "[]"
+
+
+@linux
+def test_no_descriptor_is_inherited(fresh):
+    places = told(fresh, "sorted(os.readlink(fd).split(':')[0] for fd in map('/proc/self/fd/{}'.format, range(256)) if os.path.lexists(fd))")
+    assert places == "['/dev/null', '/dev/null', '/dev/null', 'pipe', 'pipe']"
+    assert told(fresh, "[os.get_inheritable(fd) for fd in pipes()]") == "[False, False]"
+    assert told(fresh, "'canary' in open('/proc/self/environ').read()") == "False"
+
+
+def test_a_module_in_the_working_folder_is_not_imported(fresh):
+    assert told(fresh, "[path for path in sys.path if path in ('', '.', os.getcwd())], sys.flags.safe_path") == "([], True)"
+
+
+def leftovers(folder):
+    """(temporary folders, processes that know the folder or are our zombies, our open descriptors)"""
+    processes = set()
+    for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
+        try:
+            zombie = re.search(rf"^State:\s+Z.*^PPid:\s+{os.getpid()}$", (entry / "status").read_text(), re.MULTILINE | re.DOTALL)
+            if zombie or str(folder).encode() in (entry / "environ").read_bytes():
+                processes.add(entry.name)
+        except OSError:
+            pass
+    return set(folder.iterdir()), processes, len(os.listdir("/dev/fd"))
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_sandbox(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others' sandboxes are none of our business
+    before = leftovers(tmp_path)
+    for function in ["process_id", "flood", "thread_forever", "fork_sleeper", "fork_twice_and_leave"]:
+        with Sandbox(SOURCE, Limits(seconds=10)) as sandbox:
+            assert run(sandbox, function)
+        assert leftovers(tmp_path) == before
+    with pytest.raises(StudentFailed), Sandbox("class C:\n    while True: pass\ndef f(): pass", Limits(seconds=0.3)) as sandbox:
+        run(sandbox, "f")
+    with pytest.raises(KeyError), Sandbox(SOURCE, QUICK) as sandbox:
+        run(sandbox, "process_id")
+        raise KeyError
+    assert leftovers(tmp_path) == before == (set(), set(), before[2])
+
+
+def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    for content, says in [(None, "No such file"), ("exit 1", "exit status 1"), ("echo 'OSError: no room' >&2; exit 1", "OSError: no room")]:
+        if content:
+            python.write_text(f"#!/bin/sh\n{content}\n")
+            python.chmod(0o700)
+        monkeypatch.setattr("autograder.sandbox.process.sys.executable", str(python))
+        with pytest.raises(KeyholeError, match=f"did not start: .*{says}"), Sandbox("def f(): pass") as sandbox:
+            sandbox.call("f")
+
+
+# The wire
+
+
+def blob(header, data=b"", length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + data
+
+
+def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+@pytest.mark.parametrize("bad", [
+    b"", b"1234567", blob({}, length=1), blob({}, length=2**63), blob({}, length=5), blob(b"[]"), blob(b"{"), blob(b"\xff\xfe"), blob(b"[" * 60_000), blob(b"1" * 10_000),
+    blob({"a": entry()}), blob({"a": entry()}, bytes(5)), blob({}, b"x"),
+    blob(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
+    blob(b'{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
+    blob({"a": entry(), "b": entry()}, bytes(4)), blob({"a": entry(offsets=(4, 8))}, bytes(8)), blob({"a": entry(), "b": entry(offsets=(2, 6))}, bytes(6)),
+    blob({"a": entry("U8", [4])}, bytes(4)), blob({"a": entry(["F32"])}, bytes(4)), blob({"a": entry("C64", [1], [0, 8])}, bytes(8)),
+    blob({"a": entry(shape=[1] * 9)}, bytes(4)), blob({"a": entry(shape=[1] * 100_000)}, bytes(4)), blob({"a": entry(shape=[-1, -1])}, bytes(4)), blob({"a": entry(shape=[True])}, bytes(4)),
+    blob({"a": entry(shape=[1.0])}, bytes(4)), blob({"a": entry(shape=[0, 2**60], offsets=[0, 0])}), blob({"a": entry(shape=[2**62, 4], offsets=[0, 0])}),
+    blob({"a": entry(offsets=[4, 0])}, bytes(4)), blob({"a": entry(offsets=[0, 4, 4])}, bytes(4)), blob({"a": {**entry(), "more": 1}}, bytes(4)), blob({"a": [1]}), blob({"../a": entry()}, bytes(4)),
+    blob({"": entry()}, bytes(4)), blob({"a" * 65: entry()}, bytes(4)), blob({"a\n": entry()}, bytes(4)), blob({"__metadata__": [1]}), blob({"__metadata__": {"a": 1}}),
+    blob({"a": entry("BOOL", [4])}, b"\0\1\2\1"), blob({f"a{i}": entry(shape=[0], offsets=[0, 0]) for i in range(65)}), blob({"__metadata__": {"a": "x" * 70_000}}),
+], ids=lambda bad: f"{len(bad)} bytes")
+def test_a_hostile_header_is_refused_before_anything_is_built(bad):
+    with pytest.raises(wire.WireError):
+        wire.unpack(bad)
+
+
+def test_a_frame_is_what_it_says():
+    base = torch.randn(4, 6)
+    frame = wire.pack({"a": base, "b": base.t(), "c": base[:, ::2], "d": torch.tensor(True), "e": torch.empty(0, 3)}, status="done", detail="é")
+    assert wire.size(frame[:8]) == len(frame) - 8
+    tensors, text = wire.unpack(frame[8:])
+    assert text == {"status": "done", "detail": "é"}
+    assert torch.equal(tensors["b"], base.t()) and torch.equal(tensors["c"], base[:, ::2]) and tensors["d"].item() is True and tensors["e"].shape == (0, 3)
+    tensors["a"].zero_()
+    assert torch.equal(tensors["b"], base.t())
+
+
+def test_what_the_library_writes_is_read_the_same(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"u": numpy.ones((2, 3), dtype=numpy.float64)}, tmp_path / "a.safetensors")
+    assert torch.equal(wire.unpack((tmp_path / "a.safetensors").read_bytes())[0]["u"], torch.ones(2, 3, dtype=torch.float64))
