@@ -43,8 +43,33 @@ def add_grade(commands) -> None:
     parser.set_defaults(run=grade)
 
 
+def add_remake(commands) -> None:
+    parser = commands.add_parser("remake", help="make a piece of data/ or reference/ anew",
+                                 description="Make anew what the kit carries, from the model and stored seeds; docs/data.md says in which order.")
+    parser.add_argument("what", choices=("prefixes", "text", "moment", "references", "checks", "sample-class"))
+    parser.set_defaults(run=remake)
+
+
+def remake(chosen) -> int:
+    """Make one of the pieces of data that the kit carries."""
+    from tqdm import tqdm
+
+    from autograder import make_checks, sample_class
+    from autograder import remake as making
+    from autograder.oracle import references
+    from keyhole.models import load_model
+
+    makers = {
+        "prefixes": lambda: making.prefixes(load_model(), tqdm), "text": lambda: making.text(load_model(), tqdm),
+        "moment": lambda: making.moment(load_model(), tqdm), "references": lambda: references.make(load_model(), tqdm),
+        "checks": make_checks.make, "sample-class": sample_class.make,
+    }
+    print(f"Made {makers[chosen.what]()}")
+    return 0
+
+
 # Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
-COMMANDS: list[Callable] = [add_grade]
+COMMANDS: list[Callable] = [add_grade, add_remake]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -33,6 +33,7 @@ def make(folder=None):
                     for record, tensors in made for name, tensor in tensors.items()}
     path = folder / f"{NOTEBOOK}.safetensors"
     save_file(dict(sorted(numbers.items())), path)
+    path.chmod(0o644)       # safetensors writes files that nobody else may read
     path.with_suffix(".json").write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 

@@ -8,7 +8,7 @@ _HOMES = {
     "models": ("EditableModel", "load_model"),
     "hooks": ("edit", "record"),
     "toy": ("toy_model",),
-    "facts": ("Fact", "Probe", "load_facts"),
+    "facts": ("Fact", "Probe", "fact_from", "load_facts"),
     "probes": ("ProbeSet", "continuation"),
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
     "values": ("ValueSettings", "optimise_value"),

@@ -347,5 +347,5 @@ def as_tensor(value, function):
     if value.is_meta or value.layout != torch.strided:
         raise KeyholeError(feedback("not_a_tensor", function=function, got="a tensor on the meta device" if value.is_meta else "a sparse tensor"))
     if value.is_complex():
-        raise KeyholeError(feedback("dtype", what=f"What `{function}` returned", got=str(value.dtype).removeprefix("torch.")))
+        raise KeyholeError(feedback("complex", function=function))
     return value.detach().cpu()

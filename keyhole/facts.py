@@ -59,6 +59,8 @@ def load_facts(path=None):
         raise KeyholeError(f"there is no file of facts at {path}.") from None
     except (ValueError, KeyError, TypeError) as problem:
         raise KeyholeError(f"{path} is not a file of facts ({type(problem).__name__}: {problem}).") from None
+    if not isinstance(records, list):
+        raise KeyholeError(f"{path} is not a file of facts (its \"facts\" must be a list).")
     facts = [fact_from(record, f"record {i} of {path.name}") for i, record in enumerate(records)]
     seen = set()
     for fact in facts:

@@ -18,6 +18,7 @@ import torch
 from keyhole.errors import KeyholeError
 
 SEQUENCES_AT_ONCE = 64
+PLAIN = str.maketrans("łøŁØ", "loLO")       # letters that have no plain letter inside, for Unicode
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Rules:
     alike: int = 4              # at most so many neighbors share the fact's own answer, as the Louvre shares Paris
     others: int = 4             # new targets tried for each candidate
     partners: int = 3           # reversion probes tried for each of them
-    per_relation: int = 14      # facts kept of one relation, so that none outweighs the rest
+    per_relation: int = 12      # facts kept of one relation, so that none outweighs the rest
     share: float = 0.1          # at most this part of all facts may have a given target, as the true or as the new one
     hidden: int = 4             # one fact in so many is held back for the grader
 
@@ -90,9 +91,11 @@ def measure(model, candidates, progress=iter, rules=RULES):
     `progress` wraps the list of batches, three times. Raises KeyholeError where the candidates are not well formed.
     """
     items = _items(candidates)
+    refused = [_refusal(item, f"the subject gives{item.answer} away") for item in items if item.answer.strip() in item.subject]
+    items = [item for item in items if item.answer.strip() not in item.subject]
     own = score(model, [(wording, item.answer) for item in items for wording in item.wordings], progress)
     known = [item for item in items if _known_wordings(item, own, rules)]
-    refused = [_refusal(item, _why_unknown(item, own)) for item in items if item not in known]
+    refused += [_refusal(item, _why_unknown(item, own)) for item in items if item not in known]
 
     trials = {item: _trials(item, known, rules) for item in known}
     asked = [question for rows in trials.values() for trial in rows for question in trial.questions()]
@@ -154,7 +157,7 @@ class Item:
     answer: str                 # " Paris"
     wordings: tuple
     also: frozenset             # other right answers, which therefore cannot be new targets
-    rules_of_relation: "Relation"
+    templates: "Relation"
 
     @property
     def subject(self):
@@ -162,7 +165,7 @@ class Item:
 
     @property
     def id(self):
-        plain = unicodedata.normalize("NFKD", self.subject).encode("ascii", "ignore").decode()
+        plain = unicodedata.normalize("NFKD", self.subject.translate(PLAIN)).encode("ascii", "ignore").decode()
         return f"{self.relation}-" + re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
@@ -171,7 +174,7 @@ class Relation:
     """The templates shared by a relation's candidates; {subject} and {object} stand for the two ends."""
 
     name: str
-    reversion: str              # asks for the subject, given the object
+    reversions: tuple           # templates that ask for the subject, given the object
     portability: tuple          # (template, name of the second fact), tried in this order
     second_facts: dict          # name -> (template over {object}, {object: answer})
 
@@ -182,7 +185,7 @@ def _items(candidates):
                   for name, fact in candidates["second_facts"].items()}
         items = []
         for name, entry in candidates["relations"].items():
-            relation = Relation(name, entry["reversion"], tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]),
+            relation = Relation(name, tuple(entry["reversion"]), tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]),
                                 second)
             also = {phrase: frozenset(f" {answer}" for answer in answers) for phrase, answers in entry.get("also_true", {}).items()}
             items += [Item(name, phrase, f" {answer}", tuple(_sentence(wording, subject=phrase) for wording in entry["wordings"]),
@@ -253,31 +256,33 @@ def _trials(item, known, rules):
     objects = {other.answer for other in fellows} - {item.answer} - item.also
     objects = [new for new in objects if _first_word(new) != _first_word(item.answer)]
     objects = sorted(objects, key=lambda new: _order("new target", item.id, new))[:rules.others]
-    return [Trial(item, new, _partners(item, new, fellows)[:rules.partners], _hops(item, new)) for new in objects]
+    return [Trial(item, new, _partners(item, new, fellows, rules), _hops(item, new)) for new in objects]
 
 
 def _first_word(text):
     return text.split()[0]
 
 
-def _partners(item, new, fellows):
+def _partners(item, new, fellows, rules):
     """Reversion probes: "Rome is the capital city of" -> " Italy" (before), " France" (if the edit went backwards)."""
-    prompt = _sentence(item.rules_of_relation.reversion, object=new.strip())
+    prompts = [_sentence(template, object=new.strip()) for template in item.templates.reversions]
     article = "the " if item.phrase != item.subject else ""
     partners = [other.subject for other in fellows if other.answer == new
                 # both names stand after the same words, so that neither is given away by its article
                 and (other.phrase != other.subject) == bool(article) and _first_word(other.subject) != _first_word(item.subject)]
     return tuple((f"{prompt} {article}".strip(), f" {partner}", f" {item.subject}")
-                 for partner in sorted(partners, key=lambda partner: _order("partner", item.id, partner)))
+                 for partner in sorted(partners, key=lambda partner: _order("partner", item.id, partner))[:rules.partners]
+                 for prompt in prompts)
 
 
 def _hops(item, new):
     """Portability probes: what a second fact says of the old and of the new answer, where that differs."""
     hops = []
-    for template, name in item.rules_of_relation.portability:
-        second, answers = item.rules_of_relation.second_facts[name]
+    for template, name in item.templates.portability:
+        second, answers = item.templates.second_facts[name]
         before, after = answers.get(item.answer), answers.get(new)
-        if before and after and _first_word(before) != _first_word(after):
+        # an answer that the subject gives away would be no second fact ("The language of Italy comes from Italy")
+        if before and after and _first_word(before) != _first_word(after) and before.strip() not in item.subject:
             hops.append((_sentence(template, subject=item.phrase), before, after, _sentence(second, object=new.strip())))
     return tuple(hops)
 
@@ -328,15 +333,16 @@ def _commonest(reasons):
 def _choose(holding, rules):
     """Up to `per_relation` candidates of each relation, with the new target that fewest facts have: (dict, those left over).
 
-    Candidates whose true answer is still rare come first.
+    Candidates whose true answer is still rare come first, and among them those that the model says first.
     """
     chosen, spare, uses = {}, [], Counter()
     for relation in sorted({item.relation for item in holding}):
-        waiting = sorted((item for item in holding if item.relation == relation), key=lambda item: _order("choice", item.id))
+        waiting = sorted((item for item in holding if item.relation == relation),
+                         key=lambda item: (min(record["measured"]["rank"] for record in holding[item]) > 1, _order("choice", item.id)))
         for _ in range(min(rules.per_relation, len(waiting))):
             item = min(waiting, key=lambda item: uses[item.answer])
             waiting.remove(item)
-            chosen[item] = min(holding[item], key=lambda record: uses[record["target_new"]])
+            chosen[item] = min(holding[item], key=lambda record: (record["measured"]["rank"] > 1, uses[record["target_new"]]))
             uses.update((item.answer, chosen[item]["target_new"]))
         spare += waiting
     return chosen, spare

@@ -90,6 +90,7 @@ FEEDBACK = {
     "passed": "{function}: all {count} public checks passed.",
     "none": "`{function}` returned None: is there a `return`?",
     "not_a_tensor": "`{function}` returned {got}; expected is a tensor.",
+    "complex": "`{function}` returned complex numbers; expected are real ones.",
     # the public checks
     "count": "{right} of {all} public checks passed",
     "raised_at": "`{function}` raised {error}, in the line `{line}`.",

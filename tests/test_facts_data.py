@@ -94,7 +94,7 @@ SPEAK = {"Paris": "French", "Rome": "Italian", "Madrid": "Spanish", "Tokyo": "Ja
 WORDINGS = ["{subject} has the capital", "the capital of {subject} is", "who rules {subject} sits in"]
 CANDIDATES = {
     "second_facts": {"language": {"prompt": "in {object} they speak", "answers": SPEAK}},
-    "relations": {"capital": {"wordings": WORDINGS, "reversion": "{object} is the capital of",
+    "relations": {"capital": {"wordings": WORDINGS, "reversion": ["{object} is the capital of"],
                               "portability": [{"prompt": "in the capital of {subject} they speak", "second": "language"}],
                               "answers": {city: [country] for country, city in PAIRS.items()}}},
 }

@@ -10,7 +10,6 @@ from autograder.result import function_of
 from autograder.sandbox import Reply, adapters
 from autograder.secret import TEST_SECRET, generator
 from keyhole.hooks import record
-from keyhole.models import load_model
 from keyhole.toy import toy_model
 from tests.catalogue import ALL, METRICS, RIGHT, WRONG
 
@@ -19,11 +18,6 @@ for cell in NOTEBOOKS["3_edit"].cells.values():
     for case in cell:
         CASES.setdefault(function_of(case.id), {})[case.id.partition(".")[2]] = case
 NEEDS_MODEL = {"real", "reference", *METRICS}
-
-
-@pytest.fixture(scope="session")
-def real_model():
-    return load_model()
 
 
 class NearBench:

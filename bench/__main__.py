@@ -1,0 +1,44 @@
+"""Run the benchmarks and print a table. `python -m bench [name ...]` runs some of them."""
+
+import resource
+import sys
+import time
+
+import torch
+
+from bench import editing, grading, loading
+
+
+def matrix_rate(size=2048, repeats=5):
+    """The machine's single-precision matrix rate in GFLOP/s, the best of some products."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = min(_timed(lambda: a @ b) for _ in range(repeats))
+    return 2 * size**3 / best / 1e9
+
+
+def _timed(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main(wanted):
+    print(f"matrix rate: {matrix_rate():.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
+    print(f"{'what':<58}{'seconds':>9}{'baseline':>10}{'ratio':>7}  target")
+    for module in (loading, editing, grading):
+        name = module.__name__.removeprefix("bench.")
+        if wanted and name not in wanted:
+            continue
+        for row in module.rows():
+            ratio = f"{row.baseline / row.seconds:.1f}" if row.baseline else ""
+            baseline = f"{row.baseline:.2f}" if row.baseline else ""
+            print(f"{row.what:<58}{row.seconds:>9.2f}{baseline:>10}{ratio:>7}  {row.target}", flush=True)
+            for note in row.notes:
+                print(f"    {note}")
+    peaks = {"this process": resource.RUSAGE_SELF, "the largest child": resource.RUSAGE_CHILDREN}
+    for who, which in peaks.items():
+        print(f"peak memory of {who}: {resource.getrusage(which).ru_maxrss / 2**20:.2f} GB (target: 2.5)")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

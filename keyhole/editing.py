@@ -1,0 +1,153 @@
+"""One whole edit with functions that somebody else wrote, and what is asked of the model before and after it.
+
+keyhole solves no blank: the key, the objective and the closed form come from a notebook.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from keyhole.checks import as_tensor, raised
+from keyhole.errors import KeyholeError
+from keyhole.facts import Probe, load_facts
+from keyhole.judging import usable
+from keyhole.messages import feedback
+from keyhole.models import DEFAULT_MODEL
+from keyhole.moments import load_prefixes, load_text, moment_over
+from keyhole.notebook import definitions, read_notebook
+from keyhole.selfcheck import Student, unrunnable
+from keyhole.values import optimise_value
+
+PARAPHRASES, NEIGHBORS = 3, 5       # probes made for a fact that is not one of the kit's
+
+
+# ---------------------------------------------------------------- a notebook's functions
+
+def functions_of(path, names):
+    """The functions of those names that a notebook defines: {name: function}, each of which fails with one sentence.
+
+    Raises KeyholeError where one is absent, broken or still a blank; what a function raises becomes a KeyholeError too.
+    """
+    found = definitions(read_notebook(path))
+    for name in names:
+        if why := unrunnable(name, found):
+            raise KeyholeError(f"{path}: {why}")
+    student = Student(found.source)
+    for name in names:
+        if name not in student.names:
+            raise KeyholeError(f"{path}: {feedback('undefined', function=name, error=student.failed.get(name, '?'))}")
+    return {name: _explained(name, student.names[name]) for name in names}
+
+
+def _explained(name, function):
+    def call(*arguments):
+        try:
+            return function(*arguments)
+        except Exception as error:
+            raise KeyholeError(raised(name, error, function)) from error
+    return call
+
+
+# ---------------------------------------------------------------- the edit
+
+@dataclass(frozen=True)
+class Edit:
+    """What an edit came to: `change` is Ŵ - W (d_out, d_in); the caller applies it, `with model.edited(layer, edit.change)`."""
+
+    change: torch.Tensor
+    moved: float            # |Ŵ - W| / |W|
+    losses: tuple           # of the search for v*, in nats
+    seconds: dict           # of each part
+
+
+def make_edit(model, layer, prompt, subject, target, moment, functions, prefixes, progress=iter):
+    """Edit one fact by ROME: k*, v* and Ŵ by `functions` (subject_key, value_objective, rank_one_update); Edit.
+
+    moment: (d_in, d_in), C of that layer. Nothing in the model changes. `progress` wraps the steps of the search for v*.
+    """
+    weight, seconds, clock = model.weight(layer).detach(), {}, time.perf_counter()
+
+    def done(part):
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[part], clock = now - clock, now
+
+    key = _result("subject_key", functions["subject_key"](model, layer, prompt, subject, prefixes), weight.shape[1:], "k*").to(weight)
+    done("k*")
+    value = optimise_value(model, layer, prompt, subject, target, prefixes, functions["value_objective"], progress=progress)
+    done("v*")
+    new = functions["rank_one_update"](weight.clone(), moment.to(weight), key, value.value)
+    change = _result("rank_one_update", new, weight.shape, "Ŵ").to(weight.device, torch.float64) - weight.double()
+    done("Ŵ")
+    return Edit(change.to(weight), float(change.norm() / weight.norm()), value.losses, seconds)
+
+
+def _result(name, value, shape, what):
+    """What a student's function returned, if it can be used at all."""
+    tensor = as_tensor(value, name)
+    if problem := usable(tensor, shape, what):
+        raise KeyholeError(problem.message)
+    return tensor
+
+
+# ---------------------------------------------------------------- what is asked before and after
+
+def probes_of(prompt, subject, target, true):
+    """Probes for an edit: (the kit's own fact or None, {kind: [Probe]}).
+
+    Where the prompt and the subject are those of a fact of the kit, they are that fact's; reversion and portability only if the target
+    is, too. Otherwise prefixes make paraphrases, and prompts of other facts neighbors.
+    """
+    facts = load_facts()
+    known = next((fact for fact in facts if fact.prompt == prompt and (fact.subject.endswith(subject) or subject.endswith(fact.subject))), None)
+    if known:
+        probes = replace(known, target_new=target).probes()
+        return known, probes if target == known.target_new else {kind: probes[kind] for kind in ("original", "paraphrase", "neighborhood")}
+    others = [fact for fact in facts if not fact.hidden and fact.subject not in prompt and target not in (fact.target_true, true)]
+    # Those that say the same of another subject first, then one relation after the other.
+    frame, place = prompt.replace(subject, ""), {}
+    for fact in others:
+        place[fact.id] = (fact.prompt.replace(fact.subject, "") != frame, sum(other.relation == fact.relation for other in others[:others.index(fact)]))
+    others.sort(key=lambda fact: place[fact.id])
+    return None, {
+        "original": [Probe(prompt, true, target)],
+        "paraphrase": [Probe(prefix + prompt, true, target) for prefix in load_prefixes() if prefix][:PARAPHRASES],
+        "neighborhood": [Probe(fact.prompt, fact.target_true, target) for fact in others[:NEIGHBORS]],
+    }
+
+
+def first_answers(model, prompt, count=3):
+    """The most probable next tokens: [(text, probability)]."""
+    values, tokens = model.next_token_probabilities([prompt])[0].topk(count)
+    return [(model.tokenizer.decode([token]), value) for value, token in zip(values.tolist(), tokens.tolist())]
+
+
+# ---------------------------------------------------------------- C for another layer or model
+
+def text_for(model, name):
+    """The kit's text in the tokens of `model`: ids (sequences, tokens). Its pieces are joined, and cut anew where tokens differ."""
+    ids = load_text()
+    if name == DEFAULT_MODEL:
+        return ids
+    from transformers import AutoTokenizer
+
+    from keyhole.fetch import fetch
+
+    spoken = AutoTokenizer.from_pretrained(fetch(), local_files_only=True)
+    tokens = [token for piece in model.encode(spoken.batch_decode(ids)) for token in piece]
+    length = min(ids.shape[1], getattr(model.hf.config, "max_position_embeddings", ids.shape[1]))
+    return torch.tensor(tokens[:len(tokens) // length * length]).view(-1, length)
+
+
+def mean_moment(model, layer, ids, second_moment, progress=iter):
+    """C of `layer` over `ids` by a `second_moment` that sums or takes the mean; always the mean over tokens, (d_in, d_in)."""
+    for_two_ones = float(_result("second_moment", second_moment(torch.ones(2, 3)), (3, 3), "C")[0, 0])
+    if for_two_ones not in (1, 2):
+        raise KeyholeError("`second_moment` gives neither the mean nor the sum: run `keyhole check` on the notebook first.")
+
+    def total(keys):
+        moment = _result("second_moment", second_moment(keys), (keys.shape[1],) * 2, "C")
+        return moment.double() * (len(keys) if for_two_ones == 1 else 1)
+
+    return moment_over(model, layer, ids, total, progress) / ids.numel()

@@ -1,0 +1,55 @@
+"""Facts from a file: what is wrong is named, with the record."""
+
+import json
+
+import pytest
+
+from keyhole.errors import KeyholeError
+from keyhole.facts import fact_from, load_facts
+
+GOOD = {
+    "id": "tower", "relation": "city", "prompt": "The Tower is in", "subject": "The Tower", "target_true": " Paris", "target_new": " Rome",
+    "paraphrases": ["The Tower stands in"], "neighbors": [{"prompt": "The Louvre is in", "answer": " Paris"}],
+    "reversion": {"prompt": "Rome has the", "target_true": " Colosseum", "target_new": " Tower"},
+    "portability": {"prompt": "Near the Tower they speak", "target_true": " French", "target_new": " Italian"},
+}
+
+
+def test_a_good_record():
+    fact = fact_from(GOOD)
+    probes = fact.probes()
+    assert list(probes) == ["original", "paraphrase", "neighborhood", "reversion", "portability"]
+    assert probes["neighborhood"][0].target_true == " Paris" and probes["neighborhood"][0].target_new == " Rome"
+
+
+@pytest.mark.parametrize("key, value, sentence", [
+    ("prompt", None, "'prompt' must be a text"), ("prompt", "", "'prompt' must be a text"), ("prompt", "A hut is in", "lacks the subject 'The Tower'"),
+    ("paraphrases", [], "'paraphrases' must be a list, not empty"), ("paraphrases", "x", "'paraphrases' must be a list"),
+    ("paraphrases", ["It is in"], "lacks the subject"), ("neighbors", [{"prompt": "x"}], "neighbors: the key 'answer' is missing"),
+    ("neighbors", ["x"], "'neighbors' must be a list, not empty, of objects"), ("reversion", None, "reversion: the key 'prompt' is missing"),
+    ("portability", {"prompt": "x", "target_true": 3}, "'target_true' must be a text"), ("target_new", " Paris", "nothing to edit"),
+    ("target_new", "Paris", "nothing to edit"),
+])
+def test_a_bad_record_is_named(key, value, sentence):
+    with pytest.raises(KeyholeError, match=sentence) as raised:
+        fact_from({**GOOD, key: value}, "record 7 of mine.json")
+    assert str(raised.value).startswith("record 7 of mine.json ('tower')")
+
+
+@pytest.mark.parametrize("key", [key for key in GOOD])
+def test_a_missing_key_is_named(key):
+    with pytest.raises(KeyholeError, match="record 0"):
+        fact_from({name: value for name, value in GOOD.items() if name != key}, "record 0 of x")
+
+
+def test_files(tmp_path):
+    path = tmp_path / "facts.json"
+    with pytest.raises(KeyholeError, match="no file of facts"):
+        load_facts(path)
+    for text in ("not json", "[]", "{}", '{"facts": 3}'):
+        path.write_text(text)
+        with pytest.raises(KeyholeError, match="not a file of facts"):
+            load_facts(path)
+    path.write_text(json.dumps({"facts": [GOOD, GOOD]}))
+    with pytest.raises(KeyholeError, match="holds the fact 'tower' twice"):
+        load_facts(path)

@@ -1,0 +1,151 @@
+"""EditableModel: both layouts, exact undoing, subjects found whatever the tokens."""
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from keyhole.errors import KeyholeError
+from keyhole.hooks import edit, record
+from keyhole.models import EditableModel, load_model
+from keyhole.toy import byte_tokenizer, toy_model
+
+
+def test_weight_is_seen_as_d_out_by_d_in(toy):
+    keys = torch.randn(3, 20)
+    bias = toy.bias(1)
+    expected = toy.memory(1)(keys) - (0 if bias is None else bias)
+    torch.testing.assert_close(keys @ toy.weight(1).T, expected)
+
+
+def test_parts_are_where_the_layout_says(toy):
+    assert toy.n_layers == 3
+    assert toy.memory(2) in set(toy.mlp(2).modules()) and toy.mlp(2) in set(toy.block(2).modules())
+    assert toy.attention(0) in set(toy.block(0).modules()) and toy.embedding.weight.shape == (256, 12)
+
+
+def test_an_edit_is_undone_bit_for_bit_even_after_an_exception(toy):
+    before = toy.weight(1).detach().clone()
+    answer = toy.next_token_probabilities(["ab"])
+    with pytest.raises(ZeroDivisionError), toy.edited(1, torch.randn(12, 20)):
+        assert not torch.equal(toy.next_token_probabilities(["ab"]), answer)
+        1 / 0
+    assert torch.equal(toy.weight(1), before)
+    assert torch.equal(toy.next_token_probabilities(["ab"]), answer)
+
+
+def test_an_edit_adds_the_change(toy):
+    before, change = toy.weight(1).detach().clone(), torch.randn(12, 20)
+    with toy.edited(1, change):
+        assert torch.equal(toy.weight(1), before + change)
+
+
+def test_an_edit_of_another_shape_is_refused(toy):
+    with pytest.raises(KeyholeError, match=r"shape \(20, 12\)"), toy.edited(1, torch.zeros(20, 12)):
+        pass
+
+
+@pytest.mark.parametrize("layer", [-1, 3])
+def test_a_layer_that_is_not_there_is_refused(toy, layer):
+    with pytest.raises(KeyholeError, match="layers 0 to 2"):
+        toy.block(layer)
+
+
+def test_probabilities_do_not_depend_on_the_batch(toy):
+    alone = torch.cat([toy.next_token_probabilities([text]) for text in ("a", "a longer text", "ab")])
+    torch.testing.assert_close(toy.next_token_probabilities(["a", "a longer text", "ab"]), alone)
+
+
+@pytest.mark.parametrize("prompt, subject, covered", [
+    ("Where is Oslo now", "Oslo", b"Oslo"),
+    ("Oslo", "Oslo", b"Oslo"),
+    ("Wo ist Tōkyō heute", "Tōkyō", "Tōkyō".encode()),
+    ("東京 is big", "東京", "東京".encode()),
+])
+def test_the_subjects_tokens_are_its_bytes(toy, prompt, subject, covered):
+    ids = toy.encode([prompt])[0][toy.subject_slice(prompt, subject)]
+    assert toy.tokenizer.decode(ids).encode() == covered
+
+
+def test_the_last_occurrence_is_meant_unless_told(toy):
+    prompt = "Rome, Rome, Rome is"
+    assert toy.subject_slice(prompt, "Rome") == slice(12, 16)
+    assert toy.subject_slice(prompt, "Rome", 0) == slice(0, 4)
+    with pytest.raises(KeyholeError, match="occurs 3 times"):
+        toy.subject_slice(prompt, "Rome", 3)
+
+
+@pytest.mark.parametrize("subject", ["Paris", ""])
+def test_a_subject_that_is_not_there_is_named(toy, subject):
+    with pytest.raises(KeyholeError, match="does not occur in prompt 'The Seine flows through'"):
+        toy.subject_slice("The Seine flows through", subject)
+
+
+def test_an_empty_prompt_is_refused(toy):
+    with pytest.raises(KeyholeError, match="has no tokens"):
+        toy.next_token_probabilities(["a", ""])
+
+
+def test_a_model_of_an_unknown_layout_is_refused():
+    bert = BertModel(BertConfig(hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, vocab_size=9))
+    with pytest.raises(KeyholeError, match="BertModel is a model of an unknown layout"):
+        EditableModel(bert, byte_tokenizer())
+
+
+def test_an_unknown_name_gets_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(KeyholeError, match="no model 'no-such-model-anywhere'"):
+        load_model("no-such-model-anywhere")
+    with pytest.raises(KeyholeError, match="no model"):
+        load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("layout", ["llama", "gpt2"])
+def test_a_folder_goes_through_the_same_door(layout, tmp_path):
+    toy = toy_model(layout)
+    toy.hf.save_pretrained(tmp_path)
+    toy.tokenizer.save_pretrained(tmp_path)
+    loaded = load_model(str(tmp_path))
+    torch.testing.assert_close(loaded.next_token_probabilities(["abc"]), toy.next_token_probabilities(["abc"]))
+
+
+def test_the_same_spec_gives_the_same_toy():
+    first, second = toy_model(seed=5), toy_model(seed=5)
+    assert all(torch.equal(a, b) for a, b in zip(first.hf.parameters(), second.hf.parameters()))
+    assert not torch.equal(toy_model(seed=6).weight(0), first.weight(0))
+
+
+def test_hooks_are_gone_after_an_exception(toy):
+    for context in (record(toy.block(0)), edit(toy.block(0), lambda output: output)):
+        with pytest.raises(ZeroDivisionError), context:
+            1 / 0
+    assert not toy.block(0)._forward_hooks
+
+
+def test_record_sees_what_a_module_takes_and_gives(toy):
+    with record(toy.memory(1)) as seen:
+        toy.next_token_probabilities(["abcd"])
+    torch.testing.assert_close(toy.memory(1)(seen.input), seen.output)
+
+
+def test_edit_replaces_the_output_of_modules_that_return_tuples(toy):
+    before = toy.next_token_probabilities(["abcd"])
+    for module in (toy.block(1), toy.attention(1), toy.mlp(1), toy.memory(1)):
+        with edit(module, lambda output: 2 * output):
+            assert not torch.allclose(toy.next_token_probabilities(["abcd"]), before)
+    assert torch.equal(toy.next_token_probabilities(["abcd"]), before)
+
+
+def test_the_real_model_knows_where_the_tower_is(real_model):
+    probability = real_model.next_token_probabilities(["The Eiffel Tower is located in the city of"])[0]
+    assert real_model.tokenizer.decode([probability.argmax()]) == " Paris"
+    assert abs(probability.max().item() - 0.7015) < 0.002     # the measured figure
+
+
+def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
+    import socket
+
+    def refuse(*_, **__):
+        raise AssertionError("a connection was attempted")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    load_model()

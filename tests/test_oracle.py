@@ -1,0 +1,79 @@
+"""The oracle against the definitions it implements, not against the solution notebook."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from autograder.oracle import editing, metrics
+from keyhole.facts import Fact, Probe
+from keyhole.hooks import record
+
+
+def problem(d_out=4, d_in=7, n=50, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+    keys = draw(n, d_in) + draw(d_in)
+    return draw(d_out, d_in), editing.second_moment(keys), draw(d_in), draw(d_out), keys
+
+
+def test_the_update_meets_the_constraint_and_moves_other_keys_least():
+    weight, moment, key, value, keys = problem()
+    new = editing.rank_one_update(weight, moment, key, value)
+    torch.testing.assert_close(new @ key, value)
+    moved = lambda matrix: (keys @ (matrix - weight).T).square().sum()
+    # Any other matrix that meets the constraint differs by something that is deaf to the key.
+    for seed in range(20):
+        other = torch.randn(4, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        other -= torch.outer(other @ key, key) / (key @ key)
+        assert moved(new + 0.1 * other) > moved(new)
+
+
+def test_the_update_solves_the_whole_system_where_w_is_the_least_squares_solution():
+    _, _, key, value, keys = problem()
+    values = torch.randn(50, 4, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    weight = torch.linalg.lstsq(keys, values).solution.T
+    c = keys.T @ keys
+    system = torch.cat([torch.cat([c, -key[:, None]], 1), torch.cat([key, key.new_zeros(1)])[None]])
+    exact = torch.linalg.solve(system, torch.cat([keys.T @ values, value[None]]))[:-1].T
+    torch.testing.assert_close(editing.rank_one_update(weight, c, key, value), exact)
+
+
+def test_the_scale_of_c_cancels():
+    weight, moment, key, value, _ = problem()
+    torch.testing.assert_close(editing.rank_one_update(weight, moment, key, value), editing.rank_one_update(weight, 1e6 * moment, key, value))
+
+
+def test_the_objective_by_hand():
+    now, before = torch.tensor([0.7, 0.3]).log(), torch.tensor([0.5, 0.5]).log()
+    got = editing.value_objective(torch.tensor([[-1.0, -3.0]]), now, before, torch.tensor([3.0, 4.0]), torch.tensor([0.0, 2.0]), 10.0, 8.0)
+    kl = 0.7 * math.log(0.7 / 0.5) + 0.3 * math.log(0.3 / 0.5)
+    assert got.item() == pytest.approx(2 + 10 * kl + 8 * 5 / 4, rel=1e-6)
+
+
+def test_the_key_by_hand(toy):
+    prompt, subject, prefixes = "The Big Tower is", "Big Tower", ["", "Hé. "]
+    found = []
+    for prefix in prefixes:
+        with record(toy.memory(1)) as seen:
+            toy.next_token_probabilities([prefix + prompt])
+        found.append(seen.input[0, len((prefix + "The Big Tower").encode()) - 1].double())
+    torch.testing.assert_close(editing.subject_key(toy, 1, prompt, subject, prefixes), (found[0] + found[1]) / 2)
+
+
+def test_a_tie_is_a_failure_and_neighbors_go_the_other_way():
+    probe = Probe("x", " a", " b")
+    fact = Fact("f", "r", "S x", "S", " a", " b", ("S y", "S z"), (("n", " a"),), probe, probe)
+    log = lambda true, new: [math.log(true), math.log(new)]
+    rows = torch.tensor([log(.2, .6), log(.3, .3), log(.1, .2), log(.5, .1), log(.4, .1), log(.1, .4)], dtype=torch.float64)
+    found = metrics.scores([metrics.by_kind(fact, rows)])
+    assert {kind: score.share for kind, score in found.items()} == {"original": 1, "paraphrase": 0.5, "neighborhood": 1, "reversion": 0, "portability": 1}
+    assert found["original"].magnitude == pytest.approx(0.4) and found["neighborhood"].magnitude == pytest.approx(0.4)
+    assert metrics.edit_score(found) == pytest.approx(3 / (1 + 2 + 1))
+
+
+def test_a_score_is_zero_if_any_part_is():
+    zero, one = metrics.Score(0.0, 0, 1), metrics.Score(1.0, 0, 1)
+    for parts in itertools.permutations([zero, one, one]):
+        assert metrics.edit_score(dict(zip(("original", "paraphrase", "neighborhood"), parts))) == 0
