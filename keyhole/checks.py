@@ -177,7 +177,7 @@ class Case:
             got = got.reshape(())       # a loss of shape (1,) is as good
         origin = self.stored[f"in/{self.origin}"].double() if self.origin else 0
         wrongs = {name.removeprefix("wrong/"): wrong for name, wrong in self.stored.items() if name.startswith("wrong/")}
-        verdicts = [judge(got, scale * self.stored["right"], {name: scale * wrong for name, wrong in wrongs.items()},
+        verdicts = [judge(got, scale * self.stored["right"], lambda: {name: scale * wrong for name, wrong in wrongs.items()},
                           self.what, origin, self.tolerance, self.sentence) for scale in self.scales]
         # The order is of falling use: right, wrong in a way that has a name, simply wrong.
         return min(verdicts, key=lambda verdict: (not verdict.passed, not verdict.misconception))

@@ -4,6 +4,7 @@ keyhole solves no blank: the key, the objective and the closed form come from a 
 """
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import torch
@@ -93,24 +94,33 @@ def _result(name, value, shape, what):
 
 # ---------------------------------------------------------------- what is asked before and after
 
-def probes_of(prompt, subject, target, true):
-    """Probes for an edit: (the kit's own fact or None, {kind: [Probe]}).
+def known_fact(prompt, subject):
+    """The kit's own fact with this prompt and subject (an article before it does not count), or None."""
+    for fact in load_facts():
+        if fact.prompt == prompt and (fact.subject.endswith(subject) or subject.endswith(fact.subject)):
+            return fact
+    return None
 
-    Where the prompt and the subject are those of a fact of the kit, they are that fact's; reversion and portability only if the target
-    is, too. Otherwise prefixes make paraphrases, and prompts of other facts neighbors.
+
+def probes_of(fact, target, true):
+    """Probes of one of the kit's facts for another target: {kind: [Probe]}; only its own target has reversion and portability."""
+    probes = replace(fact, target_new=target, target_true=true).probes()
+    return {kind: probes[kind] for kind in probes if target == fact.target_new or kind in ("original", "paraphrase", "neighborhood")}
+
+
+def simple_probes(prompt, subject, target, true):
+    """Probes for a fact of somebody's own, from its prompt alone: {kind: [Probe]}.
+
+    Prefixes make paraphrases of it. Neighbors are prompts of the kit's facts: those that say the same of another subject first, then one
+    relation after the other.
     """
-    facts = load_facts()
-    known = next((fact for fact in facts if fact.prompt == prompt and (fact.subject.endswith(subject) or subject.endswith(fact.subject))), None)
-    if known:
-        probes = replace(known, target_new=target).probes()
-        return known, probes if target == known.target_new else {kind: probes[kind] for kind in ("original", "paraphrase", "neighborhood")}
-    others = [fact for fact in facts if not fact.hidden and fact.subject not in prompt and target not in (fact.target_true, true)]
-    # Those that say the same of another subject first, then one relation after the other.
-    frame, place = prompt.replace(subject, ""), {}
+    others = [fact for fact in load_facts() if not fact.hidden and fact.subject not in prompt and fact.target_true.strip() != target.strip()]
+    frame, seen, place = prompt.replace(subject, ""), Counter(), {}
     for fact in others:
-        place[fact.id] = (fact.prompt.replace(fact.subject, "") != frame, sum(other.relation == fact.relation for other in others[:others.index(fact)]))
+        place[fact.id] = (fact.prompt.replace(fact.subject, "") != frame, seen[fact.relation])
+        seen[fact.relation] += 1
     others.sort(key=lambda fact: place[fact.id])
-    return None, {
+    return {
         "original": [Probe(prompt, true, target)],
         "paraphrase": [Probe(prefix + prompt, true, target) for prefix in load_prefixes() if prefix][:PARAPHRASES],
         "neighborhood": [Probe(fact.prompt, fact.target_true, target) for fact in others[:NEIGHBORS]],

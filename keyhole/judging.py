@@ -42,24 +42,22 @@ def distance(got, right, origin=0):
     return float((got.double() - right).norm() / size) if size > 0 else float(got.double().norm())
 
 
-def judge(got, right, wrongs=None, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
-    """Compare `got` with `right` (float64), then with each of `wrongs`, a dict from misconception to what it would give.
+def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
+    """Compare `got` with `right` (float64); if it is wrong, with each of `wrongs()`, a dict from misconception to what it gives.
 
     `origin` is subtracted before sizes are taken: for Ŵ it is W, so that what counts is the change. Everything is relative.
     A wrong answer is recognised when `got` lies as near to it as a right answer would to the right one.
     """
-    wrongs = wrongs or {}
     unusable = usable(got, right.shape, what)
-    if unusable and not (named := _named_by_shape(got, wrongs)):
-        return unusable
     if unusable:
-        return Verdict(False, f"{unusable.message} {misconception(named)}", named)
+        named = _named_by_shape(got, wrongs())
+        return Verdict(False, f"{unusable.message} {misconception(named)}", named) if named else unusable
     off = distance(got, right, origin)
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))
     message = feedback(sentence, what=what, distance=percent(off))
     near = {name: distance(got, wrong, origin if name != "only_the_change" else 0)
-            for name, wrong in wrongs.items() if wrong.shape == got.shape}
+            for name, wrong in wrongs().items() if wrong.shape == got.shape}
     likely = min(near, key=near.get, default=None)
     if likely is not None and near[likely] <= 10 * tolerance:
         return Verdict(False, f"{message} {misconception(likely)}", likely)

@@ -94,23 +94,19 @@ def measure(model, candidates, progress=iter, rules=RULES):
     refused = [_refusal(item, f"the subject gives{item.answer} away") for item in items if item.answer.strip() in item.subject]
     items = [item for item in items if item.answer.strip() not in item.subject]
     own = score(model, [(wording, item.answer) for item in items for wording in item.wordings], progress)
-    known = [item for item in items if _known_wordings(item, own, rules)]
+    known = [item for item in items if min(own[wording, item.answer].rank for wording in item.wordings) <= rules.top]
     refused += [_refusal(item, _why_unknown(item, own)) for item in items if item not in known]
 
-    trials = {item: _trials(item, known, rules) for item in known}
-    asked = [question for rows in trials.values() for trial in rows for question in trial.questions()]
-    scores = own | score(model, asked, progress)
-    holding = {}
-    for item in known:
-        holds, why = [], []
-        for trial in trials[item]:
-            record, reason = _record(trial, scores, rules)
-            holds += [record] if record else []
-            why += [reason] if reason else []
-        if holds:
-            holding[item] = holds
+    trials = [trial for item in known for trial in _trials(item, known, rules)]
+    scores = own | score(model, [question for trial in trials for question in trial.questions()], progress)
+    holding, why = defaultdict(list), {item: Counter() for item in known}
+    for trial in trials:
+        record, reason = _record(trial, scores, rules)
+        if record:
+            holding[trial.item].append(record)
         else:
-            refused.append(_refusal(item, _commonest(why)))
+            why[trial.item][reason] += 1
+    refused += [_refusal(item, _commonest(why[item])) for item in known if item not in holding]
 
     chosen, spare = _choose(holding, rules)
     refused += [_refusal(item, f"known, but its relation already has {rules.per_relation} facts") for item in spare]
@@ -123,18 +119,19 @@ def measure(model, candidates, progress=iter, rules=RULES):
         hold = [(prompt, answer) for prompt, answer in around[item] if near[prompt, answer].log_p > near[prompt, new].log_p]
         if len(hold) < rules.neighbors[0]:
             refused.append(_refusal(item, f"only {len(hold)} neighbors hold against{new}"))
-            continue
-        record["neighbors"] = [{"prompt": prompt, "answer": answer} for prompt, answer in hold[:rules.neighbors[1]]]
-        kept.append(record)
+        else:
+            kept.append(record | {"neighbors": [{"prompt": prompt, "answer": answer}
+                                                for prompt, answer in hold[:rules.neighbors[1]]]})
     kept, crowded = _balanced(kept, rules)
-    refused += crowded
     _hide(kept, rules)
-    return sorted(kept, key=lambda record: record["id"]), sorted(refused, key=lambda record: record["id"])
+    return sorted(kept, key=lambda record: record["id"]), sorted(refused + crowded, key=lambda record: record["id"])
 
 
 def as_json(kept, model_name):
-    """The text of a file of facts: the same for the same facts, one key a line, readable as it is."""
-    return json.dumps({"model": model_name, "facts": kept}, ensure_ascii=False, indent=1) + "\n"
+    """The text of a file of facts: the same for the same facts, one key of a fact a line."""
+    facts = ["  {" + ",\n   ".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in fact.items()) + "}"
+             for fact in kept]
+    return f'{{"model": {json.dumps(model_name)},\n "facts": [\n' + ",\n".join(facts) + "\n ]}\n"
 
 
 def report(kept, refused):
@@ -185,8 +182,8 @@ def _items(candidates):
                   for name, fact in candidates["second_facts"].items()}
         items = []
         for name, entry in candidates["relations"].items():
-            relation = Relation(name, tuple(entry["reversion"]), tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]),
-                                second)
+            relation = Relation(name, tuple(entry["reversion"]),
+                                tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]), second)
             also = {phrase: frozenset(f" {answer}" for answer in answers) for phrase, answers in entry.get("also_true", {}).items()}
             items += [Item(name, phrase, f" {answer}", tuple(_sentence(wording, subject=phrase) for wording in entry["wordings"]),
                            also.get(phrase, frozenset()), relation)
@@ -216,11 +213,6 @@ def _refusal(item, reason):
 
 
 # What the model knows
-
-def _known_wordings(item, own, rules):
-    """The wordings under which the answer is among the first; a comparison with a new target comes later."""
-    return [wording for wording in item.wordings if own[wording, item.answer].rank <= rules.top]
-
 
 def _why_unknown(item, own):
     best = min(own[wording, item.answer].rank for wording in item.wordings)
@@ -324,8 +316,8 @@ def _record(trial, scores, rules):
 
 
 def _commonest(reasons):
-    kinds = Counter(reasons)
-    return min(kinds, key=lambda reason: (-kinds[reason], reason)) if kinds else "there is no other answer to give it"
+    """Of a Counter of reasons: each new target that was tried may have failed for another one."""
+    return min(reasons, key=lambda reason: (-reasons[reason], reason)) if reasons else "there is no other answer to give it"
 
 
 # Which of them to keep

@@ -1,6 +1,7 @@
 """data/facts.json is what its card says, and the model still agrees with it."""
 
 import json
+import math
 from collections import Counter
 
 import pytest
@@ -83,7 +84,6 @@ class Table:
         self.answers = answers
 
     def __call__(self, model, questions, progress=iter):
-        import math
         said = {question: self.answers.get(question, (100, 1e-4)) for question in questions}
         return {question: measure_facts.Score(rank, math.log(p)) for question, (rank, p) in said.items()}
 
@@ -116,9 +116,8 @@ def measured(monkeypatch, answers, **changes):
     return measure(None, CANDIDATES, rules=measure_facts.Rules(share=1.0, **changes))
 
 
-def reason_for_france(monkeypatch, **changed):
-    answers = all_known() | {question: value for question, value in changed.get("answers", {}).items()}
-    kept, refused = measured(monkeypatch, answers)
+def reason_for_france(monkeypatch, answers):
+    kept, refused = measured(monkeypatch, all_known() | answers)
     assert "capital-france" not in [record["id"] for record in kept]
     return next(record["reason"] for record in refused if record["id"] == "capital-france")
 
@@ -134,24 +133,24 @@ def test_what_the_model_knows_is_kept_whatever_the_order(monkeypatch):
 
 def test_a_fact_that_the_model_does_not_know_is_refused(monkeypatch):
     unknown = {(measure_facts._sentence(wording, subject="France"), " Paris"): (7, 0.01) for wording in WORDINGS}
-    assert reason_for_france(monkeypatch, answers=unknown) == "the model does not know it: Paris is at best number 7 of its answers"
+    assert reason_for_france(monkeypatch, unknown) == "the model does not know it: Paris is at best number 7 of its answers"
 
 
 def test_a_fact_without_enough_paraphrases_is_refused(monkeypatch):
     deaf = {(measure_facts._sentence(wording, subject="France"), " Paris"): (90, 1e-6) for wording in WORDINGS[1:]}
-    assert reason_for_france(monkeypatch, answers=deaf) == "only 0 paraphrases hold"
+    assert reason_for_france(monkeypatch, deaf) == "only 0 paraphrases hold"
 
 
 def test_a_fact_whose_probes_do_not_hold_before_the_edit_is_refused(monkeypatch):
     backwards = {(f"{city} is the capital of", " France"): (1, 0.9) for city in PAIRS.values()}
-    assert reason_for_france(monkeypatch, answers=backwards) == "no reversion probe holds"
-    assert reason_for_france(monkeypatch, answers={("In the capital of France they speak", " French"): (90, 1e-6)}) \
+    assert reason_for_france(monkeypatch, backwards) == "no reversion probe holds"
+    assert reason_for_france(monkeypatch, {("In the capital of France they speak", " French"): (90, 1e-6)}) \
         == "no portability probe holds"
 
 
 def test_a_second_fact_must_be_known_too(monkeypatch):
     silent = {(f"In {city} they speak", f" {language}"): (20, 0.001) for city, language in SPEAK.items()}
-    assert reason_for_france(monkeypatch, answers=silent) == "the model does not know the second fact of the portability probe"
+    assert reason_for_france(monkeypatch, silent) == "the model does not know the second fact of the portability probe"
 
 
 def test_no_relation_outweighs_the_rest(monkeypatch):
@@ -162,7 +161,8 @@ def test_no_relation_outweighs_the_rest(monkeypatch):
 def test_candidates_that_are_not_well_formed_are_named():
     with pytest.raises(KeyholeError, match="not well formed .*second_facts"):
         measure(None, {"relations": {}})
-    twice = {**CANDIDATES, "relations": {"capital": {**CANDIDATES["relations"]["capital"], "answers": {"Paris": ["France"], "Rome": ["France"]}}}}
+    capital = {**CANDIDATES["relations"]["capital"], "answers": {"Paris": ["France"], "Rome": ["France"]}}
+    twice = {**CANDIDATES, "relations": {"capital": capital}}
     with pytest.raises(KeyholeError, match="'capital-france' stands there 2 times"):
         measure(None, twice)
 

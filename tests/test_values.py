@@ -17,8 +17,8 @@ def test_the_fast_search_is_the_textbook_one(toy, target):
     fast = optimise_value(toy, 1, PROMPT, SUBJECT, target, PREFIXES, editing.value_objective, settings)
     slow, losses = textbook_value(toy, 1, PROMPT, SUBJECT, target, PREFIXES, settings)
     bias = toy.bias(1)
-    torch.testing.assert_close(fast.value + (0 if bias is None else bias), slow, rtol=1e-3, atol=1e-4)
-    assert fast.losses == pytest.approx(losses, rel=1e-3) and fast.losses[-1] < fast.losses[0]
+    torch.testing.assert_close(fast.value + (0 if bias is None else bias), slow, rtol=1e-4, atol=1e-5)
+    assert fast.losses == pytest.approx(losses, rel=1e-3)
 
 
 def test_v_star_makes_the_target_likely_once_w_gives_it_out(toy):

@@ -4,7 +4,7 @@ Every input is drawn from the course secret, every expected result comes from th
 unless a test is about just that.
 """
 
-import json
+from functools import partial
 
 import torch
 
@@ -15,7 +15,6 @@ from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
 from keyhole.messages import feedback, misconception, percent
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
-from keyhole.probes import ProbeSet
 from keyhole.toy import toy_model
 
 # Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W.
@@ -37,7 +36,7 @@ def _key_test(bench, spec, model, layer, prompt, subject, prefixes):
         "values": {"layer": layer, "prompt": prompt, "subject": subject, "prefixes": prefixes}})
     right = editing.subject_key(model, layer, prompt, subject, prefixes)
     got = reply.tensors["result"]
-    return reply, judge(got, right, wrongs.subject_key(model, layer, prompt, subject, prefixes), "k*")
+    return reply, judge(got, right, partial(wrongs.subject_key, model, layer, prompt, subject, prefixes), "k*")
 
 
 def _toy_key_case(bench, layout, subject=None, repeated=False):
@@ -88,11 +87,11 @@ def _moment_test(bench, keys):
     if not torch.equal(got["after.keys"], keys):
         return outcome(Verdict(False, misconception("input_changed", what="keys"), "input_changed"))
     got, right, n = got["result"], editing.second_moment(keys), len(keys)
-    as_mean = judge(got, right, wrongs.second_moment(keys), "C")
+    as_mean = judge(got, right, partial(wrongs.second_moment, keys), "C")
     if as_mean.passed or usable(got, right.shape, "C"):
         return outcome(as_mean)
     # The sum is as right as the mean: the scale of C cancels in ROME.
-    as_sum = judge(got, right * n, {name: wrong * n for name, wrong in wrongs.second_moment(keys).items()}, "C")
+    as_sum = judge(got, right * n, lambda: {name: wrong * n for name, wrong in wrongs.second_moment(keys).items()}, "C")
     return outcome(as_sum if as_sum.passed or (as_sum.misconception and not as_mean.misconception) else as_mean)
 
 
@@ -142,7 +141,7 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
     reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
     got = reply.tensors["result"]
     verdict = judge(got.reshape(()) if got.numel() == 1 else got, editing.value_objective(**inputs, **weights),
-                    wrongs.value_objective(**inputs, **weights), "The loss")
+                    partial(wrongs.value_objective, **inputs, **weights), "The loss")
     return inputs, weights, reply.tensors, verdict
 
 
@@ -208,7 +207,7 @@ def _update(bench, problem, conv1d=False):
 
 def _judged(got, problem, tolerance=CHANGE_TOLERANCE):
     right = editing.rank_one_update(**problem)
-    return judge(got, right, wrongs.rank_one_update(**problem), "Ŵ", problem["weight"].double(), tolerance, "wrong_change")
+    return judge(got, right, partial(wrongs.rank_one_update, **problem), "Ŵ", problem["weight"].double(), tolerance, "wrong_change")
 
 
 def _update_test(bench, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
@@ -315,7 +314,7 @@ def update_reference(bench):
     for reference, got in updates:
         problem = _real_problem(bench, reference.key.float(), reference.value.float())
         right = weight + reference.change()
-        verdict = judge(got, right, {}, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change")
+        verdict = judge(got, right, dict, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change")
         verdicts.append(verdict if verdict.passed else _judged(got, problem))
     right = sum(verdict.passed for verdict in verdicts)
     message = feedback("references", right=right, all=len(verdicts))
@@ -366,7 +365,7 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
         tensors["bias"] = torch.randn(d_out, generator=generator)
     got = bench.call("write_edit", tensors, {"kind": kind}).tensors
     right = (new.T if kind == "conv1d" else new).double()
-    verdict = judge(got["weight"], right, wrongs.write_edit(kind, before.double(), right), "The stored weight")
+    verdict = judge(got["weight"], right, partial(wrongs.write_edit, kind, before.double(), right), "The stored weight")
     return verdict, got, tensors.get("bias")
 
 

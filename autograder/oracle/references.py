@@ -4,7 +4,7 @@
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def make(model, progress=iter):
         "model": "smollm2-135m", "layer": DEFAULT_LAYER, "facts": [fact.id for fact in chosen],
         "key": "mean over data/prefixes.json of the float64 key, rounded to float32",
         "moment": f"data/moment_smollm2-135m_layer{DEFAULT_LAYER}.safetensors",
-        "value": {"settings": vars(ValueSettings()) | {}, "losses": losses},
+        "value": {"settings": asdict(ValueSettings()), "losses": losses},
         "change": "left (d_out) times right (d_in) transposed, float64, by autograder.oracle.editing",
         "scores": {kind: score.share for kind, score in found.items()},
     }, indent=1) + "\n", encoding="utf-8")

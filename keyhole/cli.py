@@ -1,0 +1,295 @@
+"""The command `keyhole`: fetch the model, check a notebook, edit a fact. Only here is anything printed.
+
+Modules that need torch are imported by the command that needs them: `keyhole --help` answers at once.
+"""
+
+import argparse
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from keyhole.errors import KeyholeError
+
+UNUSABLE = 2                # exit status for arguments that nothing can be done with
+DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
+NOTEBOOK = "model_editing/3_edit.ipynb"
+
+
+class Unusable(KeyholeError):
+    """Arguments that nothing can be done with."""
+
+
+def parser():
+    """The parser of all subcommands; each sets `run`, which takes the arguments and returns an exit status."""
+    top = argparse.ArgumentParser(prog="keyhole", description="Find and change one fact in a language model.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(run, words):
+        added = commands.add_parser(run.__name__, help=words, description=words[0].upper() + words[1:] + ".")
+        added.set_defaults(run=run)
+        return added
+
+    def of_a_model(added):
+        added.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="a model's name, or its folder (default %(default)s)")
+        added.add_argument("--notebook", metavar="FILE", type=Path, help=f"whose functions are used (default: solutions/ or assignments/{NOTEBOOK})")
+
+    command(fetch, "bring the default model to this machine, once")
+
+    added = command(check, "run the public checks on a notebook's functions, in a fresh process")
+    added.add_argument("notebook", metavar="NOTEBOOK", type=Path)
+    added.add_argument("--seconds", type=_positive, default=60.0, help="most that one function may take (default %(default)g)")
+
+    added = command(edit, "edit one fact with the functions of a notebook, and show what the model says before and after")
+    added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
+    added.add_argument("--subject", metavar="S", required=True, help="what the fact is about, as it stands in the prompt")
+    added.add_argument("--to", metavar="T", required=True, help="what the model should say")
+    added.add_argument("--true", metavar="T", help="what it says now (default: its own first answer)")
+    added.add_argument("--layer", metavar="L", type=int, default=DEFAULT_LAYER, help="whose memory is edited (default %(default)s)")
+    of_a_model(added)
+    added.add_argument("--json", metavar="FILE", type=Path, help="write everything that was measured")
+    added.add_argument("--plot", metavar="FILE.png", type=Path, help="write a picture of the probes before and after")
+
+    added = command(moment, "compute the second moment C of a layer over the kit's text, and keep it in the cache")
+    added.add_argument("--layer", metavar="L", type=int, required=True)
+    of_a_model(added)
+
+    added = command(facts, "measure which candidate facts the default model knows (for staff)")
+    added.add_argument("--measure", metavar="CANDIDATES", type=Path, required=True, help="a file like data/fact_candidates.json")
+    added.add_argument("--out", metavar="FILE", type=Path, required=True, help="where the file of facts goes")
+    return top
+
+
+def main(arguments=None):
+    """Run one command: its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")    # a terminal without Ŵ shows ?
+    chosen = parser().parse_args(arguments)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        return chosen.run(chosen) or 0
+    except KeyholeError as error:
+        print(f"keyhole: {error}", file=sys.stderr)
+        return UNUSABLE if isinstance(error, Unusable) else 1
+    except KeyboardInterrupt:
+        return 130
+
+
+# ---------------------------------------------------------------- commands
+
+def fetch(chosen):
+    from keyhole.fetch import fetch
+
+    print(f"The model is in {fetch()}")
+
+
+def check(chosen):
+    from keyhole.messages import feedback
+    from keyhole.selfcheck import check_notebook
+
+    if not chosen.notebook.exists():
+        raise Unusable(f"there is no file {chosen.notebook}.")
+    passed = []
+    for name, well, line in check_notebook(chosen.notebook, chosen.seconds):
+        passed.append(well)
+        print(f"{'✓' if well else '✗'} {name:<16} {line}", flush=True)
+    print(feedback("passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)))
+    return 0 if all(passed) else 1
+
+
+def edit(chosen):
+    prompt, subject, target = _asked(chosen)
+    for path in filter(None, (chosen.json, chosen.plot)):
+        _check_writable(path)
+
+    from keyhole import editing
+    from keyhole.models import load_model
+    from keyhole.moments import load_moment, load_prefixes
+    from keyhole.probes import ProbeSet, continuation
+
+    fact = editing.known_fact(prompt, subject)
+    true = _spaced(chosen.true) if chosen.true else fact and fact.target_true
+    if true and true.strip() == target.strip():
+        raise KeyholeError(f"the target {target!r} is the true answer already: there is nothing to edit.")
+    functions = editing.functions_of(_notebook(chosen), ("subject_key", "value_objective", "rank_one_update"))
+    model = load_model(chosen.model)
+    model.block(chosen.layer)
+    answers = editing.first_answers(model, prompt)
+    true = true or answers[0][0]
+    if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
+        raise KeyholeError(f"the model says {target!r} there already: choose another target.")
+    moment = load_moment(chosen.model, chosen.layer)
+    probes = editing.probes_of(fact, target, true) if fact else editing.simple_probes(prompt, subject, target, true)
+    probes = ProbeSet(model, probes, chosen.layer)
+
+    def measured():
+        return {"continuation": continuation(model, prompt, 10), "first_answers": editing.first_answers(model, prompt), "probes": probes.answers()}
+
+    before = measured()
+    print(f"{prompt!r}:{true} →{target}  ({chosen.model}, layer {chosen.layer})", flush=True)
+    made = editing.make_edit(model, chosen.layer, prompt, subject, target, moment, functions, load_prefixes(), _bar("v*", "step"))
+    with model.edited(chosen.layer, made.change):
+        after = measured()
+
+    for line in _before_after(before, after):
+        print(line)
+    parts = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in made.seconds.items())
+    print(f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {sum(made.seconds.values()):.1f} s ({parts}; {len(made.losses)} steps, loss {made.losses[-1]:.3f})")
+    if chosen.json:
+        _write(chosen.json, _as_json(chosen, prompt, subject, target, true, made, before, after))
+        print(f"Measured: {chosen.json}")
+    if chosen.plot:
+        from keyhole.plots import before_after
+
+        picture = before_after(before["probes"], after["probes"], f"{subject}:{true} →{target}, layer {chosen.layer}")
+        try:
+            picture.savefig(chosen.plot)
+        except (OSError, ValueError) as problem:
+            raise KeyholeError(f"the picture {chosen.plot} cannot be written ({problem}).") from None
+        print(f"Picture: {chosen.plot}")
+
+
+def moment(chosen):
+    from keyhole import editing
+    from keyhole.models import load_model
+    from keyhole.moments import moment_file, save_moment
+    from keyhole.paths import data_folder
+
+    path = moment_file(chosen.model, chosen.layer)
+    if path.is_relative_to(data_folder()):
+        print(f"The kit carries it already: {path}")
+        return
+    functions = editing.functions_of(_notebook(chosen), ("second_moment",))
+    model = load_model(chosen.model)
+    model.block(chosen.layer)
+    ids = editing.text_for(model, chosen.model)
+    made = editing.mean_moment(model, chosen.layer, ids, functions["second_moment"], _bar(f"C of layer {chosen.layer}", "piece"))
+    try:
+        save_moment(made, path)
+    except OSError as problem:
+        raise KeyholeError(f"the second moment cannot be kept in {path.parent} ({problem}): set KEYHOLE_CACHE to another folder.") from None
+    print(f"C over {ids.numel():,} tokens: {path}")
+
+
+def facts(chosen):
+    try:
+        from keyhole import measure_facts
+    except ImportError:
+        raise KeyholeError("this copy of the kit cannot measure facts: that is left to the staff's.") from None
+    try:
+        candidates = json.loads(chosen.measure.read_text(encoding="utf-8"))
+    except OSError:
+        raise Unusable(f"there is no file {chosen.measure}.") from None
+    except ValueError as problem:
+        raise KeyholeError(f"{chosen.measure} is not JSON ({problem}).") from None
+    _check_writable(chosen.out)
+
+    from keyhole.models import load_model
+
+    kept, refused = measure_facts.measure(load_model(DEFAULT_MODEL), candidates, _bar("measuring", "batch"))
+    _write(chosen.out, measure_facts.as_json(kept, DEFAULT_MODEL))
+    for line in measure_facts.report(kept, refused):
+        print(line)
+
+
+# ---------------------------------------------------------------- arguments
+
+def _asked(chosen):
+    """Prompt, subject and target, mended where that is safe, and said; refused before anything is loaded."""
+    prompt, subject, target = chosen.prompt.rstrip(), chosen.subject.strip(), chosen.to
+    if not target.strip():
+        raise KeyholeError("the target is empty: say with --to what the model should answer.")
+    if not subject or subject not in prompt:
+        raise KeyholeError(f"subject {subject!r} does not occur in prompt {prompt!r}")
+    if prompt != chosen.prompt:
+        print("The blank at the end of the prompt was left out: it belongs to the answer.")
+    if not target.startswith(" "):
+        print(f"The target is taken as {_spaced(target)!r}: in the middle of a sentence a word begins with its blank.")
+    return prompt, subject, _spaced(target)
+
+
+def _spaced(target):
+    return " " + target.strip()
+
+
+def _notebook(chosen):
+    """The notebook whose functions are used: the one named, else the staff's solution, else the student's own."""
+    if chosen.notebook:
+        if not chosen.notebook.exists():
+            raise Unusable(f"there is no file {chosen.notebook}.")
+        return chosen.notebook
+    root = Path(__file__).resolve().parent.parent
+    for folder in ("solutions", "assignments"):
+        if (root / folder / NOTEBOOK).exists():
+            return root / folder / NOTEBOOK
+    raise KeyholeError(f"there is neither solutions/{NOTEBOOK} nor assignments/{NOTEBOOK}: name a notebook with --notebook.")
+
+
+def _check_writable(path):
+    """Find out before the work that its result cannot be written."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise Unusable(f"{path} cannot be written: is its folder there, and yours?")
+
+
+def _positive(text):
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+# ---------------------------------------------------------------- what is shown
+
+def _bar(words, unit):
+    from tqdm import tqdm
+
+    return partial(tqdm, desc=words, unit=unit, leave=False)
+
+
+def _before_after(before, after):
+    """What the model says, then one line a probe."""
+    shown = [["", "before", "after"], ["says", repr(before["continuation"]), repr(after["continuation"])]]
+    shown.append(["first answers", *(", ".join(f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"]) for seen in (before, after))])
+    yield from ["", *_columns(shown), ""]
+    rows = [["probe", "prompt", "true answer", "before", "after", "new target", "before", "after", "ahead"]]
+    for old, new in zip(before["probes"], after["probes"], strict=True):
+        true, target = (_short(text.strip(), 16) for text in (old.probe.target_true, old.probe.target_new))
+        first, then = (true if answer.true > answer.new else target for answer in (old, new))
+        rows.append([old.kind, _short(old.probe.prompt, 48), true, f"{old.true:.3f}", f"{new.true:.3f}", target, f"{old.new:.3f}", f"{new.new:.3f}",
+                     first if first == then else f"{first} → {then}"])
+    yield from _columns(rows)
+
+
+def _columns(rows):
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _short(text, length):
+    """The end of a text: there the question is."""
+    return text if len(text) <= length else "…" + text[1 - length:]
+
+
+def _as_json(chosen, prompt, subject, target, true, made, before, after):
+    def said(seen):
+        return {"continuation": seen["continuation"], "first_answers": seen["first_answers"]}
+
+    probes = [{"kind": old.kind, "prompt": old.probe.prompt, "target_true": old.probe.target_true, "target_new": old.probe.target_new,
+               "before": {"true": old.true, "new": old.new}, "after": {"true": new.true, "new": new.new}}
+              for old, new in zip(before["probes"], after["probes"], strict=True)]
+    return json.dumps({"model": chosen.model, "layer": chosen.layer, "prompt": prompt, "subject": subject, "target_true": true, "target_new": target,
+                       "relative_change": made.moved, "losses": made.losses, "seconds": made.seconds,
+                       "before": said(before), "after": said(after), "probes": probes}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write(path, text):
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise KeyholeError(f"{path} cannot be written ({problem.strerror}).") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,347 @@
+"""The command `keyhole`: checking a notebook in a process of its own, editing a fact, and one sentence for what goes wrong."""
+
+import inspect
+import json
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from keyhole import cli, editing, selfcheck
+from keyhole.cli import main
+from keyhole.errors import KeyholeError
+from keyhole.facts import load_facts
+from keyhole.moments import load_moment, moment_file
+from keyhole.paths import data_folder
+from keyhole.toy import toy_model
+from tests import test_checks as right      # right solutions, as a student may write them
+
+IMPORTS = "import torch\nfrom keyhole.hooks import record\n"
+NAMES = tuple(right.RIGHT)
+
+
+def notebook(path, *cells, **replaced):
+    """A notebook that defines the five functions rightly but for those replaced; None leaves one out. More cells come first."""
+    sources = {name: inspect.getsource(function) for name, function in right.RIGHT.items()} | replaced
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (IMPORTS, *cells, *sources.values()) if source])
+    nbformat.write(made, path)
+    return path
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A toy model of GPT-2's layout in a folder, with a small text, few prefixes, two facts, and a cache of its own."""
+    data, cache, folder = tmp_path / "data", tmp_path / "cache", tmp_path / "toy"
+    data.mkdir()
+    (data / "checks").symlink_to(data_folder() / "checks")
+    (data / "prefixes.json").write_text(json.dumps({"prefixes": ["", "It rained. ", "We met. "]}))
+    (data / "facts.json").write_text(json.dumps({"facts": [fact("one", "Anna", "tall"), fact("two", "Otto", "wise")]}))
+    save_file({"ids": torch.randint(1000, 20000, (8, 40), generator=torch.Generator().manual_seed(0)).to(torch.uint16)}, data / "self_text.safetensors")
+    model = toy_model("gpt2", seed=3)
+    model.hf.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
+    monkeypatch.setenv("KEYHOLE_DATA", str(data))
+    monkeypatch.setenv("KEYHOLE_CACHE", str(cache))
+    return str(folder)
+
+
+def fact(name, subject, true, new="old", hidden=False):
+    probe = {"prompt": f"Somebody {new} is", "target_true": " he", "target_new": f" {subject}"}
+    return {"id": name, "relation": "person", "prompt": f"People say {subject} is", "subject": subject, "target_true": f" {true}", "target_new": f" {new}",
+            "paraphrases": [f"I hear {subject} is", f"Indeed {subject} was"], "neighbors": [{"prompt": "People say Eva is", "answer": " late"}] * 5,
+            "reversion": probe, "portability": probe, "hidden": hidden}
+
+
+# ---------------------------------------------------------------- keyhole itself
+
+def test_help_needs_no_torch_and_is_quick():
+    start = time.perf_counter()
+    out = subprocess.run([sys.executable, "-m", "keyhole.cli", "--help"], capture_output=True, text=True, check=True)
+    assert time.perf_counter() - start < 2      # 0.04 s on a quiet machine; torch alone takes longer than this
+    assert all(name in out.stdout for name in ("fetch", "check", "edit", "moment", "facts"))
+    program = "import sys, keyhole.cli; keyhole.cli.parser(); print([name for name in ('torch', 'transformers', 'numpy', 'nbformat') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_the_defaults_are_the_library_s():
+    from keyhole import models, moments
+    assert (cli.DEFAULT_MODEL, cli.DEFAULT_LAYER) == (models.DEFAULT_MODEL, moments.DEFAULT_LAYER)
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["check"], ["edit", "A prompt"], ["check", "x.ipynb", "--seconds", "0"]])
+def test_unusable_arguments_give_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "Traceback" not in capsys.readouterr().err
+
+
+def test_fetch_says_where_or_one_sentence_why_not(monkeypatch, capsys, tmp_path):
+    import keyhole.fetch
+    monkeypatch.setattr(keyhole.fetch, "fetch", lambda: tmp_path)
+    assert main(["fetch"]) == 0 and str(tmp_path) in capsys.readouterr().out
+
+    def fails(error):
+        def fetch():
+            raise error
+        monkeypatch.setattr(keyhole.fetch, "fetch", fetch)
+
+    fails(KeyholeError("no network."))
+    assert main(["fetch"]) == 1 and capsys.readouterr().err == "keyhole: no network.\n"
+    fails(KeyboardInterrupt())
+    assert main(["fetch"]) == 130 and capsys.readouterr().err == ""
+
+
+# ---------------------------------------------------------------- keyhole check
+
+def test_check_of_a_right_notebook(tmp_path, capsys):
+    # Prints and a changed working folder must not disturb the answers.
+    noisy = "def second_moment(keys):\n    print('noise', flush=True)\n    return keys.T @ keys"
+    assert main(["check", str(notebook(tmp_path / "mine.ipynb", second_moment=noisy))]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == list(NAMES) and all(line.startswith("✓") for line in lines)
+    assert last == "All 5 functions pass their public checks."
+
+
+def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
+    path = notebook(
+        tmp_path / "3_edit.ipynb", "scale = float(1)",
+        subject_key="def subject_key(model, layer, prompt, subject, prefixes):\n    '''Doc.'''\n    raise NotImplementedError()",
+        second_moment="def second_moment(keys):\n    while True: pass",
+        value_objective="def value_objective(*arguments):\n    return arguments[0].mean() * scale",
+        rank_one_update="def rank_one_update(weight, moment, key, value):\n    import os; os._exit(0)")
+    assert main(["check", str(path), "--seconds", "3"]) == 1
+    *lines, last = capsys.readouterr().out.splitlines()
+    expected = ["still a blank", "was stopped after 3 s", "NameError: name 'scale' is not defined", "ended the process", "4 of 4 public checks passed"]
+    assert [line.split()[1] for line in lines] == list(NAMES)
+    assert all(words in line for words, line in zip(expected, lines, strict=True)), lines
+    assert "`scale` is set by a line that calls something" in lines[2]
+    assert last == "1 of 5 functions pass their public checks."
+
+
+def test_check_reports_what_cannot_be_run(tmp_path, capsys):
+    path = notebook(tmp_path / "mine.ipynb", second_moment="def second_moment(keys):\n    return keys +", subject_key=None,
+                    value_objective="def value_objective(a=undefined_name):\n    return a",
+                    rank_one_update="def rank_one_update(weight, moment, key, value):\n    return weight + torch.outer(value - weight @ key, key) / (key @ key)")
+    assert main(["check", str(path)]) == 1
+    lines = dict(line[2:].split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:-1])
+    assert "has no function" in lines["subject_key"] and "syntax error" in lines["second_moment"]
+    assert "NameError: name 'undefined_name'" in lines["value_objective"]
+    assert lines["rank_one_update"].startswith("1 of 5 public checks passed; ") and "the C⁻¹ is missing" in lines["rank_one_update"]
+    assert lines["write_edit"] == "4 of 4 public checks passed"
+
+
+def test_check_sees_the_student_s_folder_and_environment(tmp_path, monkeypatch):
+    (tmp_path / "helper.py").write_text("FACTOR = 2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OF_THE_STUDENT", "1")
+    source = "import os, helper\ndef second_moment(keys):\n    return keys.T @ keys / len(keys) * (helper.FACTOR / 2) * int(os.environ['OF_THE_STUDENT'])"
+    results = {name: passed for name, passed, _ in selfcheck.check_notebook(notebook(tmp_path / "mine.ipynb", second_moment=source))}
+    assert all(results.values())
+
+
+@pytest.mark.parametrize("content,status,words", [
+    (None, 2, "there is no file"), ("{", 1, "not valid JSON"), ("[]", 1, "not a notebook"),
+    (nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])), 1, "none of the functions that are checked"),
+])
+def test_check_of_something_else_is_one_sentence(tmp_path, capsys, content, status, words):
+    path = tmp_path / "other.ipynb"
+    if content is not None:
+        path.write_text(content)
+    assert main(["check", str(path)]) == status
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+# ---------------------------------------------------------------- keyhole moment
+
+def test_moment_is_a_mean_over_the_other_model_s_tokens_whether_summed_or_not(toy, tmp_path, capsys):
+    made = []
+    for body in ("keys.T @ keys", "(keys.T @ keys / len(keys)).numpy()"):
+        path = notebook(tmp_path / "mine.ipynb", second_moment=f"def second_moment(keys):\n    return {body}")
+        assert main(["moment", "--layer", "1", "--model", toy, "--notebook", str(path)]) == 0
+        made.append(load_moment(toy, 1))
+    assert torch.allclose(*made, rtol=1e-5) and made[0].shape == (20, 20)
+    model = editing_model(toy)
+    ids = editing.text_for(model, toy)
+    assert ids.shape[1] == 40 and ids.max() < 256       # bytes now
+    keys = torch.cat(list(__import__("keyhole").keys_over(model, 1, ids)))
+    assert torch.allclose(made[0], keys.T @ keys / len(keys), rtol=1e-4, atol=1e-5)
+
+
+def editing_model(folder):
+    from keyhole.models import load_model
+    return load_model(folder)
+
+
+def test_moment_errors(toy, tmp_path, capsys):
+    path = str(notebook(tmp_path / "mine.ipynb"))
+    assert main(["moment", "--layer", "9", "--model", toy, "--notebook", path]) == 1
+    assert "layer 9 does not exist" in capsys.readouterr().err
+    wrong = str(notebook(tmp_path / "wrong.ipynb", second_moment="def second_moment(keys):\n    return keys.T @ keys / 7"))
+    assert main(["moment", "--layer", "1", "--model", toy, "--notebook", wrong]) == 1
+    assert "neither the mean nor the sum" in capsys.readouterr().err
+
+
+def test_moment_that_the_kit_carries_is_not_made_again(capsys):
+    if not moment_file("smollm2-135m", 5).exists():
+        pytest.skip("the kit's own second moment has not been made")
+    assert main(["moment", "--layer", "5"]) == 0
+    assert "carries it already" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------- keyhole edit
+
+@pytest.fixture
+def edit(toy, tmp_path):
+    """Run `keyhole edit` on the toy, with a right notebook unless told."""
+    path = str(notebook(tmp_path / "mine.ipynb"))
+    assert main(["moment", "--layer", "1", "--model", toy, "--notebook", path]) == 0
+
+    def run(prompt="People say Anna is", *arguments, notebook=path, layer="1", subject="Anna", to=" old"):
+        return main(["edit", prompt, "--subject", subject, "--to", to, "--layer", layer, "--model", toy, "--notebook", notebook, *arguments])
+    return run
+
+
+def test_edit_of_a_known_fact(edit, toy, tmp_path, capsys):
+    report, picture = tmp_path / "report.json", tmp_path / "picture.png"
+    assert edit("People say Anna is", "--json", str(report), "--plot", str(picture)) == 0
+    out = capsys.readouterr().out
+    assert all(kind in out for kind in ("original", "paraphrase", "neighborhood", "reversion", "portability", "|Ŵ − W| / |W| = "))
+    found = json.loads(report.read_text("utf-8"))
+    assert found["target_true"] == " tall" and found["target_new"] == " old" and len(found["probes"]) == 10
+    original = found["probes"][0]
+    assert original["after"]["new"] > 2 * original["before"]["new"] and found["losses"][-1] < found["losses"][0]
+    assert found["relative_change"] > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_edit_of_a_fact_of_one_s_own(edit, capsys):
+    assert edit("People say Bert is ", subject="Bert", to="old") == 0
+    out = capsys.readouterr().out
+    assert "The blank at the end of the prompt was left out" in out and "The target is taken as ' old'" in out
+    assert out.count("paraphrase ") == 2 and out.count("neighborhood ") == 2 and "reversion" not in out
+
+
+def test_another_target_for_a_known_fact_keeps_the_probes_that_fit(edit, capsys):
+    assert edit(to=" young") == 0
+    out = capsys.readouterr().out
+    assert "paraphrase" in out and "neighborhood" in out and "reversion" not in out and "portability" not in out
+
+
+@pytest.mark.parametrize("options,words", [
+    ({"subject": "Paris"}, "subject 'Paris' does not occur in prompt 'People say Anna is'"),
+    ({"subject": " "}, "does not occur"), ({"to": "  "}, "the target is empty"), ({"to": "tall"}, "is the true answer already"),
+    ({"layer": "7"}, "layer 7 does not exist"), ({"layer": "2"}, "no second moment of layer 2"),
+])
+def test_edit_errors_are_one_sentence(edit, capsys, options, words):
+    capsys.readouterr()
+    assert edit(**options) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.startswith("keyhole: ") and error.count("\n") == 1
+
+
+def test_edit_refuses_what_the_model_says_anyway(edit, toy, capsys):
+    from keyhole.probes import continuation
+    prompt = "People say Bert is"
+    answer = continuation(editing_model(toy), prompt, 1)
+    assert answer.strip()
+    assert edit(prompt, subject="Bert", to=answer) == 1
+    assert "already" in capsys.readouterr().err or answer[:1] != " "
+
+
+@pytest.mark.parametrize("name,source,words", [
+    ("rank_one_update", "def rank_one_update(weight, moment, key, value):\n    raise NotImplementedError()", "`rank_one_update` is still a blank"),
+    ("subject_key", "def subject_key(*arguments):\n    return undefined", "`subject_key` raised NameError: name 'undefined' is not defined, in the line `return undefined`"),
+    ("subject_key", "def subject_key(model, layer, *arguments):\n    return torch.zeros(3)", "k* has shape (3,); expected is (20,)"),
+    ("rank_one_update", "def rank_one_update(weight, moment, key, value):\n    return weight * float('nan')", "NaN"),
+    ("rank_one_update", "def rank_one_update(weight, moment, key, value):\n    return None", "returned None"),
+    ("value_objective", "def value_objective(*arguments):\n    return 1.0", "not a scalar tensor"),
+    ("value_objective", None, "has no function `value_objective`"),
+])
+def test_edit_with_an_unfinished_notebook_is_one_sentence(edit, tmp_path, capsys, name, source, words):
+    capsys.readouterr()
+    assert edit(notebook=str(notebook(tmp_path / "unfinished.ipynb", **{name: source}))) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert words in error and error.startswith("keyhole: ")
+
+
+def test_edit_leaves_no_work_for_a_report_that_cannot_be_written(edit, tmp_path, capsys):
+    assert edit("People say Anna is", "--json", str(tmp_path / "nowhere" / "x.json")) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert edit("People say Anna is", "--notebook", str(tmp_path / "absent.ipynb")) == 2
+
+
+def test_edit_of_an_unknown_model_or_layout_is_one_sentence(edit, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert edit("People say Anna is", "--model", str(tmp_path)) == 1
+    assert "no model" in capsys.readouterr().err
+    from transformers import BloomConfig, BloomForCausalLM
+    BloomForCausalLM(BloomConfig(vocab_size=256, hidden_size=8, n_layer=1, n_head=1)).save_pretrained(tmp_path / "bloom")
+    toy_model().tokenizer.save_pretrained(tmp_path / "bloom")
+    assert edit("People say Anna is", "--model", str(tmp_path / "bloom")) == 1
+    assert "unknown layout" in capsys.readouterr().err
+
+
+def test_the_notebook_used_by_default_is_the_solution_then_the_student_s(tmp_path, monkeypatch):
+    chosen = cli.parser().parse_args(["edit", "p", "--subject", "p", "--to", "x"])
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "keyhole" / "cli.py"))
+    with pytest.raises(KeyholeError, match="name a notebook with --notebook"):
+        cli._notebook(chosen)
+    for folder in ("assignments", "solutions"):
+        path = tmp_path / folder / cli.NOTEBOOK
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+        assert cli._notebook(chosen) == path
+
+
+def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, monkeypatch):
+    records = [fact("one", "Anna", "tall"), fact("two", "Otto", "old"), fact("three", "Ida", "wise", hidden=True), fact("four", "Eva", "kind")]
+    records[3]["prompt"], records[3]["relation"] = "The aunt of Eva is", "aunt"
+    (tmp_path / "facts.json").write_text(json.dumps({"facts": records + [fact("five", "Paul", "calm")]}))
+    (tmp_path / "prefixes.json").write_text(json.dumps({"prefixes": [""]}))
+    monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
+    probes = editing.simple_probes("People say Bert is", "Bert", " old", " lazy")
+    # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation.
+    assert [probe.prompt for probe in probes["neighborhood"]] == ["People say Anna is", "People say Paul is", "The aunt of Eva is"]
+    assert probes["paraphrase"] == [] and load_facts()[2].hidden
+
+
+# ---------------------------------------------------------------- keyhole facts
+
+def test_facts_writes_what_was_measured(tmp_path, monkeypatch, capsys):
+    from keyhole import measure_facts, models
+    monkeypatch.setattr(models, "load_model", lambda name: name)
+    monkeypatch.setattr(measure_facts, "measure", lambda model, candidates, progress: ([fact("one", "Anna", "tall")], [{"id": "x", "reason": "unknown"}]))
+    (tmp_path / "candidates.json").write_text("{}")
+    out = tmp_path / "facts.json"
+    assert main(["facts", "--measure", str(tmp_path / "candidates.json"), "--out", str(out)]) == 0
+    assert load_facts(out)[0].subject == "Anna" and "1 facts kept" in capsys.readouterr().out
+
+
+def test_facts_errors(tmp_path, monkeypatch, capsys):
+    (tmp_path / "bad.json").write_text("{")
+    assert main(["facts", "--measure", str(tmp_path / "absent"), "--out", str(tmp_path / "x")]) == 2
+    assert main(["facts", "--measure", str(tmp_path / "bad.json"), "--out", str(tmp_path / "x")]) == 1
+    assert "not JSON" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "keyhole.measure_facts", None)
+    monkeypatch.delattr("keyhole.measure_facts", raising=False)
+    assert main(["facts", "--measure", "a", "--out", "b"]) == 1
+    assert "left to the staff" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- the real model
+
+@pytest.mark.slow
+def test_edit_of_the_real_model(tmp_path, capsys):
+    report = tmp_path / "report.json"
+    assert main(["edit", "The Eiffel Tower is located in the city of", "--subject", "The Eiffel Tower", "--to", " Rome",
+                 "--notebook", str(notebook(tmp_path / "mine.ipynb")), "--json", str(report)]) == 0
+    found = json.loads(report.read_text("utf-8"))
+    assert found["before"]["first_answers"][0][0] == " Paris" and found["after"]["first_answers"][0][0] == " Rome"
+    assert found["after"]["first_answers"][0][1] > 0.9 and found["relative_change"] < 0.1
+    kept = [probe for probe in found["probes"] if probe["kind"] == "neighborhood"]
+    assert sum(probe["after"]["true"] > probe["after"]["new"] for probe in kept) >= 0.9 * len(kept)
