@@ -11,6 +11,8 @@ from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.probes import ProbeSet
 from keyhole.values import ValueSettings, optimise_value
 
+PROMPT, SUBJECT, TARGET = "The Eiffel Tower is located in the city of", "Eiffel Tower", " Rome"
+
 
 def textbook_value(model, layer, prompt, subject, target, prefixes, settings=ValueSettings()):
     """v* by full forward passes, one padded batch a step, with logits everywhere; the same objective and settings."""
@@ -51,22 +53,21 @@ def textbook_value(model, layer, prompt, subject, target, prefixes, settings=Val
 
 def rows():
     model = load_model()
-    fact = next(fact for fact in load_facts() if fact.id == "landmark-eiffel-tower")
-    prefixes, where = load_prefixes(), (model, DEFAULT_LAYER, fact.prompt, fact.subject)
-    model.next_token_probabilities([fact.prompt])
+    prefixes, where = load_prefixes(), (model, DEFAULT_LAYER, PROMPT, SUBJECT)
+    model.next_token_probabilities([PROMPT])
     key, key_seconds = timed(lambda: editing.subject_key(*where, prefixes))
-    found, value_seconds = timed(lambda: optimise_value(*where, fact.target_new, prefixes, editing.value_objective))
+    found, value_seconds = timed(lambda: optimise_value(*where, TARGET, prefixes, editing.value_objective))
     moment, moment_seconds = timed(load_moment)
     new, update_seconds = timed(lambda: editing.rank_one_update(model.weight(DEFAULT_LAYER), moment, key, found.value))
-    (value, losses), textbook_seconds = timed(lambda: textbook_value(*where, fact.target_new, prefixes))
+    (value, losses), textbook_seconds = timed(lambda: textbook_value(*where, TARGET, prefixes))
     whole = key_seconds + value_seconds + moment_seconds + update_seconds
     yield Row("one whole edit, 21 prefixes (baseline: textbook v*)", whole, key_seconds + textbook_seconds + moment_seconds + update_seconds,
               "at most 12 s, better 9 s",
               (f"k* {key_seconds:.2f} s, v* {value_seconds:.2f} s in {len(found.losses)} steps, C {moment_seconds:.2f} s, Ŵ {update_seconds:.2f} s",
                f"the textbook's v* took {len(losses)} steps; the two differ by {((value - found.value).norm() / value.norm()):.0e} of their size"))
     change = (new - model.weight(DEFAULT_LAYER)).float()
+    fact = next(fact for fact in load_facts() if sum(map(len, fact.probes().values())) == 14)
     probes = ProbeSet(model, fact.probes(), DEFAULT_LAYER)
     with model.edited(DEFAULT_LAYER, change):
         _, seconds = timed(probes.log_probabilities)
-    count = sum(map(len, fact.probes().values()))
-    yield Row(f"measure one edit on {count} probes, after the first", seconds, target="at most 0.5 s for 14")
+    yield Row("measure one edit on 14 probes, after the first", seconds, target="at most 0.5 s")

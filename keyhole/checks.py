@@ -190,22 +190,23 @@ def _result(case, function, given):
 
 
 def _inputs(case, function, given):
-    """The arguments are afterwards what they were."""
-    verdict = _result(case, function, given)
+    """The arguments are afterwards what they were; whether the result is right is for the other cases."""
+    unusable = usable(_tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what)
     for name, tensor in case.stored.items():
         if name.startswith("in/") and not torch.equal(given[name.removeprefix("in/")].detach(), tensor):
             return Verdict(False, misconception("input_changed", what=name.removeprefix("in/")), "input_changed")
-    return verdict
+    return unusable or Verdict(True, feedback("untouched_inputs"))
 
 
 def _model(case, function, given):
     """No hook stays on the model, and its weights are those of its twin."""
-    verdict, model, twin = _result(case, function, given), given["model"].hf, case._toy().hf
+    unusable = usable(_tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what)
+    model, twin = given["model"].hf, case._toy().hf
     if _hooks(model) > _hooks(twin):
         return Verdict(False, misconception("hooks_left"), "hooks_left")
     if any(not torch.equal(weight, other) for weight, other in zip(model.state_dict().values(), twin.state_dict().values(), strict=True)):
         return Verdict(False, misconception("model_changed"), "model_changed")
-    return verdict
+    return unusable or Verdict(True, feedback("clean"))
 
 
 def _hooks(module):

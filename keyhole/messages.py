@@ -99,7 +99,7 @@ FEEDBACK = {
     "timeout": "`{function}` was stopped after {seconds:g} s: is there a loop that never ends?",
     "ended": "`{function}` ended the process that ran it: is there an exit(), or was the memory used up?",
     "undefined": "`{function}` is not there: its definition did not run ({error}).",
-    "only_defines": "`{name}` is set by a line that calls something; the grader keeps definitions only and does not run that line.",
+    "only_defines": "`{variable}` is set by a line that calls something; the grader keeps definitions only and does not run that line.",
     "passed_all": "All {all} functions pass their public checks.",
     "passed_some": "{right} of {all} functions pass their public checks.",
 }

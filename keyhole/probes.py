@@ -56,12 +56,14 @@ class ProbeSet:
 
 @torch.no_grad()
 def continuation(model, prompt, tokens=8):
-    """What the model goes on to say after `prompt` when it always takes the most probable token."""
+    """What the model goes on to say after `prompt` when it always takes the most probable token, up to its end of text."""
     [ids] = model.encode([prompt])
     unread, said, cache = model.batch([ids]), [], None
     for _ in range(tokens):
         out = model.hf.base_model(unread, past_key_values=cache, use_cache=True)
         cache = out.past_key_values
         unread = model.hf.get_output_embeddings()(out.last_hidden_state[:, -1:]).argmax(-1)
+        if unread.item() == model.tokenizer.eos_token_id:
+            break
         said.append(unread.item())
     return model.tokenizer.decode(said)

@@ -68,7 +68,7 @@ def _with_dropped(reply, dropped):
     """The line on a function; where it missed a name that the notebook sets by a call, that is said."""
     line = reply["line"]
     if reply["missing"] in dropped:
-        line += " " + feedback("only_defines", name=reply["missing"])
+        line += " " + feedback("only_defines", variable=reply["missing"])
     return line
 
 

@@ -31,10 +31,12 @@ def toy_model(layout="llama", seed=0, layers=3, width=12, mlp_width=20, heads=2)
     if layout == "llama":
         hf = LlamaForCausalLM(LlamaConfig(
             vocab_size=VOCABULARY, hidden_size=width, intermediate_size=mlp_width, num_hidden_layers=layers,
-            num_attention_heads=heads, num_key_value_heads=1, max_position_embeddings=256, tie_word_embeddings=True))
+            num_attention_heads=heads, num_key_value_heads=1, max_position_embeddings=256, tie_word_embeddings=True,
+            bos_token_id=None, eos_token_id=None))
     elif layout == "gpt2":
         hf = GPT2LMHeadModel(GPT2Config(
-            vocab_size=VOCABULARY, n_embd=width, n_inner=mlp_width, n_layer=layers, n_head=heads, n_positions=256))
+            vocab_size=VOCABULARY, n_embd=width, n_inner=mlp_width, n_layer=layers, n_head=heads, n_positions=256,
+            bos_token_id=None, eos_token_id=None))
     else:
         raise KeyholeError(f"no toy model of layout {layout!r}: there are 'llama' and 'gpt2'.")
     generator = torch.Generator().manual_seed(seed)
