@@ -22,15 +22,15 @@ NOTEBOOK = Path(__file__).resolve().parent.parent / "solutions" / "model_editing
 
 
 def edit_all(model, functions, facts, layer, progress=iter):
-    """[(fact, probes before, probes after, |Ŵ - W| / |W|)], probes as metrics.by_kind gives them."""
-    moment, prefixes, found = load_moment(layer=layer), load_prefixes(), []
+    """Yields (fact, probes before, probes after, |Ŵ - W| / |W|), probes as metrics.by_kind gives them."""
+    moment, prefixes = load_moment(layer=layer), load_prefixes()
     for fact in progress(facts):
         made = make_edit(model, layer, fact.prompt, fact.subject, fact.target_new, moment, functions, prefixes)
         probes = ProbeSet(model, fact.probes(), layer)
         before = metrics.by_kind(fact, probes.log_probabilities())
         with model.edited(layer, made.change):
-            found.append((fact, before, metrics.by_kind(fact, probes.log_probabilities()), made.moved))
-    return found
+            after = metrics.by_kind(fact, probes.log_probabilities())
+        yield fact, before, after, made.moved
 
 
 def table(found):
@@ -51,13 +51,14 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m bench.facts", description=__doc__)
     parser.add_argument("--layer", type=int, default=DEFAULT_LAYER)
     parser.add_argument("--first", type=int, help="only so many facts")
-    parser.add_argument("--out", type=Path, help="a JSON file with every probe of every fact")
-    chosen = parser.parse_args()
-    found = edit_all(load_model(), functions_of(NOTEBOOK, FUNCTIONS), load_facts()[:chosen.first], chosen.layer, tqdm)
+    parser.add_argument("--out", type=Path, help="a file that gets one line of JSON a fact: every probe, before and after")
+    chosen, found = parser.parse_args(), []
+    for fact, before, after, size in edit_all(load_model(), functions_of(NOTEBOOK, FUNCTIONS), load_facts()[:chosen.first], chosen.layer, tqdm):
+        found.append((fact, before, after, size))
+        if chosen.out:
+            with chosen.out.open("a", encoding="utf-8") as file:
+                print(json.dumps({"id": fact.id, "before": before, "after": after, "size": size}), file=file)
     print(table(found))
-    if chosen.out:
-        rows = [{"id": fact.id, "before": before, "after": after, "size": size} for fact, before, after, size in found]
-        chosen.out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

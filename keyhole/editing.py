@@ -111,13 +111,14 @@ def probes_of(fact, target, true):
 def simple_probes(prompt, subject, target, true):
     """Probes for a fact of somebody's own, from its prompt alone: {kind: [Probe]}.
 
-    Prefixes make paraphrases of it. Neighbors are prompts of the kit's facts: those that say the same of another subject first, then one
-    relation after the other.
+    Prefixes make paraphrases of it. Neighbors are prompts of the kit's facts: first those in the same words or with the same true answer,
+    which an edit harms soonest, then one relation after the other.
     """
     others = [fact for fact in load_facts() if not fact.hidden and fact.subject not in prompt and fact.target_true.strip() != target.strip()]
     frame, seen, place = prompt.replace(subject, ""), Counter(), {}
     for fact in others:
-        place[fact.id] = (fact.prompt.replace(fact.subject, "") != frame, seen[fact.relation])
+        near = fact.prompt.replace(fact.subject, "") == frame or fact.target_true == true
+        place[fact.id] = (not near, seen[fact.relation])
         seen[fact.relation] += 1
     others.sort(key=lambda fact: place[fact.id])
     return {

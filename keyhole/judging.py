@@ -36,10 +36,14 @@ def usable(got, shape, what):
     return Verdict(False, feedback("not_finite", what=what, count=broken)) if broken else None
 
 
-def distance(got, right, origin=0):
-    """|got - right| / |right - origin|: how far off, in units of the right answer (counted from `origin`)."""
-    size = (right - origin).norm()
-    return float((got.double() - right).norm() / size) if size > 0 else float(got.double().norm())
+def distance(got, right, origin=0, wrong=None):
+    """|got - right| / |right - origin|: how far off, in units of the right answer (counted from `origin`).
+
+    With `wrong` the distance to that, in units of the larger of the two: float32 rounds a large result more.
+    """
+    to, size = (right, 0) if wrong is None else (wrong, (wrong - origin).norm())
+    size = max(size, (right - origin).norm())
+    return float((got.double() - to).norm() / (size if size > 0 else 1))
 
 
 def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
@@ -56,10 +60,9 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))
     message = feedback(sentence, what=what, distance=percent(off))
-    near = {name: distance(got, wrong, origin if name != "only_the_change" else 0)
-            for name, wrong in wrongs().items() if wrong.shape == got.shape}
+    near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape}
     likely = min(near, key=near.get, default=None)
-    if likely is not None and near[likely] <= 10 * tolerance:
+    if likely is not None and near[likely] <= min(10 * tolerance, 0.05):
         return Verdict(False, f"{message} {misconception(likely)}", likely)
     return Verdict(False, message)
 

@@ -52,10 +52,11 @@ def toy(tmp_path, monkeypatch):
     return str(folder)
 
 
-def fact(name, subject, true, new="old", hidden=False):
+def fact(name, subject, true, new="grey", hidden=False):
+    """The subject ends the prompt, so that even a toy's edit reaches the next token."""
     probe = {"prompt": f"Somebody {new} is", "target_true": " he", "target_new": f" {subject}"}
-    return {"id": name, "relation": "person", "prompt": f"People say {subject} is", "subject": subject, "target_true": f" {true}", "target_new": f" {new}",
-            "paraphrases": [f"I hear {subject} is", f"Indeed {subject} was"], "neighbors": [{"prompt": "People say Eva is", "answer": " late"}] * 5,
+    return {"id": name, "relation": "person", "prompt": f"People like {subject}", "subject": subject, "target_true": f" {true}", "target_new": f" {new}",
+            "paraphrases": [f"I hear {subject} is", f"Indeed {subject} was"], "neighbors": [{"prompt": "People like Eva", "answer": " late"}] * 5,
             "reversion": probe, "portability": probe, "hidden": hidden}
 
 
@@ -204,26 +205,26 @@ def edit(toy, tmp_path):
     path = str(notebook(tmp_path / "mine.ipynb"))
     assert main(["moment", "--layer", "1", "--model", toy, "--notebook", path]) == 0
 
-    def run(prompt="People say Anna is", *arguments, notebook=path, layer="1", subject="Anna", to=" old"):
+    def run(prompt="People like Anna", *arguments, notebook=path, layer="1", subject="Anna", to=" grey"):
         return main(["edit", prompt, "--subject", subject, "--to", to, "--layer", layer, "--model", toy, "--notebook", notebook, *arguments])
     return run
 
 
 def test_edit_of_a_known_fact(edit, toy, tmp_path, capsys):
     report, picture = tmp_path / "report.json", tmp_path / "picture.png"
-    assert edit("People say Anna is", "--json", str(report), "--plot", str(picture)) == 0
+    assert edit("People like Anna", "--json", str(report), "--plot", str(picture)) == 0
     out = capsys.readouterr().out
     assert all(kind in out for kind in ("original", "paraphrase", "neighborhood", "reversion", "portability", "|Ŵ − W| / |W| = "))
     found = json.loads(report.read_text("utf-8"))
-    assert found["target_true"] == " tall" and found["target_new"] == " old" and len(found["probes"]) == 10
+    assert found["target_true"] == " tall" and found["target_new"] == " grey" and len(found["probes"]) == 10
     original = found["probes"][0]
-    assert original["after"]["new"] > original["before"]["new"] and found["losses"][-1] < found["losses"][0]
+    assert original["after"]["new"] > 1.2 * original["before"]["new"] and found["losses"][-1] < found["losses"][0]
     assert found["relative_change"] > 0
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_edit_of_a_fact_of_one_s_own(edit, capsys):
-    assert edit("People say Bert is ", subject="Bert", to="old") == 0
+    assert edit("People like Bert ", subject="Bert", to="old") == 0
     out = capsys.readouterr().out
     assert "The blank at the end of the prompt was left out" in out and "The target is taken as ' old'" in out
     assert out.count("paraphrase ") == 2 and out.count("neighborhood ") == 2 and "reversion" not in out
@@ -236,7 +237,7 @@ def test_another_target_for_a_known_fact_keeps_the_probes_that_fit(edit, capsys)
 
 
 @pytest.mark.parametrize("options,words", [
-    ({"subject": "Paris"}, "subject 'Paris' does not occur in prompt 'People say Anna is'"),
+    ({"subject": "Paris"}, "subject 'Paris' does not occur in prompt 'People like Anna'"),
     ({"subject": " "}, "does not occur"), ({"to": "  "}, "the target is empty"), ({"to": "tall"}, "is the true answer already"),
     ({"layer": "7"}, "layer 7 does not exist"), ({"layer": "2"}, "no second moment of layer 2"),
 ])
@@ -247,13 +248,11 @@ def test_edit_errors_are_one_sentence(edit, capsys, options, words):
     assert words in error and error.startswith("keyhole: ") and error.count("\n") == 1
 
 
-def test_edit_refuses_what_the_model_says_anyway(edit, toy, capsys):
-    from keyhole.probes import continuation
-    prompt = "People say Bert is"
-    answer = continuation(editing_model(toy), prompt, 1)
-    assert answer.strip()
-    assert edit(prompt, subject="Bert", to=answer) == 1
-    assert "already" in capsys.readouterr().err or answer[:1] != " "
+def test_edit_refuses_what_the_model_says_anyway(edit, monkeypatch, capsys):
+    from keyhole import probes
+    monkeypatch.setattr(probes, "continuation", lambda model, prompt, tokens: " grey")
+    assert edit("People like Bert", subject="Bert") == 1
+    assert "the model says ' grey' there already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name,source,words", [
@@ -273,19 +272,19 @@ def test_edit_with_an_unfinished_notebook_is_one_sentence(edit, tmp_path, capsys
 
 
 def test_edit_leaves_no_work_for_a_report_that_cannot_be_written(edit, tmp_path, capsys):
-    assert edit("People say Anna is", "--json", str(tmp_path / "nowhere" / "x.json")) == 2
+    assert edit("People like Anna", "--json", str(tmp_path / "nowhere" / "x.json")) == 2
     assert "cannot be written" in capsys.readouterr().err
-    assert edit("People say Anna is", "--notebook", str(tmp_path / "absent.ipynb")) == 2
+    assert edit("People like Anna", "--notebook", str(tmp_path / "absent.ipynb")) == 2
 
 
 def test_edit_of_an_unknown_model_or_layout_is_one_sentence(edit, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert edit("People say Anna is", "--model", str(tmp_path)) == 1
+    assert edit("People like Anna", "--model", str(tmp_path)) == 1
     assert "no model" in capsys.readouterr().err
     from transformers import BloomConfig, BloomForCausalLM
     BloomForCausalLM(BloomConfig(vocab_size=256, hidden_size=8, n_layer=1, n_head=1)).save_pretrained(tmp_path / "bloom")
     toy_model().tokenizer.save_pretrained(tmp_path / "bloom")
-    assert edit("People say Anna is", "--model", str(tmp_path / "bloom")) == 1
+    assert edit("People like Anna", "--model", str(tmp_path / "bloom")) == 1
     assert "unknown layout" in capsys.readouterr().err
 
 
@@ -307,9 +306,10 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
     (tmp_path / "facts.json").write_text(json.dumps({"facts": records + [fact("five", "Paul", "calm")]}))
     (tmp_path / "prefixes.json").write_text(json.dumps({"prefixes": [""]}))
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
-    probes = editing.simple_probes("People say Bert is", "Bert", " old", " lazy")
-    # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation.
-    assert [probe.prompt for probe in probes["neighborhood"]] == ["People say Anna is", "People say Paul is", "The aunt of Eva is"]
+    probes = editing.simple_probes("People like Bert", "Bert", " old", " lazy")
+    # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation, unless the answer is the same.
+    assert [probe.prompt for probe in probes["neighborhood"]] == ["People like Anna", "People like Paul", "The aunt of Eva is"]
+    assert editing.simple_probes("Bert is", "Bert", " old", " kind")["neighborhood"][0].prompt == "The aunt of Eva is"
     assert probes["paraphrase"] == [] and load_facts()[2].hidden
 
 

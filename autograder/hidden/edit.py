@@ -198,10 +198,10 @@ def _problem(generator, d_out, d_in, condition=100.0, scale=1.0):
     return {"weight": weight.float(), "moment": moment.float(), "key": key.float(), "value": value.float()}
 
 
-def _update(bench, problem, conv1d=False):
-    """The student's Ŵ for a problem, and what its arguments are afterwards; `conv1d`: W comes as a view of its transpose."""
+def _update(bench, problem, conv1d=False, after=False):
+    """The student's Ŵ for a problem; `conv1d`: W comes as a view of its transpose; `after`: also what its arguments are then."""
     sent = {**problem, "weight": problem["weight"].T.contiguous()} if conv1d else problem
-    reply = bench.call(tensors=sent, options={"order": ORDER, "after": True, "transposed": ["weight"] if conv1d else []})
+    reply = bench.call(tensors=sent, options={"order": ORDER, "after": after, "transposed": ["weight"] if conv1d else []})
     return reply.tensors
 
 
@@ -278,7 +278,7 @@ def update_rank(bench):
 
 def update_inputs(bench):
     problem = _problem(bench.generator("problem"), 6, 10)
-    got = _update(bench, problem)
+    got = _update(bench, problem, after=True)
     for name in ORDER:
         if not torch.equal(got[f"after.{name}"], problem[name]):
             return outcome(Verdict(False, misconception("input_changed", what=name), "input_changed"))

@@ -93,6 +93,8 @@ class Sandbox:
     def __init__(self, definitions_source: str, limits: Limits = Limits(), models=()):
         self.limits, self._source = limits, definitions_source
         self._modules, self._models = frozenset(LIBRARIES.findall(definitions_source)), frozenset(models)
+        if models:  # then transformers is there, and whatever a call may need of it costs next to nothing
+            self._modules |= {"keyhole.toy", "transformers.pytorch_utils"}
         self._child = self._unusable = None
         self._last_words = ""
 
