@@ -23,6 +23,7 @@ SIGNS = {"pass": "✓ passed", "fail": "✗ not yet", "missing": "– missing", 
 NO_TESTS = "The grader has no test for this cell; tell the course staff."
 BROKEN = "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
 MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
+GAP = "&emsp;"
 # As entities they would still begin a formula in the browser, and a formula can hold a link.
 FORMULA = str.maketrans({"$": "＄", "\\": "＼"})
 
@@ -44,7 +45,6 @@ def remove_links(assignment, student, notebooks) -> None:
             if path.is_symlink() and path.suffix != ".ipynb":  # linked notebooks are refused where they are read, with a sentence
                 log.warning("removed the link %s", path)
                 path.unlink()
-
 
 class GradeInSandbox(NbGraderPreprocessor):
     """
@@ -114,8 +114,9 @@ def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
     """The tests of one cell as a Markdown table, under a sentence if there is one. Nothing in it is taken for markup."""
     lines = [escaped(sentence), ""] if sentence else []
     if tests:
-        lines += ["| result | points | test | what was seen |", "|:--|--:|:--|:--|"]
-        lines += [f"| {SIGNS[t.verdict]} | {t.points:g} / {t.max_points:g} | {escaped(t.title)} | {escaped(t.message)} |" for t in tests]
+        # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
+        lines += [f"| result{GAP} | points{GAP} | test{GAP} | what was seen |", "|:--|--:|:--|:--|"]
+        lines += [f"| {SIGNS[t.verdict]}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
-from autograder.sandbox import Reply, adapters
+from autograder.sandbox import Reply, StudentFailed, adapters
 from autograder.secret import TEST_SECRET, generator
 from keyhole.hooks import record
 from keyhole.toy import toy_model
@@ -34,7 +34,10 @@ class NearBench:
         if adapter == "model_function":
             spec = options["model"]
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
-        reply = adapters.ADAPTERS[adapter](*arguments)
+        try:
+            reply = adapters.ADAPTERS[adapter](*arguments)
+        except RuntimeError as error:
+            raise StudentFailed("raised", f"RuntimeError: {error}") from None
         return Reply({name: tensor.detach().clone() for name, tensor in reply.items()})
 
     def generator(self, *names):
@@ -51,7 +54,7 @@ def outcomes(function, code, cases, real_model=None, secret=TEST_SECRET):
         bench.test_id = f"{function}.{name}"
         try:
             found[name] = CASES[function][name].run(bench)
-        except (RuntimeError, IndexError, ValueError, adapters.BadResult) as broken:
+        except (StudentFailed, IndexError, ValueError, adapters.BadResult) as broken:
             found[name] = types.SimpleNamespace(passed=False, message=str(broken), misconception="broken", fraction=0.0)
     return found
 

@@ -4,6 +4,7 @@ Every input is drawn from the course secret, every expected result comes from th
 unless a test is about just that.
 """
 
+import re
 from functools import partial
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, outcome
 from autograder.oracle import editing, metrics, references
+from autograder.sandbox import StudentFailed
 from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
 from keyhole.messages import feedback, misconception, percent
 from keyhole.models import DEFAULT_MODEL
@@ -354,6 +356,9 @@ def _metric_test(name, kind):
 
 # ---------------------------------------------------------------- write_edit
 
+SHAPES_DISAGREE = re.compile(r"size of tensor|shape|sizes? mismatch|expanded size")
+
+
 def _write_test(bench, kind, d_out, d_in, bias=False):
     """Returns (verdict on the stored weight, the reply's tensors, the bias sent)."""
     generator = bench.generator("weights")
@@ -363,7 +368,14 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
     tensors = {"weight": before, "new_weight": new}
     if bias:
         tensors["bias"] = torch.randn(d_out, generator=generator)
-    got = bench.call("write_edit", tensors, {"kind": kind}).tensors
+    try:
+        got = bench.call("write_edit", tensors, {"kind": kind}).tensors
+    except StudentFailed as failure:
+        if failure.kind != "error" or d_out == d_in or not SHAPES_DISAGREE.search(failure.message):
+            raise
+        # Nothing here has two shapes but W and its transpose.
+        name = "transpose_missing" if kind == "conv1d" else "transpose_added"
+        return Verdict(False, f"`write_edit` {failure.message} {misconception(name)}", name), {}, None
     right = (new.T if kind == "conv1d" else new).double()
     verdict = judge(got["weight"], right, partial(wrongs.write_edit, kind, before.double(), right), "The stored weight")
     return verdict, got, tensors.get("bias")

@@ -1,0 +1,85 @@
+"""The notebooks: committed without outputs, in step with one another, and running from top to bottom."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from autograder import sample_class
+from autograder.hidden import NOTEBOOKS
+from autograder.result import function_of
+from keyhole.facts import fact_from
+from keyhole.notebook import definitions, grade_id, read_notebook
+
+ROOT = Path(__file__).resolve().parent.parent
+SOLUTIONS, ASSIGNMENTS = ROOT / "solutions" / "model_editing", ROOT / "assignments" / "model_editing"
+NAMES = sorted(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("folder", [SOLUTIONS, ASSIGNMENTS], ids=["solutions", "assignments"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_outputs_are_committed(folder, name):
+    notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_the_students_notebooks_are_made_from_the_solutions(tmp_path):
+    course = tmp_path / "course"
+    course.mkdir()
+    shutil.copy(ROOT / "nbgrader_config.py", course)
+    shutil.copytree(SOLUTIONS, course / "solutions" / "model_editing", ignore=shutil.ignore_patterns("my_*"))
+    run = subprocess.run([sys.executable, "-m", "nbgrader", "generate_assignment", "model_editing"], cwd=course, capture_output=True, text=True,
+                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert run.returncode == 0, run.stderr
+    for name in NAMES:
+        made = nbformat.read(course / "assignments" / "model_editing" / f"{name}.ipynb", as_version=4)
+        committed = nbformat.read(ASSIGNMENTS / f"{name}.ipynb", as_version=4)
+        assert made == committed, "out of step: run `make assignments`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_students_notebook_holds_blanks_and_no_solution(name):
+    text = (ASSIGNMENTS / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert "BEGIN SOLUTION" not in text and "torch.linalg.solve(moment" not in text
+    found = definitions(read_notebook(ASSIGNMENTS / f"{name}.ipynb"))
+    graded = {function_of(case.id) for cases in NOTEBOOKS[name].cells.values() for case in cases}
+    assert graded <= found.untouched
+    assert graded <= definitions(read_notebook(SOLUTIONS / f"{name}.ipynb")).functions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_blank_is_followed_at_once_by_its_check(name):
+    cells = [cell for cell in nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4).cells]
+    for cell, after in zip(cells, cells[1:]):
+        if cell.cell_type == "code" and f"test_{grade_id(cell)}" in NOTEBOOKS[name].cells:
+            assert grade_id(after) == f"test_{grade_id(cell)}" and after.source == f"check({grade_id(cell)})"
+
+
+def test_the_sample_class_is_in_step(tmp_path):
+    made = sample_class.make(tmp_path / "class")
+    committed = ROOT / "data" / "sample_class"
+    files = sorted(path.relative_to(made) for path in made.rglob("*.ipynb"))
+    assert files == sorted(path.relative_to(committed) for path in committed.rglob("*.ipynb"))
+    for path in files:
+        assert (made / path).read_bytes() == (committed / path).read_bytes(), "out of step: run `autograder remake sample-class`"
+
+
+@pytest.mark.slow
+def test_the_solution_runs_from_top_to_bottom_and_hands_in_a_rank_one_edit(tmp_path, real_model):
+    shutil.copy(SOLUTIONS / "3_edit.ipynb", tmp_path)
+    run = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", "3_edit.ipynb"],
+                         cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    handed_in = json.loads((tmp_path / "my_fact.json").read_text(encoding="utf-8"))
+    fact, factors = fact_from(handed_in["fact"]), load_file(tmp_path / "my_edit.safetensors")
+    with real_model.edited(handed_in["layer"], torch.outer(factors["left"], factors["right"])):
+        after = real_model.next_token_probabilities([fact.prompt])[0].max()
+    assert abs(after.item() - handed_in["measured"][0]["after"][1]) < 1e-3

@@ -1,0 +1,55 @@
+"""The sample class, graded for real: each member loses exactly the tests that its mistake touches, and says why."""
+
+import pytest
+
+from autograder.grade import Grader, grade_submission
+from autograder.hidden import NOTEBOOKS
+from autograder.secret import TEST_SECRET
+from keyhole.paths import data_folder
+
+pytestmark = pytest.mark.slow
+IDS = [case.id for notebook in NOTEBOOKS.values() for cases in notebook.cells.values() for case in cases]
+
+
+def all_of(function, *but):
+    return {test for test in IDS if test.startswith(f"{function}.")} - {f"{function}.{name}" for name in but}
+
+
+EXPECTED = {
+    "ada-complete": (set(), None, None),
+    "hana-other-words": (set(), None, None),
+    "ivo-untouched": (set(IDS), "missing", None),
+    # Without C the constraint still holds and the direction still has rank one: those tests are not lost.
+    "bo-forgets-c": (all_of("rank_one_update", "rank", "inputs", "efficacy", "paraphrase", "neighborhood", "reversion", "portability"), "fail", "moment_omitted"),
+    "chen-centres-c": (all_of("second_moment"), "fail", "moment_centred"),
+    "dora-syntax-error": (all_of("value_objective"), "error", None),
+    "emil-endless-loop": (all_of("subject_key"), "timeout", None),
+    "fay-forgets-conv1d": ({"write_edit.conv1d", "write_edit.square", "write_edit.bias"}, None, "transpose_missing"),
+    "gus-first-token": (all_of("subject_key"), "fail", "first_subject_token"),
+}
+# What a W without C does to the neighbors of eight facts is measured, not deduced.
+MEASURED = {"bo-forgets-c": {"rank_one_update.paraphrase", "rank_one_update.neighborhood", "rank_one_update.portability", "rank_one_update.reversion"}}
+
+
+@pytest.fixture(scope="module")
+def grader():
+    return Grader(secret=TEST_SECRET, seconds=8)
+
+
+def test_everybody_in_the_class_is_expected():
+    assert {path.name for path in (data_folder() / "sample_class").iterdir()} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("student", EXPECTED)
+def test_each_member_loses_exactly_what_the_mistake_touches(student, grader):
+    lost, verdict, misconception = EXPECTED[student]
+    result = grade_submission(data_folder() / "sample_class" / student / "model_editing", student, grader)
+    failed = {test.id: test for test in result.tests if test.verdict != "pass"}
+    assert failed.keys() - MEASURED.get(student, set()) == lost, {name: failed[name].message for name in failed.keys() ^ lost}
+    assert result.status == "graded" and result.isolation
+    assert result.score == sum(test.max_points for test in result.tests if test.id not in failed)
+    if verdict:
+        assert {failed[name].verdict for name in lost} == {verdict}
+    if misconception:
+        assert misconception in {test.misconception for test in failed.values()}
+    assert all(test.message for test in result.tests)
