@@ -12,6 +12,7 @@ import torch
 from keyhole.errors import KeyholeError
 
 DEFAULT_MODEL = "smollm2-135m"
+HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")      # names without an owner; the rest are "owner/name"
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,8 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
     """Load a model by name as an EditableModel, in float32.
 
     "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map, without any hub.
-    Any other name is a folder, or the name of a GPT-2-like or Llama-like model that transformers can find
-    ("gpt2-medium", "gpt2-xl"). Raises KeyholeError where there is no such model or its layout is unknown.
+    Any other name is a folder, or that of a GPT-2-like or Llama-like model on the hub: "gpt2-xl", "owner/name".
+    Raises KeyholeError where there is no such model or its layout is unknown.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -195,6 +196,9 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
         source, local = fetch(), True
     else:
         source, local = name, Path(name).is_dir()
+        if not local and "/" not in name and name not in HUB_MODELS:
+            raise KeyholeError(f"no model {name!r}: there are {DEFAULT_MODEL}, {', '.join(HUB_MODELS)}, any folder that holds a model "
+                               "of transformers, and owner/name of the hub's.")
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
