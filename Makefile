@@ -4,6 +4,7 @@
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; exit; }; done; echo python3)
 VENV := .venv
+export OMP_WAIT_POLICY ?= PASSIVE#          torch's threads leave the processor to others while they wait for one another
 READY := $(VENV)/keyhole-ready#             a copy of the pyproject.toml that is installed
 UNFINISHED := $(VENV)/keyhole-unfinished#   there while pip works: found at the start, it tells of an interruption
 

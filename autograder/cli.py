@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
 LEVELS = "ABCDE"  # of isolation, from strong to none
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: threads that wait leave the processor to others
 
 
 class Unusable(KeyholeError):

@@ -15,6 +15,7 @@ from keyhole.errors import KeyholeError
 UNUSABLE = 2                # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
 NOTEBOOK = "model_editing/3_edit.ipynb"
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")     # read when torch is imported: threads that wait leave the processor to others
 
 
 class Unusable(KeyholeError):
