@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from autograder.result import Result, function_of, write_json, write_text
+from autograder.result import Result, function_of, read_json, write_json, write_text
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
@@ -110,14 +110,15 @@ def grade(chosen) -> int:
     if any(getattr(hidden, "models", ()) for hidden in grader.notebooks.values()):
         grader.model()  # before the batch: a model that is not there is nobody's fault in it
     course = None if chosen.no_feedback else open_course(chosen, grader)
-    clock, results = time.perf_counter(), {}
+    clock, results = time.perf_counter(), earlier(report[0], submitted, chosen) if chosen.students else {}
+    done = 0
     for student, result in graded(submitted, students, grader, chosen):
         results[student] = result
-        in_order = [results[name] for name in students if name in results]
+        in_order, done = [results[name] for name in sorted(results)], done + 1
         write_json(report[0], in_order)
         if report[1]:
             write_text(report[1], as_csv(in_order))
-        print(progress(result, len(results), len(students), time.perf_counter() - clock), flush=True)
+        print(progress(result, done, len(students), time.perf_counter() - clock), flush=True)
         if course:
             record(course, result, submitted / student / chosen.assignment)
     print("\n" + table(in_order))
@@ -125,6 +126,14 @@ def grade(chosen) -> int:
     if course:
         print(f"Feedback pages: {course.grading / 'feedback'}/<student>/{chosen.assignment}/")
     return 0
+
+
+def earlier(path: Path, submitted: Path, chosen) -> dict[str, Result]:
+    """What an earlier report of the same class says: grading some students again loses none of the others."""
+    try:
+        return {result.student: result for result in read_json(path) if (submitted / result.student / chosen.assignment).is_dir()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 DESCRIPTIONS = {

@@ -29,6 +29,7 @@ MADE_BY_CALL = (
     " `{name}` is made by a call at the top level of the notebook, which the grader does not run: "
     "make it inside the function that needs it."
 )
+QUOTING = ("raised ", "your definitions did not run")     # beginnings of sentences that go on in the student's own words
 OUR_FAULT = "The grader itself failed on this test; tell the course staff."
 
 
@@ -179,8 +180,14 @@ def result_of(case, notebook: str, verdict: str, message: str, fraction: float =
 
 
 def explained(message: str, found: Definitions) -> str:
-    """The student's error, with the reason why a name that exists in their notebook does not exist here."""
+    """The student's error, without what it may quote of a hidden input: numbers, and quotations that are not in their own text.
+
+    With the reason why a name that exists in their notebook does not exist here.
+    """
     name = re.search(r"NameError: name '(\w+)' is not defined", message)
+    if message.startswith(QUOTING):
+        message = re.sub(r"(['\"`])(.*?)\1", lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’", message)
+        message = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", message)
     return message + MADE_BY_CALL.format(name=name[1]) if name and name[1] in found.dropped else message
 
 

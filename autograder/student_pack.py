@@ -8,7 +8,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+from autograder.hidden import NOTEBOOKS
+from autograder.result import function_of
 from keyhole.errors import KeyholeError
+from keyhole.notebook import definitions, read_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 TOP = "keyhole-students"            # the folder that unpacking makes
@@ -16,7 +19,7 @@ FOLDERS = ("assignments", "data", "keyhole")
 FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "environment.yml": "environment.yml", "docs/students.md": "README.md"}
 LEFT_OUT = {
     "sample_class", "__pycache__", "my_fact.json", "my_edit.safetensors",
-    "fact_candidates.json", "measure_facts.py",     # with both, anybody finds out which facts are held back
+    "fact_candidates.json", "measure_facts.py", "FACTS.md",     # with these, anybody finds out which facts are held back
 }
 
 
@@ -70,8 +73,11 @@ def _content(path: Path) -> bytes:
 
 def _refuse_solved(path: Path) -> None:
     """Raises KeyholeError for a notebook that somebody has worked in: it might hold the answers."""
+    graded = {function_of(case.id) for cases in NOTEBOOKS[path.stem].cells.values() for case in cases} if path.stem in NOTEBOOKS else set()
+    found = definitions(read_notebook(path))
+    solved = graded & found.functions - found.untouched
     for cell in json.loads(path.read_text("utf-8"))["cells"]:
-        if cell.get("outputs") or "BEGIN SOLUTION" in "".join(cell["source"]):
+        if solved or cell.get("outputs") or "BEGIN SOLUTION" in "".join(cell["source"]):
             raise KeyholeError(f"{path} is not as released (it holds outputs or solutions): "
                                "run `make assignments` first.")
 

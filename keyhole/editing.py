@@ -111,7 +111,7 @@ def probes_of(fact, target, true):
 def simple_probes(prompt, subject, target, true):
     """Probes for a fact of somebody's own, from its prompt alone: {kind: [Probe]}.
 
-    Prefixes make paraphrases of it. Neighbors are prompts of the kit's facts: first those in the same words or with the same true answer,
+    Other facts, said before it, make paraphrases of it. Neighbors are prompts of the kit's facts: first those in the same words or with the same true answer,
     which an edit harms soonest, then one relation after the other.
     """
     others = [fact for fact in load_facts() if not fact.hidden and fact.subject not in prompt and fact.target_true.strip() != target.strip()]
@@ -123,7 +123,8 @@ def simple_probes(prompt, subject, target, true):
     others.sort(key=lambda fact: place[fact.id])
     return {
         "original": [Probe(prompt, true, target)],
-        "paraphrase": [Probe(prefix + prompt, true, target) for prefix in load_prefixes() if prefix][:PARAPHRASES],
+        # Not the kit's prefixes: k* and v* were made behind those.
+        "paraphrase": [Probe(f"{fact.prompt}{fact.target_true}. {prompt}", true, target) for fact in others[:PARAPHRASES]],
         "neighborhood": [Probe(fact.prompt, fact.target_true, target) for fact in others[:NEIGHBORS]],
     }
 

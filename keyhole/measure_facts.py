@@ -379,3 +379,13 @@ def _hide(kept, rules):
         facts = sorted((record for record in kept if record["relation"] == relation), key=lambda record: _order("hidden", record["id"]))
         for record in facts[:math.ceil(len(facts) / rules.hidden)]:
             record["hidden"] = True
+    conceal(kept)
+
+
+def conceal(kept):
+    """Take the neighbors about a subject that is held back out of the facts that students see."""
+    held = {(record["relation"], record["subject"]) for record in kept if record.get("hidden")}
+    for record in kept:
+        if not record.get("hidden"):
+            record["neighbors"] = [neighbor for neighbor in record["neighbors"]
+                                   if not any(subject in neighbor["prompt"] for relation, subject in held if relation == record["relation"])]

@@ -16,8 +16,8 @@ EXPECTED = {
     "original": "the edited prompt:\nthe new one should win",
     "paraphrase": "in other words:\nthe new one should win",
     "neighborhood": "other subjects:\ntheir own should stay",
-    "reversion": "asked backwards:\nmost editors fail",
-    "portability": "what follows from it:\nmost editors fail",
+    "reversion": "asked backwards:\nrarely follows",
+    "portability": "what follows from it:\nmay follow, may not",
 }
 
 

@@ -84,6 +84,9 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
             break
         optimiser.zero_grad()
         loss.backward()
+        if not delta.grad.isfinite().all():
+            raise KeyholeError("the objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), "
+                               "whose gradient there is zero, and not by the root of a sum of squares.")
         optimiser.step()
         with torch.no_grad():
             delta *= (settings.clamp * value_before.norm() / delta.norm()).clamp(max=1)

@@ -58,26 +58,28 @@ def _write(*lines):
     return "def write_edit(module, new_weight):\n    with torch.no_grad():\n" + "".join(f"        {line}\n" for line in lines)
 
 
+KEY_CASES = {"llama", "gpt2", "repeated", "non_ascii", "real"}
+MOMENT_CASES = {"uncentred", "few_keys", "small", "large", "real"}
 UPDATE_CASES = {"wide", "conv1d", "conditioned", "small_keys", "large_keys", "preservation", "real", "reference"}
 # Metrics follow from the real model and are looked at apart.
 METRICS = {"efficacy", "paraphrase", "neighborhood", "reversion", "portability"}
 
 WRONG = {
     "subject_key": {
-        "first token": ("first_subject_token", ALL, _key(position="span.start")),
-        "last token of the prompt": ("last_prompt_token", ALL, _key(position="-1")),
-        "end of the slice": ("one_token_after", ALL, _key(position="span.stop")),
-        "one before": ("one_token_before", ALL, _key(position="span.stop - 2")),
-        "sum": ("sum_of_keys", ALL, _key(result="torch.stack(keys).sum(0)")),
-        "first prefix": ("first_prefix_only", ALL, _key(result="keys[0]")),
-        "last prefix": ("last_prefix_only", ALL, _key(result="keys[-1]")),
-        "bare prompt": ("bare_prompt_only", ALL, _key(where="prompt, subject").replace("text = prefix + prompt", "text = prompt")),
-        "place in the bare prompt": ("place_in_bare_prompt", ALL, _key(where="prompt, subject")),
+        "first token": ("first_subject_token", KEY_CASES, _key(position="span.start")),
+        "last token of the prompt": ("last_prompt_token", KEY_CASES, _key(position="-1")),
+        "end of the slice": ("one_token_after", KEY_CASES, _key(position="span.stop")),
+        "one before": ("one_token_before", KEY_CASES, _key(position="span.stop - 2")),
+        "sum": ("sum_of_keys", KEY_CASES, _key(result="torch.stack(keys).sum(0)")),
+        "first prefix": ("first_prefix_only", KEY_CASES, _key(result="keys[0]")),
+        "last prefix": ("last_prefix_only", KEY_CASES, _key(result="keys[-1]")),
+        "bare prompt": ("bare_prompt_only", KEY_CASES, _key(where="prompt, subject").replace("text = prefix + prompt", "text = prompt")),
+        "place in the bare prompt": ("place_in_bare_prompt", KEY_CASES, _key(where="prompt, subject")),
         "first occurrence": ("first_occurrence", {"repeated"}, _key(where="text, subject, 0")),
-        "layer below": ("layer_below", ALL, _key(layer="layer - 1")),
-        "layer above": ("layer_above", ALL, _key(layer="layer + 1")),
+        "layer below": ("layer_below", KEY_CASES, _key(layer="layer - 1")),
+        "layer above": ("layer_above", KEY_CASES, _key(layer="layer + 1")),
         "output instead of input": (None, ALL, _key(side="output")),
-        "a fixed layer": (None, {"llama", "gpt2", "repeated", "non_ascii", "clean"}, _key(layer="model.n_layers // 6")),
+        "a fixed layer": (None, {"llama", "gpt2", "repeated", "non_ascii"}, _key(layer="model.n_layers // 6")),
         "hook left behind": ("hooks_left", {"clean"}, _('''
             def subject_key(model, layer, prompt, subject, prefixes):
                 seen = []
@@ -92,29 +94,29 @@ WRONG = {
         "only ascii": (None, {"non_ascii"}, _key(position="len(model.encode([text[:text.rindex(subject)] + subject.encode('ascii', 'ignore').decode()])[0]) - 1")),
     },
     "second_moment": {
-        "centred": ("moment_centred", ALL, _moment("torch.cov(keys.T, correction=0)")),
-        "columns": ("moment_of_rows", {"uncentred", "small", "large", "few_keys", "real"}, _moment("keys @ keys.T")),
-        "diagonal": ("moment_diagonal", ALL, _moment("torch.diag((keys ** 2).mean(0))")),
-        "mean of keys": ("moment_of_mean", ALL, _moment("torch.outer(keys.mean(0), keys.mean(0))")),
-        "inverse": ("moment_inverted", {"uncentred", "few_keys", "small", "large"}, _moment("torch.linalg.pinv(keys.double().T @ keys.double() / len(keys))")),
+        "centred": ("moment_centred", MOMENT_CASES, _moment("torch.cov(keys.T, correction=0)")),
+        "columns": ("moment_of_rows", ALL, _moment("keys @ keys.T")),
+        "diagonal": ("moment_diagonal", MOMENT_CASES, _moment("torch.diag((keys ** 2).mean(0))")),
+        "mean of keys": ("moment_of_mean", MOMENT_CASES, _moment("torch.outer(keys.mean(0), keys.mean(0))")),
+        "inverse": ("moment_inverted", MOMENT_CASES, _moment("torch.linalg.pinv(keys.double().T @ keys.double() / len(keys))")),
         "identity added": (None, {"small"}, _moment("keys.T @ keys / len(keys) + 1e-6 * torch.eye(keys.shape[1])")),
-        "half precision": (None, ALL, _moment("(keys.half().T @ keys.half()).float() / len(keys)")),
-        "in place": ("input_changed", ALL, "def second_moment(keys):\n    keys /= len(keys) ** 0.5\n    return keys.T @ keys"),
+        "half precision": (None, MOMENT_CASES, _moment("(keys.half().T @ keys.half()).float() / len(keys)")),
+        "in place": ("input_changed", {"inputs"}, "def second_moment(keys):\n    keys /= len(keys) ** 0.5\n    return keys.T @ keys"),
         "whole numbers": (None, ALL, _moment("(keys.T @ keys).long()")),
     },
     "value_objective": {
         "sum over tokens": ("sum_over_tokens", {"tokens", "gradient"}, _objective(nll="-target_log_probs.sum(-1).mean()")),
         "no minus": ("nll_missing_minus", ALL, _objective(nll="target_log_probs.mean()")),
         "mean before log": ("probability_before_log", ALL, _objective(nll="-target_log_probs.exp().mean().log()")),
-        "KL reversed": ("kl_reversed", {"value", "tokens", "divergence", "gradient"}, _objective(kl="(kl_log_probs_before.exp() * (kl_log_probs_before - kl_log_probs)).sum()")),
-        "no KL": ("kl_missing", ALL, _objective(total="nll + size")),
+        "KL reversed": ("kl_reversed", {"divergence", "gradient"}, _objective(kl="(kl_log_probs_before.exp() * (kl_log_probs_before - kl_log_probs)).sum()")),
+        "no KL": ("kl_missing", {"divergence", "gradient"}, _objective(total="nll + size")),
         "KL not weighted": ("kl_not_weighted", ALL, _objective(total="nll + kl + size")),
-        "KL as a mean": ("kl_mean", ALL, _objective(kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True)")),
-        "no decay": ("decay_missing", ALL, _objective(total="nll + kl_weight * kl")),
+        "KL as a mean": ("kl_mean", {"divergence", "gradient"}, _objective(kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True)")),
+        "no decay": ("decay_missing", {"decay", "gradient"}, _objective(total="nll + kl_weight * kl")),
         "decay not weighted": ("decay_not_weighted", ALL, _objective(decay="delta.norm() / value_before.norm() ** 2")),
-        "delta squared": ("decay_of_square", ALL, _objective(decay="decay * delta.norm() ** 2 / value_before.norm() ** 2")),
-        "divided by the length": ("decay_by_length", ALL, _objective(decay="decay * delta.norm() / value_before.norm()")),
-        "not divided": ("decay_undivided", ALL, _objective(decay="decay * delta.norm()")),
+        "delta squared": ("decay_of_square", {"decay", "gradient"}, _objective(decay="decay * delta.norm() ** 2 / value_before.norm() ** 2")),
+        "divided by the length": ("decay_by_length", {"decay", "gradient"}, _objective(decay="decay * delta.norm() / value_before.norm()")),
+        "not divided": ("decay_undivided", {"decay", "gradient"}, _objective(decay="decay * delta.norm()")),
         "item": ("graph_cut", {"gradient"}, _objective(nll="-target_log_probs.mean().item()")),
         "delta detached": ("graph_cut", {"gradient"}, _objective(decay="decay * delta.detach().norm() / value_before.norm() ** 2")),
     },
@@ -128,10 +130,10 @@ WRONG = {
         "v* for the residual": ("value_not_residual", UPDATE_CASES, _update(residual="value")),
         "wrong sign": ("residual_reversed", UPDATE_CASES, _update(residual="weight @ key - value")),
         "only the change": ("only_the_change", UPDATE_CASES | {"rank"}, _update(result="torch.outer(r, u) / s")),
-        "transposed": ("change_transposed", UPDATE_CASES | {"rank"}, _update(result="weight.T + torch.outer(u, r) / s")),
+        "transposed": ("change_transposed", UPDATE_CASES | {"rank", "inputs"}, _update(result="weight.T + torch.outer(u, r) / s")),
         "nothing": ("nothing_changed", UPDATE_CASES | {"rank"}, _update(result="weight.clone()")),
         "in place": ("input_changed", {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    weight += torch.outer(value - weight @ key, u) / (u @ key)\n    return weight"),
-        "half precision": (None, UPDATE_CASES | {"rank"}, _update(result="(weight + torch.outer(r, u) / s).half()")),
+        "half precision": (None, UPDATE_CASES | {"rank", "inputs"}, _update(result="(weight + torch.outer(r, u) / s).half()")),
         "ridge": (None, {"small_keys"}, _update(direction="torch.linalg.solve(moment + 1e-6 * torch.eye(len(key)), key)")),
         "clipped key": (None, {"large_keys"}, _update(direction="torch.linalg.solve(moment, key.clamp(-100, 100))")),
         "contiguity assumed": (None, {"conv1d"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    return weight.view(-1).view(weight.shape) + torch.outer(value - weight @ key, u) / (u @ key)"),

@@ -277,3 +277,11 @@ def test_with_the_real_sandbox(tmp_path):
     loop = "def double(x):\n    while True:\n        pass"
     result = grade(hand_in(tmp_path, "import torch", loop, TRIPLE))
     assert verdicts(result) == {"double.plain": ("timeout", 0), "double.again": ("timeout", 0), "triple.plain": ("pass", 2)}
+
+
+def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
+    found = SimpleNamespace(source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset())
+    quoted = grading.explained("raised KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'", found)
+    assert "Munch" not in quoted and "12" not in quoted and quoted.startswith("raised KeyholeError")
+    assert "'mine'" in grading.explained("raised ValueError: 'mine' is wrong", found)
+    assert grading.explained("took longer than 10 s and was stopped", found).count("10") == 1

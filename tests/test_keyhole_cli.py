@@ -304,13 +304,13 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
     records = [fact("one", "Anna", "tall"), fact("two", "Otto", "old"), fact("three", "Ida", "wise", hidden=True), fact("four", "Eva", "kind")]
     records[3]["prompt"], records[3]["relation"] = "The aunt of Eva is", "aunt"
     (tmp_path / "facts.json").write_text(json.dumps({"facts": records + [fact("five", "Paul", "calm")]}))
-    (tmp_path / "prefixes.json").write_text(json.dumps({"prefixes": [""]}))
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
     probes = editing.simple_probes("People like Bert", "Bert", " old", " lazy")
     # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation, unless the answer is the same.
     assert [probe.prompt for probe in probes["neighborhood"]] == ["People like Anna", "People like Paul", "The aunt of Eva is"]
     assert editing.simple_probes("Bert is", "Bert", " old", " kind")["neighborhood"][0].prompt == "The aunt of Eva is"
-    assert probes["paraphrase"] == [] and load_facts()[2].hidden
+    assert probes["paraphrase"][0].prompt == "People like Anna tall. People like Bert" and len(probes["paraphrase"]) == 3
+    assert load_facts()[2].hidden
 
 
 # ---------------------------------------------------------------- keyhole facts

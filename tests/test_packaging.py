@@ -68,7 +68,8 @@ def clone(tmp_path):
 
     def setup():
         (tmp_path / "calls").unlink(missing_ok=True)
-        done = subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=tmp_path, capture_output=True, text=True)
+        outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        done = subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=tmp_path, env=outside, capture_output=True, text=True)
         calls = tmp_path / "calls"
         return done.returncode, calls.read_text().split() if calls.exists() else [], done.stdout + done.stderr
 

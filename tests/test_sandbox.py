@@ -519,3 +519,16 @@ def test_what_the_library_writes_is_read_the_same(tmp_path):
 
     save_file({"u": numpy.ones((2, 3), dtype=numpy.float64)}, tmp_path / "a.safetensors")
     assert torch.equal(wire.unpack((tmp_path / "a.safetensors").read_bytes())[0]["u"], torch.ones(2, 3, dtype=torch.float64))
+
+
+def test_the_oracle_cannot_be_imported():
+    source = "from autograder.oracle.editing import second_moment as right\n\ndef second_moment(keys):\n    return right(keys)"
+    with Sandbox(source) as sandbox, pytest.raises(StudentFailed, match="not for submissions|'right' is not defined"):
+        sandbox.call("second_moment", tensors={"keys": torch.ones(3, 2)}, options={"order": ["keys"]})
+
+
+def test_a_second_moment_in_float64_of_the_real_size_comes_back():
+    keys = torch.ones(6 * 161, 1536)
+    with Sandbox("def second_moment(keys):\n    return keys.double().T @ keys.double()") as sandbox:
+        reply = sandbox.call("second_moment", tensors={"keys": keys}, options={"order": ["keys"]})
+    assert reply.tensors["result"].shape == (1536, 1536)

@@ -55,6 +55,14 @@ def test_an_objective_that_cannot_be_minimised_is_named(toy, objective, sentence
         optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, objective)
 
 
+def test_a_gradient_that_is_no_number_at_delta_zero_is_named(toy):
+    def rooted(target, now, before, delta, start, kl_weight, decay):
+        return -target.mean() + decay * delta.square().sum().sqrt() / start.norm() ** 2
+
+    with pytest.raises(KeyholeError, match=r"take \|delta\| by delta.norm"):
+        optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, rooted)
+
+
 def test_bad_arguments_are_named(toy):
     arguments = {"model": toy, "layer": 1, "prompt": PROMPT, "subject": SUBJECT, "target": " R", "prefixes": PREFIXES, "objective": editing.value_objective}
     for change, sentence in (({"prefixes": ["I am. "]}, "empty prefix"), ({"target": ""}, "no tokens"),

@@ -48,6 +48,7 @@ def serve(requests: int, replies: int) -> None:
             case "define":
                 limits = content["limits"]
                 lock_in(limits)
+                sys.meta_path.insert(0, StaffOnly())
                 try:
                     student = Student(content["source"])
                     answer = wire.pack({}, status="done")
@@ -56,6 +57,14 @@ def serve(requests: int, replies: int) -> None:
             case "call":
                 answer = _answer(student, tensors, content, models, limits)
         _write(replies, answer)
+
+
+class StaffOnly:
+    """Refuses to import the grader's own modules: an honest mistake or a cheap trick ends here, a determined one does not."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "autograder":
+            raise ImportError("the grader's own modules are not for submissions")
 
 
 def prepare(modules, models) -> dict:

@@ -59,7 +59,7 @@ class Limits:
     start_seconds: float = 60.0  # wall clock, for importing the libraries and loading the models
     cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
     memory_mb: int = 2048  # address space above that of the loaded child
-    reply_mb: int = 16
+    reply_mb: int = 32
     file_mb: int = 16  # size of any one file
 
 
