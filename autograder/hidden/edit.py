@@ -358,7 +358,7 @@ def _metric_test(name, kind, scored=True):
             return Outcome(False, feedback("metric_missing", what=name))
         message = feedback("metric", what=name, got=f"{100 * mine[kind].share:.0f} %", probes=mine[kind].probes)
         if not scored:
-            return Outcome(True, message)
+            return Outcome(True, message, fraction=1.0)
         passed = mine[kind].share >= references.scores(bench.model())[kind].share - 1e-6
         message += " " + feedback("metric_reached" if passed else "metric_below")
         if kind == "neighborhood" and mine["original"].share == 0:
