@@ -30,7 +30,7 @@ c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedE
 
 # A kernel never runs: the hidden tests run in a sandbox, and every notebook is mended first.
 c.Autograde.exporter_class = "autograder.nbgrader_plugin.MendingExporter"
-c.Autograde.pre_convert_hook = "autograder.nbgrader_plugin.remove_links"
+c.Autograde.pre_convert_hook = "autograder.nbgrader_plugin.before_grading"
 c.Autograde.autograde_preprocessors = [
     "autograder.nbgrader_plugin.GradeInSandbox",
     "nbgrader.preprocessors.LimitOutput",

@@ -31,6 +31,18 @@ LARGEST = 64 * 2**20
 TRIES, PAUSE = 3, 2.0  # at a locked gradebook; each try itself waits as long as nbgrader_config.py says
 
 
+def have_assignment(assignment: str) -> None:
+    """Let the gradebook of the course in this folder know the assignment, where it is new: nbgrader grades nothing before."""
+    from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
+
+    root = Path.cwd() if Path("nbgrader_config.py").is_file() else REPOSITORY
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    with Gradebook(config.CourseDirectory.db_url) as gradebook:
+        known = assignment in {each.name for each in gradebook.assignments}
+    if not known:
+        Course(assignment, NOTEBOOKS, root)
+
+
 class Course:
     """
     The course's nbgrader folders: where nbgrader_config.py of `root` puts them, except that submissions are taken from

@@ -38,8 +38,16 @@ class MendingExporter(NotebookExporter):
         return self.from_notebook_node(mended(filename, nbformat.read(release, as_version=4)), resources, **kw)
 
 
-def remove_links(assignment, student, notebooks) -> None:
-    """nbgrader's hook before a submission is copied: copying would follow a link, to a file of the staff's."""
+def before_grading(assignment, student, notebooks) -> None:
+    """nbgrader's hook before a submission is copied."""
+    remove_links(notebooks)
+    from autograder.gradebook import have_assignment  # late: it imports this module
+
+    have_assignment(assignment)
+
+
+def remove_links(notebooks) -> None:
+    """Copying a submission would follow a link, to a file of the staff's."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
         for path in [folder] if folder.is_symlink() else folder.rglob("*"):
             if path.is_symlink() and path.suffix != ".ipynb":  # linked notebooks are refused where they are read, with a sentence
