@@ -3,9 +3,13 @@
 import json
 import os
 import re
+import signal
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -13,8 +17,9 @@ import pytest
 import torch
 
 from autograder.sandbox import Limits, Sandbox, StudentFailed, wire
-from autograder.sandbox.process import FAILURES
+from autograder.sandbox.process import FAILURES, Zygote
 from keyhole.errors import KeyholeError
+from keyhole.models import DEFAULT_MODEL
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of the Linux kernel")
 QUICK = Limits(seconds=2, memory_mb=256, reply_mb=1, file_mb=1)
@@ -124,6 +129,9 @@ def fork_twice_and_leave():
         if os.fork() == 0: time.sleep(100)
         os._exit(0)
     return 1
+def leave_under_another_name():
+    subprocess.Popen(["sleep", "100"], start_new_session=True, env={}, stdin=subprocess.DEVNULL)
+    return 1
 def both_return(): return torch.ones(1) if os.fork() else torch.zeros(1)
 def thread_forever(): threading.Thread(target=lambda: time.sleep(100)).start(); return 1
 def flood():
@@ -138,6 +146,17 @@ def tell(what): raise ValueError(eval(what))
 def use_cpu():
     while True: pass
 '''
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    """The process id of the zygote that all sandboxes share."""
+    return zygote_of_all()
+
+
+def zygote_of_all():
+    with Sandbox("import os\ndef parent(): return os.getppid()") as sandbox:
+        return int(run(sandbox, "parent"))
 
 
 @pytest.fixture(scope="module")
@@ -337,8 +356,7 @@ def test_the_wall_limit_holds(box, function):
 
 
 def test_a_large_request_to_a_process_that_does_not_read_ends_too(box):
-    run(box, "process_id")
-    os.kill(box._child._process.pid, 19)  # SIGSTOP
+    os.kill(int(run(box, "process_id")), signal.SIGSTOP)
     with pytest.raises(StudentFailed, match="took longer"):
         box.call("identity", tensors={"a": torch.zeros(2**20)}, options={"order": ["a"]}, seconds=0.5)
     still_works(box)
@@ -434,12 +452,12 @@ def test_a_module_in_the_working_folder_is_not_imported(fresh):
 
 
 def leftovers(folder):
-    """(temporary folders, processes that know the folder or are our zombies, our open descriptors)"""
+    """(temporary folders, processes that know or live in the folder or are our zombies, our open descriptors)"""
     processes = set()
     for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
         try:
             zombie = re.search(rf"^State:\s+Z.*^PPid:\s+{os.getpid()}$", (entry / "status").read_text(), re.MULTILINE | re.DOTALL)
-            if zombie or str(folder).encode() in (entry / "environ").read_bytes():
+            if zombie or str(folder).encode() in (entry / "environ").read_bytes() or os.readlink(entry / "cwd").startswith(str(folder)):
                 processes.add(entry.name)
         except OSError:
             pass
@@ -447,10 +465,10 @@ def leftovers(folder):
 
 
 @pytest.mark.slow
-def test_nothing_is_left_of_a_sandbox(tmp_path, monkeypatch):
+def test_nothing_is_left_of_a_sandbox(zygote, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others' sandboxes are none of our business
     before = leftovers(tmp_path)
-    for function in ["process_id", "flood", "thread_forever", "fork_sleeper", "fork_twice_and_leave"]:
+    for function in ["process_id", "flood", "thread_forever", "fork_sleeper", "fork_twice_and_leave", "leave_under_another_name"]:
         with Sandbox(SOURCE, Limits(seconds=10)) as sandbox:
             assert run(sandbox, function)
         assert leftovers(tmp_path) == before
@@ -468,9 +486,173 @@ def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkey
         if content:
             python.write_text(f"#!/bin/sh\n{content}\n")
             python.chmod(0o700)
+        monkeypatch.setattr("autograder.sandbox.process.SHARED", Zygote())
         monkeypatch.setattr("autograder.sandbox.process.sys.executable", str(python))
         with pytest.raises(KeyholeError, match=f"did not start: .*{says}"), Sandbox("def f(): pass") as sandbox:
             sandbox.call("f")
+
+
+# The zygote
+
+
+HOSTILE = """
+import os, signal, torch
+def break_torch():
+    torch.Tensor.__matmul__ = torch.matmul = None
+    torch.manual_seed = lambda seed: None
+    os.environ["HOME"] = "/nowhere"
+    return 1
+def product(a, b): return a @ b
+def kill_parent(): os.kill(os.getppid(), signal.SIGKILL); signal.pause()
+def stop_parent(): os.kill(os.getppid(), signal.SIGSTOP); return 1
+def sleep(seconds): __import__("time").sleep(seconds); return os.getppid()
+def parent(): return os.getppid()
+"""
+
+
+def test_what_one_child_changes_the_next_does_not_see():
+    with Sandbox(HOSTILE, QUICK) as sandbox:
+        assert run(sandbox, "break_torch") == 1
+        with Sandbox(SOURCE, QUICK) as other:
+            still_works(other)
+        assert "TypeError" in failure(sandbox, "product", 1, 2)[1]
+    with Sandbox(SOURCE, QUICK) as other:
+        still_works(other)
+
+
+def test_a_start_is_a_fork(zygote):
+    def start():
+        begun = time.monotonic()
+        with Sandbox(SOURCE, QUICK) as sandbox:
+            still_works(sandbox)
+            return time.monotonic() - begun
+
+    assert statistics.median(start() for _ in range(5)) < 0.5  # seconds; with imports it took 2
+
+
+@linux
+def test_a_zygote_killed_from_outside_is_replaced(zygote):
+    with Sandbox(HOSTILE) as sandbox, ThreadPoolExecutor() as pool:
+        run(sandbox, "parent")
+        answer = pool.submit(run, sandbox, "sleep", seconds=1)
+        time.sleep(0.3)
+        os.kill(zygote_of_all(), signal.SIGKILL)
+        assert answer.result() not in (zygote, zygote_of_all())  # the call is made again, from a zygote of the sandbox's own
+    with Sandbox(SOURCE) as other:
+        still_works(other)
+
+
+@linux
+def test_a_zygote_killed_between_two_calls_is_not_noticed():
+    with Sandbox(HOSTILE) as sandbox:
+        before = int(run(sandbox, "parent"))
+        os.kill(before, signal.SIGKILL)
+        time.sleep(0.3)
+        assert run(sandbox, "parent") != before
+
+
+@linux
+@pytest.mark.slow
+def test_a_child_that_kills_its_zygote_fails_alone():
+    begun = time.monotonic()
+    with Sandbox(HOSTILE) as hostile, Sandbox(HOSTILE) as honest, ThreadPoolExecutor() as pool:
+        run(honest, "parent")
+        slow = pool.submit(run, honest, "sleep", seconds=1)
+        time.sleep(0.3)
+        assert failure(hostile, "kill_parent") == ("error", FAILURES["lost"][1])
+        assert slow.result() > 1
+        shared = zygote_of_all()
+        assert failure(hostile, "kill_parent")[0] == "error" and zygote_of_all() == shared  # it has a zygote of its own by now
+        still_works(hostile)
+    with Sandbox(SOURCE) as other:
+        still_works(other)
+    assert time.monotonic() - begun < 60
+
+
+@linux
+def test_definitions_that_kill_the_zygote_are_not_run_over_and_over():
+    with Sandbox("import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)\ndef f(): return 1") as sandbox:
+        first = failure(sandbox, "f")
+        assert first == ("error", "your definitions did not run: " + FAILURES["lost"][1])
+        begun = time.monotonic()
+        assert failure(sandbox, "f") == first and time.monotonic() - begun < 0.2
+
+
+@linux
+@pytest.mark.slow
+def test_a_stopped_zygote_is_given_up(monkeypatch):
+    monkeypatch.setattr("autograder.sandbox.process.SILENT_SECONDS", 0.5)
+    with Sandbox(HOSTILE) as hostile:
+        assert run(hostile, "stop_parent") == 1
+    with Sandbox(SOURCE) as other:
+        still_works(other)
+    with Sandbox(HOSTILE) as hostile:
+        assert run(hostile, "stop_parent") == 1
+        with Sandbox(SOURCE, Limits(start_seconds=15)) as other:
+            still_works(other)
+
+
+@linux
+def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def held():
+        pid = zygote_of_all()
+        return pid, leftovers(tmp_path), len(os.listdir(f"/proc/{pid}/fd")), len(list(Path("/proc").glob(f"{pid}/task/*")))
+
+    before = held()
+
+    def start(_):
+        with Sandbox(SOURCE, Limits(seconds=10)) as sandbox:
+            still_works(sandbox)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(start, range(30)))
+    assert held() == before
+
+
+@linux
+def test_the_zygote_ends_with_the_grader(tmp_path):
+    program = """
+import time, torch
+from autograder.sandbox import Sandbox
+sandbox = Sandbox("import os\\ndef ids(): return __import__('torch').tensor([os.getpid(), os.getppid()])")
+print(*sandbox.call("ids", options={"order": []}).tensors["result"].tolist(), flush=True)
+time.sleep(100)
+"""
+    place = {"cwd": Path(__file__).parent.parent, "env": os.environ | {"TMPDIR": str(tmp_path)}}  # for what a killed grader leaves
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, **place) as grader:
+        ids = grader.stdout.readline().split()
+        assert len(ids) == 2 and all(map(runs, ids))
+        grader.kill()
+    until = time.monotonic() + 10
+    while any(map(runs, ids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(runs, ids))
+
+
+def runs(pid):
+    """Is there such a process that is more than a zombie?"""
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no smaps_rollup")
+def test_children_share_the_memory_of_the_model():
+    source = """
+import re
+from pathlib import Path
+def private(model):
+    model.next_token_probabilities(["The Seine flows through"])
+    return sum(map(int, re.findall(r"Private_\\w+: +(\\d+)", Path("/proc/self/smaps_rollup").read_text())))
+def size(model): return sum(weight.nbytes for weight in model.hf.parameters())
+"""
+    options = {"order": [], "model": DEFAULT_MODEL}
+    with Sandbox(source, models=[DEFAULT_MODEL]) as sandbox:
+        private, size = (int(sandbox.call(name, "model_function", options=options).tensors["result"]) for name in ("private", "size"))
+    assert size > 400 * 2**20 and private * 1024 < size / 4
 
 
 # The wire

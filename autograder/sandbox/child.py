@@ -1,7 +1,7 @@
-"""The child: loads what it is told to, locks itself in, runs the student's definitions, and answers calls.
+"""The child: cuts itself off, imports what it is told to, locks itself in, runs the student's definitions, and answers calls.
 
-Started by process.py as `child.py REQUESTS REPLIES PARENT` (two descriptors and a process id). What happens before
-the request "define" is ours; from then on, everything in this process belongs to the student.
+Forked by zygote.py, which has loaded nearly everything. What happens before the request "define" is ours; from then on,
+everything in this process belongs to the student.
 """
 
 import ast
@@ -16,13 +16,13 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that no environment decides which keyhole this is
-
+import numpy
 import torch
 
 from autograder.sandbox import wire
@@ -35,28 +35,31 @@ NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|cannot allocate
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
 
-def serve(requests: int, replies: int) -> None:
+def serve(requests: int, replies: int, models: dict) -> None:
     """Answer requests until the grader closes the pipe."""
-    models, student, limits = {}, None, {}
+    student, limits = None, {}
     while frame := _read(requests):
         tensors, text = wire.unpack(frame, REQUEST_HEADER_BYTES)
         content = json.loads(text["content"])
         match text["command"]:
             case "prepare":
-                models = prepare(**content)
-                answer = wire.pack({}, status="done")
+                _, answer = _tried(prepare, **content, loaded=models)
             case "define":
                 limits = content["limits"]
                 lock_in(limits)
                 sys.meta_path.insert(0, StaffOnly())
-                try:
-                    student = Student(content["source"])
-                    answer = wire.pack({}, status="done")
-                except BaseException as error:  # it does not even parse here
-                    answer = wire.pack({}, status="raised", detail=describe(error))
+                student, answer = _tried(Student, content["source"])
             case "call":
                 answer = _answer(student, tensors, content, models, limits)
         _write(replies, answer)
+
+
+def _tried(work, *arguments, **options) -> tuple:
+    """(what the work returns, the frame that says so), or None and a frame that says why it failed."""
+    try:
+        return work(*arguments, **options), wire.pack({}, status="done")
+    except BaseException as error:  # a model that does not load, definitions that do not even parse
+        return None, wire.pack({}, status="raised", detail=describe(error))
 
 
 class StaffOnly:
@@ -67,33 +70,21 @@ class StaffOnly:
             raise ImportError("the grader's own modules are not for submissions")
 
 
-def prepare(modules, models) -> dict:
-    """Load, without limits, what is to be had before the student's code runs. Returns the models by name.
-
-    Everything is used once, because much is loaded at first use only, and that is not the student's time.
-    """
-    torch.set_num_threads(1)
-    torch.linalg.solve(torch.eye(2), torch.ones(2, requires_grad=True)).sum().backward()
+def prepare(modules, models, loaded: dict) -> None:
+    """Import modules, and load models into `loaded`, without limits: what is to be had before the student's code runs."""
     for name in modules:
         with suppress(Exception):  # a module named by the student may not exist: their own import will say so
             importlib.import_module(name)
-    loaded = {}
-    if models:
-        from keyhole.models import load_model
+    for name in models:
+        if name not in loaded:
+            from keyhole.models import load_model
 
-        loaded = {name: load_model(name) for name in models}
-    toys = [sys.modules["keyhole.toy"].toy_model(layout) for layout in ("llama", "gpt2")] if "keyhole.toy" in modules else []
-    for model in [*loaded.values(), *toys]:
-        model.next_token_probabilities(["Warm"])
-    return loaded
+            loaded[name] = load_model(name)
+            loaded[name].next_token_probabilities(["Warm"])
 
 
 def lock_in(limits) -> None:
     """Limits that the process cannot lift again (unless it is root)."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    os.close(null)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     cpu = math.ceil(limits["cpu_seconds"] + sum(os.times()[:2]))
@@ -188,10 +179,7 @@ def _answer(student, tensors, content, models, limits) -> bytes:
 
 def _model(spec, models) -> list:
     """The model that a call's options name, or make, as the adapter's further arguments. Randomness starts anew."""
-    random.seed(0)
-    torch.manual_seed(0)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(0)
+    _reseed()
     if spec is None:
         return []
     if isinstance(spec, str):
@@ -199,6 +187,12 @@ def _model(spec, models) -> list:
     from keyhole.toy import toy_model
 
     return [toy_model(**spec)]
+
+
+def _reseed() -> None:
+    random.seed(0)
+    torch.manual_seed(0)
+    numpy.random.seed(0)
 
 
 def describe(error) -> str:
@@ -243,15 +237,37 @@ def _write(pipe: int, frame: bytes) -> None:
 
 
 def _tie_to(parent: int) -> None:
-    """Die with the grader."""
+    """Die with the zygote."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def main(requests: int, replies: int, parent: int) -> None:
+def _keep_only(*descriptors: int) -> None:
+    """Close every other descriptor; input, output and errors are nobody's."""
+    for kept in descriptors:
+        os.set_inheritable(kept, False)
+    for low, high in pairwise([2, *sorted(descriptors), 2**16]):
+        os.closerange(low + 1, high)
+    os.dup2(0, 2)  # the zygote's input and output are the null device already
+
+
+def live_in(folder: str) -> None:
+    """Make `folder` the place of everything that is written."""
+    os.chdir(folder)
+    os.environ |= dict.fromkeys(["HOME", "TMPDIR", "MPLCONFIGDIR"], folder)
+    os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)  # torch keeps the temporary folder of its import there
+    tempfile.tempdir = None
+
+
+def main(requests: int, replies: int, box: str, parent: int, models: dict) -> None:
+    """Serve as the new child of the process `parent`, in the folder `box`, with the models that are loaded. Does not return."""
     _tie_to(parent)
+    os.setsid()
+    _keep_only(requests, replies)
+    live_in(box)
+    _reseed()
 
     def forget():
         for descriptor in (requests, replies):
@@ -259,11 +275,5 @@ def main(requests: int, replies: int, parent: int) -> None:
                 os.close(descriptor)
 
     os.register_at_fork(after_in_child=forget)  # a forked grandchild must not answer, nor keep the pipe open
-    for descriptor in (requests, replies):
-        os.set_inheritable(descriptor, False)
-    serve(requests, replies)
+    serve(requests, replies, models)
     os._exit(0)  # whatever threads and exit handlers the student left
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

@@ -1,7 +1,7 @@
-"""The grader's side of a child process that runs one student's definitions.
+"""The grader's side of the child processes that run students' definitions, and of the zygote from which they are forked.
 
-The child is believed in nothing: every wait has a deadline, every reply a size limit, and only plain tensors come
-back. After a time-out or a death the whole process group is gone, and the next call starts a fresh one.
+A child is believed in nothing: every wait has a deadline, every reply a size limit, and only plain tensors come
+back. After a time-out or a death all that it started is gone, and the next call gets a fresh one.
 """
 
 import json
@@ -10,9 +10,11 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -42,11 +44,12 @@ FAILURES = {
     "exited": ("error", "ended its own process (exit status {detail}) before it returned"),
     "crashed": ("error", "crashed its own process ({detail}) before it returned"),
     "killed": ("error", "was killed from outside, most likely because the machine ran out of memory"),
+    "lost": ("error", "was lost twice, with the process it was forked from: it ended that process, or the machine ran out of memory"),
     "garbled": ("error", "sent a reply that cannot be read: {detail}"),
 }
 
-CHILD = Path(__file__).with_name("child.py")
-POLL_SECONDS = 0.05  # how late a death is seen when a grandchild keeps the pipe open
+ZYGOTE = Path(__file__).with_name("zygote.py")
+SILENT_SECONDS = 60  # a zygote that takes longer to end a child is given up; it may be loading a model
 MB = 2**20
 LIBRARIES = re.compile(r"^\s*(?:from|import)\s+((?:transformers|matplotlib|numpy|keyhole)(?:\.\w+)*)", re.MULTILINE)
 
@@ -56,7 +59,7 @@ class Limits:
     """What one submission may use."""
 
     seconds: float = 10.0  # wall clock, per call
-    start_seconds: float = 60.0  # wall clock, for importing the libraries and loading the models
+    start_seconds: float = 60.0  # wall clock, for what the first of a batch waits for: importing the libraries, loading the models
     cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
     memory_mb: int = 2048  # address space above that of the loaded child
     reply_mb: int = 32
@@ -80,23 +83,26 @@ class StudentFailed(Exception):
         super().__init__(self.message)
 
 
+class ZygoteLost(Exception):
+    """The zygote died, and with it the child; whose fault it was is not known."""
+
+
 class Sandbox:
-    """One submission's definitions, in a process of their own; a context manager.
+    """One submission's definitions, in a process of their own; a context manager. One call at a time, from any thread.
 
     `models` names the real models that calls will ask for: they are loaded at the start, while a model first
     named by a later call costs a second start. Raises KeyholeError when the process cannot be started.
-    Use it in one thread: on Linux the process dies with the thread that started it.
+
+    When the zygote dies, everyone's calls are lost, and each is made again from a zygote of its sandbox's own:
+    then a death is that submission's doing, and no other's affair.
     """
 
     level = "E"
 
     def __init__(self, definitions_source: str, limits: Limits = Limits(), models=()):
         self.limits, self._source = limits, definitions_source
-        self._modules, self._models = frozenset(LIBRARIES.findall(definitions_source)), frozenset(models)
-        if models:  # then transformers is there, and whatever a call may need of it costs next to nothing
-            self._modules |= {"keyhole.toy", "transformers.pytorch_utils"}
-        self._child = self._unusable = None
-        self._last_words = ""
+        self._modules, self._models = sorted(set(LIBRARIES.findall(definitions_source))), frozenset(models)
+        self._zygote, self._child, self._unusable = SHARED, None, None
 
     def __enter__(self):
         return self
@@ -106,40 +112,50 @@ class Sandbox:
 
     def close(self) -> None:
         """End the process and all that it left; a later call starts a new one."""
-        child, self._child = self._child, None
-        if child:
-            child.close()
+        self._end_child()
+        if self._zygote is not SHARED:
+            self._zygote.close()
 
     def call(self, function: str, adapter: str = "plain", tensors=None, options=None, seconds: float | None = None) -> Reply:
         """What the student's `function` makes of `tensors`, by way of an adapter (adapters.py says what each returns).
 
         Raises StudentFailed for everything that the student's code can cause.
         """
-        options, seconds = options or {}, seconds or self.limits.seconds
+        request = function, adapter, tensors or {}, options or {}, seconds or self.limits.seconds
+        try:
+            return self._call(*request)
+        except ZygoteLost:
+            self._zygote = Zygote()
+            return self._call(*request)
+
+    def _call(self, function, adapter, tensors, options, seconds) -> Reply:
         if self._unusable:
             raise self._unusable
-        self._be_ready(*_needs(options))
+        model = options.get("model")
+        self._be_ready({model} if isinstance(model, str) else set())
         frame = {"adapter": adapter, "function": function, "options": options, "reply_bytes": self.limits.reply_mb * MB}
-        sent = tensors or {}
         if options.get("after"):  # then what was sent comes back as well
-            frame["reply_bytes"] += sum(tensor.nbytes for tensor in sent.values())
-        tensors = self._ask("call", frame, seconds, sent, frame["reply_bytes"] + wire.HEADER_BYTES)
-        if isinstance(options.get("model"), str) and any(tensors[sign].any() for sign in ("model_changed", "hooks_left") if sign in tensors):
-            self.close()  # the model it holds is no longer the one that was loaded
+            frame["reply_bytes"] += sum(tensor.nbytes for tensor in tensors.values())
+        tensors = self._ask("call", frame, seconds, tensors, frame["reply_bytes"] + wire.HEADER_BYTES)
+        if isinstance(model, str) and any(tensors[sign].any() for sign in ("model_changed", "hooks_left") if sign in tensors):
+            self._end_child()  # the model it holds is no longer the one that was loaded
         return Reply(tensors)
 
-    def _be_ready(self, modules, models) -> None:
-        """Have a process that holds what is needed, and has run the definitions."""
-        if self._child and (not (modules <= self._modules and models <= self._models) or self._child.has_spoken()):
-            self.close()
-        self._modules, self._models = self._modules | modules, self._models | models
+    def _be_ready(self, models) -> None:
+        """Have a process that holds the models, and has run the definitions."""
+        if self._child and (not models <= self._models or self._child.has_spoken()):
+            self._end_child()
+        self._models |= models
         if self._child:
             return
-        self._child = _Child()
+        names = sorted(self._models)
+        self._child = _Child(self._zygote, names)
         try:
-            self._ask("prepare", {"modules": sorted(self._modules), "models": sorted(self._models)}, self.limits.start_seconds)
+            self._ask("prepare", {"modules": self._modules, "models": names}, self.limits.start_seconds)
         except StudentFailed as error:  # nothing of the student's has run yet
-            raise KeyholeError(f"the sandbox did not start: {self._last_words or error.message}") from None
+            if error.code == "timeout" and self._zygote is SHARED:  # something of another's may have stopped it
+                raise ZygoteLost from None
+            raise KeyholeError(f"the sandbox did not start: {self._zygote.last_words() if error.code == 'lost' else error.message}") from None
         try:
             self._ask("define", {"source": self._source, "limits": asdict(self.limits)}, self.limits.seconds)
         except StudentFailed as error:
@@ -155,58 +171,107 @@ class Sandbox:
             code = text.get("status")
             if code != "done" and code not in FAILURES:
                 raise wire.WireError("it has no status")
-        except StudentFailed as error:
-            self._give_up()
-            if error.code == "cpu":
-                raise StudentFailed("cpu", self.limits.cpu_seconds) from None
-            raise
-        except wire.WireError as error:
-            self._give_up()
-            raise StudentFailed("garbled", error) from None
-        except BaseException:  # such as the TA's Ctrl-C: half an exchange cannot be gone on with
-            self.close()
+        except BaseException as error:  # also the TA's Ctrl-C: half an exchange cannot be gone on with
+            self._end_child()
+            match error:
+                case wire.WireError():
+                    raise StudentFailed("garbled", error) from None
+                case StudentFailed(code="cpu"):
+                    raise StudentFailed("cpu", self.limits.cpu_seconds) from None
+                case ZygoteLost() if self._zygote is not SHARED:
+                    raise StudentFailed("lost") from None
             raise
         if code != "done":
             raise StudentFailed(code, text.get("detail", ""))
         return tensors
 
-    def _give_up(self) -> None:
-        self._last_words = self._child.last_words()
-        self.close()
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child:
+            child.close()
 
 
-def _needs(options) -> tuple[frozenset, frozenset]:
-    """(modules, models) that a call needs in the child before its time starts to count."""
-    model = options.get("model")
-    if isinstance(model, str):
-        return frozenset(), frozenset([model])
-    if model is not None:
-        return frozenset(["keyhole.toy"]), frozenset()
-    return frozenset(["transformers.pytorch_utils"] if options.get("kind") == "conv1d" else []), frozenset()
+class Zygote:
+    """A process that forks children on demand: started when first needed, and again when it has died. Threads may share it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._process = self._control = self._log = None
+
+    def fork(self, box: str, models: list[str], *descriptors: int) -> None:
+        """Ask for a child that lives in `box` and serves two pipes and a lifeline. Does not wait for it: should the zygote be
+        dead, the lifeline ends. Raises KeyholeError when there is no starting a zygote."""
+        with self._lock:
+            if not self._process or self._process.poll() is not None:
+                self._start()
+            with suppress(OSError):
+                socket.send_fds(self._control, [json.dumps({"box": box, "models": models}).encode()], descriptors)
+
+    def last_words(self) -> str:
+        """What a dead zygote wrote last, else how it ended."""
+        with suppress(OSError, ValueError, subprocess.TimeoutExpired):
+            status = self._process.wait(SILENT_SECONDS)
+            self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
+            said = one_line((self._log.read().decode(errors="replace").strip().splitlines() or [""])[-1])
+            return said or (f"exit status {status}" if status >= 0 else signal.strsignal(-status))
+        return "it gives no answer"
+
+    def close(self, patience: float = SILENT_SECONDS) -> None:
+        """End it and all its children, by force after `patience` seconds; a later `fork` starts it again."""
+        with self._lock:
+            self._end(patience)
+
+    def _start(self) -> None:
+        if not hasattr(os, "setsid"):
+            raise KeyholeError("the autograder needs Linux or macOS: on Windows run it inside WSL.")
+        self._end()
+        self._control, theirs = socket.socketpair()
+        self._log = tempfile.TemporaryFile()
+        # -P: a module planted in the working folder is not imported; -s: nor one of the user's own folder.
+        command = [sys.executable, "-P", "-s", str(ZYGOTE), str(theirs.fileno())]
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, pass_fds=[theirs.fileno()],
+                    cwd="/", env=_environment(), start_new_session=True)
+            except OSError as error:
+                self._end()
+                raise KeyholeError(f"the sandbox did not start: {error.strerror}.") from None
+
+    def _end(self, patience: float = 0) -> None:
+        process, self._process = self._process, None
+        if self._control:
+            self._control.close()
+            self._log.close()
+            self._control = None
+        if process:
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+SHARED = Zygote()
 
 
 class _Child:
-    """A process, the two pipes to it, and its temporary folder."""
+    """A process, the two pipes to it, its lifeline, and its temporary folder."""
 
-    def __init__(self):
-        if not hasattr(os, "setsid"):
-            raise KeyholeError("the autograder needs Linux or macOS: on Windows run it inside WSL.")
+    def __init__(self, zygote: Zygote, models: list[str]):
+        self._zygote = zygote
         self.box = os.path.realpath(tempfile.mkdtemp(prefix="keyhole-"))
-        self._log = tempfile.TemporaryFile()
         theirs_in, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
+        self._lifeline, theirs = socket.socketpair()
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         try:
-            # -P: a module planted in the working folder is not imported; -s: nor one of the user's own folder.
-            command = [sys.executable, "-P", "-s", str(CHILD), str(theirs_in), str(theirs_out), str(os.getpid())]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, pass_fds=(theirs_in, theirs_out),
-                cwd=self.box, env=_environment(self.box), start_new_session=True)
-        except OSError as error:
-            self._process = None
+            with theirs:
+                zygote.fork(self.box, models, theirs_in, theirs_out, theirs.fileno())
+        except BaseException:
             self.close()
-            raise KeyholeError(f"the sandbox did not start: {error.strerror}.") from None
+            raise
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
@@ -227,24 +292,16 @@ class _Child:
 
     def has_spoken(self) -> bool:
         """Is there anything to read (or an end) when nothing was asked? Then what follows cannot be trusted to be a reply."""
-        return bool(_ready(self._from, select.POLLIN, 0)) or self._process.poll() is not None
-
-    def last_words(self) -> str:
-        """The last line the process wrote to stderr before the student's definitions ran."""
-        with suppress(OSError, ValueError):
-            self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
-            return one_line((self._log.read().decode(errors="replace").strip().splitlines() or [""])[-1])
-        return ""
+        return bool(_ready(0, self._from, self._lifeline))
 
     def close(self) -> None:
-        if self._process:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            _kill_strays(self.box)
+        with suppress(OSError):
+            self._lifeline.shutdown(socket.SHUT_WR)
+        if not _ready(SILENT_SECONDS, self._lifeline):
+            self._zygote.close(patience=0)
+        self._lifeline.close()
         os.close(self._to)
         os.close(self._from)
-        self._log.close()
         _remove(self.box)
 
     def _send(self, data: bytes, deadline: float) -> None:
@@ -268,62 +325,49 @@ class _Child:
 
     def _wait(self, pipe: int, event: int, deadline: float) -> None:
         """Return when the pipe is ready. Raises TimeoutError, or EOFError when the process has ended and left nothing to read."""
-        while not _ready(pipe, event, POLL_SECONDS):
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            if self._process.poll() is not None and not _ready(pipe, event, 0):
-                raise EOFError
-        if time.monotonic() > deadline:  # also for one that trickles bytes
+        ready = _ready(deadline - time.monotonic(), (pipe, event), self._lifeline)
+        if not ready or time.monotonic() > deadline:  # also for one that trickles bytes
             raise TimeoutError
+        if pipe not in ready and not _ready(0, (pipe, event)):
+            raise EOFError
 
-    def _cause_of_death(self, deadline: float) -> StudentFailed:
-        try:
-            status = self._process.wait(max(0.5, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:  # it closed its pipe and lives on
+    def _cause_of_death(self, deadline: float) -> Exception:
+        if not _ready(max(0.5, deadline - time.monotonic()), self._lifeline):  # it closed its pipe and lives on
             return StudentFailed("garbled", "it closed the pipe")
-        if status >= 0:
-            return StudentFailed("exited", status)
-        if -status == signal.SIGKILL:
-            return StudentFailed("killed")
-        if -status == signal.SIGXCPU:
-            return StudentFailed("cpu")
-        return StudentFailed("crashed", signal.strsignal(-status) or -status)
+        with suppress(OSError):
+            if told := self._lifeline.recv(16):
+                return _failure_of(int(told))
+        return ZygoteLost()
 
 
-def _ready(pipe: int, event: int, seconds: float) -> list:
+def _failure_of(status: int) -> StudentFailed:
+    """What an exit status, or the negative number of a signal, says."""
+    if status >= 0:
+        return StudentFailed("exited", status)
+    if -status == signal.SIGKILL:
+        return StudentFailed("killed")
+    if -status == signal.SIGXCPU:
+        return StudentFailed("cpu")
+    return StudentFailed("crashed", signal.strsignal(-status) or -status)
+
+
+def _ready(seconds: float, *watched) -> list[int]:
+    """The descriptors among `watched` that are ready within the time: each one to read from, or a pair with a poll event."""
     poll = select.poll()
-    poll.register(pipe, event)
-    return poll.poll(seconds * 1000)
+    for each in watched:
+        poll.register(*each if isinstance(each, tuple) else (each, select.POLLIN))
+    return [descriptor for descriptor, _ in poll.poll(max(0, seconds) * 1000)]
 
 
-def _environment(box: str) -> dict[str, str]:
-    """All the environment that a child has: nothing of the grader's but where the model and the data lie."""
+def _environment() -> dict[str, str]:
+    """All the environment that the zygote has: nothing of the grader's but where the model and the data lie. A child adds its own folder."""
     one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"], "1")
-    own_folder = dict.fromkeys(["HOME", "TMPDIR", "MPLCONFIGDIR"], box)
     offline = dict.fromkeys(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"], "1")
-    return one_thread | own_folder | offline | {
+    return one_thread | offline | {
         "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
-        "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "",
+        "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "", "TMPDIR": tempfile.gettempdir(),
         "KEYHOLE_CACHE": str(cache_folder().resolve()), "KEYHOLE_DATA": str(data_folder().resolve()),
     }
-
-
-def _kill_strays(box: str) -> None:
-    """Kill what left the process group: its environment still names the box. (Linux; elsewhere they outlive the group.)"""
-    for _ in range(10):
-        strays = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _names(entry, box)] if os.path.isdir("/proc") else []
-        for pid in strays:
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        if not strays:
-            return
-
-
-def _names(pid: str, box: str) -> bool:
-    try:
-        return box.encode() in Path("/proc", pid, "environ").read_bytes()
-    except OSError:
-        return False
 
 
 def _remove(box: str) -> None:
