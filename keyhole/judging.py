@@ -46,6 +46,11 @@ def distance(got, right, origin=0, wrong=None):
     return float((got.double() - to).norm() / (size if size > 0 else 1))
 
 
+def told_apart(wrongs, right, origin=0):
+    """Those of `wrongs`, a dict from misconception to result, that do not happen to equal the right one."""
+    return {name: wrong for name, wrong in wrongs.items() if wrong.shape != right.shape or distance(wrong, right, origin) > 20 * TOLERANCE}
+
+
 def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
     """Compare `got` with `right` (float64); if it is wrong, with each of `wrongs()`, a dict from misconception to what it gives.
 

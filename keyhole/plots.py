@@ -1,4 +1,4 @@
-"""Pictures of an edit. Each function takes data and returns a Figure of its own; nothing here is shown or kept.
+"""Pictures of maps and of edits. Each function takes data and returns a Figure of its own; nothing here is shown or kept.
 
 Colours are Okabe and Ito's, told apart by colour-blind readers; hatching and position say the same without colour.
 """
@@ -10,6 +10,7 @@ from statistics import fmean
 import torch
 
 from keyhole.probes import KINDS
+from keyhole.tracing import average_effects
 
 TRUE, NEW, GREY = "#0072B2", "#D55E00", "#595959"
 EXPECTED = {
@@ -135,4 +136,115 @@ def moment_spectrum(moment):
                 bbox={"facecolor": "white", "edgecolor": "none"})
     ax.set_yscale("log")
     ax.set_xlabel("eigenvalues of C, the largest first", fontsize=9)
+    return picture
+
+
+# ---------------------------------------------------------------- causal tracing
+
+# One hue a kind, each from light to dark: in black and white the dark cells are still the strong ones.
+SHADES = {"state": "Purples", "mlp": "Greens", "attention": "Reds"}
+RESTORED = {"state": "one state restored", "mlp": "MLP outputs restored", "attention": "attention outputs restored"}
+# A colour, a line and a mark for each role of a token, so that any one of them is enough.
+CURVES = (("#56B4E9", ":", "v"), ("#009E73", "-.", "s"), ("#D55E00", "-", "o"), ("#E69F00", "--", "^"), ("#595959", ":", "x"), ("#0072B2", "-", "D"))
+
+
+def heat_map(found, ax=None, limits=None):
+    """A CausalMap as in the paper: tokens down, those of the subject starred, layers across, the answer's probability as shade. (ROME, fig. 1)
+
+    `limits` (lowest, highest) of the shades; from the corrupted probability up to the highest cell unless given.
+    """
+    picture = None
+    if ax is None:
+        picture, [ax] = _picture(6.2, 0.24 * len(found.tokens) + 1.35)
+    low, high = limits or (min(found.corrupted, _lowest(found)), max(_highest(found), found.corrupted + 0.01))
+    values = found.values.numpy()
+    ax.set_facecolor("#DDDDDD")     # what was not asked for
+    cells = ax.pcolormesh(values, cmap=SHADES[found.kind], vmin=low, vmax=high, edgecolors="white", linewidth=0.3)
+    ax.invert_yaxis()
+    starred = range(*found.span)
+    ax.set_yticks([row + 0.5 for row in range(len(found.tokens))],
+                  [_token(token) + ("*" if row in starred else "") for row, token in enumerate(found.tokens)], fontsize=8.5)
+    layers = values.shape[1]
+    step = 5 if layers > 12 else 1
+    ax.set_xticks([layer + 0.5 for layer in range(0, layers, step)], range(0, layers, step))
+    ax.tick_params(length=2)
+    what = RESTORED[found.kind] + (f", window of {found.window} layers" if found.kind != "state" else "")
+    ax.set_xlabel("layer" if found.kind == "state" else "layer in the middle of the window", fontsize=9)
+    ax.set_title(what, fontsize=10)
+    bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
+    bar.ax.tick_params(labelsize=7.5)
+    bar.set_label(f"p({found.answer.strip()})", fontsize=9)
+    if bar.norm.vmin <= found.corrupted <= bar.norm.vmax:       # where "no effect" is on the scale
+        bar.ax.axhline(found.corrupted, color="black", linewidth=1)
+    return picture
+
+
+def heat_maps(maps, title=None):
+    """Several maps of one prompt, side by side, each with shades of its own kind and all of the same limits."""
+    picture, axes = _picture(5.1 * len(maps) + 0.4, 0.24 * len(maps[0].tokens) + 1.6, len(maps), title)
+    low = min(min(found.corrupted, _lowest(found)) for found in maps)
+    high = max(max(_highest(found), found.corrupted + 0.01) for found in maps)
+    for ax, found in zip(axes, maps, strict=True):
+        heat_map(found, ax, (low, high))
+    axes[0].set_ylim(len(maps[0].tokens), 0)
+    return picture
+
+
+def _lowest(found):
+    return float(found.values[found.values.isfinite()].min())
+
+
+def _highest(found):
+    return float(found.values[found.values.isfinite()].max())
+
+
+def _token(text):
+    """A token as a label: mathematics and line ends are no business of a label."""
+    return (text.strip() or repr(text)[1:-1]).replace("$", r"\$").replace("\n", "↵")
+
+
+def effect_curves(maps, title=None):
+    """The average indirect effect over maps of one kind, layer by layer, a curve for each role of a token; the band is one standard error. (ROME, fig. 2)"""
+    averages = average_effects(maps)
+    picture, [ax] = _picture(7, 3.4, title=title)
+    for (role, (mean, error, count)), (color, line, mark) in zip(averages.items(), CURVES):
+        layers = range(len(mean))
+        strong = role in ("last subject token", "last token")
+        ax.plot(layers, mean.tolist(), line, color=color, marker=mark, markevery=3, markersize=4, linewidth=2 if strong else 1.2, label=f"{role} ({count})")
+        if strong:
+            ax.fill_between(layers, (mean - error).tolist(), (mean + error).tolist(), color=color, alpha=0.2, linewidth=0)
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.set_xlabel("layer" if maps[0].kind == "state" else "layer in the middle of the window", fontsize=9)
+    ax.set_ylabel("average indirect effect\n(probability)", fontsize=9)
+    ax.legend(fontsize=7.5, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title="token (number of prompts)", title_fontsize=8)
+    return picture
+
+
+def effect_bars(facts, layer):
+    """One bar a map: the indirect effect at the subject's last token in `layer`, falling; the spread behind an average."""
+    rows = sorted(((float(found.effects[found.span[1] - 1, layer]), found) for found in facts), key=lambda row: row[0])
+    picture, [ax] = _picture(6.2, 0.21 * len(rows) + 0.9)
+    places = range(len(rows))
+    ax.barh(places, [effect for effect, _ in rows], color=TRUE, height=0.7)
+    for place, (effect, _) in zip(places, rows):
+        ax.text(max(effect, 0) + 0.01, place, f"{effect:.2f}", va="center", fontsize=7.5)
+    ax.set_yticks(places, [f"{found.subject} →{found.answer}" for _, found in rows], fontsize=8)
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    ax.set_xlabel(f"indirect effect of the state at the subject's last token, layer {layer}", fontsize=9)
+    return picture
+
+
+def expected_and_obtained(expected, obtained, rows="token", columns="layer", title=None):
+    """Two small matrices beside one another on one scale, and where they differ."""
+    picture, axes = _picture(9.2, 0.16 * len(expected) + 1.7, 3, title)
+    expected, obtained = expected.detach().double(), obtained.detach().double()
+    high = max(float(expected.abs().max()), 1e-12)
+    low = min(float(expected.min()), 0.0)
+    for ax, values, name in zip(axes, (expected, obtained, (obtained - expected).abs()), ("expected", "yours", "difference")):
+        cells = ax.pcolormesh(values.numpy(), cmap="Greys" if name == "difference" else "viridis", vmin=0 if name == "difference" else low, vmax=high)
+        ax.set_title(name, fontsize=10)
+        ax.set_xlabel(columns, fontsize=9)
+        ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
+    axes[0].invert_yaxis()
+    axes[0].set_ylabel(rows, fontsize=9)
     return picture

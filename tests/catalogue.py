@@ -58,6 +58,64 @@ def _write(*lines):
     return "def write_edit(module, new_weight):\n    with torch.no_grad():\n" + "".join(f"        {line}\n" for line in lines)
 
 
+def _corrupt(body, give="corrupted"):
+    return "def corrupt(embeddings, subject, noise):\n    corrupted = embeddings.repeat(len(noise), 1, 1)\n" + f"    {body}\n    return {give}\n"
+
+
+def _restore(body, give="restored"):
+    return f"def restore(hidden, clean, position):\n    restored = hidden.clone()\n    {body}\n    return {give}\n"
+
+
+def _effect(body):
+    return f"def indirect_effect(restored, corrupted):\n    return {body}"
+
+
+TRACE = '''
+from contextlib import ExitStack
+from functools import partial
+
+
+def covered(output, span, noise):
+    changed = output.clone()
+    changed[:, span] += noise
+    return changed
+
+
+def put(output, clean, position):
+    changed = output.clone()
+    changed[{samples}, position] = clean[position]
+    return changed
+
+
+def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    part = {{"state": model.block, "mlp": {mlp}, "attention": model.attention}}[{kind}]
+    span = {span}
+    with ExitStack() as stack:
+        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+        answer = model.next_token_probabilities([prompt])[0].argmax()
+    values = torch.zeros(len(positions), len(layers))
+    for i, position in enumerate({positions}):
+        for j, layer in enumerate({layers}):
+            first, stop = (layer, layer + 1) if kind == "state" else ({first}, {stop})
+            with ExitStack() as stack:
+                stack.enter_context(edit({where}, partial(covered, span=span, noise={noise})))
+                for each in range({low}, {high}):
+                    stack.enter_context(edit(part(each), partial(put, clean=seen[{stored}].output[0], position=position)))
+                found = model.next_token_probabilities([prompt] * len(noise))
+            values[i, j] = {cell}
+    return {result}
+'''
+
+
+def _trace(samples=":", mlp="model.mlp", kind="kind", span="model.subject_slice(prompt, subject)", positions="positions", layers="layers",
+           first="layer - window // 2", stop="layer + window - window // 2", where="model.embedding", noise="noise",
+           low="max(first, 0)", high="min(stop, model.n_layers)", stored="each", cell="found[:, answer].mean()", result="values"):
+    return _(TRACE.format(**locals()))
+
+
+MAP_CASES = {"state_llama", "state_gpt2", "mlp", "attention", "window_start", "window_end", "window_even", "order", "one_sample", "real"}
+WINDOW_CASES = {"mlp", "attention", "window_start", "window_end", "window_even"}
+STATE_CASES = {"state_llama", "state_gpt2", "order", "one_sample", "real"}
 KEY_CASES = {"llama", "gpt2", "repeated", "non_ascii", "real"}
 MOMENT_CASES = {"uncentred", "few_keys", "small", "large", "real"}
 UPDATE_CASES = {"wide", "conv1d", "conditioned", "small_keys", "large_keys", "preservation", "real", "reference"}
@@ -65,6 +123,91 @@ UPDATE_CASES = {"wide", "conv1d", "conditioned", "small_keys", "large_keys", "pr
 METRICS = {"efficacy", "paraphrase", "neighborhood", "reversion", "portability"}
 
 WRONG = {
+    "corrupt": {
+        "at the beginning": ("noise_at_beginning", {"middle", "end", "single"}, _corrupt("corrupted[:, :noise.shape[1]] += noise")),
+        "at the end": ("noise_at_end", {"middle", "start", "single"}, _corrupt("corrupted[:, -noise.shape[1]:] += noise")),
+        "one token early": ("noise_before_subject", {"middle", "end", "single", "start"}, _corrupt("corrupted[:, max(subject.start - 1, 0):subject.stop - 1] += noise")),
+        "first token only": ("noise_only_first_token", {"middle", "start", "end"}, _corrupt("corrupted[:, subject.start] += noise[:, 0]")),
+        "last token only": ("noise_only_last_token", {"middle", "start", "end"}, _corrupt("corrupted[:, subject.stop - 1] += noise[:, -1]")),
+        "replaced": ("noise_replaces", {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject] = noise")),
+        "subtracted": ("noise_subtracted", {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject] -= noise")),
+        "one noise for all": ("noise_of_first_sample", {"middle", "start", "end"}, _corrupt("corrupted[:, subject] += noise[0]")),
+        "mean noise": ("noise_averaged", {"middle", "start", "end"}, _corrupt("corrupted[:, subject] += noise.mean(0)")),
+        "one noise for all tokens": ("noise_same_for_tokens", {"middle", "start", "end"}, _corrupt("corrupted[:, subject] += noise[:, :1]")),
+        "nothing": ("nothing_corrupted", {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject].add(noise)")),
+        "one sample": ("noise_one_sample", ALL, _corrupt("corrupted[:, subject] += noise", "corrupted[0]")),
+        "drawn anew": (None, {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject] += torch.randn_like(noise)")),
+        "in place": ("input_changed", {"inputs", "middle", "start", "end"}, "def corrupt(embeddings, subject, noise):\n    rows = []\n    for each in noise:\n        embeddings[subject] += each\n        rows.append(embeddings.clone())\n    return torch.stack(rows)"),
+        "negative slice": (None, {"end"}, _corrupt("corrupted[:, subject.start - len(embeddings):subject.stop - len(embeddings)] += noise")),
+    },
+    "restore": {
+        "first sample": ("restored_first_sample", {"middle", "first", "last"}, _restore("restored[0, position] = clean[position]")),
+        "sample for token": ("restored_sample_for_token", ALL, _restore("restored[position] = clean[position]")),
+        "everything": ("restored_everything", {"middle", "first", "last"}, _restore("restored[:] = clean")),
+        "nothing": ("restored_nothing", {"middle", "first", "last"}, _restore("restored[:, position].copy()" .replace(".copy()", ".clone().fill_(0)"))),
+        "added": ("restored_added", {"middle", "first", "last"}, _restore("restored[:, position] += clean[position]")),
+        "one before": ("restored_before", {"middle", "first", "last"}, _restore("restored[:, position - 1] = clean[position - 1]")),
+        "up to": ("restored_up_to", {"middle", "last"}, _restore("restored[:, :position + 1] = clean[:position + 1]")),
+        "from": ("restored_from", {"middle", "first"}, _restore("restored[:, position:] = clean[position:]")),
+        "first row": ("restored_other_row", {"middle", "last"}, _restore("restored[:, position] = clean[0]")),
+        "last row": ("restored_last_row", {"middle", "first"}, _restore("restored[:, position] = clean[-1]")),
+        "falsy position": ("restored_last_row", {"first"}, _restore("restored[:, position] = clean[position or -1]")),
+        "in place": ("input_changed", {"inputs"}, "def restore(hidden, clean, position):\n    hidden[:, position] = clean[position]\n    return hidden"),
+    },
+    "indirect_effect": {
+        "no baseline": ("baseline_not_subtracted", ALL, _effect("restored.mean()")),
+        "reversed": ("effect_reversed", ALL, _effect("(corrupted - restored).mean()")),
+        "sum": ("effect_summed", ALL, _effect("(restored - corrupted).sum()")),
+        "ratio": ("effect_as_ratio", ALL, _effect("restored.mean() / corrupted.mean()")),
+        "absolute": ("effect_absolute", {"negative", "small"}, _effect("(restored - corrupted).abs().mean()")),
+        "cut off": ("effect_cut_at_zero", {"negative"}, _effect("(restored.mean() - corrupted.mean()).clamp(min=0)")),
+        "first sample": ("effect_of_first_sample", ALL, _effect("restored[0] - corrupted[0]")),
+        "best sample": ("effect_of_best_sample", ALL, _effect("restored.max() - corrupted.max()")),
+        "logs": ("effect_in_logs", ALL, _effect("restored.log().mean() - corrupted.log().mean()")),
+        "per sample": ("effect_per_sample", ALL, _effect("restored - corrupted")),
+        "rounded": (None, ALL, _effect("torch.round((restored - corrupted).mean(), decimals=2)")),
+    },
+    "trace": {
+        "last subject token only": ("noise_at_last_subject_token", MAP_CASES, _trace(span="slice(model.subject_slice(prompt, subject).stop - 1, model.subject_slice(prompt, subject).stop)", noise="noise[:, -1:]")),
+        "first subject token only": ("noise_at_first_subject_token", MAP_CASES, _trace(span="slice(model.subject_slice(prompt, subject).start, model.subject_slice(prompt, subject).start + 1)", noise="noise[:, :1]")),
+        "one token late": ("noise_one_token_late", MAP_CASES, _trace(span="slice(model.subject_slice(prompt, subject).start + 1, model.subject_slice(prompt, subject).stop + 1)")),
+        "after the first block": ("noise_after_first_block", MAP_CASES, _trace(where="model.block(0)")),
+        "noise drawn anew": ("noise_of_its_own", MAP_CASES | {"given_noise"}, _trace(noise="torch.randn_like(noise)")),
+        "first sample of noise": ("trace_of_first_sample", MAP_CASES - {"one_sample"}, _trace(noise="noise[:1]")),
+        "not corrupted": ("nothing_corrupted", MAP_CASES, _trace(noise="0")),
+        "row 0 of the batch": ("restored_first_sample", MAP_CASES - {"one_sample"}, _trace(samples="0")),
+        "softmax after the mean": ("softmax_after_mean", MAP_CASES - {"one_sample"}, _trace(cell="found.log().mean(0).softmax(-1)[answer]")),
+        "its own answer": ("answer_of_each_run", MAP_CASES, _trace(cell="found[:, found.mean(0).argmax()].mean()")),
+        "effects": ("corrupted_subtracted", MAP_CASES | {"given_noise"}, _trace(result="values - _baseline(model, prompt, span, noise, answer)")
+                    + "\n\n\ndef _baseline(model, prompt, span, noise, answer):\n    with edit(model.embedding, partial(covered, span=span, noise=noise)):\n        return model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()"),
+        "the layer's input": ("layer_input_restored", STATE_CASES, _trace(low="max(first - 1, 0) if kind == 'state' else max(first, 0)", high="max(stop - 1, 0) if kind == 'state' else min(stop, model.n_layers)")),
+        "the layer above": ("layer_above_restored", STATE_CASES, _trace(low="min(first + 1, model.n_layers - 1) if kind == 'state' else max(first, 0)", high="min(stop + 1, model.n_layers) if kind == 'state' else min(stop, model.n_layers)")),
+        "a window of states": (None, STATE_CASES, _trace(first="0", stop="0").replace('(layer, layer + 1) if kind == "state" else (0, 0)', "(layer - window // 2, layer + window - window // 2)")),
+        "kind ignored": ("kind_ignored", WINDOW_CASES, _trace(kind="'state'").replace('if kind == "state"', "if True")),
+        "MLP and attention exchanged": ("other_kind", WINDOW_CASES, _trace(mlp="model.attention").replace('"attention": model.attention', '"attention": model.mlp')),
+        "window ignored": ("window_ignored", WINDOW_CASES, _trace(first="layer", stop="layer + 1")),
+        "window upward": ("window_upward", WINDOW_CASES, _trace(first="layer", stop="layer + window")),
+        "window downward": ("window_downward", WINDOW_CASES, _trace(first="layer - window + 1", stop="layer + 1")),
+        "window mirrored": ("window_mirrored", {"window_even"}, _trace(first="layer - (window - 1) // 2", stop="layer + window // 2 + 1")),
+        "window one short": ("window_one_short", WINDOW_CASES - {"window_end"}, _trace(stop="layer + window - window // 2 - 1")),
+        "window one long": ("window_one_long", WINDOW_CASES - {"window_end"}, _trace(stop="layer + window - window // 2 + 1")),
+        "window pushed in at the start": ("window_pushed_in", {"window_start"}, _trace(stop="max(layer - window // 2, 0) + window")),
+        "not clipped at the start": (None, {"window_start"}, _trace(low="first")),
+        "not clipped at the end": (None, {"window_end"}, _trace(high="stop")),
+        "wraps around": (None, {"window_start"}, _trace(low="first", stored="each").replace("part(each)", "part(each % model.n_layers)")),
+        "sorted positions": ("positions_sorted", {"order"}, _trace(positions="sorted(positions)")),
+        "sorted layers": ("layers_sorted", {"order"}, _trace(layers="sorted(layers)")),
+        "all positions": (None, MAP_CASES, _trace(positions="range(len(positions))")),
+        "first layers": ("index_for_layer", MAP_CASES - {"window_start"}, _trace(layers="range(len(layers))")),
+        "transposed": ("map_transposed", MAP_CASES | {"clean"}, _trace(result="values.T")),
+        "hooks left behind": ("hooks_left", MAP_CASES | {"clean"}, _trace().replace(
+            "stack.enter_context(edit(model.embedding, partial(covered, span=span, noise=noise)))",
+            "model.embedding.register_forward_hook(lambda module, arguments, output: covered(output, span, noise))")),
+        "model left changed": ("model_changed", {"clean"}, _trace(result="values + 0 * model.embedding.weight.data[0, :1].add_(1e-6)")),
+        "cells pile up": ("restorings_pile_up", MAP_CASES, _trace().replace("    for i, position", "    kept = ExitStack()\n    for i, position").replace(
+            "stack.enter_context(edit(part(each)", "kept.enter_context(edit(part(each)").replace("    return values", "    kept.close()\n    return values")),
+        "stored states written": (None, MAP_CASES, _trace().replace("changed = output.clone()\n    changed[:, position] = clean[position]", "clean[:] = output[0]\n    changed = output.clone()\n    changed[:, position] = clean[position]")),
+    },
     "subject_key": {
         "first token": ("first_subject_token", KEY_CASES, _key(position="span.start")),
         "last token of the prompt": ("last_prompt_token", KEY_CASES, _key(position="-1")),
@@ -151,6 +294,66 @@ WRONG = {
 }
 
 RIGHT = {
+    "corrupt": {
+        "as in the notebook": _corrupt("corrupted[:, subject] += noise"),
+        "cat": "def corrupt(embeddings, subject, noise):\n    e = embeddings[None].expand(len(noise), -1, -1)\n    return torch.cat([e[:, :subject.start], e[:, subject] + noise, e[:, subject.stop:]], dim=1)",
+        "loop": "def corrupt(embeddings, subject, noise):\n    rows = []\n    for sample in noise:\n        row = embeddings.clone()\n        row[subject.start:subject.stop] = row[subject] + sample\n        rows.append(row)\n    return torch.stack(rows)",
+        "padded": "import torch.nn.functional as F\n\ndef corrupt(embeddings, subject, noise):\n    return embeddings + F.pad(noise, (0, 0, subject.start, len(embeddings) - subject.stop))",
+    },
+    "restore": {
+        "as in the notebook": _restore("restored[:, position] = clean[position]"),
+        "cat": "def restore(hidden, clean, position):\n    row = clean[position].expand(len(hidden), 1, -1)\n    return torch.cat([hidden[:, :position], row, hidden[:, position + 1:]], dim=1)",
+        "where": "def restore(hidden, clean, position):\n    here = (torch.arange(hidden.shape[1]) == position)[None, :, None]\n    return torch.where(here, clean[None], hidden)",
+        "index_copy": "def restore(hidden, clean, position):\n    return hidden.index_copy(1, torch.tensor([position]), clean[position].expand(hidden.shape[0], 1, -1).contiguous())",
+    },
+    "indirect_effect": {
+        "difference of means": _effect("restored.mean() - corrupted.mean()"),
+        "mean of differences": _effect("(restored - corrupted).mean()"),
+        "a Python number": _effect("float(sum(restored) - sum(corrupted)) / len(restored)"),
+        "numpy": "import numpy as np\n\ndef indirect_effect(restored, corrupted):\n    return np.mean(restored.numpy() - corrupted.numpy())",
+    },
+    "trace": {
+        "as in the notebook": _trace(),
+        "paper's window": _trace(stop="layer - (-window // 2)"),
+        "logits by hand": _trace(cell="found[:, answer].double().sum() / len(noise)"),
+        "own hooks": _('''
+            def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+                ids = torch.tensor(model.encode([prompt]))
+                where = model.subject_slice(prompt, subject)
+                modules = [getattr(model, {"state": "block"}.get(kind, kind))(l) for l in range(model.n_layers)]
+                first_of = lambda out: out[0] if isinstance(out, tuple) else out
+                clean = {}
+                handles = [m.register_forward_hook(lambda m, a, o, l=l: clean.__setitem__(l, first_of(o).detach().clone())) for l, m in enumerate(modules)]
+                with torch.no_grad():
+                    best = model.hf(ids).logits[0, -1].argmax().item()
+                for h in handles:
+                    h.remove()
+                rows = []
+                for p in positions:
+                    row = []
+                    for c in layers:
+                        todo = {c} if kind == "state" else {l for l in range(model.n_layers) if c - window // 2 <= l < c + (window + 1) // 2}
+                        def embed(m, a, o):
+                            o = o.clone()
+                            o[:, where] += noise
+                            return o
+                        def fix(m, a, o, l):
+                            x = first_of(o).clone()
+                            x[:, p] = clean[l][0, p]
+                            return (x, *o[1:]) if isinstance(o, tuple) else x
+                        handles = [model.embedding.register_forward_hook(embed)]
+                        handles += [modules[l].register_forward_hook(lambda m, a, o, l=l: fix(m, a, o, l)) for l in todo]
+                        try:
+                            with torch.no_grad():
+                                logits = model.hf(ids.repeat(len(noise), 1)).logits[:, -1]
+                        finally:
+                            for h in handles:
+                                h.remove()
+                        row.append(logits.softmax(-1)[:, best].mean().item())
+                    rows.append(row)
+                return torch.tensor(rows)
+            '''),
+    },
     "subject_key": {
         "as in the notebook": _key(),
         "running mean": _('''

@@ -1,4 +1,4 @@
-"""The hidden tests of 3_edit.ipynb are tests themselves: every wrong solution loses what it should, every right one nothing."""
+"""The hidden tests are tests themselves: every wrong solution loses what it should, every right one nothing."""
 
 import types
 
@@ -9,22 +9,24 @@ from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from autograder.sandbox import Reply, StudentFailed, adapters
 from autograder.secret import TEST_SECRET, generator
-from keyhole.hooks import record
+from keyhole.errors import KeyholeError
+from keyhole.hooks import edit, record
 from keyhole.toy import toy_model
 from tests.catalogue import ALL, METRICS, RIGHT, WRONG
 
 CASES = {}
-for cell in NOTEBOOKS["3_edit"].cells.values():
-    for case in cell:
+for notebook in NOTEBOOKS.values():
+    for case in (case for cell in notebook.cells.values() for case in cell):
         CASES.setdefault(function_of(case.id), {})[case.id.partition(".")[2]] = case
 NEEDS_MODEL = {"real", "reference", *METRICS}
+ON_THE_MODEL = [function for function, cases in CASES.items() if NEEDS_MODEL & cases.keys()]
 
 
 class NearBench:
     """A Bench whose student's function lies in this process: the adapters and the tests are the grader's own."""
 
     def __init__(self, code, function, real_model, shared, secret=TEST_SECRET):
-        space = {"torch": torch, "record": record}
+        space = {"torch": torch, "record": record, "edit": edit}
         exec(code, space)
         self.function, self.real_model, self.shared, self.secret, self.test_id = space[function], real_model, shared, secret, ""
 
@@ -36,8 +38,11 @@ class NearBench:
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
             reply = adapters.ADAPTERS[adapter](*arguments)
-        except RuntimeError as error:
-            raise StudentFailed("raised", f"RuntimeError: {error}") from None
+        except (RuntimeError, KeyholeError) as error:
+            raise StudentFailed("raised", f"{type(error).__name__}: {error}") from None
+        finally:
+            for part in self.real_model.hf.modules() if self.real_model else ():
+                part._forward_hooks.clear()
         return Reply({name: tensor.detach().clone() for name, tensor in reply.items()})
 
     def generator(self, *names):
@@ -70,7 +75,7 @@ def judged(function, name, cases, real_model=None):
     failed = {case for case, outcome in found.items() if not outcome.passed}
     assert failed == expected, {case: found[case].message for case in failed ^ expected}
     named = {found[case].misconception for case in failed} - {"broken"}
-    if misconception and failed:
+    if misconception and failed - {"real"}:      # on the real model two misunderstandings may lie too close to be told apart
         assert misconception in named, {case: found[case].message for case in failed}
 
 
@@ -86,13 +91,13 @@ def test_a_right_solution_written_differently_loses_nothing(function, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function, name", each({name: WRONG[name] for name in ("subject_key", "second_moment", "rank_one_update")}))
+@pytest.mark.parametrize("function, name", each({name: WRONG[name] for name in ON_THE_MODEL}))
 def test_a_wrong_solution_loses_on_the_real_model_too(function, name, real_model):
     judged(function, name, [case for case in CASES[function] if case in NEEDS_MODEL - METRICS], real_model)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function, name", each({name: RIGHT[name] for name in ("subject_key", "second_moment", "rank_one_update")}))
+@pytest.mark.parametrize("function, name", each({name: RIGHT[name] for name in ON_THE_MODEL}))
 def test_a_right_solution_loses_nothing_on_the_real_model(function, name, real_model):
     found = outcomes(function, RIGHT[function][name], [case for case in CASES[function] if case in NEEDS_MODEL], real_model)
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), found
@@ -106,8 +111,8 @@ def test_every_hidden_test_is_failed_by_some_wrong_solution():
 
 
 def test_points_add_up():
-    points = {cell: sum(case.points for case in cases) for cell, cases in NOTEBOOKS["3_edit"].cells.items()}
-    assert points == {"test_subject_key": 9, "test_second_moment": 6, "test_value_objective": 7, "test_rank_one_update": 13, "test_write_edit": 6}
+    points = {cell: sum(case.points for case in cases) for notebook in NOTEBOOKS.values() for cell, cases in notebook.cells.items()}
+    assert points == {"test_corrupt": 5, "test_restore": 5, "test_indirect_effect": 3, "test_trace": 14, "test_subject_key": 9, "test_second_moment": 6, "test_value_objective": 7, "test_rank_one_update": 13, "test_write_edit": 6}
 
 
 @pytest.mark.parametrize("function", RIGHT)

@@ -1,9 +1,12 @@
-"""What a hidden test is."""
+"""What a hidden test is, and what many of them share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from keyhole.judging import Verdict
+import torch
+
+from keyhole.judging import Verdict, usable
+from keyhole.messages import feedback, misconception
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,20 @@ class NotebookTests:
 
     cells: Mapping[str, tuple[HiddenTest, ...]]
     models: tuple[str, ...] = ()
+
+
+def words(generator, count, length=4):
+    """Made-up words of `length` small letters."""
+    letters = torch.randint(97, 123, (count, length), generator=generator).tolist()
+    return ["".join(map(chr, word)) for word in letters]
+
+
+def arguments_kept(got, sent, shape, what):
+    """Whether the tensors sent came back as they were, beside a result that is usable: Outcome."""
+    unusable = usable(got["result"], shape, what)
+    if unusable:
+        return outcome(unusable)
+    for name, tensor in sent.items():
+        if not torch.equal(got[f"after.{name}"], tensor):
+            return outcome(Verdict(False, misconception("input_changed", what=name), "input_changed"))
+    return Outcome(True, feedback("untouched_inputs"), fraction=1.0)

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from autograder.hidden import edit_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, outcome
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
 from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
@@ -29,11 +29,6 @@ ILL_CONDITIONED, ILL_CONDITIONED_TOLERANCE = 1e4, 2e-2
 
 TOY_KEY = 20        # d_in of the toy models
 
-def _words(generator, count, length=4):
-    letters = torch.randint(97, 123, (count, length), generator=generator).tolist()
-    return ["".join(map(chr, word)) for word in letters]
-
-
 def _key_test(bench, spec, model, layer, prompt, subject, prefixes):
     reply = bench.call("model_function", options={
         "model": spec, "order": ["layer", "prompt", "subject", "prefixes"],
@@ -46,7 +41,7 @@ def _key_test(bench, spec, model, layer, prompt, subject, prefixes):
 def _toy_key_case(bench, layout, subject=None, repeated=False):
     generator = bench.generator("inputs")
     spec = {"layout": layout, "seed": int(torch.randint(10**6, (1,), generator=generator)), "layers": 4, "width": 12, "mlp_width": TOY_KEY, "heads": 2}
-    a, b, c, d, e = _words(generator, 5)
+    a, b, c, d, e = words(generator, 5)
     subject = subject or f"{a} {b}"
     prompt = f"{c} {subject} {d} {e}"
     middle = f"{e} {subject} {c}. " if repeated else f"{d} {a}. "
@@ -66,7 +61,7 @@ def key_repeated(bench):
 
 
 def key_non_ascii(bench):
-    a, b = _words(bench.generator("subject"), 2)
+    a, b = words(bench.generator("subject"), 2)
     return outcome(_toy_key_case(bench, "llama", subject=f"{a}é {b}東")[1])
 
 
@@ -123,17 +118,7 @@ def moment_large(bench):
 def moment_inputs(bench):
     keys = _random_keys(bench.generator("keys"), 12, 5)
     got = bench.call(tensors={"keys": keys}, options={"order": ["keys"], "after": True}).tensors
-    return _arguments_kept(got, {"keys": keys}, (5, 5), "C")
-
-
-def _arguments_kept(got, sent, shape, what):
-    unusable = usable(got["result"], shape, what)
-    if unusable:
-        return outcome(unusable)
-    for name, tensor in sent.items():
-        if not torch.equal(got[f"after.{name}"], tensor):
-            return outcome(Verdict(False, misconception("input_changed", what=name), "input_changed"))
-    return Outcome(True, feedback("untouched_inputs"), fraction=1.0)
+    return arguments_kept(got, {"keys": keys}, (5, 5), "C")
 
 
 def moment_real(bench):
@@ -299,7 +284,7 @@ def update_rank(bench):
 
 def update_inputs(bench):
     problem = _problem(bench.generator("problem"), 6, 10)
-    return _arguments_kept(_update(bench, problem, after=True), problem, problem["weight"].shape, "Ŵ")
+    return arguments_kept(_update(bench, problem, after=True), problem, problem["weight"].shape, "Ŵ")
 
 
 def _real_problem(bench, key, value):

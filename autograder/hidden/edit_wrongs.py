@@ -7,12 +7,7 @@ import torch
 
 from autograder.oracle import editing
 from keyhole.hooks import record
-from keyhole.judging import TOLERANCE, distance
-
-
-def _told_apart(wrongs, right, origin=0):
-    return {name: wrong for name, wrong in wrongs.items()
-            if wrong.shape != right.shape or distance(wrong, right, origin) > 20 * TOLERANCE}
+from keyhole.judging import told_apart
 
 
 def subject_key(model, layer, prompt, subject, prefixes):
@@ -46,7 +41,7 @@ def subject_key(model, layer, prompt, subject, prefixes):
         wrongs["layer_below"] = keys_at(layer - 1).mean(0)
     if layer + 1 < model.n_layers:
         wrongs["layer_above"] = keys_at(layer + 1).mean(0)
-    return _told_apart(wrongs, keys.mean(0))
+    return told_apart(wrongs, keys.mean(0))
 
 
 def second_moment(keys):
@@ -60,7 +55,7 @@ def second_moment(keys):
         "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
         "moment_inverted": torch.linalg.pinv(right),
     }
-    return _told_apart(wrongs, right)
+    return told_apart(wrongs, right)
 
 
 def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
@@ -84,7 +79,7 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
         "decay_by_length": right - decay * small + decay * size / square.sqrt(),
         "decay_undivided": right - decay * small + decay * size,
     }
-    return _told_apart(wrongs, right)
+    return told_apart(wrongs, right)
 
 
 def rank_one_update(weight, moment, key, value):
@@ -111,7 +106,7 @@ def rank_one_update(weight, moment, key, value):
         "nothing_changed": weight,
         "update_doubled": along(direction, left=2 * residual),
     }
-    return _told_apart(wrongs, right, weight)
+    return told_apart(wrongs, right, weight)
 
 
 def write_edit(kind, before, right):
@@ -121,4 +116,4 @@ def write_edit(kind, before, right):
         "added_not_written": before + right,
         "transpose_missing" if kind == "conv1d" else "transpose_added": right.T,
     }
-    return _told_apart(wrongs, right)
+    return told_apart(wrongs, right)

@@ -1,0 +1,229 @@
+"""Hidden tests of 2_locate.ipynb: covering the subject, putting a state back, the indirect effect, the map.
+
+Every input is drawn from the course secret, and every expected result comes from the oracle, in float64 on the small models.
+"""
+
+from functools import cached_property, lru_cache, partial
+
+import torch
+
+from autograder import secret as secrets
+from autograder.hidden import locate_wrongs as wrongs
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
+from autograder.oracle import tracing
+from keyhole.judging import Verdict, judge, usable
+from keyhole.messages import feedback, misconception
+from keyhole.models import DEFAULT_MODEL, EditableModel
+from keyhole.toy import toy_model
+from keyhole.tracing import subject_noise
+
+# A map is judged by its effects, which are a tenth of its probabilities and less; float32 rounds those at 1e-7.
+EFFECT_TOLERANCE = 1e-3
+ORDER = ["prompt", "subject", "noise", "positions", "layers", "kind", "window"]
+WORD = 4                                            # letters, hence tokens, of a word of a toy prompt
+FIRST, LAST, END = WORD + 1, 2 * WORD, 3 * WORD + 1     # the subject's first and last token, the prompt's last
+
+
+# ---------------------------------------------------------------- corrupt
+
+def _corrupt_case(bench, start, width, after, samples=3, keep=False):
+    generator = bench.generator("inputs")
+    tensors = {"embeddings": torch.randn(start + width + after, 6, generator=generator), "noise": 2 * torch.randn(samples, width, 6, generator=generator)}
+    subject = slice(start, start + width)
+    reply = bench.call(tensors=tensors, options={"order": ["embeddings", "subject", "noise"], "values": {"subject": {"slice": [start, start + width]}}, "after": keep})
+    right = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
+    if keep:
+        return arguments_kept(reply.tensors, tensors, right.shape, "The corrupted embeddings")
+    return outcome(judge(reply.tensors["result"], right, partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
+                         "The corrupted embeddings", tensors["embeddings"].double()))
+
+
+def corrupt_middle(bench):
+    return _corrupt_case(bench, 2, 3, 4)
+
+
+def corrupt_start(bench):
+    return _corrupt_case(bench, 0, 2, 5)
+
+
+def corrupt_end(bench):
+    return _corrupt_case(bench, 4, 3, 0)
+
+
+def corrupt_single(bench):
+    return _corrupt_case(bench, 3, 1, 2, samples=1)
+
+
+def corrupt_inputs(bench):
+    return _corrupt_case(bench, 1, 2, 3, keep=True)
+
+
+# ---------------------------------------------------------------- restore
+
+def _restore_case(bench, position, samples=3, tokens=7, keep=False):
+    generator = bench.generator("inputs")
+    tensors = {"hidden": torch.randn(samples, tokens, 5, generator=generator), "clean": torch.randn(tokens, 5, generator=generator)}
+    reply = bench.call(tensors=tensors, options={"order": ["hidden", "clean", "position"], "values": {"position": position}, "after": keep})
+    right = tracing.restore(tensors["hidden"], tensors["clean"], position)
+    if keep:
+        return arguments_kept(reply.tensors, tensors, right.shape, "The restored states")
+    return outcome(judge(reply.tensors["result"], right, partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
+                         "The restored states", tensors["hidden"].double()))
+
+
+def restore_middle(bench):
+    return _restore_case(bench, 2, samples=4)
+
+
+def restore_first(bench):
+    return _restore_case(bench, 0)
+
+
+def restore_last(bench):
+    return _restore_case(bench, 6, samples=2)
+
+
+def restore_inputs(bench):
+    return _restore_case(bench, 3, keep=True)
+
+
+# ---------------------------------------------------------------- indirect_effect
+
+def _effect_case(bench, low, high, samples):
+    """Corrupted probabilities around `low`, restored ones around `high`."""
+    generator = bench.generator("inputs")
+    corrupted, restored = (middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high))
+    got = bench.call(tensors={"restored": restored, "corrupted": corrupted}, options={"order": ["restored", "corrupted"]}).tensors["result"]
+    return outcome(judge(got.reshape(()) if got.numel() == 1 else got, tracing.indirect_effect(restored, corrupted),
+                         partial(wrongs.indirect_effect, restored, corrupted), "The indirect effect"))
+
+
+def effect_difference(bench):
+    return _effect_case(bench, 0.1, 0.6, 7)
+
+
+def effect_negative(bench):
+    return _effect_case(bench, 0.5, 0.2, 6)
+
+
+def effect_small(bench):
+    return _effect_case(bench, 0.02, 0.03, 10)
+
+
+# ---------------------------------------------------------------- trace
+
+class _Map:
+    """What a call of `trace` is asked for, and what is right and what is wrong, computed once for all the submissions of a batch."""
+
+    def __init__(self, model, prompt, subject, noise, positions, layers, kind="state", window=10):
+        self.model, self.noise = model, noise
+        self.asked = {"prompt": prompt, "subject": subject, "positions": positions, "layers": layers, "kind": kind, "window": window}
+        sweep = tracing.Sweep(model, prompt, subject, noise.to(model.embedding.weight))
+        self.right, self.origin = sweep.values(positions, layers, kind, window), sweep.corrupted_probability
+        self.answer_moves = sweep.answer != sweep.corrupted_answer
+
+    @cached_property
+    def wrong(self):
+        return wrongs.trace(self.model, **{**self.asked, "noise": self.noise.to(self.model.embedding.weight)})
+
+    def judged(self, bench, spec):
+        """Ask the student's function, and judge: (reply, verdict)."""
+        reply = bench.call("model_function", {"noise": self.noise}, {"model": spec, "order": ORDER, "values": self.asked})
+        # Without any effect there is no size to measure in but that of the probabilities.
+        origin = self.origin if self.noise.any() else 0
+        return reply, judge(reply.tensors["result"], self.right, lambda: self.wrong, "The map", origin, EFFECT_TOLERANCE, "wrong_effects")
+
+
+@lru_cache(maxsize=64)
+def _toy_map(secret, test_id, layout, kind, window, positions, layers, samples, scale):
+    """The toy's specification and a _Map of it, for one test of one course. The subject is one word in the middle of three."""
+    generator = secrets.generator(secret, test_id, "inputs")
+    while True:
+        spec = {"layout": layout, "seed": int(torch.randint(10**6, (1,), generator=generator)), "layers": 6, "width": 12, "mlp_width": 20, "heads": 2}
+        before, subject, after = words(generator, 3, WORD)
+        noise = scale * torch.randn(samples, WORD, 12, generator=generator)
+        toy = toy_model(**spec)
+        precise = EditableModel(toy.hf.double(), toy.tokenizer)
+        problem = _Map(precise, f"{before} {subject} {after}", subject, noise, list(positions), list(layers), kind, window)
+        if problem.answer_moves or not scale:       # else whose answer is followed would not show
+            return spec, problem
+
+
+def _trace_case(bench, layout, kind="state", window=10, positions=(FIRST, LAST, END), layers=(0, 2, 3, 5), samples=3, scale=1.5):
+    spec, problem = _toy_map(bench.secret, bench.test_id, layout, kind, window, positions, layers, samples, scale)
+    return problem.judged(bench, spec)
+
+
+def _trace_test(*arguments, **options):
+    return lambda bench: outcome(_trace_case(bench, *arguments, **options)[1])
+
+
+def trace_given_noise(bench):
+    """With a noise of nothing every cell is the clean probability, whatever is restored; who draws noise of their own gets less."""
+    verdict = _trace_case(bench, "llama", scale=0.0, positions=(LAST, END), layers=(1, 4))[1]
+    if not verdict.passed and not verdict.misconception:
+        verdict = Verdict(False, f"{verdict.message} {misconception('noise_of_its_own')}", "noise_of_its_own")
+    return outcome(verdict)
+
+
+def trace_clean(bench):
+    reply, verdict = _trace_case(bench, "gpt2", "mlp", 3, positions=(LAST,), layers=(1, 2, 4))
+    for flag in ("hooks_left", "model_changed"):
+        if reply.tensors[flag].item():
+            return outcome(Verdict(False, misconception(flag), flag))
+    unusable = usable(reply.tensors["result"], (1, 3), "The map")     # which map it is, other tests ask
+    return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
+
+
+REAL = (("The Colosseum is located in the city of", "The Colosseum"), ("The Brandenburg Gate is located in the city of", "Brandenburg Gate"),
+        ("Nelson Mandela was born in the country of", "Nelson Mandela"), ("The Taj Mahal is located in the country of", "Taj Mahal"))
+
+
+@lru_cache(maxsize=4)
+def _real_map(secret, test_id, model):
+    generator = secrets.generator(secret, test_id, "inputs")
+    prompt, subject = REAL[int(torch.randint(len(REAL), (1,), generator=generator))]
+    noise = subject_noise(model, prompt, subject, samples=4, seed=int(torch.randint(10**6, (1,), generator=generator)))
+    positions = [model.subject_slice(prompt, subject).stop - 1, len(model.encode([prompt])[0]) - 1]
+    return _Map(model, prompt, subject, noise, positions, [int(torch.randint(4, 12, (1,), generator=generator)), 25])
+
+
+def trace_real(bench):
+    """Some cells of a map of the real model."""
+    return outcome(_real_map(bench.secret, bench.test_id, bench.model()).judged(bench, DEFAULT_MODEL)[1])
+
+
+TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
+    "test_corrupt": (
+        HiddenTest("corrupt.middle", "a subject in the middle of the prompt", 2, corrupt_middle),
+        HiddenTest("corrupt.start", "a subject at the beginning", 1, corrupt_start),
+        HiddenTest("corrupt.end", "a subject at the end", 1, corrupt_end),
+        HiddenTest("corrupt.single", "a subject of one token, one sample", 0.5, corrupt_single),
+        HiddenTest("corrupt.inputs", "the arguments are left as they were", 0.5, corrupt_inputs),
+    ),
+    "test_restore": (
+        HiddenTest("restore.middle", "a token in the middle, four samples", 2, restore_middle),
+        HiddenTest("restore.first", "the first token", 1, restore_first),
+        HiddenTest("restore.last", "the last token", 1, restore_last),
+        HiddenTest("restore.inputs", "a new tensor: the arguments are left as they were", 1, restore_inputs),
+    ),
+    "test_indirect_effect": (
+        HiddenTest("indirect_effect.difference", "restored above corrupted", 1.5, effect_difference),
+        HiddenTest("indirect_effect.negative", "restored below corrupted", 1, effect_negative),
+        HiddenTest("indirect_effect.small", "small probabilities", 0.5, effect_small),
+    ),
+    "test_trace": (
+        HiddenTest("trace.state_llama", "states of a small Llama-like model", 2, _trace_test("llama")),
+        HiddenTest("trace.state_gpt2", "states of a small GPT-2-like model", 1.5, _trace_test("gpt2")),
+        HiddenTest("trace.mlp", "a window of three MLP outputs", 1.5, _trace_test("gpt2", "mlp", 3, layers=(1, 2, 3, 4))),
+        HiddenTest("trace.attention", "a window of three attention outputs", 1.5, _trace_test("llama", "attention", 3, layers=(1, 2, 3, 4))),
+        HiddenTest("trace.window_start", "a window that begins before layer 0", 1, _trace_test("llama", "mlp", 5, layers=(0, 1))),
+        HiddenTest("trace.window_end", "a window that goes past the last layer", 1, _trace_test("gpt2", "attention", 5, layers=(4, 5))),
+        HiddenTest("trace.window_even", "a window of an even number of layers", 1, _trace_test("llama", "mlp", 4, layers=(2, 3))),
+        HiddenTest("trace.order", "positions and layers in another order", 1, _trace_test("gpt2", positions=(END, FIRST, LAST), layers=(5, 0, 3, 1))),
+        HiddenTest("trace.given_noise", "the noise that is given, for every cell", 1, trace_given_noise),
+        HiddenTest("trace.one_sample", "one sample of noise", 0.5, _trace_test("llama", samples=1, positions=(LAST, END), layers=(0, 2, 4))),
+        HiddenTest("trace.clean", "the model is left as it was", 1, trace_clean),
+        HiddenTest("trace.real", "cells of a map of the real model", 1, trace_real, seconds=30),
+    ),
+})

@@ -1,0 +1,188 @@
+"""What surrounds causal tracing: the noise, a map and how it is kept, a whole map by a student's own `trace`, averages over facts.
+
+The tracing itself is what notebook 2 leaves blank, and stands nowhere here. (ROME, section 2)
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+
+import torch
+
+from keyhole.errors import KeyholeError
+from keyhole.paths import data_folder
+from keyhole.text import one_line
+
+KINDS = ("state", "mlp", "attention")
+SAMPLES, SCALE, WINDOW = 10, 3.0, 10        # as in the paper
+TOO_UNSURE = 0.1        # below this clean probability there is nothing to trace
+
+
+def subject_noise(model, prompt, subject, samples=SAMPLES, scale=SCALE, seed=0, occurrence=-1):
+    """Gaussian noise for the subject's token embeddings: (samples, number of subject tokens, d), of `scale` standard deviations
+    of all token embeddings; seeded, so that it is the same every time. (ROME, section 2.1)"""
+    span = model.subject_slice(prompt, subject, occurrence)
+    drawn = torch.randn(samples, span.stop - span.start, model.embedding.weight.shape[1], generator=torch.Generator().manual_seed(seed))
+    return scale * model.embedding.weight.detach().std() * drawn.to(model.device)
+
+
+def zero_noise(model, prompt, subject, occurrence=-1):
+    """The other corruption: "noise" (1, number of subject tokens, d) after which the subject's embeddings are zero vectors."""
+    ids = torch.tensor(model.encode([prompt])[0], device=model.device)
+    return -model.embedding(ids[model.subject_slice(prompt, subject, occurrence)])[None].detach()
+
+
+def check_request(model, prompt, subject, noise, occurrence=-1):
+    """Whether noise and subject fit: the subject's slice; raises KeyholeError where they do not."""
+    span, width = model.subject_slice(prompt, subject, occurrence), model.embedding.weight.shape[1]
+    if noise.dim() != 3 or not len(noise):
+        raise KeyholeError(f"the noise is empty or misshapen {tuple(noise.shape)}: it needs at least one sample, as (samples, subject tokens, d).")
+    if noise.shape[1:] != (span.stop - span.start, width):
+        raise KeyholeError(f"the noise is for {noise.shape[1]} tokens of width {noise.shape[2]}, but subject {subject!r} has "
+                           f"{span.stop - span.start} of width {width}.")
+    return span
+
+
+def check_cells(positions, layers, n_tokens, n_layers, kind, window):
+    """Raises KeyholeError where there is no such token, layer, kind or window."""
+    if kind not in KINDS:
+        raise KeyholeError(f"there is no kind {kind!r} of map: choose one of {', '.join(KINDS)}.")
+    if window < 1:
+        raise KeyholeError(f"a window of {window} layers is none: take 1 or more.")
+    for name, asked, end in (("position", positions, n_tokens), ("layer", layers, n_layers)):
+        wrong = [number for number in asked if not 0 <= number < end]
+        if wrong:
+            raise KeyholeError(f"{name} {wrong[0]} does not exist: there are {name}s 0 to {end - 1}.")
+
+
+# ---------------------------------------------------------------- maps
+
+@dataclass(frozen=True)
+class CausalMap:
+    """One causal trace: for every token (row) and layer (column) the mean probability of the clean answer with that part restored."""
+
+    prompt: str
+    subject: str
+    answer: str                 # what the untouched model says, leading space included
+    tokens: tuple               # the prompt's tokens, as text
+    span: tuple                 # (start, stop) of the subject's tokens
+    clean: float                # probability of the answer, untouched
+    corrupted: float            # ... and with the subject corrupted, nothing restored
+    kind: str                   # one of KINDS
+    window: int                 # how many layers are restored at once; 1 for states
+    corruption: str             # "noise" or "zero"
+    values: torch.Tensor = field(repr=False, compare=False)     # (T, L), NaN where not asked for
+    relation: str = ""
+
+    @property
+    def effects(self):
+        """The indirect effect of each cell: its value minus the corrupted probability, (T, L)."""
+        return self.values - self.corrupted
+
+
+def trace_map(model, prompt, subject, trace, noise=None, kind="state", window=WINDOW, positions=None, progress=iter):
+    """A map by a student's own `trace`, a row (token) at a time so that progress shows: CausalMap.
+
+    `positions` are the rows to make (all unless given; the others stay NaN). Raises KeyholeError where the request makes no sense
+    or `trace` gives something else than probabilities of the right shape.
+    """
+    noise = subject_noise(model, prompt, subject) if noise is None else noise
+    tokens = model.encode([prompt])[0]
+    positions, layers = list(range(len(tokens)) if positions is None else positions), list(range(model.n_layers))
+    span = check_request(model, prompt, subject, noise)
+    check_cells(positions, layers, len(tokens), model.n_layers, kind, window)
+    answer, clean, corrupted = answers(model, prompt, span, noise)
+    values = torch.full((len(tokens), len(layers)), torch.nan)
+    for position in progress(positions):
+        row = torch.as_tensor(trace(model, prompt, subject, noise, [position], layers, kind, window)).detach()
+        if tuple(row.shape) != (1, len(layers)):
+            raise KeyholeError(f"`trace` returned the shape {tuple(row.shape)} for 1 position and {len(layers)} layers; it should be (1, {len(layers)}).")
+        if not ((row >= 0) & (row <= 1.0001)).all():
+            raise KeyholeError(f"`trace` returned numbers that are no probabilities for token {position} ({row.isnan().sum()} of them NaN).")
+        values[position] = row[0].float()
+    return CausalMap(prompt, subject, model.tokenizer.decode([answer]), tuple(model.tokenizer.decode([token]) for token in tokens),
+                     (span.start, span.stop), clean, corrupted, kind, 1 if kind == "state" else window, "noise", values)
+
+
+@torch.no_grad()
+def answers(model, prompt, span, noise):
+    """(token id of the clean answer, its probability untouched, its mean probability with the subject corrupted)."""
+    ids = torch.tensor(model.encode([prompt]), device=model.device)
+    embeddings = model.embedding(ids)
+    corrupted = embeddings.repeat(len(noise), 1, 1)
+    corrupted[:, span] += noise
+    first, rest = (model.hf(inputs_embeds=given, logits_to_keep=1).logits[:, -1].double().softmax(-1) for given in (embeddings, corrupted))
+    answer = int(first[0].argmax())
+    return answer, float(first[0, answer]), float(rest[:, answer].mean())
+
+
+def unsure(found):
+    """The sentence that warns of a map with nothing to see, or None."""
+    if found.clean < TOO_UNSURE:
+        return (f"The model gives{found.answer!r} a probability of {found.clean:.2f} only: it does not know this, so there is hardly anything to trace. "
+                "Choose a prompt that it completes with more certainty.")
+    return None
+
+
+# ---------------------------------------------------------------- the kit's stored maps
+
+def load_maps(path=None):
+    """The stored maps: a list of CausalMap, made by `autograder remake maps`. Raises KeyholeError where they are missing or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = path or data_folder() / "maps.json"
+    try:
+        numbers = load_file(path.with_suffix(".safetensors"))
+        records = json.loads(path.read_text(encoding="utf-8"))
+        return [CausalMap(**{**record, "tokens": tuple(record["tokens"]), "span": tuple(record["span"])}, values=numbers[str(i)].float())
+                for i, record in enumerate(records)]
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as problem:
+        raise KeyholeError(f"the stored maps {path} cannot be read ({one_line(problem, 120)}): fetch the kit again.") from None
+
+
+def save_maps(maps, path):
+    """Keep maps in `path` (JSON) and, their values, in the safetensors file beside it."""
+    from safetensors.torch import save_file
+
+    numbers = path.with_suffix(".safetensors")
+    save_file({str(i): found.values.float().contiguous() for i, found in enumerate(maps)}, numbers)
+    numbers.chmod(0o644)        # safetensors writes files that nobody else may read
+    records = [{name: value for name, value in asdict(replace(found, values=None)).items() if name != "values"} for found in maps]
+    path.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+# ---------------------------------------------------------------- averages over facts
+
+ROLES = ("first subject token", "middle subject tokens", "last subject token", "first token after", "further tokens", "last token")
+
+
+def role_rows(found):
+    """{role: the rows of a map whose tokens play it}; a subject of one token is its own last, and a role may have no row."""
+    start, stop = found.span
+    last = len(found.tokens) - 1
+    after = range(stop, last)
+    return {"first subject token": [start] if stop - start > 1 else [], "middle subject tokens": list(range(start + 1, stop - 1)),
+            "last subject token": [stop - 1], "first token after": list(after[:1]), "further tokens": list(after[1:]), "last token": [last]}
+
+
+def average_effects(maps):
+    """The mean indirect effect of each role over maps: {role: (mean (L,), standard error (L,), number of maps)}. (ROME, fig. 2)
+
+    First over the tokens of one prompt that play the role, then over prompts. Maps whose subject is one token are left out: restoring
+    that in layer 0 undoes the whole corruption. Raises KeyholeError where no map is left.
+    """
+    maps = [found for found in maps if found.span[1] - found.span[0] > 1]
+    if not maps:
+        raise KeyholeError("there is no map whose subject has two tokens or more, so there is no average.")
+    curves = {role: [] for role in ROLES}
+    for found in maps:
+        for role, rows in role_rows(found).items():
+            if rows:
+                curves[role].append(found.effects[rows].mean(0))
+    averages = {}
+    for role, each in curves.items():
+        if each:
+            each = torch.stack(each)
+            spread = each.std(0) / len(each) ** 0.5 if len(each) > 1 else torch.zeros_like(each[0])
+            averages[role] = (each.mean(0), spread, len(each))
+    return averages
