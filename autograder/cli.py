@@ -47,7 +47,7 @@ def add_grade(commands) -> None:
 def add_remake(commands) -> None:
     parser = commands.add_parser("remake", help="make a piece of data/ or reference/ anew",
                                  description="Make anew what the kit carries, from the model and stored seeds; docs/data.md says in which order.")
-    parser.add_argument("what", choices=("prefixes", "text", "moment", "references", "checks", "sample-class"))
+    parser.add_argument("what", choices=("prefixes", "text", "moment", "references", "maps", "checks", "sample-class"))
     parser.set_defaults(run=remake)
 
 
@@ -63,7 +63,7 @@ def remake(chosen) -> int:
     makers = {
         "prefixes": lambda: making.prefixes(load_model(), tqdm), "text": lambda: making.text(load_model(), tqdm),
         "moment": lambda: making.moment(load_model(), tqdm), "references": lambda: references.make(load_model(), tqdm),
-        "checks": make_checks.make, "sample-class": sample_class.make,
+        "maps": lambda: making.maps(load_model(), tqdm), "checks": make_checks.make, "sample-class": sample_class.make,
     }
     print(f"Made {makers[chosen.what]()}")
     return 0

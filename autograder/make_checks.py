@@ -9,33 +9,37 @@ import torch
 from safetensors.torch import save_file
 
 from autograder.hidden import edit_wrongs as wrongs
-from autograder.oracle import editing
+from autograder.hidden import locate_wrongs
+from autograder.oracle import editing, tracing
+from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
 
-NOTEBOOK = "3_edit"
-CHANGE_TOLERANCE = 1e-3     # as in the hidden tests: Ŵ is rounded to float32, the change in it is smaller
+CHANGE_TOLERANCE = 1e-3     # as in the hidden tests: Ŵ is rounded to float32, the change in it is smaller, and so are the effects in a map
 OBJECTIVE = ("target_log_probs", "kl_log_probs", "kl_log_probs_before", "delta", "value_before", "kl_weight", "decay")
 LIVE = ("target_log_probs", "kl_log_probs", "delta")        # whose gradients count
 PREFIXES = ["It rained all day. ", "", "We met again. "]
 
 
 def make(folder=None):
-    """Write data/checks/3_edit.{safetensors,json}: the path of the first. Takes a few seconds, and needs no model."""
+    """Write data/checks/<notebook>.{safetensors,json} anew; returns the folder. Takes a few seconds, and needs no model."""
     folder = folder or data_folder() / "checks"
     folder.mkdir(parents=True, exist_ok=True)
-    cases = {"subject_key": _subject_keys(), "second_moment": _second_moments(), "value_objective": _objectives(),
-             "rank_one_update": _updates(), "write_edit": _writes()}
-    numbers, words = {}, {}
-    for function, made in cases.items():
-        words[function] = [record for record, _ in made]
-        numbers |= {f"{function}.{record['id']}/{name}": tensor.detach().clone().contiguous()
-                    for record, tensors in made for name, tensor in tensors.items()}
-    path = folder / f"{NOTEBOOK}.safetensors"
-    save_file(dict(sorted(numbers.items())), path)
-    path.chmod(0o644)       # safetensors writes files that nobody else may read
-    path.with_suffix(".json").write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+    notebooks = {
+        "2_locate": {"corrupt": _corrupts(), "restore": _restores(), "indirect_effect": _effects(), "trace": _traces()},
+        "3_edit": {"subject_key": _subject_keys(), "second_moment": _second_moments(), "value_objective": _objectives(),
+                   "rank_one_update": _updates(), "write_edit": _writes()}}
+    for notebook, cases in notebooks.items():
+        numbers, words = {}, {}
+        for function, made in cases.items():
+            words[function] = [record for record, _ in made]
+            numbers |= {f"{function}.{record['id']}/{name}": tensor.detach().clone().contiguous()
+                        for record, tensors in made for name, tensor in tensors.items()}
+        path = folder / f"{notebook}.safetensors"
+        save_file(dict(sorted(numbers.items())), path)
+        path.chmod(0o644)       # safetensors writes files that nobody else may read
+        path.with_suffix(".json").write_text(json.dumps(words, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return folder
 
 
 def _tensors(inputs, right, wrong, **more):
@@ -52,6 +56,63 @@ def _draw(seed):
 def _keys(draw, count, width):
     """Keys (count, width) as a model has them: dimensions go together, and the mean is not zero."""
     return draw(count, width) @ (torch.eye(width) + 0.4 * draw(width, width)) + 0.5 * draw(width)
+
+
+def _corrupts():
+    draw = _draw(21)
+
+    def case(name, start, width, after, samples=3, looks_at="result"):
+        given, subject = {"embeddings": draw(start + width + after, 6), "noise": 2 * draw(samples, width, 6)}, slice(start, start + width)
+        record = {"id": name, "looks_at": looks_at, "what": "The corrupted embeddings", "order": ["embeddings", "subject", "noise"],
+                  "values": {"subject": {"slice": [subject.start, subject.stop]}}, "origin": "embeddings", "axes": ["sample", "token"]}
+        asked = given["embeddings"], subject, given["noise"]
+        return record, _tensors(given, tracing.corrupt(*asked), locate_wrongs.corrupt(*asked))
+
+    return [case("middle", 2, 3, 4), case("start", 0, 2, 5), case("single", 3, 1, 2, samples=1), case("inputs", 1, 2, 3, looks_at="inputs")]
+
+
+def _restores():
+    draw = _draw(22)
+
+    def case(name, position, looks_at="result"):
+        given = {"hidden": draw(4, 7, 5), "clean": draw(7, 5)}
+        record = {"id": name, "looks_at": looks_at, "what": "The restored states", "order": ["hidden", "clean", "position"],
+                  "values": {"position": position}, "origin": "hidden", "axes": ["sample", "token"]}
+        return record, _tensors(given, tracing.restore(**given, position=position), locate_wrongs.restore(**given, position=position))
+
+    return [case("middle", 2), case("first", 0), case("last", 6), case("inputs", 3, "inputs")]
+
+
+def _effects():
+    draw = _draw(23)
+
+    def case(name, low, high, samples):
+        given = {"restored": high * (1 + draw(samples).tanh() / 2), "corrupted": low * (1 + draw(samples).tanh() / 2)}
+        record = {"id": name, "looks_at": "result", "what": "The indirect effect", "order": list(given)}
+        return record, _tensors(given, tracing.indirect_effect(**given), locate_wrongs.indirect_effect(**given))
+
+    return [case("difference", 0.1, 0.6, 7), case("negative", 0.5, 0.2, 6), case("small", 0.02, 0.03, 10)]
+
+
+def _traces():
+    prompt, subject = "So Anna Berg spoke", "Anna Berg"
+
+    def case(name, layout, seed, positions, layers, kind="state", window=10, looks_at="result"):
+        spec = {"layout": layout, "seed": seed, "layers": 6, "width": 12, "mlp_width": 20, "heads": 2}
+        toy = toy_model(**spec)
+        noise = 1.5 * torch.randn(3, len(subject), 12, generator=torch.Generator().manual_seed(seed))
+        precise = EditableModel(toy.hf.double(), toy.tokenizer)
+        given = {"prompt": prompt, "subject": subject, "positions": positions, "layers": layers, "kind": kind, "window": window}
+        asked = {**given, "noise": noise.double()}
+        record = {"id": name, "looks_at": looks_at, "what": "The map", "order": ["model", "prompt", "subject", "noise", *list(given)[2:]], "model": spec, "values": given,
+                  "origin": "corrupted", "tolerance": CHANGE_TOLERANCE, "sentence": "wrong_effects", "axes": ["position asked for", "layer asked for"]}
+        baseline = torch.tensor(tracing.Sweep(precise, prompt, subject, noise.double()).corrupted_probability)
+        return record, _tensors({"noise": noise, "corrupted": baseline}, tracing.trace(precise, **asked), locate_wrongs.trace(precise, **asked))
+
+    every_other = list(range(1, 18, 2))      # the subject's tokens are 3 to 11
+    return [case("state", "llama", 3, every_other, [0, 1, 2, 3, 4, 5]), case("mlp", "gpt2", 4, [3, 11, 17], [1, 2, 3, 4], "mlp", 3),
+            case("attention", "llama", 5, [7, 11, 17], [2, 3], "attention", 4), case("edges", "gpt2", 6, [11, 17], [0, 2, 5], "mlp", 5),
+            case("order", "llama", 7, [17, 3, 11], [5, 0, 3]), case("clean", "gpt2", 8, [11], [1, 4], looks_at="model")]
 
 
 def _subject_keys():

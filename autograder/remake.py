@@ -5,17 +5,23 @@ import json
 import torch
 from safetensors.torch import save_file
 
-from autograder.oracle import editing
+from autograder.oracle import editing, tracing
+from keyhole.facts import load_facts
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, load_text, moment_over, save_moment
 from keyhole.paths import data_folder
 from keyhole.sampling import sample
+from keyhole.tracing import KINDS, save_maps, subject_noise, zero_noise
 
 SEED = 20250617
 STARTERS = ("The", "Therefore", "Because", "I", "You")     # as the authors of MEMIT begin theirs
 PREFIX_TOKENS = (5, 10)
 PREFIXES_EACH = 10
 PREFIX_TOP_P = 0.9
+# The prompts of the stored maps: some that one knows from the papers, and of each relation the first fact that the model is sure of.
+FAMOUS = (("The Eiffel Tower is located in the city of", "Eiffel Tower"), ("The Brandenburg Gate is located in the city of", "Brandenburg Gate"),
+          ("The Colosseum is located in the city of", "Colosseum"), ("The Taj Mahal is located in the country of", "Taj Mahal"))
+SURE = 0.4
 SEQUENCES, SEQUENCE_TOKENS, ROWS_AT_ONCE = 640, 161, 128
 
 
@@ -57,3 +63,28 @@ def moment(model, progress=iter):
     path = data_folder() / f"moment_{DEFAULT_MODEL}_layer{DEFAULT_LAYER}.safetensors"
     save_moment(total / pieces, path)
     return path
+
+
+def maps(model, progress=iter):
+    """data/maps.{json,safetensors}: causal maps of four famous prompts and of one fact a relation, of states, MLP windows and
+    attention windows under noise, and of states under zero vectors (about 15 minutes).
+
+    Facts whose subject is one token are passed over, and those that the model answers with a probability under 0.4.
+    """
+    asked = [("famous", prompt, subject) for prompt, subject in FAMOUS]
+    public = [fact for fact in load_facts() if not fact.hidden]
+    for relation in dict.fromkeys(fact.relation for fact in public):
+        asked += [(relation, fact.prompt, fact.subject) for fact in public if fact.relation == relation and _worth_tracing(model, fact)][:1]
+    made = []
+    for relation, prompt, subject in progress(asked):
+        sweep = tracing.Sweep(model, prompt, subject, subject_noise(model, prompt, subject))
+        made += [tracing.causal_map(model, prompt, subject, kind, sweep=sweep, relation=relation) for kind in KINDS]
+        made.append(tracing.causal_map(model, prompt, subject, corruption="zero", noise=zero_noise(model, prompt, subject), relation=relation))
+    path = data_folder() / "maps.json"
+    save_maps(made, path)
+    return path
+
+
+def _worth_tracing(model, fact):
+    span = model.subject_slice(fact.prompt, fact.subject)
+    return span.stop - span.start > 1 and float(model.next_token_probabilities([fact.prompt])[0].max()) >= SURE

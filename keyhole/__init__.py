@@ -12,7 +12,8 @@ _HOMES = {
     "probes": ("ProbeSet", "continuation"),
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
     "values": ("ValueSettings", "optimise_value"),
-    "checks": ("check",),
+    "tracing": ("CausalMap", "average_effects", "load_maps", "subject_noise", "trace_map", "zero_noise"),
+    "checks": ("check", "compare"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)

@@ -97,6 +97,30 @@ def _not_again(verdict, said):
     return Verdict(False, message, verdict.misconception)
 
 
+def compare(function):
+    """A picture of what a public check of `function` expects, of what the function gives, and of the difference: a Figure.
+
+    Of states it shows how far each is from where it was; of a map, the effects. Raises CheckFailed where nothing comes back to be shown.
+    """
+    from keyhole.plots import expected_and_obtained
+
+    name = getattr(function, "__name__", type(function).__name__)
+    case = next((case for case in load_cases().get(name, []) if case.axes), None)
+    if case is None:
+        raise CheckFailed(feedback("no_picture", function=one_line(name, 60)))
+    try:
+        got = _tensor(_answer(case, function, case.given()), case)
+    except _NoAnswer as problem:
+        raise CheckFailed(str(problem)) from problem.__cause__
+    unusable = usable(got, case.stored["right"].shape, case.what)
+    if unusable:
+        raise CheckFailed(unusable.message)
+    shown = [tensor.double() - case.stored[f"in/{case.origin}"].double() for tensor in (case.stored["right"], got)]
+    if shown[0].dim() == 3:
+        shown = [tensor.norm(dim=-1) for tensor in shown]
+    return expected_and_obtained(*shown, *case.axes, title=f"{name}: {CHECKS[f'{name}.{case.id}']}")
+
+
 # ---------------------------------------------------------------- stored cases
 
 def load_cases():
@@ -139,20 +163,25 @@ class Case:
     module: str = ""            # "Linear" or "Conv1D", made from the stored "in/weight" (as that kind keeps it) and "in/bias"
     transposed: tuple = ()      # these arguments are given as transposed views
     scales: tuple = (1,)        # the right result, times any of these, is right
-    origin: str = ""            # the argument that sizes are counted from
+    origin: str = ""            # the stored "in/" tensor that sizes are counted from
+    axes: tuple = ()            # what the rows and columns of a picture of the result are; no picture without
     tolerance: float = 1e-4
     sentence: str = "wrong"
 
     def run(self, function):
         """Call `function` on fresh copies of the arguments: Verdict. Raises _NoAnswer where nothing comes back to be judged."""
+        return LOOKS[self.looks_at](self, function, self.given())
+
+    def given(self):
+        """The arguments and what else a look may need, made anew: by name."""
         given = {name.removeprefix("in/"): tensor.clone() for name, tensor in self.stored.items() if name.startswith("in/")}
         given |= {name: given[name].T.contiguous().T for name in self.transposed}
-        given |= self.values
+        given |= {name: slice(*value["slice"]) if isinstance(value, dict) else value for name, value in self.values.items()}
         if self.model:
             given["model"] = self._toy()
         if self.module:
             given["module"] = self._module()
-        return LOOKS[self.looks_at](self, function, given)
+        return given
 
     def _toy(self):
         from keyhole.toy import toy_model
