@@ -18,10 +18,10 @@ STARTERS = ("The", "Therefore", "Because", "I", "You")     # as the authors of M
 PREFIX_TOKENS = (5, 10)
 PREFIXES_EACH = 10
 PREFIX_TOP_P = 0.9
-# The prompts of the stored maps: some that one knows from the papers, and of each relation the first fact that the model is sure of.
+# The prompts of the stored maps: some that one knows from the papers, and of each relation the first two facts that the model is sure of.
 FAMOUS = (("The Eiffel Tower is located in the city of", "Eiffel Tower"), ("The Brandenburg Gate is located in the city of", "Brandenburg Gate"),
           ("The Colosseum is located in the city of", "Colosseum"), ("The Taj Mahal is located in the country of", "Taj Mahal"))
-SURE = 0.4
+FACTS_EACH, SURE = 2, 0.4
 SEQUENCES, SEQUENCE_TOKENS, ROWS_AT_ONCE = 640, 161, 128
 
 
@@ -66,15 +66,15 @@ def moment(model, progress=iter):
 
 
 def maps(model, progress=iter):
-    """data/maps.{json,safetensors}: causal maps of four famous prompts and of one fact a relation, of states, MLP windows and
-    attention windows under noise, and of states under zero vectors (about 15 minutes).
+    """data/maps.{json,safetensors}: causal maps of four famous prompts and of up to two facts a relation, of states, MLP windows and
+    attention windows under noise, and of states under zero vectors (about 20 minutes).
 
     Facts whose subject is one token are passed over, and those that the model answers with a probability under 0.4.
     """
     asked = [("famous", prompt, subject) for prompt, subject in FAMOUS]
     public = [fact for fact in load_facts() if not fact.hidden]
     for relation in dict.fromkeys(fact.relation for fact in public):
-        asked += [(relation, fact.prompt, fact.subject) for fact in public if fact.relation == relation and _worth_tracing(model, fact)][:1]
+        asked += [(relation, fact.prompt, fact.subject) for fact in public if fact.relation == relation and _worth_tracing(model, fact)][:FACTS_EACH]
     made = []
     for relation, prompt, subject in progress(asked):
         sweep = tracing.Sweep(model, prompt, subject, subject_noise(model, prompt, subject))
