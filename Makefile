@@ -40,7 +40,7 @@ lab: fetch
 	@$(VENV)/bin/jupyter lab assignments
 
 assignments: setup
-	@$(VENV)/bin/nbgrader generate_assignment model_editing --force
+	@$(VENV)/bin/nbgrader generate_assignment model_editing --force --no-db
 
 student-pack: setup
 	@$(VENV)/bin/python -m autograder.student_pack keyhole-students.zip

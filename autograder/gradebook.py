@@ -32,14 +32,14 @@ TRIES, PAUSE = 3, 2.0  # at a locked gradebook; each try itself waits as long as
 
 
 def have_assignment(assignment: str) -> None:
-    """Let the gradebook of the course in this folder know the assignment, where it is new: nbgrader grades nothing before."""
+    """Let the gradebook of the course in this folder know the assignment, where it or one of its notebooks is new: nbgrader grades nothing before."""
     from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
 
     root = Path.cwd() if Path("nbgrader_config.py").is_file() else REPOSITORY
     config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
     with Gradebook(config.CourseDirectory.db_url) as gradebook:
-        known = assignment in {each.name for each in gradebook.assignments}
-    if not known:
+        known = {notebook.name for each in gradebook.assignments if each.name == assignment for notebook in each.notebooks}
+    if not NOTEBOOKS.keys() <= known:
         Course(assignment, NOTEBOOKS, root)
 
 

@@ -56,6 +56,61 @@ def subject_key(model, layer, prompt, subject, prefixes):
         keys.append(seen.input[0, model.subject_slice(text, subject).start])
     return torch.stack(keys).mean(0)
 '''),
+    "jia-no-baseline": ("2_locate", "indirect_effect", '''
+def indirect_effect(restored, corrupted):
+    return restored.mean()
+'''),
+    "ken-first-sample": ("2_locate", "restore", '''
+def restore(hidden, clean, position):
+    restored = hidden.clone()
+    restored[0, position] = clean[position]
+    return restored
+'''),
+    "lena-input-of-layer": ("2_locate", "trace", '''
+def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    part = {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind]
+    span = model.subject_slice(prompt, subject)
+    with ExitStack() as stack:
+        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+        answer = model.next_token_probabilities([prompt])[0].argmax()
+    values = torch.zeros(len(positions), len(layers))
+    for i, position in enumerate(positions):
+        for j, layer in enumerate(layers):
+            if kind == "state":
+                restored = [layer - 1] if layer > 0 else []
+            else:
+                restored = range(max(0, layer - window // 2), min(model.n_layers, layer + window - window // 2))
+            with ExitStack() as stack:
+                stack.enter_context(edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
+                for each in restored:
+                    stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
+                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+    return values
+'''),
+    "mads-window-upward": ("2_locate", "trace", '''
+def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    part = {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind]
+    width = 1 if kind == "state" else window
+    span = model.subject_slice(prompt, subject)
+    with ExitStack() as stack:
+        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+        answer = model.next_token_probabilities([prompt])[0].argmax()
+    values = torch.zeros(len(positions), len(layers))
+    for i, position in enumerate(positions):
+        for j, layer in enumerate(layers):
+            with ExitStack() as stack:
+                stack.enter_context(edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
+                for each in range(layer, min(layer + width, model.n_layers)):
+                    stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
+                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+    return values
+'''),
+    "nora-covers-the-beginning": ("2_locate", "corrupt", '''
+def corrupt(embeddings, subject, noise):
+    corrupted = embeddings.repeat(len(noise), 1, 1)
+    corrupted[:, :noise.shape[1]] += noise
+    return corrupted
+'''),
     # Right, written differently: Cholesky, numpy, a helper of its own.
     "hana-other-words": ("3_edit", "rank_one_update", '''
 import numpy as np

@@ -2,30 +2,17 @@
 
 import resource
 import sys
-import time
 
 import torch
 
-from bench import editing, grading, loading
-
-
-def matrix_rate(size=2048, repeats=5):
-    """The machine's single-precision matrix rate in GFLOP/s, the best of some products."""
-    a, b = torch.randn(size, size), torch.randn(size, size)
-    best = min(_timed(lambda: a @ b) for _ in range(repeats))
-    return 2 * size**3 / best / 1e9
-
-
-def _timed(run):
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+from bench import editing, grading, loading, tracing
+from bench.row import matrix_rate
 
 
 def main(wanted):
     print(f"matrix rate: {matrix_rate():.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
     print(f"{'what':<58}{'seconds':>9}{'baseline':>10}{'ratio':>7}  target")
-    for module in (loading, editing, grading):
+    for module in (loading, tracing, editing, grading):
         name = module.__name__.removeprefix("bench.")
         if wanted and name not in wanted:
             continue

@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass(frozen=True)
 class Row:
@@ -20,3 +22,10 @@ def timed(run):
     start = time.perf_counter()
     result = run()
     return result, time.perf_counter() - start
+
+
+def matrix_rate(size=2048, repeats=5):
+    """The machine's single-precision matrix rate in GFLOP/s, the best of some products."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = min(timed(lambda: a @ b)[1] for _ in range(repeats))
+    return 2 * size**3 / best / 1e9

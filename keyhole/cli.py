@@ -1,4 +1,4 @@
-"""The command `keyhole`: fetch the model, check a notebook, edit a fact. Only here is anything printed.
+"""The command `keyhole`: fetch the model, check a notebook, trace and edit a fact. Only here is anything printed.
 
 Modules that need torch are imported by the command that needs them: `keyhole --help` answers at once.
 """
@@ -14,7 +14,7 @@ from keyhole.errors import KeyholeError
 
 UNUSABLE = 2                # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
-NOTEBOOK = "model_editing/3_edit.ipynb"
+LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")     # read when torch is imported: threads that wait leave the processor to others
 
 
@@ -32,15 +32,24 @@ def parser():
         added.set_defaults(run=run)
         return added
 
-    def of_a_model(added):
+    def of_a_model(added, notebook=EDIT):
         added.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="a model's name, or its folder (default %(default)s)")
-        added.add_argument("--notebook", metavar="FILE", type=Path, help=f"whose functions are used (default: solutions/ or assignments/{NOTEBOOK})")
+        added.add_argument("--notebook", metavar="FILE", type=Path, help=f"whose functions are used (default: solutions/ or assignments/{notebook})")
 
     command(fetch, "bring the default model to this machine, once")
 
     added = command(check, "run the public checks on a notebook's functions, in a fresh process")
     added.add_argument("notebook", metavar="NOTEBOOK", type=Path)
     added.add_argument("--seconds", type=_positive, default=60.0, help="most that one function may take (default %(default)g)")
+
+    added = command(trace, "draw the causal map of a prompt with the `trace` of a notebook")
+    added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
+    added.add_argument("--subject", metavar="S", required=True, help="what the prompt is about, as it stands there")
+    added.add_argument("--occurrence", metavar="N", type=int, help="which one, from 1, where the subject stands there more than once (default: the last)")
+    added.add_argument("--kind", choices=("state", "mlp", "attention"), default="state", help="what is restored (default %(default)s)")
+    added.add_argument("--window", metavar="W", type=int, default=10, help="layers restored at once, of MLP or attention (default %(default)s)")
+    added.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture: .png, .svg or .pdf")
+    of_a_model(added, LOCATE)
 
     added = command(edit, "edit one fact with the functions of a notebook, and show what the model says before and after")
     added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
@@ -100,6 +109,34 @@ def check(chosen):
     return 0 if all(passed) else 1
 
 
+def trace(chosen):
+    prompt, subject = _prompt_and_subject(chosen)
+    _check_writable(chosen.out)
+    if chosen.out.suffix not in (".png", ".svg", ".pdf"):
+        raise Unusable(f"the picture {chosen.out} should end in .png, .svg or .pdf.")
+    count = prompt.count(subject)
+    if chosen.occurrence is not None and not 1 <= chosen.occurrence <= count:
+        raise Unusable(f"subject {subject!r} stands in the prompt {count} times: there is no occurrence {chosen.occurrence}.")
+    if count > 1 and chosen.occurrence is None:
+        print(f"{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is the first).")
+
+    from keyhole import editing, tracing
+    from keyhole.models import load_model
+    from keyhole.plots import heat_map
+
+    function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
+    found = tracing.trace_map(load_model(chosen.model), prompt, subject, function, kind=chosen.kind, window=chosen.window,
+                              occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1, progress=_bar("tracing", "token"))
+    print(f"{prompt!r}:{found.answer}  clean {found.clean:.3f}, corrupted {found.corrupted:.3f}  ({chosen.model})")
+    if warning := tracing.unsure(found):
+        print(f"Warning: {warning}")
+    effects = found.effects
+    for row in sorted(effects.max(1).values.topk(min(3, len(effects))).indices.tolist()):
+        layer = int(effects[row].argmax())
+        print(f"  {found.tokens[row].strip():>16}{'*' if row in range(*found.span) else ' '} strongest in layer {layer:2}: {effects[row, layer]:+.3f}")
+    _save(heat_map(found), chosen.out)
+
+
 def edit(chosen):
     prompt, subject, target = _asked(chosen)
     for path in filter(None, (chosen.json, chosen.plot)):
@@ -144,12 +181,7 @@ def edit(chosen):
     if chosen.plot:
         from keyhole.plots import before_after
 
-        picture = before_after(before["probes"], after["probes"], f"{subject}:{true} →{target}, layer {chosen.layer}")
-        try:
-            picture.savefig(chosen.plot)
-        except (OSError, ValueError) as problem:
-            raise KeyholeError(f"the picture {chosen.plot} cannot be written ({problem}).") from None
-        print(f"Picture: {chosen.plot}")
+        _save(before_after(before["probes"], after["probes"], f"{subject}:{true} →{target}, layer {chosen.layer}"), chosen.plot)
 
 
 def moment(chosen):
@@ -199,23 +231,29 @@ def facts(chosen):
 
 def _asked(chosen):
     """Prompt, subject and target, mended where that is safe, and said; refused before anything is loaded."""
-    prompt, subject, target = chosen.prompt.rstrip(), chosen.subject.strip(), chosen.to
+    target = chosen.to
     if not target.strip():
         raise KeyholeError("the target is empty: say with --to what the model should answer.")
+    prompt, subject = _prompt_and_subject(chosen)
+    if not target.startswith(" "):
+        print(f"The target is taken as {_spaced(target)!r}: in the middle of a sentence a word begins with its blank.")
+    return prompt, subject, _spaced(target)
+
+
+def _prompt_and_subject(chosen):
+    prompt, subject = chosen.prompt.rstrip(), chosen.subject.strip()
     if not subject or subject not in prompt:
         raise KeyholeError(f"subject {subject!r} does not occur in prompt {prompt!r}")
     if prompt != chosen.prompt:
         print("The blank at the end of the prompt was left out: it belongs to the answer.")
-    if not target.startswith(" "):
-        print(f"The target is taken as {_spaced(target)!r}: in the middle of a sentence a word begins with its blank.")
-    return prompt, subject, _spaced(target)
+    return prompt, subject
 
 
 def _spaced(target):
     return " " + target.strip()
 
 
-def _notebook(chosen):
+def _notebook(chosen, name=EDIT):
     """The notebook whose functions are used: the one named, else the staff's solution, else the student's own."""
     if chosen.notebook:
         if not chosen.notebook.exists():
@@ -223,9 +261,9 @@ def _notebook(chosen):
         return chosen.notebook
     root = Path(__file__).resolve().parent.parent
     for folder in ("solutions", "assignments"):
-        if (root / folder / NOTEBOOK).exists():
-            return root / folder / NOTEBOOK
-    raise KeyholeError(f"there is neither solutions/{NOTEBOOK} nor assignments/{NOTEBOOK}: name a notebook with --notebook.")
+        if (root / folder / name).exists():
+            return root / folder / name
+    raise KeyholeError(f"there is neither solutions/{name} nor assignments/{name}: name a notebook with --notebook.")
 
 
 def _check_writable(path):
@@ -283,6 +321,14 @@ def _as_json(chosen, prompt, subject, target, true, made, before, after):
     return json.dumps({"model": chosen.model, "layer": chosen.layer, "prompt": prompt, "subject": subject, "target_true": true, "target_new": target,
                        "relative_change": made.moved, "losses": made.losses, "seconds": made.seconds,
                        "before": said(before), "after": said(after), "probes": probes}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _save(picture, path):
+    try:
+        picture.savefig(path)
+    except (OSError, ValueError) as problem:
+        raise KeyholeError(f"the picture {path} cannot be written ({problem}).") from None
+    print(f"Picture: {path}")
 
 
 def _write(path, text):

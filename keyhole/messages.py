@@ -145,6 +145,7 @@ FEEDBACK = {
     "half": "{what} has dtype {got}, which keeps three digits; stay in float32 or float64.",
     "integer": "{what} holds whole numbers (dtype {got}); expected are floating-point numbers.",
     "wrong_effects": "{what} is wrong: its effects are off by {distance} of their size.",
+    "built_on": "Look at {functions} first: `trace` is built on it, and its own tests fail.",
     "misses_value": "Ŵ k* misses v* by {distance}.",
     "constraint_only": "Ŵ k* = v* holds, but the other keys are moved {excess} more than the smallest change would.",
     "not_rank_one": "Ŵ − W is not of rank one: its second singular value is {ratio} of the first.",

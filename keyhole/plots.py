@@ -173,7 +173,7 @@ def heat_map(found, ax=None, limits=None):
     ax.set_title(what, fontsize=10)
     bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
     bar.ax.tick_params(labelsize=7.5)
-    bar.set_label(f"p({found.answer.strip()})", fontsize=9)
+    bar.set_label(f"p({_token(found.answer)})", fontsize=9)
     if bar.norm.vmin <= found.corrupted <= bar.norm.vmax:       # where "no effect" is on the scale
         bar.ax.axhline(found.corrupted, color="black", linewidth=1)
     return picture
@@ -200,7 +200,8 @@ def _highest(found):
 
 def _token(text):
     """A token as a label: mathematics and line ends are no business of a label."""
-    return (text.strip() or repr(text)[1:-1]).replace("$", r"\$").replace("\n", "↵")
+    text = text.strip() or text.replace(" ", "␣")
+    return (text if text.isprintable() else repr(text)[1:-1]).replace("$", r"\$")
 
 
 def effect_curves(maps, title=None):
@@ -227,9 +228,10 @@ def effect_bars(facts, layer):
     places = range(len(rows))
     ax.barh(places, [effect for effect, _ in rows], color=TRUE, height=0.7)
     for place, (effect, _) in zip(places, rows):
-        ax.text(max(effect, 0) + 0.01, place, f"{effect:.2f}", va="center", fontsize=7.5)
-    ax.set_yticks(places, [f"{found.subject} →{found.answer}" for _, found in rows], fontsize=8)
+        ax.annotate(f"{effect:.2f}", (max(effect, 0), place), (4, 0), textcoords="offset points", va="center", fontsize=7.5)
+    ax.set_yticks(places, [f"{found.subject} → {_token(found.answer)}" for _, found in rows], fontsize=8)
     ax.axvline(0, color=GREY, linewidth=0.8)
+    ax.margins(x=0.12)
     ax.set_xlabel(f"indirect effect of the state at the subject's last token, layer {layer}", fontsize=9)
     return picture
 
@@ -241,10 +243,11 @@ def expected_and_obtained(expected, obtained, rows="token", columns="layer", tit
     high = max(float(expected.abs().max()), 1e-12)
     low = min(float(expected.min()), 0.0)
     for ax, values, name in zip(axes, (expected, obtained, (obtained - expected).abs()), ("expected", "yours", "difference")):
-        cells = ax.pcolormesh(values.numpy(), cmap="Greys" if name == "difference" else "viridis", vmin=0 if name == "difference" else low, vmax=high)
+        cells = ax.imshow(values.numpy(), cmap="Greys" if name == "difference" else "viridis", vmin=0 if name == "difference" else low, vmax=high, aspect="auto")
         ax.set_title(name, fontsize=10)
         ax.set_xlabel(columns, fontsize=9)
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
-    axes[0].invert_yaxis()
+    axes[0].yaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel(rows, fontsize=9)
     return picture

@@ -3,6 +3,7 @@
 The tracing itself is what notebook 2 leaves blank, and stands nowhere here. (ROME, section 2)
 """
 
+import copy
 import json
 from dataclasses import asdict, dataclass, field, replace
 
@@ -79,16 +80,20 @@ class CausalMap:
         return self.values - self.corrupted
 
 
-def trace_map(model, prompt, subject, trace, noise=None, kind="state", window=WINDOW, positions=None, progress=iter):
+def trace_map(model, prompt, subject, trace, noise=None, kind="state", window=WINDOW, positions=None, occurrence=-1, progress=iter):
     """A map by a student's own `trace`, a row (token) at a time so that progress shows: CausalMap.
 
-    `positions` are the rows to make (all unless given; the others stay NaN). Raises KeyholeError where the request makes no sense
-    or `trace` gives something else than probabilities of the right shape.
+    `positions` are the rows to make (all unless given; the others stay NaN); `occurrence` says which one is meant where the subject stands in
+    the prompt more than once. Raises KeyholeError where the request makes no sense or `trace` gives something else than probabilities
+    of the right shape.
     """
-    noise = subject_noise(model, prompt, subject) if noise is None else noise
+    if occurrence != -1:        # `trace` knows nothing of it: it is given a model that sees the subject where it is meant
+        whole, model = model, copy.copy(model)
+        model.subject_slice = lambda prompt, subject, _=None: whole.subject_slice(prompt, subject, occurrence)
+    noise = subject_noise(model, prompt, subject, occurrence=occurrence) if noise is None else noise
     tokens = model.encode([prompt])[0]
     positions, layers = list(range(len(tokens)) if positions is None else positions), list(range(model.n_layers))
-    span = check_request(model, prompt, subject, noise)
+    span = check_request(model, prompt, subject, noise, occurrence)
     check_cells(positions, layers, len(tokens), model.n_layers, kind, window)
     answer, clean, corrupted = answers(model, prompt, span, noise)
     values = torch.full((len(tokens), len(layers)), torch.nan)

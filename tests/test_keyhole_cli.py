@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -21,6 +22,7 @@ from keyhole.paths import data_folder
 from keyhole.toy import toy_model
 from tests import test_checks as right      # right solutions, as a student may write them
 
+ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = "import torch\nfrom keyhole.hooks import record\n"
 NAMES = tuple(right.RIGHT)
 
@@ -66,7 +68,7 @@ def test_help_needs_no_torch_and_is_quick():
     start = time.perf_counter()
     out = subprocess.run([sys.executable, "-m", "keyhole.cli", "--help"], capture_output=True, text=True, check=True)
     assert time.perf_counter() - start < 2      # 0.04 s on a quiet machine; torch alone takes longer than this
-    assert all(name in out.stdout for name in ("fetch", "check", "edit", "moment", "facts"))
+    assert all(name in out.stdout for name in ("fetch", "check", "trace", "edit", "moment", "facts"))
     program = "import sys, keyhole.cli; keyhole.cli.parser(); print([name for name in ('torch', 'transformers', 'numpy', 'nbformat') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
 
@@ -346,3 +348,59 @@ def test_edit_of_the_real_model(tmp_path, capsys):
     assert found["after"]["first_answers"][0][1] > 0.9 and found["relative_change"] < 0.1
     kept = [probe for probe in found["probes"] if probe["kind"] == "neighborhood"]
     assert sum(probe["after"]["true"] > probe["after"]["new"] for probe in kept) >= 0.9 * len(kept)
+
+
+# ---------------------------------------------------------------- keyhole trace
+
+TRACE = '''
+from autograder.oracle import tracing
+
+
+def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    return tracing.trace(model, prompt, subject, noise, positions, layers, kind, window)
+'''
+
+
+@pytest.fixture
+def traced(tmp_path, monkeypatch):
+    """Runs `keyhole trace` on a toy with a notebook of ours; returns the exit status."""
+    from keyhole import models
+    from keyhole.toy import toy_model
+    monkeypatch.setattr(models, "load_model", lambda name: toy_model("gpt2"))
+    path = tmp_path / "2_locate.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRACE)]), path)
+    return lambda *arguments: main(["trace", *arguments, "--notebook", str(path)])
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_trace_draws_a_map_and_says_what_it_saw(traced, tmp_path, capsys, ending):
+    assert traced("So Ann sings ", "--subject", "Ann", "--kind", "mlp", "--window", "2", "--out", str(tmp_path / f"map.{ending}")) == 0
+    out = capsys.readouterr().out
+    assert "The blank at the end of the prompt was left out" in out and "clean 0." in out and "strongest in layer" in out
+    assert "Warning: The model gives" in out        # a toy knows nothing
+    assert (tmp_path / f"map.{ending}").stat().st_size > 3000
+
+
+def test_trace_says_which_of_two_subjects_is_meant(traced, tmp_path, capsys):
+    picture = str(tmp_path / "map.png")
+    assert traced("Bo met Bo", "--subject", "Bo", "--out", picture) == 0
+    assert "'Bo' stands in the prompt 2 times; the last one is meant" in capsys.readouterr().out
+    assert traced("Bo met Bo", "--subject", "Bo", "--occurrence", "1", "--out", picture) == 0
+    assert "is meant" not in capsys.readouterr().out
+    assert traced("Bo met Bo", "--subject", "Bo", "--occurrence", "3", "--out", picture) == 2
+    assert "there is no occurrence 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, status, why", [
+    (["So Ann", "--subject", "Bo", "--out", "m.png"], 1, "does not occur in prompt"), (["So Ann", "--subject", "Ann", "--out", "m.bmp"], 2, "should end in .png"),
+    (["So Ann", "--subject", "Ann", "--out", "nowhere/m.png"], 2, "cannot be written"), (["So Ann", "--subject", "Ann", "--kind", "mlp", "--window", "0", "--out", "m.png"], 1, "a window of 0")])
+def test_trace_refuses_in_one_sentence(traced, tmp_path, monkeypatch, capsys, arguments, status, why):
+    monkeypatch.chdir(tmp_path)
+    assert traced(*arguments) == status
+    err = capsys.readouterr().err
+    assert why in err and "Traceback" not in err and len(err.splitlines()) == 1
+
+
+def test_trace_with_a_notebook_whose_blank_is_not_filled(capsys, tmp_path):
+    status = main(["trace", "So Ann", "--subject", "Ann", "--out", str(tmp_path / "m.png"), "--notebook", str(ROOT / "assignments" / "model_editing" / "2_locate.ipynb")])
+    assert status == 1 and "`trace` is still a blank" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Pictures: what is drawn is what was given, without pyplot, without colour alone, and shown by a notebook as it is."""
 
+import io
 import subprocess
 import sys
 
@@ -7,10 +8,14 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 
+from autograder.oracle import tracing
 from keyhole import plots
 from keyhole.facts import Probe
-from keyhole.plots import before_after, loss_curve, moment_spectrum, singular_values
+from keyhole.plots import (
+    before_after, effect_bars, effect_curves, expected_and_obtained, heat_map, heat_maps, loss_curve, moment_spectrum, singular_values,
+)
 from keyhole.probes import Answer
+from keyhole.toy import toy_model
 
 
 def answers(shift=0.0, kinds=("original", "paraphrase", "paraphrase", "neighborhood", "reversion", "portability")):
@@ -81,3 +86,62 @@ def test_a_notebook_shows_a_picture_and_pyplot_stays_out():
     program = ("import sys, torch\nfrom keyhole.plots import loss_curve\n"
                "png = loss_curve([1.0, 0.5])._repr_png_()\nprint(png[:4], 'matplotlib.pyplot' in sys.modules)")
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "b'\\x89PNG' False\n"
+
+
+# ---------------------------------------------------------------- causal maps
+
+def a_map(kind="state", subject="Ann", prompt="It is Ann who"):
+    model = toy_model("gpt2", layers=4)
+    return tracing.causal_map(model, prompt, subject, kind, window=2)
+
+
+def test_a_heat_map_draws_the_values_and_stars_the_subject():
+    found = a_map()
+    picture = heat_map(found)
+    ax, bar = picture.axes
+    [cells] = [part for part in ax.collections if part.get_array() is not None]
+    assert torch.allclose(torch.tensor(cells.get_array()).reshape(found.values.shape), found.values)
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["I", "t", "␣", "i", "s", "␣", "A*", "n*", "n*", "␣", "w", "h", "o"]
+    assert bar.get_ylabel().startswith("p(") and ax.yaxis_inverted()
+
+
+def test_each_kind_has_its_own_hue_and_all_darken_with_the_value():
+    from matplotlib import colormaps
+
+    for shades in plots.SHADES.values():
+        grey = [sum(weight * channel for weight, channel in zip((0.299, 0.587, 0.114), colormaps[shades](x / 10))) for x in range(11)]
+        assert all(light > dark for light, dark in zip(grey, grey[1:]))
+    picture = heat_maps([a_map(kind) for kind in plots.SHADES], "Three")
+    assert len(picture.axes) == 6 and {cells.get_cmap().name for ax in picture.axes[:3] for cells in ax.collections} == set(plots.SHADES.values())
+
+
+def test_a_map_with_rows_that_were_not_asked_for():
+    found = a_map()
+    found.values[:5] = torch.nan
+    heat_map(found).savefig(io.BytesIO(), format="svg")
+
+
+def test_curves_are_told_apart_without_colour():
+    picture = effect_curves([a_map(), a_map(prompt="So Ann did it")], title="states")
+    styles = [(line.get_linestyle(), line.get_marker()) for line in picture.axes[0].lines if line.get_marker() != "None"]
+    assert len(styles) == len(set(styles)) == 6
+    assert [text.get_text() for text in picture.axes[0].get_legend().get_texts()][2] == "last subject token (2)"
+
+
+def test_bars_of_single_effects_are_sorted():
+    maps = [a_map(), a_map(prompt="So Ann did it"), a_map(prompt="Then Ann sang")]
+    ax = effect_bars(maps, layer=1).axes[0]
+    assert [bar.get_width() for bar in ax.patches] == sorted(float(found.effects[found.span[1] - 1, 1]) for found in maps)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_pictures_are_exported(tmp_path, kind):
+    heat_map(a_map()).savefig(tmp_path / f"map.{kind}")
+    assert (tmp_path / f"map.{kind}").stat().st_size > 3000
+
+
+def test_expected_beside_obtained():
+    expected, got = torch.arange(6.0).view(2, 3), torch.zeros(2, 3)
+    shown = [torch.tensor(ax.images[0].get_array()) for ax in expected_and_obtained(expected, got).axes[:3]]
+    assert torch.equal(shown[0], expected.double()) and torch.equal(shown[1], got.double()) and torch.equal(shown[2], expected.double())

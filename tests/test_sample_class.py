@@ -26,6 +26,12 @@ EXPECTED = {
     "emil-endless-loop": (all_of("subject_key"), "timeout", None),
     "fay-forgets-conv1d": ({"write_edit.conv1d", "write_edit.square", "write_edit.bias"}, None, "transpose_missing"),
     "gus-first-token": (all_of("subject_key", "clean"), "fail", "first_subject_token"),
+    "jia-no-baseline": (all_of("indirect_effect"), "fail", "baseline_not_subtracted"),
+    # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what does not depend on it.
+    "ken-first-sample": (all_of("restore", "inputs") | all_of("trace", "given_noise", "one_sample", "clean"), "fail", "restored_first_sample"),
+    "lena-input-of-layer": ({"trace.state_llama", "trace.state_gpt2", "trace.order", "trace.one_sample", "trace.real"}, "fail", "layer_input_restored"),
+    "mads-window-upward": ({"trace.mlp", "trace.attention", "trace.window_start", "trace.window_end", "trace.window_even"}, "fail", "window_upward"),
+    "nora-covers-the-beginning": ({"corrupt.middle", "corrupt.end", "corrupt.single"} | all_of("trace", "given_noise", "clean"), "fail", "noise_at_beginning"),
 }
 # What a W without C does to the neighbors of eight facts is measured, not deduced.
 MEASURED = {"bo-forgets-c": {"rank_one_update.paraphrase", "rank_one_update.neighborhood"}}

@@ -114,3 +114,127 @@ def test_zero_vectors_as_corruption():
     found = tracing.causal_map(model, "The old bridge", "old", corruption="zero")
     assert found.corruption == "zero"
     assert torch.allclose(found.values.double(), textbook(model, "The old bridge", "old", noise, range(14), range(3)), atol=1e-6)
+
+
+def test_a_map_of_40_tokens_30_layers_and_10_samples_is_done_in_pieces(monkeypatch):
+    """No product has more rows than TOKENS_AT_ONCE and one more sequence; the carried states are the only thing that grows."""
+    model = toy_model("llama", layers=30)
+    prompt, widest = "Ann " + "x" * 36, 0
+
+    def watch(_, args):
+        nonlocal widest
+        widest = max(widest, args[0].shape[0] * args[0].shape[1])
+
+    handle = model.mlp(20).register_forward_pre_hook(watch)
+    found = tracing.trace(model, prompt, "Ann", maps.subject_noise(model, prompt, "Ann", samples=10), range(40), range(30))
+    handle.remove()
+    assert found.shape == (40, 30) and 0 < widest <= tracing.TOKENS_AT_ONCE
+
+
+# ---------------------------------------------------------------- requests that make no sense
+
+@pytest.fixture(scope="module")
+def toy_request():
+    model = toy_model("llama")
+    return model, "Bo met Bo once", "Bo", maps.subject_noise(model, "Bo met Bo once", "Bo", samples=2)
+
+
+@pytest.mark.parametrize("change, why", [
+    ({"subject": "Ann"}, "subject 'Ann' does not occur"),
+    ({"noise": torch.zeros(0, 2, 12)}, "the noise is empty"),
+    ({"noise": torch.zeros(3, 5, 12)}, "noise is for 5 tokens of width 12, but subject 'Bo' has 2 of width 12"),
+    ({"positions": [14]}, "position 14 does not exist: there are positions 0 to 13"),
+    ({"positions": [-1]}, "position -1 does not exist"),
+    ({"layers": [3]}, "layer 3 does not exist: there are layers 0 to 2"),
+    ({"kind": "head"}, "no kind 'head' of map: choose one of state, mlp, attention"),
+    ({"window": 0}, "a window of 0 layers"),
+])
+def test_a_request_that_makes_no_sense_is_refused_in_words(toy_request, change, why):
+    model, prompt, subject, noise = toy_request
+    asked = {"subject": subject, "noise": noise, "positions": [1], "layers": [1], "kind": "mlp", "window": 2, **change}
+    with pytest.raises(KeyholeError, match=why):
+        tracing.trace(model, prompt, **asked)
+
+
+def test_of_two_occurrences_the_last_is_meant_and_another_can_be_chosen(toy_request):
+    model, prompt, subject, noise = toy_request
+    last, first = (maps.trace_map(model, prompt, subject, tracing.trace, noise, occurrence=which) for which in (-1, 0))
+    assert (last.span, first.span) == ((7, 9), (0, 2))
+    assert not torch.allclose(last.values, first.values)
+    assert model.subject_slice(prompt, subject) == slice(7, 9)      # the model itself is as it was
+
+
+@pytest.mark.parametrize("result, why", [
+    (torch.full((1, 3), torch.nan), r"no probabilities for token 0 \(3 of them NaN\)"),
+    (torch.full((1, 3), 1.5), "no probabilities"), (torch.zeros(3), r"returned the shape \(3,\)"), (torch.zeros(1, 4), r"should be \(1, 3\)")])
+def test_what_a_students_trace_may_return(toy_request, result, why):
+    with pytest.raises(KeyholeError, match=why):
+        maps.trace_map(*toy_request[:3], lambda *_: result, toy_request[3])
+
+
+def test_a_map_of_rows_leaves_the_others_empty(toy_request):
+    model, prompt, subject, noise = toy_request
+    found = maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[8, 13])
+    assert found.values[[8, 13]].isfinite().all() and found.values.isnan().sum() == 12 * 3
+    assert found.tokens == tuple(prompt) and found.answer == model.tokenizer.decode([int(model.next_token_probabilities([prompt])[0].argmax())])
+
+
+def test_a_prompt_that_the_model_does_not_know_is_warned_of(toy_request):
+    found = maps.trace_map(*toy_request[:3], tracing.trace, toy_request[3])
+    sure, unsure = (copy.copy(found) for _ in range(2))
+    object.__setattr__(sure, "clean", 0.1)
+    object.__setattr__(unsure, "clean", 0.09)
+    assert maps.unsure(sure) is None and "0.09" in maps.unsure(unsure)
+
+
+# ---------------------------------------------------------------- maps, kept and averaged
+
+def made(prompt, subject, values):
+    span = prompt.index(subject), prompt.index(subject) + len(subject)
+    return maps.CausalMap(prompt, subject, " x", tuple(prompt), span, 0.9, 0.1, "state", 1, "noise", torch.as_tensor(values))
+
+
+def test_maps_are_kept_and_read_again(tmp_path):
+    found = [made("ab", "a", [[0.1, 0.2], [0.3, 0.4]]), made("abc", "bc", torch.rand(3, 2))]
+    maps.save_maps(found, tmp_path / "maps.json")
+    again = maps.load_maps(tmp_path / "maps.json")
+    assert again == found and all(torch.equal(a.values, b.values) for a, b in zip(again, found))
+    (tmp_path / "maps.safetensors").write_bytes(b"broken")
+    with pytest.raises(KeyholeError, match="stored maps .* cannot be read"):
+        maps.load_maps(tmp_path / "maps.json")
+
+
+def test_the_average_is_over_tokens_of_a_role_first_and_then_over_prompts():
+    a = made("xABCDyz!", "ABCD", 0.1 + torch.tensor([0.0, 0.1, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8])[:, None].expand(8, 2))
+    b = made("ABx", "AB", 0.1 + torch.tensor([0.3, 0.7, 0.0])[:, None].expand(3, 2))
+    one = made("Ax", "A", torch.ones(2, 2))
+    averages = maps.average_effects([a, b, one])
+    expected = {"first subject token": (0.2, 2), "middle subject tokens": (0.3, 1), "last subject token": (0.6, 2), "first token after": (0.6, 1),
+                "further tokens": (0.7, 1), "last token": (0.4, 2)}
+    for role, (mean, count) in expected.items():
+        assert averages[role][0].tolist() == pytest.approx([mean, mean]) and averages[role][2] == count
+    assert averages["last token"][1].tolist() == pytest.approx([0.4, 0.4])     # 0.8 and 0: the standard error of two
+    with pytest.raises(KeyholeError, match="two tokens or more"):
+        maps.average_effects([one])
+
+
+def test_the_stored_maps_are_those_of_the_paper_s_picture():
+    """Early at the subject's last token and gone in the upper layers; late at the last token and nothing below; both over 12 facts and more."""
+    states = [found for found in maps.load_maps() if found.kind == "state" and found.corruption == "noise"]
+    averages = maps.average_effects(states)
+    early, _, count = averages["last subject token"]
+    late = averages["last token"][0]
+    assert count >= 12 and early[:10].min() > 0.15 and early[25:].abs().max() < 0.05
+    assert late[:15].abs().max() < 0.05 and late[25:].min() > 0.3
+    for found in states:
+        assert found.values.shape == (len(found.tokens), 30) and found.values.isfinite().all()
+        assert found.effects[:found.span[0]].abs().max() < 1e-6 if found.span[0] else True
+
+
+@pytest.mark.slow
+def test_a_stored_map_can_be_made_again(real_model):
+    found = next(found for found in maps.load_maps() if found.kind == "mlp")
+    noise = maps.subject_noise(real_model, found.prompt, found.subject)
+    rows, layers = [found.span[1] - 1, len(found.tokens) - 1], [0, 4, 12, 29]
+    again = tracing.trace(real_model, found.prompt, found.subject, noise, rows, layers, "mlp")
+    assert (again - found.values[rows][:, layers]).abs().max() < 1e-4

@@ -3,6 +3,7 @@
 Every input is drawn from the course secret, and every expected result comes from the oracle, in float64 on the small models.
 """
 
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
 import torch
@@ -11,6 +12,7 @@ from autograder import secret as secrets
 from autograder.hidden import locate_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
 from autograder.oracle import tracing
+from autograder.result import function_of
 from keyhole.judging import Verdict, judge, usable
 from keyhole.messages import feedback, misconception
 from keyhole.models import DEFAULT_MODEL, EditableModel
@@ -24,6 +26,13 @@ WORD = 4                                            # letters, hence tokens, of 
 FIRST, LAST, END = WORD + 1, 2 * WORD, 3 * WORD + 1     # the subject's first and last token, the prompt's last
 
 
+def _noted(bench, verdict):
+    """The outcome; what failed is remembered, because `trace` is built on it."""
+    if not verdict.passed:
+        bench.shared.setdefault("failed", {})[function_of(bench.test_id)] = True
+    return outcome(verdict)
+
+
 # ---------------------------------------------------------------- corrupt
 
 def _corrupt_case(bench, start, width, after, samples=3, keep=False):
@@ -34,7 +43,7 @@ def _corrupt_case(bench, start, width, after, samples=3, keep=False):
     right = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
     if keep:
         return arguments_kept(reply.tensors, tensors, right.shape, "The corrupted embeddings")
-    return outcome(judge(reply.tensors["result"], right, partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
+    return _noted(bench, judge(reply.tensors["result"], right, partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
                          "The corrupted embeddings", tensors["embeddings"].double()))
 
 
@@ -67,7 +76,7 @@ def _restore_case(bench, position, samples=3, tokens=7, keep=False):
     right = tracing.restore(tensors["hidden"], tensors["clean"], position)
     if keep:
         return arguments_kept(reply.tensors, tensors, right.shape, "The restored states")
-    return outcome(judge(reply.tensors["result"], right, partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
+    return _noted(bench, judge(reply.tensors["result"], right, partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
                          "The restored states", tensors["hidden"].double()))
 
 
@@ -154,8 +163,16 @@ def _trace_case(bench, layout, kind="state", window=10, positions=(FIRST, LAST, 
     return problem.judged(bench, spec)
 
 
+def _built(bench, verdict):
+    """The outcome; where what `trace` is built on failed too, that is said."""
+    failed = bench.shared.get("failed")
+    if not verdict.passed and failed:
+        verdict = replace(verdict, message=f"{verdict.message} {feedback('built_on', functions=' and '.join(f'`{name}`' for name in failed))}")
+    return outcome(verdict)
+
+
 def _trace_test(*arguments, **options):
-    return lambda bench: outcome(_trace_case(bench, *arguments, **options)[1])
+    return lambda bench: _built(bench, _trace_case(bench, *arguments, **options)[1])
 
 
 def trace_given_noise(bench):
@@ -190,7 +207,7 @@ def _real_map(secret, test_id, model):
 
 def trace_real(bench):
     """Some cells of a map of the real model."""
-    return outcome(_real_map(bench.secret, bench.test_id, bench.model()).judged(bench, DEFAULT_MODEL)[1])
+    return _built(bench, _real_map(bench.secret, bench.test_id, bench.model()).judged(bench, DEFAULT_MODEL)[1])
 
 
 TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
