@@ -235,14 +235,28 @@ def points(result: Result, function: str) -> float:
 
 
 def table(results: list[Result]) -> str:
-    """Students by functions, with points."""
-    functions = functions_of(results)
-    most = {name: max(sum(t.max_points for t in r.tests if t.function == name) for r in results) for name in functions}
-    rows = [["student", *functions, "total", ""], ["", *(f"/ {most[name]:g}" for name in functions), f"/ {max(r.max_score for r in results):g}", ""]]
-    rows += [[shown(r.student), *(f"{points(r, name):g}" for name in functions), f"{r.score:g}", "failed" if r.status == "failed" else ""] for r in results]
+    """Students by notebooks, with points, and the functions in which points were lost."""
+    notebooks = list(dict.fromkeys(test.notebook for result in results for test in result.tests))
+    most = [max(_in_notebook(r, name, "max_points") for r in results) for name in notebooks]
+    rows = [["student", *notebooks, "total", "", "points lost"], ["", *(f"/ {points:g}" for points in [*most, max(r.max_score for r in results)]), "", ""]]
+    rows += [[shown(r.student), *(f"{_in_notebook(r, name, 'points'):g}" for name in notebooks), f"{r.score:g}", "failed" if r.status == "failed" else "", _lost(r)]
+             for r in results]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    left = (0, len(widths) - 1)
+    lines = ["  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
     return "\n".join([*lines[:2], "-" * max(map(len, lines)), *lines[2:]])
+
+
+def _in_notebook(result: Result, notebook: str, what: str) -> float:
+    return round(sum(getattr(test, what) for test in result.tests if test.notebook == notebook), 4)
+
+
+def _lost(result: Result) -> str:
+    """As "restore 4, trace 11.5"; in one word where it is all."""
+    if result.score == 0:
+        return "all"
+    lost = {name: sum(t.max_points - t.points for t in result.tests if t.function == name) for name in functions_of([result])}
+    return ", ".join(f"{name} {round(points, 4):g}" for name, points in lost.items() if points > 1e-9)
 
 
 def as_csv(results: list[Result]) -> str:

@@ -63,7 +63,7 @@ def _corrupts():
 
     def case(name, start, width, after, samples=3, looks_at="result"):
         given, subject = {"embeddings": draw(start + width + after, 6), "noise": 2 * draw(samples, width, 6)}, slice(start, start + width)
-        record = {"id": name, "looks_at": looks_at, "what": "The corrupted embeddings", "order": ["embeddings", "subject", "noise"],
+        record = {"id": name, "looks_at": looks_at, "what": "The result", "order": ["embeddings", "subject", "noise"],
                   "values": {"subject": {"slice": [subject.start, subject.stop]}}, "origin": "embeddings", "axes": ["sample", "token"]}
         asked = given["embeddings"], subject, given["noise"]
         return record, _tensors(given, tracing.corrupt(*asked), locate_wrongs.corrupt(*asked))
@@ -76,7 +76,7 @@ def _restores():
 
     def case(name, position, looks_at="result"):
         given = {"hidden": draw(4, 7, 5), "clean": draw(7, 5)}
-        record = {"id": name, "looks_at": looks_at, "what": "The restored states", "order": ["hidden", "clean", "position"],
+        record = {"id": name, "looks_at": looks_at, "what": "The result", "order": ["hidden", "clean", "position"],
                   "values": {"position": position}, "origin": "hidden", "axes": ["sample", "token"]}
         return record, _tensors(given, tracing.restore(**given, position=position), locate_wrongs.restore(**given, position=position))
 

@@ -19,8 +19,8 @@ PREFIX_TOKENS = (5, 10)
 PREFIXES_EACH = 10
 PREFIX_TOP_P = 0.9
 # The prompts of the stored maps: some that one knows from the papers, and of each relation the first two facts that the model is sure of.
-FAMOUS = (("The Eiffel Tower is located in the city of", "Eiffel Tower"), ("The Brandenburg Gate is located in the city of", "Brandenburg Gate"),
-          ("The Colosseum is located in the city of", "Colosseum"), ("The Taj Mahal is located in the country of", "Taj Mahal"))
+FAMOUS = (("The Eiffel Tower is located in the city of", "Eiffel Tower"), ("The Colosseum is located in the city of", "Colosseum"),
+          ("The Taj Mahal is located in the country of", "Taj Mahal"))
 FACTS_EACH, SURE = 2, 0.4
 SEQUENCES, SEQUENCE_TOKENS, ROWS_AT_ONCE = 640, 161, 128
 
@@ -66,7 +66,7 @@ def moment(model, progress=iter):
 
 
 def maps(model, progress=iter):
-    """data/maps.{json,safetensors}: causal maps of four famous prompts and of up to two facts a relation, of states, MLP windows and
+    """data/maps.{json,safetensors}: causal maps of three famous prompts and of up to two facts a relation, of states, MLP windows and
     attention windows under noise, and of states under zero vectors (about 20 minutes).
 
     Facts whose subject is one token are passed over, and those that the model answers with a probability under 0.4.

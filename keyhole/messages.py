@@ -63,6 +63,7 @@ MISCONCEPTIONS = {
     "index_for_layer": "Column j restores layer j; it belongs to layer layers[j].",
     "map_transposed": "Rows and columns are exchanged: a row is a position, a column a layer.",
     "layer_input_restored": "What was restored is what goes into the layer; it is what comes out of it, model.block(layer)'s output.",
+    "layer_below_restored": "The state of the layer below was restored: layers are counted from 0, and the state after layer 0 is block 0's output.",
     "layer_above_restored": "The state of the layer above was restored: layers are counted from 0.",
     "kind_ignored": "Whole states were restored; `kind` asks for the outputs of the MLP or of the attention.",
     "other_kind": "MLP and attention are exchanged.",

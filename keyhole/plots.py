@@ -155,7 +155,7 @@ def heat_map(found, ax=None, limits=None):
     """
     picture = None
     if ax is None:
-        picture, [ax] = _picture(6.2, 0.24 * len(found.tokens) + 1.35)
+        picture, [ax] = _picture(6.2, 0.24 * len(found.tokens) + 1.6, title=f"{found.prompt} → {_token(found.answer)}")
     low, high = limits or (min(found.corrupted, _lowest(found)), max(_highest(found), found.corrupted + 0.01))
     values = found.values.numpy()
     ax.set_facecolor("#DDDDDD")     # what was not asked for

@@ -180,7 +180,9 @@ WRONG = {
         "its own answer": ("answer_of_each_run", MAP_CASES, _trace(cell="found[:, found.mean(0).argmax()].mean()")),
         "effects": ("corrupted_subtracted", MAP_CASES | {"given_noise"}, _trace(result="values - _baseline(model, prompt, span, noise, answer)")
                     + "\n\n\ndef _baseline(model, prompt, span, noise, answer):\n    with edit(model.embedding, partial(covered, span=span, noise=noise)):\n        return model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()"),
-        "the layer's input": ("layer_input_restored", STATE_CASES, _trace(low="max(first - 1, 0) if kind == 'state' else max(first, 0)", high="max(stop - 1, 0) if kind == 'state' else min(stop, model.n_layers)")),
+        "the layer's input": ("layer_input_restored", STATE_CASES, _trace().replace(
+            '"state": model.block,', '"state": lambda layer: model.block(layer - 1) if layer else model.embedding,')),
+        "the layer below": ("layer_below_restored", STATE_CASES, _trace(low="max(first - 1, 0) if kind == 'state' else max(first, 0)", high="max(stop - 1, 0) if kind == 'state' else min(stop, model.n_layers)")),
         "the layer above": ("layer_above_restored", STATE_CASES, _trace(low="min(first + 1, model.n_layers - 1) if kind == 'state' else max(first, 0)", high="min(stop + 1, model.n_layers) if kind == 'state' else min(stop, model.n_layers)")),
         "a window of states": (None, STATE_CASES, _trace(first="0", stop="0").replace('(layer, layer + 1) if kind == "state" else (0, 0)', "(layer - window // 2, layer + window - window // 2)")),
         "kind ignored": ("kind_ignored", WINDOW_CASES, _trace(kind="'state'").replace('if kind == "state"', "if True")),

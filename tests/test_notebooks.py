@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,12 +73,30 @@ def test_the_sample_class_is_in_step(tmp_path):
         assert (made / path).read_bytes() == (committed / path).read_bytes(), "out of step: run `autograder remake sample-class`"
 
 
-@pytest.mark.slow
-def test_the_solution_runs_from_top_to_bottom_and_hands_in_a_rank_one_edit(tmp_path, real_model):
-    shutil.copy(SOLUTIONS / "3_edit.ipynb", tmp_path)
-    run = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", "3_edit.ipynb"],
-                         cwd=tmp_path, capture_output=True, text=True)
+def executed(name, folder):
+    """The solution, run from top to bottom in `folder` as Jupyter would: NotebookNode."""
+    shutil.copy(SOLUTIONS / f"{name}.ipynb", folder)
+    run = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", f"{name}.ipynb"],
+                         cwd=folder, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
+    return nbformat.read(folder / f"{name}.ipynb", as_version=4)
+
+
+def pictures(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", ())]
+
+
+@pytest.mark.slow
+def test_notebook_2_runs_and_its_two_rows_are_those_of_the_stored_map(tmp_path):
+    notebook = executed("2_locate", tmp_path)
+    assert len(pictures(notebook)) >= 12
+    said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ()))
+    assert float(re.search(r"differ from the stored ones by at most (\S+)", said)[1]) < 1e-4
+
+
+@pytest.mark.slow
+def test_notebook_3_runs_and_hands_in_a_rank_one_edit(tmp_path, real_model):
+    executed("3_edit", tmp_path)
     handed_in = json.loads((tmp_path / "my_fact.json").read_text(encoding="utf-8"))
     fact, factors = fact_from(handed_in["fact"]), load_file(tmp_path / "my_edit.safetensors")
     with real_model.edited(handed_in["layer"], torch.outer(factors["left"], factors["right"])):

@@ -42,9 +42,9 @@ def _corrupt_case(bench, start, width, after, samples=3, keep=False):
     reply = bench.call(tensors=tensors, options={"order": ["embeddings", "subject", "noise"], "values": {"subject": {"slice": [start, start + width]}}, "after": keep})
     right = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
     if keep:
-        return arguments_kept(reply.tensors, tensors, right.shape, "The corrupted embeddings")
+        return arguments_kept(reply.tensors, tensors, right.shape, "The result")
     return _noted(bench, judge(reply.tensors["result"], right, partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
-                         "The corrupted embeddings", tensors["embeddings"].double()))
+                         "The result", tensors["embeddings"].double()))
 
 
 def corrupt_middle(bench):
@@ -75,9 +75,9 @@ def _restore_case(bench, position, samples=3, tokens=7, keep=False):
     reply = bench.call(tensors=tensors, options={"order": ["hidden", "clean", "position"], "values": {"position": position}, "after": keep})
     right = tracing.restore(tensors["hidden"], tensors["clean"], position)
     if keep:
-        return arguments_kept(reply.tensors, tensors, right.shape, "The restored states")
+        return arguments_kept(reply.tensors, tensors, right.shape, "The result")
     return _noted(bench, judge(reply.tensors["result"], right, partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
-                         "The restored states", tensors["hidden"].double()))
+                         "The result", tensors["hidden"].double()))
 
 
 def restore_middle(bench):
@@ -167,7 +167,8 @@ def _built(bench, verdict):
     """The outcome; where what `trace` is built on failed too, that is said."""
     failed = bench.shared.get("failed")
     if not verdict.passed and failed:
-        verdict = replace(verdict, message=f"{verdict.message} {feedback('built_on', functions=' and '.join(f'`{name}`' for name in failed))}")
+        hint = feedback("built_on", functions=" and ".join(f"`{name}`" for name in failed))
+        verdict = replace(verdict, message=f"{verdict.message} {hint}")
     return outcome(verdict)
 
 
@@ -192,8 +193,8 @@ def trace_clean(bench):
     return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
 
 
-REAL = (("The Colosseum is located in the city of", "The Colosseum"), ("The Brandenburg Gate is located in the city of", "Brandenburg Gate"),
-        ("Nelson Mandela was born in the country of", "Nelson Mandela"), ("The Taj Mahal is located in the country of", "Taj Mahal"))
+REAL = (("The Colosseum is located in the city of", "Colosseum"), ("The Taj Mahal is located in the country of", "Taj Mahal"),
+        ("Claude Monet was born in the country of", "Claude Monet"), ("The city of Nagoya lies in the country of", "Nagoya"))
 
 
 @lru_cache(maxsize=4)

@@ -197,6 +197,8 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         "index_for_layer": of(layers=range(len(layers))),
         "map_transposed": right.T,
     }
+    if span.start > 0:
+        wrongs["noise_at_beginning"] = covering(0, noise.shape[1])
     if span.stop < sweep.length:
         wrongs["noise_one_token_late"] = covering(span.start + 1, span.stop + 1)
     if span.start > 0:
@@ -208,7 +210,10 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         shifted = of(layers=[max(layer - 1, 0) for layer in layers])
         if below is not None:
             shifted[:, layers.index(0)] = below[:, 0].softmax(-1).mean(-2)[..., answer]
-        wrongs["layer_input_restored"] = shifted
+        wrongs["layer_input_restored"] = shifted.clone()
+        if below is not None:
+            shifted[:, layers.index(0)] = baseline
+        wrongs["layer_below_restored"] = shifted
         wrongs["layer_above_restored"] = of(layers=[min(layer + 1, last - 1) for layer in layers])
     else:
         wrongs["kind_ignored"] = of(kind="state")
