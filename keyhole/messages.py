@@ -129,6 +129,8 @@ MISCONCEPTIONS = {
     "added_not_written": "The new weight was added to the old one; it takes its place.",
     "parameter_replaced": "The module holds another Parameter now; write into the one that it has, so that whatever shares it sees the edit.",
     "bias_changed": "The bias was changed too; an edit of W leaves it alone.",
+    # my_edit
+    "claim_not_measured": "What was claimed is not what the files give.",
     # any function
     "graph_cut": "The result does not depend on {what} any more, so no gradient reaches it: keep tensors, without .item(), .detach() or numpy.",
     "input_changed": "Your function changed its argument `{what}` in place; work on a copy, since the caller goes on using it.",
@@ -178,6 +180,37 @@ FEEDBACK = {
     "only_defines": "`{variable}` is set by a line that calls something; the grader keeps definitions only and does not run that line.",
     "passed_all": "All {all} functions pass their public checks.",
     "passed_some": "{right} of {all} functions pass their public checks.",
+    # the student's own fact
+    "own_absent": "there is no {file} beside the notebook: section 3.8 writes it; hand it in together with the notebook.",
+    "own_link": "the folder of {file} is a symbolic link, which is not followed: hand in the file itself.",
+    "own_no_json": "{file} is not valid JSON: write it with json.dump, as in section 3.8.",
+    "own_keys": "{file} lacks {missing}: it must be an object with \"layer\", \"fact\" and \"measured\", as section 3.8 writes it.",
+    "own_layer": "{file} says layer {got}; hand in an edit of layer {layer}, since the stored C is that layer's.",
+    "own_many": "{file} has {count} probes; at most {most} are measured: leave some paraphrases or neighbors out.",
+    "own_long": "a text in {file} has more than {most}: one short sentence is enough.",
+    "own_claims": "in {file}, \"measured\" must be a list of {{\"kind\", \"prompt\", \"before\": [true, new], \"after\": [true, new]}} with probabilities from 0 to 1; {which}.",
+    "own_pickle": "{file} is a pickle or an archive under another name, which is never opened: write it with safetensors.torch.save_file.",
+    "own_damaged": "{file} is no safetensors file, or only a part of one: write it with safetensors.torch.save_file.",
+    "own_promised": "{file} is not whole: by its header it has {promised} bytes, in fact it has {got}.",
+    "own_names": "{file} holds {got}; it must hold \"left\" and \"right\", and may hold \"value\", which is v*.",
+    "own_huge": "the change in {file} is too large for float32.",
+    "own_read": "It can be read.",
+    "own_not_run": "Not run: {file} cannot be used, and another test here says why.",
+    "own_told": "{subject}:{true} is a fact of the handout's; choose one of your own.",
+    "own_new": "It is none of the handout's.",
+    "own_known": "The model knows it: before the edit {true} has {p_true}, {new} {p_new}.",
+    "own_unknown": "The model does not know it: it says {says}, and {true} ({p_true}) comes only as number {place}, not among its first {among} answers. Choose a fact that it knows.",
+    "own_behind": "The model does not know it: before the edit {true} has {p_true}, and {new} {p_new} already. Choose a fact that it knows.",
+    "own_direction": "The row of your change has a cosine of {cosine} with C⁻¹ k* of your fact's prompt; it should be 1.",
+    "own_direction_right": "Right: the row of your change is C⁻¹ k* of your fact (cosine {cosine}).",
+    "own_value": "{what} makes the model say {new} ({p_new}; {true} has {p_true}).",
+    "own_value_wrong": "{what}, put in at the subject's last token, does not make the model say {new}: it has {p_new}, and {true} {p_true}.",
+    "own_works": "The edit works: on its prompt {new} has {p_new}, {true} {p_true}.",
+    "own_fails": "The edit does not work: after it {true} still has {p_true} on the prompt, and {new} {p_new}.",
+    "own_holds": "Measured again, {probes} of {probes} probes agree with what you wrote, to {tolerance}.",
+    "own_other_probes": "\"measured\" has {claimed} entries of the kind {kind}, the fact has {probes}; they must be the same prompts in the same order.",
+    "own_false": "Of {prompt!r} you say that {target} has {said} {when} the edit; measured is {got}. ({count} numbers disagree.)",
+    "own_not_yet": "there is no {file} beside the notebook yet: section 3.8 writes it.",
 }
 
 # The public checks by name, in words: "<graded function>.<case>".
@@ -222,6 +255,11 @@ CHECKS = {
     "write_edit.conv1d": "a Conv1D with a bias",
     "write_edit.square": "a square Conv1D",
     "write_edit.parameter": "the module's own Parameter is written",
+    "my_edit.fact": "my_fact.json",
+    "my_edit.edit": "my_edit.safetensors",
+    "my_edit.own": "a fact of your own",
+    "my_edit.known": "the model knows the true answer",
+    "my_edit.claims": "the edit does what you say it does",
 }
 
 

@@ -52,8 +52,11 @@ def read_notebook(path, follow_links: bool = True):
     return _as_notebook(raw, name)
 
 
-def read_file(path, limit_mb: float, follow_links: bool = True) -> bytes:
-    """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)"""
+def read_file(path, limit_mb: float, follow_links: bool = True, advice: str = "clear its outputs and save it again.") -> bytes:
+    """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)
+
+    `advice` is said of a file that is too large.
+    """
     name = one_line(os.path.basename(path), 80)
     # NONBLOCK: opening a named pipe must not wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
@@ -65,7 +68,7 @@ def read_file(path, limit_mb: float, follow_links: bool = True) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise KeyholeError(f"{name} is not an ordinary file.")
             if status.st_size > limit_mb * 2**20:
-                raise KeyholeError(f"{name} has {status.st_size / 2**20:.0f} MB; at most {limit_mb} MB are read: clear its outputs and save it again.")
+                raise KeyholeError(f"{name} has {status.st_size / 2**20:.0f} MB; at most {limit_mb} MB are read: {advice}")
             return file.read()
     except FileNotFoundError:
         raise KeyholeError(f"there is no {name}.") from None

@@ -9,17 +9,16 @@ import torch
 def subject_key(model, layer, prompt, subject, prefixes):
     """k*, the mean key over `prefix + prompt` for every prefix: (d_in,), float64. (ROME, eq. 3)
 
-    The other route: a plain forward of the whole model, whose MLP's input is then taken through the parts before W by hand.
+    The other route: the layer's MLP is asked for its input, which is then taken through the parts before W by hand.
     """
     mlp, keys = model.mlp(layer), []
     for prefix in prefixes:
         text = prefix + prompt
         given = []
         handle = mlp.register_forward_pre_hook(lambda _, args: given.append(args[0]))
-        with torch.no_grad():
-            model.hf(torch.tensor(model.encode([text])))
+        model.run_below(torch.tensor(model.encode([text])), layer + 1)
         handle.remove()
-        state = given[0][0]
+        state = given[0].detach()[0]
         found = mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state) if hasattr(mlp, "gate_proj") else mlp.act(mlp.c_fc(state))
         start = len(prefix) + prompt.rindex(subject)
         offsets = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
