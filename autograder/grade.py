@@ -114,7 +114,7 @@ def grade_submission(
     grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
     tests, reasons, level = [], [], None
-    graded = {name: list(dict.fromkeys(function_of(case.id) for case in cases_of(hidden))) for name, hidden in notebooks.items()}
+    graded = {name: functions_of(hidden) for name, hidden in notebooks.items()}
     submission = read_submission(folder, graded)
     for name, hidden in notebooks.items():
         submitted = submission[name]
@@ -153,9 +153,29 @@ def cases_of(hidden) -> list:
     return [case for cases in hidden.cells.values() for case in cases]
 
 
+def functions_of(hidden) -> list[str]:
+    """The graded functions of a notebook; what is handed in as files has none."""
+    return list(dict.fromkeys(function_of(case.id) for case in cases_of(hidden) if not case.of_files))
+
+
 def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:
     """One hidden test of one submission; `late`: its function already ran out of time."""
-    function = bench.function
+    if not case.of_files and (unrunnable := not_runnable(case, notebook, bench.function, found, late)):
+        return unrunnable
+    try:
+        with bench.grader.lock:
+            outcome = case.run(bench)
+        verdict = "pass" if outcome.passed else "missing" if outcome.missing else "fail"
+        return result_of(case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception)
+    except StudentFailed as failure:
+        return result_of(case, notebook, failure.kind, explained(failure.message, found))
+    except Exception:
+        log.exception("hidden test %s", case.id)
+        return result_of(case, notebook, "error", OUR_FAULT)
+
+
+def not_runnable(case, notebook: str, function: str, found: Definitions, late: bool) -> TestResult | None:
+    """What is said of a function that cannot be called at all, or not again."""
     if function in found.broken:
         return result_of(case, notebook, "error", found.broken[function])
     if function in found.untouched:
@@ -164,15 +184,7 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         return result_of(case, notebook, "missing", ABSENT.format(function=function))
     if late:
         return result_of(case, notebook, "timeout", NOT_RUN_AGAIN.format(function=function))
-    try:
-        with bench.grader.lock:
-            outcome = case.run(bench)
-        return result_of(case, notebook, "pass" if outcome.passed else "fail", outcome.message, outcome.fraction, outcome.misconception)
-    except StudentFailed as failure:
-        return result_of(case, notebook, failure.kind, explained(failure.message, found))
-    except Exception:
-        log.exception("hidden test %s", case.id)
-        return result_of(case, notebook, "error", OUR_FAULT)
+    return None
 
 
 def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, misconception: str | None = None) -> TestResult:

@@ -17,6 +17,7 @@ class HiddenTest:
     run: object
     title: str = "A title"
     seconds: float = 2
+    of_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Outcome:
     message: str = "as it should be."
     misconception: str | None = None
     fraction: float = 0.0
+    missing: bool = False
 
 
 def times(factor):

@@ -17,6 +17,7 @@ class Outcome:
     message: str
     misconception: str | None = None
     fraction: float = 0.0
+    missing: bool = False  # what should have been handed in was not
 
 
 def outcome(verdict: Verdict) -> Outcome:
@@ -26,13 +27,17 @@ def outcome(verdict: Verdict) -> Outcome:
 
 @dataclass(frozen=True)
 class HiddenTest:
-    """One hidden test. `id` is "<graded function>.<case>"; `run(bench)` gives an Outcome; `seconds` is the limit of one call."""
+    """One hidden test. `id` is "<graded function>.<case>"; `run(bench)` gives an Outcome; `seconds` is the limit of one call.
+
+    A test `of_files` looks at what was handed in beside the notebook, and calls no function of it.
+    """
 
     id: str
     title: str
     points: float
     run: Callable
     seconds: float = 10.0
+    of_files: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 
 from autograder.hidden import edit_wrongs as wrongs
+from autograder.hidden import own_fact
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
@@ -432,19 +433,19 @@ TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
         HiddenTest("value_objective.gradient", "all terms, and their gradient", 2, objective_gradient),
     ),
     "test_rank_one_update": (
-        HiddenTest("rank_one_update.wide", "more keys' dimensions than values'", 1, update_wide),
-        HiddenTest("rank_one_update.conv1d", "W as the transposed view of a Conv1D", 1, update_conv1d),
-        HiddenTest("rank_one_update.conditioned", "a C of condition number 10,000", 1, update_conditioned),
+        HiddenTest("rank_one_update.wide", "more keys' dimensions than values'", 0.5, update_wide),
+        HiddenTest("rank_one_update.conv1d", "W as the transposed view of a Conv1D", 0.5, update_conv1d),
+        HiddenTest("rank_one_update.conditioned", "a C of condition number 10,000", 0.5, update_conditioned),
         HiddenTest("rank_one_update.small_keys", "keys of size 0.001", 0.5, update_small_keys),
         HiddenTest("rank_one_update.large_keys", "keys of size 1,000", 0.5, update_large_keys),
-        HiddenTest("rank_one_update.preservation", "other keys move as little as possible", 1, update_preservation),
+        HiddenTest("rank_one_update.preservation", "other keys move as little as possible", 0.5, update_preservation),
         HiddenTest("rank_one_update.rank", "Ŵ − W has rank one", 0.5, update_rank),
         HiddenTest("rank_one_update.inputs", "the arguments are left as they were", 0.5, update_inputs),
-        HiddenTest("rank_one_update.real", "the real model's W and C, layer 5", 1, update_real, seconds=20),
-        HiddenTest("rank_one_update.reference", "reference matrices of facts on the real model", 3, update_reference, seconds=20),
-        HiddenTest("rank_one_update.efficacy", "metrics rerun with your Ŵ: efficacy", 1, _metric_test("Efficacy", "original"), seconds=20),
-        HiddenTest("rank_one_update.paraphrase", "metrics rerun with your Ŵ: paraphrase", 1, _metric_test("Paraphrase", "paraphrase"), seconds=20),
-        HiddenTest("rank_one_update.neighborhood", "metrics rerun with your Ŵ: neighborhood", 1, _metric_test("Neighborhood", "neighborhood"), seconds=20),
+        HiddenTest("rank_one_update.real", "the real model's W and C, layer 5", 0.5, update_real, seconds=20),
+        HiddenTest("rank_one_update.reference", "reference matrices of facts on the real model", 2, update_reference, seconds=20),
+        HiddenTest("rank_one_update.efficacy", "metrics rerun with your Ŵ: efficacy", 0.5, _metric_test("Efficacy", "original"), seconds=20),
+        HiddenTest("rank_one_update.paraphrase", "metrics rerun with your Ŵ: paraphrase", 0.5, _metric_test("Paraphrase", "paraphrase"), seconds=20),
+        HiddenTest("rank_one_update.neighborhood", "metrics rerun with your Ŵ: neighborhood", 0.5, _metric_test("Neighborhood", "neighborhood"), seconds=20),
         HiddenTest("rank_one_update.reversion", "metrics rerun with your Ŵ: reversion (reported, no points)", 0, _metric_test("Reversion", "reversion", scored=False), seconds=20),
         HiddenTest("rank_one_update.portability", "metrics rerun with your Ŵ: portability (reported, no points)", 0, _metric_test("Portability", "portability", scored=False), seconds=20),
     ),
@@ -455,4 +456,5 @@ TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
         HiddenTest("write_edit.bias", "a module with a bias", 0.5, write_bias),
         HiddenTest("write_edit.in_place", "the module's own Parameter is written", 1, write_in_place),
     ),
+    "test_my_edit": own_fact.TESTS,
 })

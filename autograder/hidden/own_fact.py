@@ -1,0 +1,179 @@
+"""Hidden tests of what is handed in beside 3_edit.ipynb: the student's own fact, and the change that was made for it.
+
+Two data files, read and measured in the grader's own process: nothing of the student's runs. The fact is theirs, so a
+message may tell what was measured.
+"""
+
+import torch
+
+from autograder.hidden import edit_wrongs as wrongs
+from autograder.hidden.case import HiddenTest, Outcome, outcome
+from autograder.oracle import editing
+from keyhole import own_fact
+from keyhole.errors import KeyholeError
+from keyhole.hooks import edit
+from keyhole.judging import Verdict, judge
+from keyhole.messages import feedback, misconception
+from keyhole.moments import load_moment, load_prefixes
+from keyhole.own_fact import EDIT_FILE, FACT_FILE
+from keyhole.probes import KINDS, ProbeSet
+
+SAME_DIRECTION = 0.999      # cosine; a right one made on another machine has 1 - 1e-9, the nearest wrong one (C centred) 0.994
+VALUE_TOLERANCE = 1e-2      # of |v* - W k*|; factors of a float32 Ŵ are right to 1e-4 of it
+
+
+def _parts(bench):
+    """What was handed in, read once a submission: {file: OwnFact or OwnEdit, or the KeyholeError that says why not}."""
+    if "own" not in bench.shared:
+        shape = bench.model().weight(own_fact.DEFAULT_LAYER).shape
+        readers = {FACT_FILE: lambda: own_fact.read_fact(bench.folder), EDIT_FILE: lambda: own_fact.read_edit(bench.folder, shape)}
+        bench.shared["own"] = {file: _or_problem(read) for file, read in readers.items()}
+    return bench.shared["own"]
+
+
+def _or_problem(read):
+    try:
+        return read()
+    except KeyholeError as problem:
+        return problem
+
+
+def _test(*files):
+    """A hidden test of `files`: run only where each of them can be used, and failed with the sentence that a KeyholeError brings."""
+    def wrap(judged):
+        def run(bench):
+            parts = [_parts(bench)[file] for file in files]
+            for file, part in zip(files, parts):
+                if isinstance(part, KeyholeError):
+                    absent = isinstance(part, own_fact.Absent)
+                    return Outcome(False, str(part) if absent else feedback("own_not_run", file=file), missing=absent)
+            try:
+                return judged(bench, *parts)
+            except KeyholeError as problem:
+                return Outcome(False, str(problem))
+        return run
+    return wrap
+
+
+def form(bench):
+    problems = [part for part in _parts(bench).values() if isinstance(part, KeyholeError)]
+    if not problems:
+        return Outcome(True, feedback("own_read"), fraction=1.0)
+    absent = [problem for problem in problems if isinstance(problem, own_fact.Absent)]
+    return Outcome(False, " ".join(map(str, problems)), missing=len(absent) == len(problems))
+
+
+@_test(FACT_FILE)
+def known(bench, own):
+    return outcome(own_fact.known(bench.model(), own.fact))
+
+
+@_test(FACT_FILE)
+def whose(bench, own):
+    return outcome(own_fact.whose(own.fact))
+
+
+def _key(bench, own):
+    """k* of the student's fact, by the oracle."""
+    if "own key" not in bench.shared:
+        own_fact.check_length(bench.model(), own.fact)
+        bench.shared["own key"] = editing.subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject, load_prefixes())
+    return bench.shared["own key"]
+
+
+def _cosine(one, other):
+    return abs(float(torch.cosine_similarity(one, other, dim=0)))
+
+
+@_test(FACT_FILE, EDIT_FILE)
+def direction(bench, own, made):
+    """The row of the change is C⁻¹ k*, whatever its length and sign: those also lie in the column."""
+    if made.change().norm() == 0:
+        return outcome(Verdict(False, misconception("nothing_changed"), "nothing_changed"))
+    moment, key = load_moment().double(), _key(bench, own)
+    right = torch.linalg.solve(moment, key)
+    cosine = _cosine(made.right, right)
+    if cosine >= SAME_DIRECTION:
+        return Outcome(True, feedback("own_direction_right", cosine=f"{cosine:.4f}"), fraction=1.0)
+    message = feedback("own_direction", cosine=f"{cosine:.3f}")
+    near = {name: _cosine(made.right, wrong) for name, wrong in _wrong_directions(bench, own, moment, key).items()}
+    likely = max(near, key=near.get)
+    if near[likely] < SAME_DIRECTION:
+        return Outcome(False, message)
+    return Outcome(False, f"{message} {misconception(likely)}", likely)
+
+
+def _wrong_directions(bench, own, moment, key):
+    """The directions that misunderstandings give: misconception -> (d_in,)."""
+    keys = wrongs.subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject, load_prefixes())
+    del keys["sum_of_keys"]     # which has the right direction
+    solved = torch.linalg.solve(moment, torch.stack(list(keys.values())).T).T
+    return {"moment_omitted": key, "moment_not_inverted": moment @ key, "moment_diagonal_used": key / moment.diag(), **dict(zip(keys, solved))}
+
+
+@_test(FACT_FILE, EDIT_FILE)
+def value(bench, own, made):
+    """Ŵ k* is v*, and v* makes the model say the target. Where v* was not handed in, it is what the change gives for k*."""
+    key, weight = _key(bench, own), bench.model().weight(own.layer).double()
+    before = weight @ key
+    written = before + made.left * (made.right @ key)
+    if made.value is not None:
+        residual = made.value - before
+        size = key @ torch.linalg.solve(load_moment().double(), key)
+        verdict = judge(written, made.value, lambda: {"division_missing": before + size * residual, "value_not_residual": before + made.value,
+                                                      "residual_reversed": before - residual, "update_doubled": before + 2 * residual},
+                        "Ŵ k*", before, VALUE_TOLERANCE, "misses_value")
+        if not verdict.passed:
+            return outcome(verdict)
+    answer = _answer_with(bench.model(), own, written if made.value is None else made.value)
+    shown = {"what": "Ŵ k*" if made.value is None else "Ŵ k* is v*, which", "true": own.fact.target_true, "new": own.fact.target_new,
+             "p_true": f"{answer.true:.3f}", "p_new": f"{answer.new:.3f}"}
+    if answer.new > answer.true:
+        return Outcome(True, feedback("own_value", **shown), fraction=1.0)
+    return Outcome(False, feedback("own_value_wrong", **{**shown, "what": "Ŵ k*" if made.value is None else "Your v*"}))
+
+
+def _answer_with(model, own, value):
+    """What the model answers when W gives out `value` (d_out,) at the subject's last token, without any change of W: Answer."""
+    last, bias = model.subject_slice(own.fact.prompt, own.fact.subject).stop - 1, model.bias(own.layer)
+    given = value.float() if bias is None else value.float() + bias
+
+    def put(output):
+        changed = output.clone()
+        changed[:, last] = given
+        return changed
+
+    probes = ProbeSet(model, {"original": own.fact.probes()["original"]}, own.layer)
+    with edit(model.memory(own.layer), put):
+        [answer] = probes.answers()
+    return answer
+
+
+def _measured(bench, own, made):
+    """The student's probes, run again once a submission."""
+    if "own measured" not in bench.shared:
+        bench.shared["own measured"] = own_fact.measure(bench.model(), own, made.change())
+    return bench.shared["own measured"]
+
+
+def _claims_test(kind):
+    @_test(FACT_FILE, EDIT_FILE)
+    def run(bench, own, made):
+        measured = _measured(bench, own, made)
+        if kind == "original" and not (works := own_fact.works(measured)).passed:
+            return outcome(works)
+        verdict = own_fact.claims_hold(own, measured, kind)
+        return outcome(verdict if verdict.passed else Verdict(False, verdict.message, "claim_not_measured"))
+    return run
+
+
+TITLES = {"original": "the edit works, and on its prompt does what you say", "paraphrase": "paraphrases do what you say", "neighborhood": "neighbors do what you say",
+          "reversion": "the reversion does what you say", "portability": "portability is what you say"}
+TESTS = (
+    HiddenTest("my_edit.form", "the two files can be read", 0.5, form, of_files=True),
+    HiddenTest("my_edit.known", "the model knew the true answer", 0.5, known, of_files=True),
+    HiddenTest("my_edit.own", "the fact is none of the handout's", 0.5, whose, of_files=True),
+    HiddenTest("my_edit.direction", "the change has the direction C⁻¹ k* of your fact", 0.5, direction, of_files=True),
+    HiddenTest("my_edit.value", "Ŵ k* = v*, and v* says the target", 0.5, value, of_files=True),
+    *(HiddenTest(f"my_edit.{kind}", f"run again: {TITLES[kind]}", 0.5, _claims_test(kind), of_files=True) for kind in KINDS),
+)
