@@ -47,7 +47,7 @@ def add_grade(commands) -> None:
 def add_remake(commands) -> None:
     parser = commands.add_parser("remake", help="make a piece of data/ or reference/ anew",
                                  description="Make anew what the kit carries, from the model and stored seeds; docs/data.md says in which order.")
-    parser.add_argument("what", choices=("prefixes", "text", "moment", "references", "maps", "checks", "sample-class"))
+    parser.add_argument("what", choices=("prefixes", "text", "moment", "references", "maps", "checks", "sample-edits", "sample-class"))
     parser.set_defaults(run=remake)
 
 
@@ -55,7 +55,7 @@ def remake(chosen) -> int:
     """Make one of the pieces of data that the kit carries."""
     from tqdm import tqdm
 
-    from autograder import make_checks, sample_class
+    from autograder import make_checks, sample_class, sample_edits
     from autograder import remake as making
     from autograder.oracle import references
     from keyhole.models import load_model
@@ -63,7 +63,8 @@ def remake(chosen) -> int:
     makers = {
         "prefixes": lambda: making.prefixes(load_model(), tqdm), "text": lambda: making.text(load_model(), tqdm),
         "moment": lambda: making.moment(load_model(), tqdm), "references": lambda: references.make(load_model(), tqdm),
-        "maps": lambda: making.maps(load_model(), tqdm), "checks": make_checks.make, "sample-class": sample_class.make,
+        "maps": lambda: making.maps(load_model(), tqdm), "checks": make_checks.make,
+        "sample-edits": lambda: sample_edits.make(load_model(), tqdm), "sample-class": sample_class.make,
     }
     print(f"Made {makers[chosen.what]()}")
     return 0
@@ -100,7 +101,8 @@ def grade(chosen) -> int:
     for path in filter(None, report):
         check_writable(path)
 
-    from autograder.grade import Grader, isolation_level  # late: torch takes seconds, bad arguments should not
+    from autograder.copies import with_note  # late: torch takes seconds, bad arguments should not
+    from autograder.grade import Grader, isolation_level
 
     level = isolation_level()
     if LEVELS.index(level) > LEVELS.index(chosen.require_isolation):
@@ -110,10 +112,12 @@ def grade(chosen) -> int:
     if any(getattr(hidden, "models", ()) for hidden in grader.notebooks.values()):
         grader.model()  # before the batch: a model that is not there is nobody's fault in it
     course = None if chosen.no_feedback else open_course(chosen, grader)
+    copies = copies_in(submitted, chosen.assignment, grader)
     clock, results = time.perf_counter(), earlier(report[0], submitted, chosen) if chosen.students else {}
+    results = {student: with_note(result, copies) for student, result in results.items()}
     done = 0
     for student, result in graded(submitted, students, grader, chosen):
-        results[student] = result
+        results[student] = result = with_note(result, copies)
         in_order, done = [results[name] for name in sorted(results)], done + 1
         write_json(report[0], in_order)
         if report[1]:
@@ -122,10 +126,24 @@ def grade(chosen) -> int:
         if course:
             record(course, result, submitted / student / chosen.assignment)
     print("\n" + table(in_order))
+    if copies:
+        print("\nHanded in alike, for you to look at (no points lost):\n" + "\n".join(f"  {copy}" for copy in copies))
     print(f"\nReport: {report[0]}")
     if course:
         print(f"Feedback pages: {course.grading / 'feedback'}/<student>/{chosen.assignment}/")
     return 0
+
+
+def copies_in(submitted: Path, assignment: str, grader) -> list:
+    """Who handed in the same fact or the same edit, where a fact is part of the assignment at all."""
+    from autograder.copies import likely_copies
+    from autograder.grade import cases_of
+
+    if not any(case.of_files for hidden in grader.notebooks.values() for case in cases_of(hidden)):
+        return []
+    from keyhole.moments import DEFAULT_LAYER
+
+    return likely_copies(submitted, assignment, grader.model().weight(DEFAULT_LAYER).shape)
 
 
 def earlier(path: Path, submitted: Path, chosen) -> dict[str, Result]:

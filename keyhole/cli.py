@@ -97,7 +97,7 @@ def fetch(chosen):
 
 def check(chosen):
     from keyhole.messages import feedback
-    from keyhole.selfcheck import check_notebook
+    from keyhole.selfcheck import check_beside, check_notebook
 
     if not chosen.notebook.exists():
         raise Unusable(f"there is no file {chosen.notebook}.")
@@ -105,6 +105,10 @@ def check(chosen):
     for name, well, line in check_notebook(chosen.notebook, chosen.seconds):
         passed.append(well)
         print(f"{'✓' if well else '✗'} {name:<16} {line}", flush=True)
+    beside = check_beside(chosen.notebook)
+    if beside:
+        name, well, line = beside
+        print(f"{'–' if well is None else '✓' if well else '✗'} {name:<16} {line}", flush=True)
     print(feedback("passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)))
     return 0 if all(passed) else 1
 

@@ -211,13 +211,16 @@ def measure(model, own, change):
         return Measured(before, probes.answers())
 
 
-def known(model, fact):
-    """Whether the model, as it is, knows the true answer: Verdict. It is among its first answers, and ahead of the new one."""
+def known(model, fact, before=None):
+    """Whether the model, as it is, knows the true answer: Verdict. It is among its first answers, and ahead of the new one.
+
+    `before`: the fact's probes as measured before the edit, where that was done already. Raises KeyholeError.
+    """
     check_length(model, fact)
     first = model.encode([fact.target_true])[0][0]
     found = model.next_token_probabilities([fact.prompt])[0]
     place = int((found > found[first]).sum()) + 1
-    [answer] = ProbeSet(model, {"original": fact.probes()["original"]}).answers()
+    answer = (before or ProbeSet(model, {"original": fact.probes()["original"]}).answers())[0]
     shown = {"true": one_line(fact.target_true, 40), "p_true": f"{answer.true:.3f}", "new": one_line(fact.target_new, 40), "p_new": f"{answer.new:.3f}"}
     if place > AMONG_FIRST:
         says = model.tokenizer.decode([int(found.argmax())])

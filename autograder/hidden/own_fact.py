@@ -6,12 +6,11 @@ message may tell what was measured.
 
 import torch
 
-from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, Outcome, outcome
 from autograder.oracle import editing
 from keyhole import own_fact
 from keyhole.errors import KeyholeError
-from keyhole.hooks import edit
+from keyhole.hooks import edit, record
 from keyhole.judging import Verdict, judge
 from keyhole.messages import feedback, misconception
 from keyhole.moments import load_moment, load_prefixes
@@ -65,7 +64,9 @@ def form(bench):
 
 @_test(FACT_FILE)
 def known(bench, own):
-    return outcome(own_fact.known(bench.model(), own.fact))
+    made = _parts(bench)[EDIT_FILE]
+    before = None if isinstance(made, KeyholeError) else _measured(bench, own, made).before
+    return outcome(own_fact.known(bench.model(), own.fact, before))
 
 
 @_test(FACT_FILE)
@@ -96,19 +97,30 @@ def direction(bench, own, made):
     if cosine >= SAME_DIRECTION:
         return Outcome(True, feedback("own_direction_right", cosine=f"{cosine:.4f}"), fraction=1.0)
     message = feedback("own_direction", cosine=f"{cosine:.3f}")
-    near = {name: _cosine(made.right, wrong) for name, wrong in _wrong_directions(bench, own, moment, key).items()}
+    near = {name: _cosine(made.right, wrong) for name, wrong in _wrong_directions(bench.model(), own, moment, key, right).items()}
     likely = max(near, key=near.get)
     if near[likely] < SAME_DIRECTION:
         return Outcome(False, message)
     return Outcome(False, f"{message} {misconception(likely)}", likely)
 
 
-def _wrong_directions(bench, own, moment, key):
-    """The directions that misunderstandings give: misconception -> (d_in,)."""
-    keys = wrongs.subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject, load_prefixes())
-    del keys["sum_of_keys"]     # which has the right direction
-    solved = torch.linalg.solve(moment, torch.stack(list(keys.values())).T).T
-    return {"moment_omitted": key, "moment_not_inverted": moment @ key, "moment_diagonal_used": key / moment.diag(), **dict(zip(keys, solved))}
+def _wrong_directions(model, own, moment, key, right_direction):
+    """The directions that misunderstandings give: misconception -> (d_in,). (Those of subject_key's hidden tests that lead elsewhere here.)"""
+    at = {name: [] for name in ("first_subject_token", "last_prompt_token", "one_token_before", "one_token_after")}
+    prefixes, right = load_prefixes(), []
+    for prefix in prefixes:
+        text = prefix + own.fact.prompt
+        with record(model.memory(own.layer)) as seen:
+            model.run_below(torch.tensor(model.encode([text])), own.layer + 1)
+        keys, span = seen.input[0].double(), model.subject_slice(text, own.fact.subject)
+        right.append(keys[span.stop - 1])
+        for name, place in zip(at, (span.start, len(keys) - 1, max(span.stop - 2, 0), min(span.stop, len(keys) - 1)), strict=True):
+            at[name].append(keys[place])
+    found = {name: torch.stack(rows).mean(0) for name, rows in at.items()} | {"bare_prompt_only": right[prefixes.index("")], "last_prefix_only": right[-1]}
+    solved = torch.linalg.solve(moment, torch.stack(list(found.values())).T).T
+    # Where a subject ends the prompt, or has one token, some of these are right.
+    found = {name: wrong for name, wrong in zip(found, solved, strict=True) if _cosine(wrong, right_direction) < SAME_DIRECTION}
+    return {"moment_omitted": key, "moment_not_inverted": moment @ key, "moment_diagonal_used": key / moment.diag(), **found}
 
 
 @_test(FACT_FILE, EDIT_FILE)
@@ -119,10 +131,13 @@ def value(bench, own, made):
     written = before + made.left * (made.right @ key)
     if made.value is not None:
         residual = made.value - before
-        size = key @ torch.linalg.solve(load_moment().double(), key)
-        verdict = judge(written, made.value, lambda: {"division_missing": before + size * residual, "value_not_residual": before + made.value,
-                                                      "residual_reversed": before - residual, "update_doubled": before + 2 * residual},
-                        "Ŵ k*", before, VALUE_TOLERANCE, "misses_value")
+
+        def misunderstood():
+            size = key @ torch.linalg.solve(load_moment().double(), key)
+            return {"division_missing": before + size * residual, "value_not_residual": before + made.value,
+                    "residual_reversed": before - residual, "update_doubled": before + 2 * residual}
+
+        verdict = judge(written, made.value, misunderstood, "Ŵ k*", before, VALUE_TOLERANCE, "misses_value")
         if not verdict.passed:
             return outcome(verdict)
     answer = _answer_with(bench.model(), own, written if made.value is None else made.value)
