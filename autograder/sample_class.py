@@ -1,19 +1,24 @@
 """The sample class in data/sample_class: what `make grade` grades, made from the solution and the released notebook.
 
-Each member but the first two makes one mistake; their cells stand here.
+Each member makes one mistake, or none; the cells of those who make one in the notebook stand here. What they hand in beside it
+comes from sample/; nothing, where the notebook could not have come to its end.
 """
 
+import pprint
 import shutil
 from pathlib import Path
 
 import nbformat
 
+from autograder.sample_edits import fact_of, handed_in
 from keyhole.notebook import grade_id
 from keyhole.paths import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 ASSIGNMENT = "model_editing"
 
+# In their notebooks; what the last three do with their files stands in sample_edits.py.
+WITHOUT_MISTAKES = ("ada-complete", "otto-copies-a-fact", "pia-claims-too-much", "quin-fine-tunes")
 MISTAKES = {
     "bo-forgets-c": ("3_edit", "rank_one_update", '''
 def rank_one_update(weight, moment, key, value):
@@ -137,11 +142,15 @@ def notebooks(folder):
 
 def submissions():
     """Every member's notebooks: student -> {notebook name -> NotebookNode}."""
-    members = {"ada-complete": notebooks("solutions"), "ivo-untouched": notebooks("assignments")}
+    members = {"ivo-untouched": notebooks("assignments"), **{student: notebooks("solutions") for student in WITHOUT_MISTAKES}}
     for student, (name, function, source) in MISTAKES.items():
         members[student] = notebooks("solutions")
         [cell] = [cell for cell in members[student][name].cells if grade_id(cell) == function]
         cell.source = source.strip()
+    for student, books in members.items():
+        if student != "ada-complete" and (fact := fact_of(student)):
+            [cell] = [cell for cell in books["3_edit"].cells if grade_id(cell) == "my_record"]
+            cell.source = "my_record = " + pprint.pformat(fact, sort_dicts=False, width=140)
     return dict(sorted(members.items()))
 
 
@@ -154,4 +163,6 @@ def make(target=None):
         folder.mkdir(parents=True)
         for name, notebook in books.items():
             nbformat.write(notebook, folder / f"{name}.ipynb")
+        for name, content in handed_in(student).items():
+            (folder / name).write_bytes(content)
     return target

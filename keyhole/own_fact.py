@@ -135,16 +135,16 @@ def _read(folder, name):
 
 def _look_at_header(raw):
     """A safetensors file begins with the length of its header, and the header says which bytes are there. Raises KeyholeError."""
-    if raw[:2] == b"PK" or raw[:1] == b"\x80":
-        raise KeyholeError(feedback("own_pickle", file=EDIT_FILE))
     length = int.from_bytes(raw[:8], "little")
     try:
         header = json.loads(raw[8:8 + length]) if 0 < length <= min(len(raw) - 8, HEADER_BYTES) else None
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         promised = 8 + length + max(ends, default=0)
     except (*UNREADABLE, AttributeError, KeyError, IndexError, TypeError):
-        raise KeyholeError(feedback("own_damaged", file=EDIT_FILE)) from None
-    if promised > 2**60:
+        promised = math.inf
+    if not promised < 2**60:
+        if raw[:2] == b"PK" or raw[:1] == b"\x80":     # asked only now: a header's length may begin with that byte
+            raise KeyholeError(feedback("own_pickle", file=EDIT_FILE))
         raise KeyholeError(feedback("own_damaged", file=EDIT_FILE))
     if promised != len(raw):
         raise KeyholeError(feedback("own_promised", file=EDIT_FILE, promised=f"{promised:,}", got=f"{len(raw):,}"))

@@ -15,7 +15,8 @@ from keyhole.judging import Verdict, judge
 from keyhole.messages import feedback, misconception
 from keyhole.moments import load_moment, load_prefixes
 from keyhole.own_fact import EDIT_FILE, FACT_FILE
-from keyhole.probes import KINDS, ProbeSet
+from keyhole.probes import KINDS
+from keyhole.text import one_line
 
 SAME_DIRECTION = 0.999      # cosine; a right one made on another machine has 1 - 1e-9, the nearest wrong one (C centred) 0.994
 VALUE_TOLERANCE = 1e-2      # of |v* - W k*|; factors of a float32 Ŵ are right to 1e-4 of it
@@ -125,7 +126,7 @@ def _wrong_directions(model, own, moment, key, right_direction):
 
 @_test(FACT_FILE, EDIT_FILE)
 def value(bench, own, made):
-    """Ŵ k* is v*, and v* makes the model say the target. Where v* was not handed in, it is what the change gives for k*."""
+    """Ŵ k* is v*, and v* makes the model say the target before all else. Where v* was not handed in, it is what the change gives for k*."""
     key, weight = _key(bench, own), bench.model().weight(own.layer).double()
     before = weight @ key
     written = before + made.left * (made.right @ key)
@@ -140,16 +141,17 @@ def value(bench, own, made):
         verdict = judge(written, made.value, misunderstood, "Ŵ k*", before, VALUE_TOLERANCE, "misses_value")
         if not verdict.passed:
             return outcome(verdict)
-    answer = _answer_with(bench.model(), own, written if made.value is None else made.value)
-    shown = {"what": "Ŵ k*" if made.value is None else "Ŵ k* is v*, which", "true": own.fact.target_true, "new": own.fact.target_new,
-             "p_true": f"{answer.true:.3f}", "p_new": f"{answer.new:.3f}"}
-    if answer.new > answer.true:
+    model, what = bench.model(), "Ŵ k*" if made.value is None else "v*"
+    found = _answers_with(model, own, written if made.value is None else made.value)
+    new, said = model.encode([own.fact.target_new])[0][0], int(found.argmax())
+    shown = {"what": what, "new": one_line(own.fact.target_new, 40), "p_new": f"{found[new]:.3f}"}
+    if said == new:
         return Outcome(True, feedback("own_value", **shown), fraction=1.0)
-    return Outcome(False, feedback("own_value_wrong", **{**shown, "what": "Ŵ k*" if made.value is None else "Your v*"}))
+    return Outcome(False, feedback("own_value_wrong", says=one_line(model.tokenizer.decode([said]), 40), p_says=f"{found[said]:.3f}", **shown))
 
 
-def _answer_with(model, own, value):
-    """What the model answers when W gives out `value` (d_out,) at the subject's last token, without any change of W: Answer."""
+def _answers_with(model, own, value):
+    """The distribution after the prompt when W gives out `value` (d_out,) at the subject's last token, without any change of W: (V,)."""
     last, bias = model.subject_slice(own.fact.prompt, own.fact.subject).stop - 1, model.bias(own.layer)
     given = value.float() if bias is None else value.float() + bias
 
@@ -158,10 +160,8 @@ def _answer_with(model, own, value):
         changed[:, last] = given
         return changed
 
-    probes = ProbeSet(model, {"original": own.fact.probes()["original"]}, own.layer)
     with edit(model.memory(own.layer), put):
-        [answer] = probes.answers()
-    return answer
+        return model.next_token_probabilities([own.fact.prompt])[0]
 
 
 def _measured(bench, own, made):

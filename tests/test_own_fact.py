@@ -1,0 +1,446 @@
+"""The student's own fact: its files are read safely, wrong ones lose what they should and say why, right ones lose nothing."""
+
+import json
+import os
+import pickle
+import struct
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from autograder import sample_edits
+from autograder.copies import STAFF, likely_copies, with_note
+from autograder.hidden.own_fact import TESTS
+from autograder.result import Result
+from keyhole import own_fact
+from keyhole.checks import CheckFailed
+from keyhole.cli import main
+from keyhole.errors import KeyholeError
+from keyhole.facts import fact_from, load_facts
+from keyhole.moments import DEFAULT_LAYER
+from keyhole.own_fact import EDIT_FILE, EXAMPLES, FACT_FILE, check_files, examine_files, read_edit, read_fact, told_in_handout
+
+SHAPE = (576, 1536)
+CASES = {test.id.partition(".")[2]: test for test in TESTS}
+KINDS = {"original", "paraphrase", "neighborhood", "reversion", "portability"}
+NEED_EDIT = {"direction", "value", *KINDS}
+ALL = set(CASES)
+
+
+class Files:
+    """What a student hands in, to be changed: `record` (of my_fact.json) and `tensors`; `raw` holds bytes that replace a file, None a file left out."""
+
+    def __init__(self, student="hana-other-words"):
+        files = sample_edits.handed_in(student)
+        self.record, self.tensors, self.raw = json.loads(files[FACT_FILE]), load(files[EDIT_FILE]), {}
+
+    def write(self, folder):
+        contents = {FACT_FILE: json.dumps(self.record).encode(), EDIT_FILE: save(self.tensors)} | self.raw
+        for name, content in contents.items():
+            if content is not None:
+                (folder / name).write_bytes(content)
+        return folder
+
+    def claims(self, kind):
+        return [entry for entry in self.record["measured"] if entry["kind"] == kind]
+
+
+def graded(folder, model):
+    """{case: Outcome} as the grader finds it."""
+    bench = SimpleNamespace(folder=folder, shared={}, model=lambda: model)
+    return {name: test.run(bench) for name, test in CASES.items()}
+
+
+def failed(found):
+    return {name for name, outcome in found.items() if not outcome.passed}
+
+
+# ---------------------------------------------------------------- files that cannot be used
+
+def header(entries, body=b""):
+    text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def deep(levels=100_000):
+    return b"[" * levels + b"]" * levels
+
+
+def change(record, *keys, to):
+    for key in keys[:-1]:
+        record = record[key]
+    record[keys[-1]] = to
+
+
+FACTS = {
+    "absent": (None, "no my_fact.json"),
+    "empty": (b"", "not valid JSON"),
+    "a list": (b"[]", "lacks layer, fact, measured"),
+    "deep": (deep(), "not valid JSON"),
+    "deep inside": (b'{"layer": ' + deep(400) + b', "fact": {}, "measured": []}', "my_fact.json"),
+    "not text": (b"\xff\xfe\x00{", "not valid JSON"),
+    "too large": (b" " * (2**20 + 1), "at most 1 MB are read"),
+    "no fact": (lambda r: r.pop("fact"), "lacks fact"),
+    "no claims": (lambda r: r.pop("measured"), "lacks measured"),
+    "another layer": (lambda r: change(r, "layer", to=8), "says layer 8; hand in an edit of layer 5"),
+    "layer true": (lambda r: change(r, "layer", to=True), "says layer True"),
+    "layer as a text": (lambda r: change(r, "layer", to="5"), "says layer 5; hand in"),
+    "key missing": (lambda r: r["fact"].pop("target_true"), "'target_true' is missing"),
+    "key of another type": (lambda r: change(r, "fact", "subject", to=7), "'subject' must be a text"),
+    "no neighbors": (lambda r: change(r, "fact", "neighbors", to=[]), "'neighbors' must be a list"),
+    "subject not in prompt": (lambda r: change(r, "fact", "subject", to="Louvre"), "lacks the subject 'Louvre'"),
+    "same targets": (lambda r: change(r, "fact", "target_new", to=" Barcelona "), "nothing to edit"),
+    "half a character": (lambda r: change(r, "fact", "target_new", to="\ud800"), "not valid JSON"),
+    "many probes": (lambda r: change(r, "fact", "paraphrases", to=["See the Sagrada Familia in"] * 40), "at most 30"),
+    "a long prompt": (lambda r: change(r, "fact", "prompt", to="so " * 200 + r["fact"]["prompt"]), "more than 400 characters"),
+    "claims no list": (lambda r: change(r, "measured", to={}), "it is no list"),
+    "a claim of another type": (lambda r: change(r, "measured", 2, "after", to=0.3), "entry 2 is not"),
+    "a claim that is no probability": (lambda r: change(r, "measured", 0, "after", to=[0.1, 1.5]), "entry 0 is not"),
+    "NaN claimed": (lambda r: change(r, "measured", 0, "before", to=[float("nan"), 0.1]), "entry 0 is not"),
+    "a claim of an unknown kind": (lambda r: change(r, "measured", 1, "kind", to="magic"), "entry 1 is not"),
+    "a huge number": (lambda r: change(r, "measured", 1, "after", to=[10**400, 0]), "entry 1 is not"),
+}
+EDITS = {
+    "absent": (None, "no my_edit.safetensors"),
+    "empty": (b"", "no safetensors file"),
+    "a pickle": (pickle.dumps({"left": [1.0]}), "a pickle or an archive under another name"),
+    "an archive": (b"PK\x03\x04" + bytes(100), "a pickle or an archive under another name"),
+    "truncated": (lambda f: save(f.tensors)[:-100], "is not whole"),
+    "something behind": (lambda f: save(f.tensors) + b"more", "is not whole"),
+    "10 GB by its header": (header({"left": {"dtype": "F32", "shape": [2500000000], "data_offsets": [0, 10**10]}}), "by its header it has 10,000,00"),
+    "a header of 10 GB": (struct.pack("<Q", 10**10) + b"{}", "no safetensors file"),
+    "offsets beyond numbers": (header(b'{"left": {"data_offsets": [0, %s]}}' % (b"9" * 4000)), "no safetensors file"),
+    "offsets of another type": (header({"left": {"dtype": "F32", "shape": [1], "data_offsets": "ab"}}), "no safetensors file"),
+    "a header that is a list": (header([1]), "no safetensors file"),
+    "a deep header": (header(deep(4000)), "no safetensors file"),
+    "an unknown dtype": (header({"left": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)), "no safetensors file"),
+    "too large": (bytes(2**20 + 1), "at most 1 MB are read: is it the file"),
+    "other names": (lambda f: save({"u": f.tensors["left"], "v": f.tensors["right"]}), "holds u, v"),
+    "a whole matrix beside them": (lambda f: save({**f.tensors, "W": torch.zeros(2, 3)}), "holds W, left, right, value"),
+    "nothing in it": (save({}), "holds nothing"),
+    "exchanged": (lambda f: save({"left": f.tensors["right"], "right": f.tensors["left"]}), "has shape (1536,); expected is (576,)"),
+    "as columns": (lambda f: save({"left": f.tensors["left"][:, None].contiguous(), "right": f.tensors["right"]}), "has shape (576, 1)"),
+    "full of NaN": (lambda f: save({**f.tensors, "right": f.tensors["right"] * float("nan")}), "1536 values that are NaN"),
+    "half precision": (lambda f: save({name: tensor.half() for name, tensor in f.tensors.items()}), "dtype float16"),
+    "whole numbers": (lambda f: save({name: tensor.long() for name, tensor in f.tensors.items()}), "whole numbers"),
+    "too large for float32": (lambda f: save({name: 1e200 * tensor.double() for name, tensor in f.tensors.items()}), "too large for float32"),
+}
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_bad_fact_file_is_one_sentence(name, tmp_path):
+    content, says = FACTS[name]
+    files = Files()
+    if callable(content):
+        content(files.record)
+    else:
+        files.raw[FACT_FILE] = content
+    with pytest.raises(KeyholeError) as caught:
+        read_fact(files.write(tmp_path))
+    sentence = str(caught.value)
+    assert says in sentence and "\n" not in sentence and len(sentence) <= 300 and isinstance(caught.value, own_fact.Absent) == (name == "absent")
+    assert read_edit(tmp_path, SHAPE)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_bad_edit_file_is_one_sentence(name, tmp_path):
+    content, says = EDITS[name]
+    files = Files()
+    files.raw[EDIT_FILE] = content(files) if callable(content) else content
+    start = time.perf_counter()
+    with pytest.raises(KeyholeError) as caught:
+        read_edit(files.write(tmp_path), SHAPE)
+    sentence = str(caught.value)
+    assert says in sentence and "\n" not in sentence and len(sentence) <= 300 and time.perf_counter() - start < 1
+    assert read_fact(tmp_path)
+
+
+@pytest.mark.parametrize("name", [FACT_FILE, EDIT_FILE])
+def test_links_pipes_and_folders_are_not_read(name, tmp_path):
+    read = read_fact if name == FACT_FILE else lambda folder: read_edit(folder, SHAPE)
+    staff, student = tmp_path / "staff", tmp_path / "student"
+    staff.mkdir()
+    student.mkdir()
+    Files().write(staff)
+    (student / name).symlink_to(staff / name)
+    (tmp_path / "whole").symlink_to(staff)
+    for folder in (student, tmp_path / "whole"):
+        with pytest.raises(KeyholeError, match="symbolic link"):
+            read(folder)
+    for make in (os.mkfifo, os.mkdir):
+        (student / name).unlink()
+        make(student / name)
+        with pytest.raises(KeyholeError, match="not an ordinary file|directory"):
+            read(student)
+        if make is os.mkdir:
+            break
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "it ran"), "w")
+
+    files = Files()
+    files.raw[EDIT_FILE] = pickle.dumps(Trap())
+    with pytest.raises(KeyholeError):
+        read_edit(files.write(tmp_path), SHAPE)
+    assert not (tmp_path / "it ran").exists()
+
+
+def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
+    model = SimpleNamespace(weight=lambda layer: torch.empty(SHAPE))
+    files = Files()
+    files.raw = {FACT_FILE: b"{", EDIT_FILE: b"{"}
+    found = graded(files.write(tmp_path), model)
+    assert failed(found) == ALL and not any(outcome.missing for outcome in found.values())
+    assert "not valid JSON" in found["form"].message and "no safetensors file" in found["form"].message
+    assert found["value"].message == "Not run: my_fact.json cannot be used, and another test here says why."
+    nothing = graded(tmp_path / "nowhere", model)
+    assert all(outcome.missing and not outcome.fraction for outcome in nothing.values())
+    assert all("there is no my_" in outcome.message for outcome in nothing.values())
+
+
+# ---------------------------------------------------------------- wrong and right ones, measured on the real model
+
+def known_in_other_words(files):
+    told = next(fact for fact in load_facts() if not fact.hidden and fact.relation == "landmark")
+    files.record["fact"] |= {"prompt": f"Everybody knows that the {told.subject} is in", "subject": f"the {told.subject.upper()}".replace("the ", "", 1),
+                             "target_true": told.target_true.lower()}
+    files.record["fact"]["prompt"] = files.record["fact"]["prompt"].replace(told.subject, told.subject.upper())
+    files.record["fact"]["paraphrases"] = [f"You can visit {told.subject.upper()} in the city of"]
+
+
+def false_claim(kind, key, number, value):
+    def claim(files):
+        files.claims(kind)[-1][key][number] = value
+    return claim
+
+
+def moved_by(share):
+    """A change, and a v*, that go only so far; all is told as it is."""
+    def shorten(files):
+        files.tensors["left"] = share * files.tensors["left"]
+        files.tensors["value"] = files.tensors["value"] - (1 - share) * files.moved
+        for entry in files.record["measured"]:
+            entry["after"] = entry["before"]
+    shorten.needs = "moved"
+    return shorten
+
+
+def times(factor):
+    def scale(files):
+        files.tensors["left"] = factor * files.tensors["left"]
+    return scale
+
+
+# name -> (the cases that it must lose, words of a message, misconception, what is wrong)
+WRONG = {
+    "a true answer that it does not know": ({"known", "original", "paraphrase"}, "comes only as number", None, lambda f: change(f.record, "fact", "target_true", to=" Nairobi")),
+    "a true answer behind the new one": ({"known", "value"}, "already. Choose", None,
+                                         lambda f: f.record["fact"].update(target_true=" San", target_new=" Barcelona")),
+    "a fact of the handout's": ({"own", "known", "direction", "value"}, "is a fact of the handout's", None, known_in_other_words),
+    "the key of another prompt": ({"direction", "value"}, "should be 1", None, lambda f: f.tensors.update(right=torch.roll(f.tensors["right"], 1))),
+    "nothing moved": ({"direction", "value", "original"}, "nothing was changed", "nothing_changed", moved_by(0)),
+    "hardly moved": ({"value", "original"}, "put in at the subject's last token, makes the model say Barcelona", None, moved_by(0.01)),
+    "doubled": ({"value"}, "misses v* by 100 %", "update_doubled", times(2)),
+    "the wrong sign": ({"value", "original"}, "misses v*", "residual_reversed", times(-1)),
+    "a v* of another fact": ({"value"}, "misses v*", None, lambda f: f.tensors.update(value=Files("pia-claims-too-much").tensors["value"])),
+    "a false claim on the prompt": ({"original"}, "you say that", "claim_not_measured", false_claim("original", "before", 0, 0.99)),
+    "a false claim on a paraphrase": ({"paraphrase"}, "after the edit; measured is", "claim_not_measured", false_claim("paraphrase", "after", 1, 0.02)),
+    "a false claim on a neighbor": ({"neighborhood"}, "before the edit; measured is", "claim_not_measured", false_claim("neighborhood", "before", 1, 0.4)),
+    "a false claim on the reversion": ({"reversion"}, "1 numbers disagree", "claim_not_measured", false_claim("reversion", "after", 1, 0.9)),
+    "a false claim on portability": ({"portability"}, "you say that", "claim_not_measured", false_claim("portability", "after", 0, 0.9)),
+    "a claim left out": ({"neighborhood"}, "2 entries of the kind neighborhood, the fact has 3", "claim_not_measured", lambda f: f.record["measured"].remove(f.claims("neighborhood")[1])),
+    "a claim of another prompt": ({"reversion"}, "the same prompts in the same order", "claim_not_measured", lambda f: f.claims("reversion")[0].update(prompt="Else")),
+}
+# The claims follow from what was changed, and fail with it: measured, not deduced.
+MEASURED = {name: KINDS for name in ("a true answer that it does not know", "a true answer behind the new one", "a fact of the handout's", "the key of another prompt", "doubled", "the wrong sign")}
+RIGHT = {
+    "as made": lambda f: None,
+    "in float64": lambda f: f.tensors.update({name: tensor.double() for name, tensor in f.tensors.items()}),
+    "both signs turned": lambda f: f.tensors.update(left=-f.tensors["left"], right=-f.tensors["right"]),
+    "the size in the row": lambda f: f.tensors.update(left=f.tensors["left"] / 100, right=100 * f.tensors["right"]),
+    "without v*": lambda f: f.tensors.pop("value"),
+    "from the SVD of a float32 change": lambda f: f.tensors.update(from_svd(f.tensors)),
+    "measured a little differently": lambda f: [entry["after"].__setitem__(0, min(entry["after"][0] + 0.005, 1)) for entry in f.record["measured"]],
+}
+
+
+def from_svd(tensors):
+    u, s, vh = torch.linalg.svd(torch.outer(tensors["left"], tensors["right"]), full_matrices=False)
+    return {"left": (u[:, 0] * s[0]).contiguous(), "right": vh[0].contiguous()}
+
+
+def moved(files, model):
+    """Ŵk* - Wk*: v* less what W gives for k*."""
+    own = fact_from(files.record["fact"])
+    from autograder.oracle import editing
+    from keyhole.moments import load_prefixes
+
+    key = editing.subject_key(model, DEFAULT_LAYER, own.prompt, own.subject, load_prefixes())
+    return (files.tensors["value"].double() - model.weight(DEFAULT_LAYER).double() @ key).float()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_model):
+    expected, says, misconception, spoil = WRONG[name]
+    files = Files()
+    files.moved = moved(files, real_model) if hasattr(spoil, "needs") else None
+    spoil(files)
+    found = graded(files.write(tmp_path), real_model)
+    lost = failed(found)
+    assert lost - MEASURED.get(name, set()) == expected - MEASURED.get(name, set()), {case: found[case].message for case in lost ^ expected}
+    assert any(says in found[case].message for case in lost), {case: found[case].message for case in lost}
+    assert misconception is None or misconception in {found[case].misconception for case in lost}
+    with pytest.raises(CheckFailed) if lost & ({"known", "own"} | KINDS) else nothing():
+        check_files(real_model, tmp_path)
+
+
+def nothing():
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_submission_loses_nothing(name, tmp_path, real_model):
+    files = Files()
+    RIGHT[name](files)
+    found = graded(files.write(tmp_path), real_model)
+    assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), {case: found[case].message for case in failed(found)}
+    assert check_files(real_model, tmp_path).passed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("student, named", [("bo-forgets-c", "moment_omitted"), ("gus-first-token", "first_subject_token"), ("quin-fine-tunes", None)])
+def test_an_edit_by_another_method_has_another_direction(student, named, tmp_path, real_model):
+    found = graded(Files(student).write(tmp_path), real_model)
+    assert not found["direction"].passed and found["direction"].misconception == named
+    assert found["form"].passed and found["known"].passed and found["own"].passed
+
+
+def test_every_hidden_test_of_files_is_failed_by_some_wrong_submission():
+    assert set().union(*(lost for lost, *_ in WRONG.values())) | {"form"} == ALL     # form: above, by every file that cannot be used
+
+
+@pytest.mark.slow
+def test_a_long_text_is_not_measured(tmp_path, real_model):
+    files = Files()
+    files.record["fact"]["paraphrases"][0] = "東京 " * 60 + "Sagrada Familia"
+    found = graded(files.write(tmp_path), real_model)
+    assert failed(found) == ALL - {"form", "own"} and all("more than 60 tokens" in found[case].message for case in failed(found))
+
+
+@pytest.mark.slow
+def test_the_model_is_left_as_it_was(tmp_path, real_model):
+    before = real_model.weight(DEFAULT_LAYER).detach().clone()
+    graded(Files().write(tmp_path), real_model)
+    assert torch.equal(real_model.weight(DEFAULT_LAYER), before)
+    assert not real_model.memory(DEFAULT_LAYER)._forward_hooks
+
+
+# ---------------------------------------------------------------- whose fact it is
+
+def test_the_handout_s_facts_are_known_in_other_words():
+    record = Files().record["fact"]
+
+    def told(prompt, subject, true):
+        return told_in_handout(fact_from({**record, "prompt": prompt, "subject": subject, "target_true": true, "paraphrases": [subject]}))
+
+    for subject, true in EXAMPLES:
+        assert told(f"You will find the {subject} in", f"the {subject}", true) and told(f"{subject.upper()} is in", subject.upper(), true.strip())
+        assert not told(f"The {subject} is owned by", subject, " somebody")
+    public, hidden = (next(fact for fact in load_facts() if fact.hidden == wanted) for wanted in (False, True))
+    assert told(public.prompt, public.subject, public.target_true)
+    assert not told(hidden.prompt, hidden.subject, hidden.target_true)      # else one could find out which are held back
+
+
+def test_the_examples_are_those_of_the_notebook():
+    from keyhole.notebook import read_notebook
+    from tests.test_notebooks import ASSIGNMENTS
+
+    text = "\n".join(cell["source"] for cell in read_notebook(ASSIGNMENTS / "3_edit.ipynb").cells)
+    for subject, true in EXAMPLES:
+        assert f'"subject": "{subject}"' in text and f'"target_true": "{true}"' in text
+
+
+def hand_in(root, student, files):
+    folder = root / student / "model_editing"
+    folder.mkdir(parents=True)
+    files.write(folder)
+
+
+def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
+    hand_in(tmp_path, "ann", Files())
+    same_words = Files()
+    same_words.record["fact"]["id"] = "other"
+    same_words.tensors = {name: tensor.double() * (-2 if name == "left" else -0.5) for name, tensor in same_words.tensors.items() if name != "value"}
+    hand_in(tmp_path, "bea", same_words)
+    other_words = Files()
+    other_words.record["fact"] |= {"subject": "The Sagrada Familia", "paraphrases": ["The Sagrada Familia is in"], "target_new": " lisbon"}
+    other_words.tensors = Files("pia-claims-too-much").tensors
+    hand_in(tmp_path, "cyd", other_words)
+    hand_in(tmp_path, "dan", Files("ada-complete"))
+    broken = Files()
+    broken.raw = {FACT_FILE: b"{", EDIT_FILE: b"{"}
+    hand_in(tmp_path, "eve", broken)
+    (tmp_path / "fay").symlink_to(tmp_path / "ann")
+    copies = likely_copies(tmp_path, "model_editing", SHAPE)
+    fact = "the same fact (Sagrada Familia: Barcelona → Lisbon), "
+    assert [(copy.students, copy.alike.partition(")")[2].lstrip(", ")) for copy in copies] == [
+        (("ann", "bea"), "every probe word for word; the same change of W"), (("ann", "cyd"), "other probes"), (("bea", "cyd"), "other probes")]
+    assert str(copies[0]) == f"ann and bea: {fact}every probe word for word; the same change of W"
+
+    result = Result("bea", "model_editing", "graded", "A note.", "E", 1.0, ())
+    noted = with_note(result, copies)
+    assert noted.reason.startswith(f"A note. {STAFF} like ann: ") and "like cyd" in noted.reason
+    assert with_note(noted, copies) == noted and with_note(noted, []) == result
+    assert with_note(Result("dan", "model_editing", "graded", None, "E", 1.0, ()), copies).reason is None
+    assert with_note(Result("ann", "model_editing", "failed", "No notebook.", "E", 1.0, ()), copies).reason == "No notebook."    # a student reads it
+
+
+# ---------------------------------------------------------------- the public check
+
+def test_the_public_check_says_what_is_missing(tmp_path):
+    model = SimpleNamespace(weight=lambda layer: torch.empty(SHAPE))
+    report = examine_files(model, tmp_path)
+    assert not report.passed and "there is no my_fact.json" in report.reason
+    with pytest.raises(CheckFailed, match="my_edit: 0 of 2 public checks passed"):
+        check_files(model, tmp_path)
+
+
+def a_notebook(folder):
+    import nbformat
+
+    from tests.test_keyhole_cli import notebook
+
+    path = notebook(folder / "3_edit.ipynb")
+    made = nbformat.read(path, as_version=4)
+    made.cells.append(nbformat.v4.new_code_cell("check_files(model)"))
+    nbformat.write(made, path)
+    return path
+
+
+def test_keyhole_check_says_what_is_not_there_yet(tmp_path, capsys):
+    path = a_notebook(tmp_path)
+    assert main(["check", str(path)]) == 0
+    assert "– my_edit          there is no my_fact.json beside the notebook yet" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_keyhole_check_looks_at_the_files(tmp_path, capsys):
+    path = a_notebook(tmp_path)
+    files = Files()
+    files.write(tmp_path)
+    assert main(["check", str(path)]) == 0
+    assert "✓ my_edit          5 of 5 public checks passed" in capsys.readouterr().out
+    false_claim("portability", "after", 1, 0.77)(files)
+    files.write(tmp_path)
+    assert main(["check", str(path)]) == 1
+    assert "✗ my_edit          4 of 5 public checks passed; the edit does what you say it does: Of '" in capsys.readouterr().out
