@@ -11,8 +11,9 @@ import nbformat
 import pytest
 import torch
 
-from autograder import cli, result as results, secret
+from autograder import cli, result as results, sample_edits, secret
 from autograder import grade as grading
+from autograder.copies import STAFF
 from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply
@@ -67,6 +68,21 @@ def test_after_a_timeout_the_functions_other_tests_do_not_run(tmp_path, quick):
     result = grade(hand_in(tmp_path, "def double(x):\n    raise TimeoutError", TRIPLE))
     assert verdicts(result) == {"double.plain": ("timeout", 0), "double.again": ("timeout", 0), "triple.plain": ("pass", 2)}
     assert "Not run" in result.tests[1].message
+
+
+def file_test(bench):
+    there = (bench.folder / "mine.json").exists()
+    return Outcome(there, "was read." if there else "there is no mine.json.", fraction=float(there), missing=not there)
+
+
+def test_a_test_of_files_needs_no_function_and_runs_whatever_the_functions_did(tmp_path, quick):
+    tests = registry(HiddenTest("double.plain", 3, times(2)), HiddenTest("mine.file", 1, file_test, of_files=True))
+    folder = hand_in(tmp_path, "def double(x):\n    raise TimeoutError", "def mine():\n    raise NotImplementedError()")
+    assert verdicts(grade(folder, tests)) == {"double.plain": ("timeout", 0), "mine.file": ("missing", 0)}
+    (folder / "mine.json").write_text("{}")
+    assert verdicts(grade(folder, tests))["mine.file"] == ("pass", 1)
+    unmarked = hand_in(tmp_path / "other", "mine = 3")
+    assert grade(unmarked, tests).status == "graded"
 
 
 def test_name_made_by_a_call_is_explained(tmp_path, quick):
@@ -238,6 +254,26 @@ def test_unusable_arguments_end_with_two(a_class, capsys):
             run(a_class, *wrong)
         assert end.value.code == 2
     assert not (a_class / "r.json").exists()
+
+
+@pytest.mark.parametrize("jobs, students", [("1", None), ("3", None), ("1", "otto"), ("2", "ann,otto")])
+def test_likely_copies_are_told_whatever_the_order(tmp_path, quick, monkeypatch, capsys, jobs, students):
+    tests = registry(HiddenTest("double.plain", 3, times(2)), HiddenTest("mine.file", 1, file_test, of_files=True))
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setattr(Grader, "model", lambda self: SimpleNamespace(weight=lambda layer: torch.empty(576, 1536)))
+    for name, files in (("ann", "hana-other-words"), ("bob", "ada-complete"), ("otto", "otto-copies-a-fact")):
+        folder = hand_in(tmp_path / "in" / name / "model_editing", DOUBLE)
+        for file, content in sample_edits.handed_in(files).items():
+            (folder / file).write_bytes(content)
+    assert run(tmp_path, "--jobs", jobs) == 0
+    shown = capsys.readouterr().out
+    if students:
+        assert run(tmp_path, "--jobs", jobs, "--students", students) == 0
+        shown = capsys.readouterr().out
+    reasons = {e["student"]: e["reason"] for e in json.loads((tmp_path / "r.json").read_text())}
+    assert reasons["bob"] is None and reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
+    assert "like otto: the same fact" in reasons["ann"] and "like ann: the same fact" in reasons["otto"]
+    assert "  ann and otto: the same fact (Sagrada Familia: Barcelona → Lisbon), every probe word for word; the same change of W" in shown
 
 
 def test_a_defect_of_ours_costs_one_student(a_class, monkeypatch, caplog):

@@ -23,7 +23,7 @@ from autograder.mending import harmless, mended
 from autograder.nbgrader_plugin import GradeInSandbox, escaped, feedback, grader
 from autograder.result import TestResult
 from keyhole.errors import KeyholeError
-from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, registry, times
+from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAFF_SECRET = "known to the staff only"
@@ -160,6 +160,31 @@ def test_scores_agree_everywhere(course):
     assert nbgrader("generate_assignment", "model_editing", "--force") == 0
     assert nbgrader("autograde", "model_editing", "--force") == 0
     assert nbgrader("generate_feedback", "model_editing", "--force") == 0
+    assert gradebook(course) == expected
+
+
+def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch):
+    def file_test(bench):
+        there = [(bench.folder / name).read_text() for name in ("my_fact.json", "my_edit.safetensors") if (bench.folder / name).exists()]
+        return Outcome(len(there) == 2, ", ".join(there) or "nothing", fraction=len(there) / 2, missing=not there)
+
+    tests = registry(HiddenTest("double.plain", 4, file_test, of_files=True), HiddenTest("triple.plain", 2, times(3)))
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setattr(cli, "copies_in", lambda *_: [])
+    for name, files in (("both", ("my_fact.json", "my_edit.safetensors")), ("one", ("my_fact.json",)), ("none", ())):
+        folder = hand_in(course, name, triple=TRIPLE).parent
+        for file in files:
+            (folder / file).write_text(f"of {name}")
+    # Those of an instructor who ran the solution where it stands must not take their place.
+    for file in ("my_fact.json", "my_edit.safetensors"):
+        (course / "solutions" / "model_editing" / file).write_text("of the staff")
+    expected = {"both": 6, "one": 4, "none": 2}
+    assert {e["student"]: e["score"] for e in autograde(course)} == expected == gradebook(course)
+    assert "of both, of both" in visible(body(course, "both")) and "– missing" in visible(body(course, "none"))
+    (course / "grading" / "gradebook.db").unlink()
+    assert nbgrader("generate_assignment", "model_editing", "--force") == 0
+    assert not list((course / "assignments").rglob("my_*"))
+    assert nbgrader("autograde", "model_editing", "--force") == 0
     assert gradebook(course) == expected
 
 

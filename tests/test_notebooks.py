@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from autograder import sample_class
+from autograder import sample_class, sample_edits
 from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from keyhole.facts import fact_from
@@ -51,7 +52,7 @@ def test_the_students_notebook_holds_blanks_and_no_solution(name):
     text = (ASSIGNMENTS / f"{name}.ipynb").read_text(encoding="utf-8")
     assert "BEGIN SOLUTION" not in text and "torch.linalg.solve(moment" not in text
     found = definitions(read_notebook(ASSIGNMENTS / f"{name}.ipynb"))
-    graded = {function_of(case.id) for cases in NOTEBOOKS[name].cells.values() for case in cases}
+    graded = {function_of(case.id) for cases in NOTEBOOKS[name].cells.values() for case in cases if not case.of_files}
     assert graded <= found.untouched
     assert graded <= definitions(read_notebook(SOLUTIONS / f"{name}.ipynb")).functions
 
@@ -67,8 +68,8 @@ def test_every_blank_is_followed_at_once_by_its_check(name):
 def test_the_sample_class_is_in_step(tmp_path):
     made = sample_class.make(tmp_path / "class")
     committed = ROOT / "data" / "sample_class"
-    files = sorted(path.relative_to(made) for path in made.rglob("*.ipynb"))
-    assert files == sorted(path.relative_to(committed) for path in committed.rglob("*.ipynb"))
+    files = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(committed) for path in committed.rglob("*") if path.is_file())
     for path in files:
         assert (made / path).read_bytes() == (committed / path).read_bytes(), "out of step: run `autograder remake sample-class`"
 
@@ -102,3 +103,7 @@ def test_notebook_3_runs_and_hands_in_a_rank_one_edit(tmp_path, real_model):
     with real_model.edited(handed_in["layer"], torch.outer(factors["left"], factors["right"])):
         after = real_model.next_token_probabilities([fact.prompt])[0].max()
     assert abs(after.item() - handed_in["measured"][0]["after"][1]) < 1e-3
+    bench = SimpleNamespace(folder=tmp_path, shared={}, model=lambda: real_model)
+    found = {case.id: case.run(bench) for case in NOTEBOOKS["3_edit"].cells["test_my_edit"]}
+    assert all(outcome.passed for outcome in found.values()), found
+    assert sample_edits.fact_of("ada-complete") == handed_in["fact"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from autograder.copies import likely_copies
 from autograder.grade import Grader, grade_submission
 from autograder.hidden import NOTEBOOKS
 from autograder.secret import TEST_SECRET
@@ -18,14 +19,18 @@ def all_of(function, *but):
 EXPECTED = {
     "ada-complete": (set(), None, None),
     "hana-other-words": (set(), None, None),
+    "otto-copies-a-fact": (set(), None, None),      # told to the staff, not punished
+    "pia-claims-too-much": ({"my_edit.reversion", "my_edit.portability"}, "fail", "claim_not_measured"),
+    "quin-fine-tunes": ({"my_edit.direction"}, "fail", None),
     "ivo-untouched": (set(IDS), "missing", None),
     # Without C the constraint still holds and the direction still has rank one: those tests are not lost.
-    "bo-forgets-c": (all_of("rank_one_update", "rank", "inputs", "efficacy", "paraphrase", "neighborhood", "reversion", "portability"), "fail", "moment_omitted"),
+    "bo-forgets-c": (all_of("rank_one_update", "rank", "inputs", "efficacy", "paraphrase", "neighborhood", "reversion", "portability") | {"my_edit.direction"}, "fail", "moment_omitted"),
     "chen-centres-c": (all_of("second_moment", "inputs"), "fail", "moment_centred"),
-    "dora-syntax-error": (all_of("value_objective"), "error", None),
-    "emil-endless-loop": (all_of("subject_key"), "timeout", None),
+    # Nobody comes to the end of a notebook with these two; so there are no files beside it.
+    "dora-syntax-error": (all_of("value_objective") | all_of("my_edit"), {"error", "missing"}, None),
+    "emil-endless-loop": (all_of("subject_key") | all_of("my_edit"), {"timeout", "missing"}, None),
     "fay-forgets-conv1d": ({"write_edit.conv1d", "write_edit.square", "write_edit.bias"}, None, "transpose_missing"),
-    "gus-first-token": (all_of("subject_key", "clean"), "fail", "first_subject_token"),
+    "gus-first-token": (all_of("subject_key", "clean") | {"my_edit.direction", "my_edit.value", "my_edit.original"}, "fail", "first_subject_token"),
     "jia-no-baseline": (all_of("indirect_effect"), "fail", "baseline_not_subtracted"),
     # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what does not depend on it.
     "ken-first-sample": (all_of("restore", "inputs") | all_of("trace", "given_noise", "one_sample", "clean"), "fail", "restored_first_sample"),
@@ -42,6 +47,11 @@ def grader():
     return Grader(secret=TEST_SECRET, seconds=8)
 
 
+def test_the_copied_fact_is_told(grader):
+    [copy] = likely_copies(data_folder() / "sample_class", "model_editing", grader.model().weight(5).shape)
+    assert copy.students == ("hana-other-words", "otto-copies-a-fact") and "word for word" in copy.alike and "the same change" in copy.alike
+
+
 def test_everybody_in_the_class_is_expected():
     assert {path.name for path in (data_folder() / "sample_class").iterdir()} == set(EXPECTED)
 
@@ -55,7 +65,7 @@ def test_each_member_loses_exactly_what_the_mistake_touches(student, grader):
     assert result.status == "graded" and result.isolation
     assert result.score == sum(test.max_points for test in result.tests if test.id not in failed)
     if verdict:
-        assert {failed[name].verdict for name in lost} == {verdict}
+        assert {failed[name].verdict for name in lost} == (verdict if isinstance(verdict, set) else {verdict})
     if misconception:
         assert misconception in {test.misconception for test in failed.values()}
     assert all(test.message for test in result.tests)
