@@ -115,7 +115,7 @@ def read_edit(folder, weight_shape):
     shapes = {"left": (d_out,), "right": (d_in,), "value": (d_out,)}
     if not {"left", "right"} <= tensors.keys() <= shapes.keys():
         raise KeyholeError(feedback("own_names", file=EDIT_FILE, got=one_line(", ".join(sorted(tensors)) or "nothing", 80)))
-    for name, tensor in tensors.items():
+    for name, tensor in sorted(tensors.items()):     # safetensors promises no order
         if problem := usable(tensor, shapes[name], f"“{name}” in {EDIT_FILE}"):
             raise KeyholeError(problem.message)
     edit = OwnEdit(tensors["left"].double(), tensors["right"].double(), tensors["value"].double() if "value" in tensors else None)

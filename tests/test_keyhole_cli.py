@@ -294,7 +294,7 @@ def test_the_notebook_used_by_default_is_the_solution_then_the_student_s(tmp_pat
     with pytest.raises(KeyholeError, match="name a notebook with --notebook"):
         cli._notebook(chosen)
     for folder in ("assignments", "solutions"):
-        path = tmp_path / folder / cli.NOTEBOOK
+        path = tmp_path / folder / cli.EDIT
         path.parent.mkdir(parents=True)
         path.write_text("{}")
         assert cli._notebook(chosen) == path
