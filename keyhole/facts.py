@@ -1,20 +1,26 @@
 """Facts that the model knows, with the probes that show what an edit of each did."""
 
 import json
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from keyhole.errors import KeyholeError
 from keyhole.paths import data_folder
 
+GLUED = re.compile(r"[A-Za-z0-9]\|[A-Za-z0-9]")     # a prompt's last character and a target's first, where a space is missing
+
 
 @dataclass(frozen=True)
 class Probe:
-    """A prompt with the answer before the edit and the one that a successful (or harmful) edit gives."""
+    """A prompt with the answer before the edit and the one that a successful (or harmful) edit gives.
+
+    Some files of the field name one answer only: then the other is None, and probabilities cannot be compared.
+    """
 
     prompt: str
-    target_true: str
-    target_new: str
+    target_true: str | None
+    target_new: str | None
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class Fact:
 def load_facts(path=None):
     """Read a file of facts, the kit's own unless told: list of Fact.
 
-    Raises KeyholeError, naming the record, where a key is missing, has another type, or the prompt lacks the subject.
+    Raises KeyholeError, naming the record, where a key is missing, has another type, the prompt lacks the subject, a target lacks
+    its leading space, or a fact stands there twice.
     """
     path = Path(path) if path else data_folder() / "facts.json"
     try:
@@ -62,11 +69,14 @@ def load_facts(path=None):
     if not isinstance(records, list):
         raise KeyholeError(f"{path} is not a file of facts (its \"facts\" must be a list).")
     facts = [fact_from(record, f"record {i} of {path.name}") for i, record in enumerate(records)]
-    seen = set()
+    ids, edits = set(), {}
     for fact in facts:
-        if fact.id in seen:
+        if fact.id in ids:
             raise KeyholeError(f"{path.name} holds the fact {fact.id!r} twice; remove one.")
-        seen.add(fact.id)
+        twin = edits.setdefault((fact.prompt, fact.target_new), fact.id)
+        if twin != fact.id:
+            raise KeyholeError(f"{path.name} holds one fact as {twin!r} and as {fact.id!r} (the same prompt and new target); remove one.")
+        ids.add(fact.id)
     return facts
 
 
@@ -80,24 +90,29 @@ def fact_from(record, where="the record"):
         if field.name == "hidden":
             values["hidden"] = bool(record.get("hidden", False))
         elif field.name in ("reversion", "portability"):
-            values[field.name] = Probe(**{key: _text(record.get(field.name), key, f"{where}, {field.name}")
+            values[field.name] = Probe(**{key: text_at(record.get(field.name), key, f"{where}, {field.name}")
                                           for key in ("prompt", "target_true", "target_new")})
         elif field.name == "paraphrases":
-            values["paraphrases"] = tuple(_list(record, "paraphrases", str, where))
+            values["paraphrases"] = tuple(list_at(record, "paraphrases", str, where))
         elif field.name == "neighbors":
-            values["neighbors"] = tuple((_text(entry, "prompt", f"{where}, neighbors"), _text(entry, "answer", f"{where}, neighbors"))
-                                        for entry in _list(record, "neighbors", dict, where))
+            values["neighbors"] = tuple((text_at(entry, "prompt", f"{where}, neighbors"), text_at(entry, "answer", f"{where}, neighbors"))
+                                        for entry in list_at(record, "neighbors", dict, where))
         else:
-            values[field.name] = _text(record, field.name, where)
+            values[field.name] = text_at(record, field.name, where)
     for prompt in (values["prompt"], *values["paraphrases"]):
         if values["subject"] not in prompt:
             raise KeyholeError(f"{where}: the prompt {prompt!r} lacks the subject {values['subject']!r}.")
     if values["target_true"].strip() == values["target_new"].strip():
         raise KeyholeError(f"{where}: target_new equals target_true ({values['target_true']!r}): there is nothing to edit.")
-    return Fact(**values)
+    fact = Fact(**values)
+    for probe in (probe for probes in fact.probes().values() for probe in probes):
+        for target in (probe.target_true, probe.target_new):
+            if GLUED.search(f"{probe.prompt[-1]}|{target[0]}"):
+                raise KeyholeError(f"{where}: {target!r} would be glued to the prompt {probe.prompt!r}: write {' ' + target!r}, the space belongs to the token.")
+    return fact
 
 
-def _text(record, key, where):
+def text_at(record, key, where):
     if not isinstance(record, dict) or key not in record:
         raise KeyholeError(f"{where}: the key {key!r} is missing.")
     if not isinstance(record[key], str) or not record[key].strip():
@@ -105,7 +120,7 @@ def _text(record, key, where):
     return record[key]
 
 
-def _list(record, key, kind, where):
+def list_at(record, key, kind, where):
     value = record.get(key)
     if not isinstance(value, list) or not value or not all(isinstance(entry, kind) for entry in value):
         raise KeyholeError(f"{where}: {key!r} must be a list, not empty, of {'texts' if kind is str else 'objects'}.")

@@ -28,7 +28,8 @@ def test_a_good_record():
     ("paraphrases", ["It is in"], "lacks the subject"), ("neighbors", [{"prompt": "x"}], "neighbors: the key 'answer' is missing"),
     ("neighbors", ["x"], "'neighbors' must be a list, not empty, of objects"), ("reversion", None, "reversion: the key 'prompt' is missing"),
     ("portability", {"prompt": "x", "target_true": 3}, "'target_true' must be a text"), ("target_new", " Paris", "nothing to edit"),
-    ("target_new", "Paris", "nothing to edit"),
+    ("target_new", "Paris", "nothing to edit"), ("target_new", "Rome", "'Rome' would be glued to the prompt 'The Tower is in': write ' Rome'"),
+    ("neighbors", [{"prompt": "The Louvre is in", "answer": "Paris"}], "'Paris' would be glued"), ("target_new", " ", "'target_new' must be a text that is not empty"),
 ])
 def test_a_bad_record_is_named(key, value, sentence):
     with pytest.raises(KeyholeError, match=sentence) as raised:
@@ -52,4 +53,7 @@ def test_files(tmp_path):
             load_facts(path)
     path.write_text(json.dumps({"facts": [GOOD, GOOD]}))
     with pytest.raises(KeyholeError, match="holds the fact 'tower' twice"):
+        load_facts(path)
+    path.write_text(json.dumps({"facts": [GOOD, GOOD | {"id": "spire"}]}))
+    with pytest.raises(KeyholeError, match="holds one fact as 'tower' and as 'spire'"):
         load_facts(path)
