@@ -77,3 +77,37 @@ def test_a_score_is_zero_if_any_part_is():
     zero, one = metrics.Score(0.0, 0, 1), metrics.Score(1.0, 0, 1)
     for parts in itertools.permutations([zero, one, one]):
         assert metrics.edit_score(dict(zip(("original", "paraphrase", "neighborhood"), parts))) == 0
+
+
+def test_by_generation_a_neighbor_says_its_own_answer_and_the_rest_the_new_one():
+    probe = Probe("x", " a", " b")
+    fact = Fact("f", "r", "S x", "S", " a", " b", ("S y", "S z"), (("n", " a"), ("m", " c")), probe, probe)
+    said = torch.tensor([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [0, 0], [0, 1]], dtype=torch.bool)
+    found = metrics.generation_scores([metrics.generated_by_kind(fact, said)])
+    assert {kind: score.share for kind, score in found.items()} == {"original": 1, "paraphrase": 0.5, "neighborhood": 0.5, "reversion": 0, "portability": 1}
+    assert metrics.edit_score(found) == pytest.approx(3 / (1 + 2 + 2)) and found["paraphrase"].probes == 2
+
+
+def test_the_two_ways_to_count_are_never_mixed():
+    one = metrics.Score(1.0, 0, 1)
+    with pytest.raises(TypeError, match="never mixed"):
+        metrics.edit_score({"original": one, "paraphrase": metrics.GenerationScore(1.0, 1), "neighborhood": one})
+
+
+def test_a_probe_without_a_rival_is_scored_by_generation_alone():
+    class Lone:
+        def probes(self):
+            return {"original": [Probe("x", " a", " b")], "portability": [Probe("x", None, " b")]}
+
+    by_probability = metrics.scores([metrics.by_kind(Lone(), torch.tensor([[-2.0, -1.0], [float("nan"), -1.0]]))])
+    assert set(by_probability) == {"original"} and by_probability["original"].share == 1
+    assert set(metrics.generation_scores([metrics.generated_by_kind(Lone(), torch.tensor([[False, True], [False, True]]))])) == {"original", "portability"}
+
+
+def test_a_model_that_says_nan_has_failed():
+    class One:
+        def probes(self):
+            return {"original": [Probe("x", " a", " b")], "neighborhood": [Probe("x", " a", " b")]}
+
+    found = metrics.scores([metrics.by_kind(One(), torch.full((2, 2), float("nan")))])
+    assert found["original"].share == found["neighborhood"].share == 0
