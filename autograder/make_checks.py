@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from autograder.hidden import edit_wrongs as wrongs
-from autograder.hidden import locate_wrongs
-from autograder.oracle import editing, tracing
+from autograder.hidden import locate_wrongs, measure_wrongs
+from autograder.oracle import editing, measuring, tracing
 from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
@@ -26,6 +26,7 @@ def make(folder=None):
     folder = folder or data_folder() / "checks"
     folder.mkdir(parents=True, exist_ok=True)
     notebooks = {
+        "1_measure": {"sequence_nll": _likelihoods(), "efficacy": _shares("efficacy"), "neighborhood": _shares("neighborhood"), "edit_score": _scores()},
         "2_locate": {"corrupt": _corrupts(), "restore": _restores(), "indirect_effect": _effects(), "trace": _traces()},
         "3_edit": {"subject_key": _subject_keys(), "second_moment": _second_moments(), "value_objective": _objectives(),
                    "rank_one_update": _updates(), "write_edit": _writes()}}
@@ -56,6 +57,42 @@ def _draw(seed):
 def _keys(draw, count, width):
     """Keys (count, width) as a model has them: dimensions go together, and the mean is not zero."""
     return draw(count, width) @ (torch.eye(width) + 0.4 * draw(width, width)) + 0.5 * draw(width)
+
+
+def _likelihoods():
+    draw = _draw(31)
+
+    def case(name, tokens, target, shift=0.0, looks_at="result"):
+        given = {"logits": 2 * draw(tokens, 12) + shift, "target_ids": torch.tensor(target)}
+        live = given["logits"].double().requires_grad_()
+        right = measuring.sequence_nll(live, given["target_ids"])
+        right.backward()
+        gradients = {"grad/logits": live.grad} if looks_at == "gradient" else {}
+        record = {"id": name, "looks_at": looks_at, "what": "The NLL", "order": list(given)}
+        return record, _tensors(given, right, measure_wrongs.sequence_nll(**given), **gradients)
+
+    return [case("one_token", 1, [7]), case("tokens", 3, [4, 9, 2]), case("repeated", 4, [8, 3, 8, 5]), case("large", 2, [6, 1], shift=200.0),
+            case("inputs", 3, [0, 10, 5], looks_at="inputs"), case("gradient", 3, [11, 2, 7], looks_at="gradient")]
+
+
+def _shares(name):
+    def case(which, gaps):
+        wanted = 1 + torch.arange(len(gaps)) / 8
+        rival = wanted + torch.tensor(gaps)
+        given = dict(zip(("nll_true", "nll_new"), (rival, wanted) if name == "efficacy" else (wanted, rival)))
+        record = {"id": which, "looks_at": "result", "what": f"The {name}", "order": list(given)}
+        return record, _tensors(given, getattr(measuring, name)(**given), getattr(measure_wrongs, name)(**given))
+
+    return [case("mixed", [1.5, -0.25, 2.0, -0.5, 0.75]), case("ties", [1.25, 0.0, -0.5, 2.5, 0.0, 0.0, 0.5]), case("one", [1.0])]
+
+
+def _scores():
+    def case(name, *shares):
+        given = dict(zip(("efficacy", "paraphrase", "neighborhood"), shares))
+        record = {"id": name, "looks_at": "result", "what": "The score", "order": list(given), "values": given}
+        return record, _tensors({}, measuring.edit_score(*shares), measure_wrongs.edit_score(*shares))
+
+    return [case("mixed", 0.9, 0.6, 0.25), case("zero", 1.0, 0.75, 0.0), case("nothing", 0.0, 0.0, 0.0)]
 
 
 def _corrupts():

@@ -200,10 +200,15 @@ class Case:
         module.bias = None if bias is None else torch.nn.Parameter(bias.clone())
         return module
 
+    def shaped(self, got):
+        """A result as its case expects it: a loss of shape (1,) is as good as a scalar, and a share of 0 may come as a whole number."""
+        if self.stored["right"].dim() > 0 or got.numel() != 1:
+            return got
+        return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
+
     def judge(self, got):
         """A result against the right one and the wrong ones, in the scale that fits it best."""
-        if self.stored["right"].dim() == 0 and got.numel() == 1:
-            got = got.reshape(())       # a loss of shape (1,) is as good
+        got = self.shaped(got)
         origin = self.stored[f"in/{self.origin}"].double() if self.origin else 0
         wrongs = {name.removeprefix("wrong/"): wrong for name, wrong in self.stored.items() if name.startswith("wrong/")}
         verdicts = [judge(got, scale * self.stored["right"], lambda: {name: scale * wrong for name, wrong in wrongs.items()},
@@ -220,7 +225,7 @@ def _result(case, function, given):
 
 def _inputs(case, function, given):
     """The arguments are afterwards what they were; whether the result is right is for the other cases."""
-    unusable = usable(_tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what)
+    unusable = usable(case.shaped(_tensor(_answer(case, function, given), case)), case.stored["right"].shape, case.what)
     for name, tensor in case.stored.items():
         if name.startswith("in/") and not torch.equal(given[name.removeprefix("in/")].detach(), tensor):
             return Verdict(False, misconception("input_changed", what=name.removeprefix("in/")), "input_changed")

@@ -113,6 +113,22 @@ def _trace(samples=":", mlp="model.mlp", kind="kind", span="model.subject_slice(
     return _(TRACE.format(**locals()))
 
 
+def _nll(body):
+    return f"def sequence_nll(logits, target_ids):\n    log_probs = logits.log_softmax(-1)\n    rows = torch.arange(len(target_ids))\n    return {body}"
+
+
+def _share(name, body):
+    return f"def {name}(nll_true, nll_new):\n    return {body}"
+
+
+def _score(body):
+    return f"def edit_score(efficacy, paraphrase, neighborhood):\n    parts = [efficacy, paraphrase, neighborhood]\n    return {body}"
+
+
+HARMONIC = "0.0 if min(parts) == 0 else {}"
+LONG = {"tokens", "repeated", "large", "improbable", "gradient", "real"}        # targets of several tokens
+LIKELIHOODS = LONG | {"one_token"}
+SHARES = {"mixed", "ties", "close"}
 MAP_CASES = {"state_llama", "state_gpt2", "mlp", "attention", "window_start", "window_end", "window_even", "order", "one_sample", "real"}
 WINDOW_CASES = {"mlp", "attention", "window_start", "window_end", "window_even"}
 STATE_CASES = {"state_llama", "state_gpt2", "order", "one_sample", "real"}
@@ -123,6 +139,75 @@ UPDATE_CASES = {"wide", "conv1d", "conditioned", "small_keys", "large_keys", "pr
 METRICS = {"efficacy", "paraphrase", "neighborhood", "reversion", "portability"}
 
 WRONG = {
+    "sequence_nll": {
+        "sum": ("nll_summed", LONG, _nll("-log_probs[rows, target_ids].sum()")),
+        "no minus": ("nll_missing_minus", LIKELIHOODS, _nll("log_probs[rows, target_ids].mean()")),
+        "mean before log": ("nll_of_mean_probability", LONG, _nll("-log_probs[rows, target_ids].exp().mean().log()")),
+        "probability of the whole": ("nll_of_product", LIKELIHOODS, _nll("log_probs[rows, target_ids].sum().exp()")),
+        "a probability again": ("nll_as_probability", LIKELIHOODS, _nll("log_probs[rows, target_ids].mean().exp()")),
+        "perplexity": ("nll_as_perplexity", LIKELIHOODS, _nll("(-log_probs[rows, target_ids].mean()).exp()")),
+        "bits": ("nll_in_bits", LIKELIHOODS, _nll("-(log_probs[rows, target_ids] / torch.tensor(2.0).log()).mean()")),
+        "no softmax": ("softmax_missing", LIKELIHOODS, _nll("-logits[rows, target_ids].mean()")),
+        "cross entropy of probabilities": ("softmax_twice", LIKELIHOODS, _nll("torch.nn.functional.cross_entropy(logits.softmax(-1), target_ids)")),
+        "softmax over tokens": ("softmax_over_tokens", LIKELIHOODS, _nll("-logits.log_softmax(0)[rows, target_ids].mean()")),
+        "first token only": ("nll_of_first_token", LONG, _nll("-log_probs[0, target_ids[0]]")),
+        "last token only": ("nll_of_last_token", LONG, _nll("-log_probs[-1, target_ids[-1]]")),
+        "all pairs": ("nll_all_pairs", LONG, _nll("-log_probs[:, target_ids].mean()")),
+        "the best token": ("nll_of_best_token", LIKELIHOODS, _nll("-log_probs.max(-1).values.mean()")),
+        "one-hot, mean over all": ("nll_over_vocabulary", LIKELIHOODS, _nll("-(log_probs * torch.nn.functional.one_hot(target_ids, logits.shape[1])).mean()")),
+        "one a token": ("nll_per_token", LONG | {"inputs"}, _nll("-log_probs[rows, target_ids]")),
+        "a start token that is none": ("first_token_skipped", LIKELIHOODS, _nll("-log_probs[rows, target_ids][1:].mean()")),
+        "shifted, one row late": ("row_too_late", LIKELIHOODS, _nll("torch.nn.functional.cross_entropy(logits[1:], target_ids[:-1])")),
+        "shifted, one row early": ("row_too_early", LIKELIHOODS, _nll("torch.nn.functional.cross_entropy(logits[:-1], target_ids[1:])")),
+        "exponentials": (None, {"large"}, _nll("-(logits.exp() / logits.exp().sum(-1, keepdim=True))[rows, target_ids].log().mean()")),
+        "epsilon": (None, {"improbable"}, _nll("-(logits.softmax(-1)[rows, target_ids] + 1e-9).log().mean()")),
+        "distinct tokens": (None, {"repeated"}, _nll("sum(dict(zip(target_ids.tolist(), -log_probs[rows, target_ids])).values()) / len(set(target_ids.tolist()))")),
+        "item": ("graph_cut", {"gradient"}, _nll("-log_probs[rows, target_ids].mean().item()")),
+        "in place": ("input_changed", {"inputs"}, "def sequence_nll(logits, target_ids):\n    with torch.no_grad():\n        logits -= logits.max(-1, keepdim=True).values\n    return torch.nn.functional.cross_entropy(logits, target_ids)"),
+    },
+    "efficacy": {
+        "ties succeed": ("tie_counts", {"ties"}, _share("efficacy", "(nll_new <= nll_true).float().mean()")),
+        "half a tie": ("tie_counts_half", {"ties"}, _share("efficacy", "((nll_new < nll_true).float() + (nll_new == nll_true) / 2).mean()")),
+        "reversed": ("efficacy_reversed", ALL, _share("efficacy", "(nll_new > nll_true).float().mean()")),
+        "a number of probes": ("counted_not_shared", SHARES, _share("efficacy", "(nll_new < nll_true).sum()")),
+        "percent": ("share_in_percent", ALL, _share("efficacy", "100 * (nll_new < nll_true).float().mean()")),
+        "means": ("means_compared", SHARES, _share("efficacy", "float(nll_new.mean() < nll_true.mean())")),
+        "all": ("all_or_nothing", SHARES, _share("efficacy", "bool((nll_new < nll_true).all())")),
+        "a difference": ("difference_not_share", ALL, _share("efficacy", "(nll_true - nll_new).mean()")),
+        "magnitude": ("probability_difference", ALL, _share("efficacy", "((-nll_new).exp() - (-nll_true).exp()).mean()")),
+        "one a probe": ("share_per_probe", SHARES, _share("efficacy", "(nll_new < nll_true).float()")),
+        "rounded": (None, {"close"}, _share("efficacy", "(nll_new.round(decimals=1) < nll_true.round(decimals=1)).float().mean()")),
+        "isclose is a tie": (None, {"close"}, _share("efficacy", "((nll_new < nll_true) & ~torch.isclose(nll_new, nll_true, atol=0.02)).float().mean()")),
+    },
+    "neighborhood": {
+        "as efficacy": ("neighborhood_reversed", ALL, _share("neighborhood", "(nll_new < nll_true).float().mean()")),
+        "one minus efficacy": ("tie_counts", {"ties"}, _share("neighborhood", "1 - (nll_new < nll_true).float().mean()")),
+        "half a tie": ("tie_counts_half", {"ties"}, _share("neighborhood", "((nll_new > nll_true).float() + (nll_new == nll_true) / 2).mean()")),
+        "a number of neighbors": ("counted_not_shared", SHARES, _share("neighborhood", "(nll_true < nll_new).sum()")),
+        "percent": ("share_in_percent", ALL, _share("neighborhood", "100 * (nll_true < nll_new).float().mean()")),
+        "means": ("means_compared", SHARES, _share("neighborhood", "float(nll_true.mean() < nll_new.mean())")),
+        "all": ("all_or_nothing", SHARES, _share("neighborhood", "int((nll_true < nll_new).all())")),
+        "a difference": ("difference_not_share", ALL, _share("neighborhood", "(nll_new - nll_true).mean()")),
+        "magnitude": ("probability_difference", ALL, _share("neighborhood", "((-nll_true).exp() - (-nll_new).exp()).mean()")),
+        "one a neighbor": ("share_per_probe", SHARES, _share("neighborhood", "(nll_true < nll_new).float()")),
+        "clearly": (None, {"close"}, _share("neighborhood", "(nll_true < nll_new - 0.1).float().mean()")),
+    },
+    "edit_score": {
+        "arithmetic": ("mean_arithmetic", {"mixed", "zero"}, _score("sum(parts) / 3")),
+        "geometric": ("mean_geometric", {"mixed"}, _score("(parts[0] * parts[1] * parts[2]) ** (1 / 3)")),
+        "two of three": ("paraphrase_left_out", {"mixed"}, _score("0.0 if min(parts) == 0 else 2 / (1 / efficacy + 1 / neighborhood)")),
+        "lowest": ("score_lowest", {"mixed"}, _score("min(parts)")),
+        "product": ("score_product", {"mixed"}, _score("parts[0] * parts[1] * parts[2]")),
+        "no 3": ("harmonic_without_count", {"mixed"}, _score(HARMONIC.format("1 / sum(1 / part for part in parts)"))),
+        "reciprocals": ("harmonic_inverted", {"mixed"}, _score(HARMONIC.format("sum(1 / part for part in parts) / 3"))),
+        "percent": ("score_in_percent", {"mixed"}, _score(HARMONIC.format("300 / sum(1 / part for part in parts)"))),
+        "zero left out": ("zero_left_out", {"zero"}, _score("(lambda above: len(above) / sum(1 / part for part in above) if above else 0)([part for part in parts if part > 0])")),
+        "zero division": ("zero_division", {"zero", "nothing"}, _score("3 / (1 / efficacy + 1 / paraphrase + 1 / neighborhood)")),
+        "product over sum of products": ("zero_division", {"nothing"}, _score("3 * efficacy * paraphrase * neighborhood / (efficacy * paraphrase + paraphrase * neighborhood + efficacy * neighborhood)")),
+        "not a number": ("zero_division", {"zero", "nothing"}, _score("float('nan') if min(parts) == 0 else 3 / sum(1 / part for part in parts)")),
+        "pairwise": (None, {"mixed"}, _score("0.0 if min(parts) == 0 else (lambda a, b: 2 * a * b / (a + b))((lambda a, b: 2 * a * b / (a + b))(efficacy, paraphrase), neighborhood)")),
+        "only if all are 0": ("mean_arithmetic", {"zero"}, _score("0.0 if max(parts) == 0 else 3 / sum(1 / part for part in parts) if min(parts) > 0 else sum(parts) / 3")),
+    },
     "corrupt": {
         "at the beginning": ("noise_at_beginning", {"middle", "end", "single"}, _corrupt("corrupted[:, :noise.shape[1]] += noise")),
         "at the end": ("noise_at_end", {"middle", "start", "single"}, _corrupt("corrupted[:, -noise.shape[1]:] += noise")),
@@ -296,6 +381,36 @@ WRONG = {
 }
 
 RIGHT = {
+    "sequence_nll": {
+        "as in the notebook": _nll("-log_probs[rows, target_ids].mean()"),
+        "cross_entropy": _nll("torch.nn.functional.cross_entropy(logits, target_ids)"),
+        "nll_loss": _nll("torch.nn.functional.nll_loss(log_probs, target_ids)"),
+        "gather": _nll("-log_probs.gather(1, target_ids[:, None]).mean()"),
+        "softmax, then log": "def sequence_nll(logits, target_ids):\n    p = torch.softmax(logits.double(), dim=1)\n    return -torch.log(p[range(len(p)), target_ids]).mean()",
+        "logsumexp": _nll("(torch.logsumexp(logits, dim=-1) - logits[rows, target_ids]).mean()"),
+        "loop": "def sequence_nll(logits, target_ids):\n    total = 0\n    for row, token in zip(logits, target_ids):\n        total = total - torch.log_softmax(row, 0)[token]\n    return total / len(target_ids)",
+        "one-hot": _nll("-(log_probs * torch.nn.functional.one_hot(target_ids, logits.shape[1])).sum() / len(target_ids)"),
+        "shape (1,)": _nll("-log_probs[rows, target_ids].mean().reshape(1)"),
+    },
+    "efficacy": {
+        "as in the notebook": _share("efficacy", "(nll_new < nll_true).float().mean()"),
+        "a Python number": _share("efficacy", "(nll_new < nll_true).sum().item() / len(nll_new)"),
+        "probabilities": _share("efficacy", "((-nll_new.double()).exp() > (-nll_true.double()).exp()).double().mean()"),
+        "numpy": _share("efficacy", "(nll_new.numpy() < nll_true.numpy()).mean()"),
+        "loop, exact": "def efficacy(nll_true, nll_new):\n    from fractions import Fraction\n    return float(Fraction(sum(n < t for t, n in zip(nll_true.tolist(), nll_new.tolist())), len(nll_new)))",
+    },
+    "neighborhood": {
+        "as in the notebook": _share("neighborhood", "(nll_true < nll_new).float().mean()"),
+        "efficacy the other way round": "def efficacy(a, b):\n    return (b < a).float().mean()\n\n\ndef neighborhood(nll_true, nll_new):\n    return efficacy(nll_new, nll_true)",
+        "sign": _share("neighborhood", "((nll_new - nll_true).sign() == 1).double().mean()"),
+    },
+    "edit_score": {
+        "as in the notebook": _score("0.0 if min(parts) == 0 else 3 / sum(1 / part for part in parts)"),
+        "statistics": "import statistics\n\ndef edit_score(efficacy, paraphrase, neighborhood):\n    return statistics.harmonic_mean([efficacy, paraphrase, neighborhood])",
+        "a whole 0": "def edit_score(efficacy, paraphrase, neighborhood):\n    if 0 in (efficacy, paraphrase, neighborhood):\n        return 0\n    return 3 / (1 / efficacy + 1 / paraphrase + 1 / neighborhood)",
+        "tensors": _score("3 / (1 / torch.tensor(parts)).sum()"),
+        "numpy": "import numpy as np\n\ndef edit_score(efficacy, paraphrase, neighborhood):\n    a = np.array([efficacy, paraphrase, neighborhood])\n    return 0.0 if (a == 0).any() else 1 / np.mean(1 / a)",
+    },
     "corrupt": {
         "as in the notebook": _corrupt("corrupted[:, subject] += noise"),
         "cat": "def corrupt(embeddings, subject, noise):\n    e = embeddings[None].expand(len(noise), -1, -1)\n    return torch.cat([e[:, :subject.start], e[:, subject] + noise, e[:, subject.stop:]], dim=1)",

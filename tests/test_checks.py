@@ -1,6 +1,7 @@
 """The public checks: right solutions pass, each wrong one fails and is named, and nothing a function returns breaks them."""
 
 import json
+import statistics
 import time
 
 import numpy as np
@@ -17,6 +18,23 @@ from keyhole.messages import CHECKS, MISCONCEPTIONS, feedback
 from keyhole.paths import data_folder
 
 # ---------------------------------------------------------------- right solutions, as a student may write them
+
+
+def sequence_nll(logits, target_ids):
+    return -logits.log_softmax(-1)[torch.arange(len(target_ids)), target_ids].mean()
+
+
+def efficacy(nll_true, nll_new):
+    return (nll_new < nll_true).float().mean()
+
+
+def neighborhood(nll_true, nll_new):
+    return (nll_true < nll_new).float().mean()
+
+
+def edit_score(efficacy, paraphrase, neighborhood):
+    parts = (efficacy, paraphrase, neighborhood)
+    return 0 if 0 in parts else 3 / sum(1 / part for part in parts)
 
 
 def subject_key(model, layer, prompt, subject, prefixes):
@@ -47,7 +65,7 @@ def write_edit(module, new_weight):
         module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)
 
 
-RIGHT = {f.__name__: f for f in (subject_key, second_moment, value_objective, rank_one_update, write_edit)}
+RIGHT = {f.__name__: f for f in (sequence_nll, efficacy, neighborhood, edit_score, subject_key, second_moment, value_objective, rank_one_update, write_edit)}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +100,10 @@ def test_the_checks_of_a_function_take_less_than_two_seconds(cases):
     ("rank_one_update", lambda w, c, k, v: rank_one_update(w, 3.0 * c, k, v)),
     ("rank_one_update", lambda w, c, k, v: rank_one_update(w.clone().requires_grad_(), c, k, v)),    # a graph on it
     ("value_objective", lambda *a: value_objective(*a).reshape(1)),
+    ("sequence_nll", lambda logits, ids: torch.nn.functional.cross_entropy(logits, ids).reshape(1)),
+    ("efficacy", lambda true, new: (new < true).sum().item() / len(new)),
+    ("neighborhood", lambda true, new: np.mean(true.numpy() < new.numpy())),
+    ("edit_score", lambda *parts: statistics.harmonic_mean(parts)),
     ("subject_key", lambda *a: subject_key(*a).double().numpy()[::-1][::-1]),
     ("write_edit", lambda m, w: m.weight.data.copy_(w if m.weight.shape == w.shape and isinstance(m, torch.nn.Linear) else w.T)),
 ])
@@ -102,7 +124,7 @@ def test_every_stored_wrong_result_fails_and_is_named(cases):
     there = {wrong.removeprefix("wrong/") for all_cases in cases.values() for case in all_cases for wrong in case.stored if "wrong/" in wrong}
     assert named == there
     catalogue = {name for name in MISCONCEPTIONS} - {"graph_cut", "input_changed", "hooks_left", "model_changed", "parameter_replaced", "bias_changed",
-                                                    "noise_of_its_own", "claim_not_measured"}
+                                                    "noise_of_its_own", "claim_not_measured", "zero_division"}
     assert there == catalogue
 
 
@@ -142,6 +164,14 @@ def _zeroes_bias(module, new_weight):
 
 
 @pytest.mark.parametrize("name,function,misconception,case", [
+    ("sequence_nll", lambda logits, ids: sequence_nll(logits, ids).item(), "graph_cut", "gradient"),
+    ("sequence_nll", lambda logits, ids: sequence_nll(logits[:-1], ids[1:]), "row_too_early", "tokens"),
+    ("sequence_nll", lambda logits, ids: len(ids) * sequence_nll(logits, ids), "nll_summed", "repeated"),
+    ("efficacy", lambda true, new: (new <= true).float().mean(), "tie_counts", "ties"),
+    ("efficacy", lambda true, new: (new > true).float().mean(), "efficacy_reversed", "one"),
+    ("neighborhood", efficacy, "neighborhood_reversed", "mixed"),
+    ("neighborhood", lambda true, new: 1 - efficacy(true, new), "tie_counts", "ties"),
+    ("edit_score", lambda *parts: sum(parts) / 3, "mean_arithmetic", "zero"),
     ("subject_key", _leaves_hook, "hooks_left", "clean"),
     ("subject_key", _changes_model, "model_changed", "clean"),
     ("subject_key", lambda m, l, p, s, _: subject_key(m, l, p, s, [""]), "bare_prompt_only", "llama"),
@@ -260,8 +290,8 @@ def test_the_stored_data_is_what_the_oracle_makes(tmp_path, cases, monkeypatch):
             assert case.stored.keys() == twin.stored.keys()
             for key, tensor in case.stored.items():
                 # Inputs are drawn in float32; the rest is float64, but the keys went through a float32 model.
-                assert tensor.dtype == (torch.float32 if key.startswith("in/") else torch.float64)
-                assert (tensor - twin.stored[key]).norm() <= 1e-5 * tensor.norm(), (name, case.id, key)
+                assert tensor.dtype in ((torch.float32, torch.int64) if key.startswith("in/") else (torch.float64,))
+                assert (tensor - twin.stored[key]).double().norm() <= 1e-5 * tensor.double().norm(), (name, case.id, key)
 
 
 def test_no_case_is_square_but_the_one_that_is_about_it(cases):

@@ -1,5 +1,5 @@
 """The hidden tests, one module a notebook. They never leave the staff, and never enter a student's process."""
 
-from autograder.hidden import edit, locate
+from autograder.hidden import edit, locate, measure
 
-NOTEBOOKS = {"2_locate": locate.TESTS, "3_edit": edit.TESTS}
+NOTEBOOKS = {"1_measure": measure.TESTS, "2_locate": locate.TESTS, "3_edit": edit.TESTS}

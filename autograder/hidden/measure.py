@@ -1,0 +1,186 @@
+"""Hidden tests of 1_measure.ipynb: the likelihood of a target, the two shares, the score.
+
+The graded functions see token ids, no text. That a target needs its leading space is therefore checked where text is read
+(keyhole.facts, keyhole.fact_files); here what comes nearest is that the first target token, the one with the space, counts like
+the others.
+"""
+
+from functools import partial
+
+import torch
+
+from autograder.hidden import measure_wrongs as wrongs
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome
+from autograder.oracle import measuring
+from autograder.sandbox import StudentFailed
+from keyhole.facts import load_facts
+from keyhole.judging import Verdict, judge
+from keyhole.messages import feedback, misconception
+from keyhole.models import DEFAULT_MODEL
+from keyhole.probes import answer_logits
+
+
+# ---------------------------------------------------------------- sequence_nll
+
+def _scalar(got):
+    """A result of one number as such; a whole one (a 0, a True) counts as the fraction that it is."""
+    if got.numel() != 1:
+        return got
+    return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
+
+
+def _nll_judged(bench, logits, target_ids, **options):
+    tensors = {"logits": logits, "target_ids": target_ids}
+    got = bench.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
+    return got, judge(_scalar(got["result"]), measuring.sequence_nll(logits, target_ids), partial(wrongs.sequence_nll, logits, target_ids), "The NLL")
+
+
+def _drawn(bench, tokens, vocabulary):
+    """Logits in which some target tokens are likely and some are not, and a target of distinct tokens."""
+    generator = bench.generator("inputs")
+    logits = 2 * torch.randn(tokens, vocabulary, generator=generator)
+    target_ids = torch.randperm(vocabulary, generator=generator)[:tokens]
+    logits[torch.arange(1, tokens, 2), target_ids[1::2]] += 4
+    return logits, target_ids
+
+
+def nll_one_token(bench):
+    return outcome(_nll_judged(bench, *_drawn(bench, 1, 17))[1])
+
+
+def nll_tokens(bench):
+    return outcome(_nll_judged(bench, *_drawn(bench, 4, 19))[1])
+
+
+def nll_repeated(bench):
+    """A token that stands in the target twice: two predictions, two likelihoods."""
+    logits, target_ids = _drawn(bench, 5, 11)
+    target_ids[3] = target_ids[1]
+    return outcome(_nll_judged(bench, logits, target_ids)[1])
+
+
+def nll_large(bench):
+    """What a softmax does not feel, but an exponential does: all logits larger by 300."""
+    logits, target_ids = _drawn(bench, 3, 13)
+    return outcome(_nll_judged(bench, logits + 300, target_ids)[1])
+
+
+def nll_improbable(bench):
+    """Target tokens of probability 1e-20 and less."""
+    logits, target_ids = _drawn(bench, 3, 13)
+    logits[torch.arange(3), target_ids] -= 55
+    return outcome(_nll_judged(bench, logits, target_ids)[1])
+
+
+def nll_inputs(bench):
+    logits, target_ids = _drawn(bench, 3, 9)
+    got, _ = _nll_judged(bench, logits, target_ids, after=True)
+    return arguments_kept(got | {"result": _scalar(got["result"])}, {"logits": logits, "target_ids": target_ids}, (), "The NLL")
+
+
+def nll_gradient(bench):
+    """The same function is the loss of the fine-tuning, so its gradient counts."""
+    logits, target_ids = _drawn(bench, 3, 15)
+    got, verdict = _nll_judged(bench, logits, target_ids, grad=["logits"])
+    if not verdict.passed:
+        return outcome(verdict)
+    if "grad.logits" not in got:
+        return outcome(Verdict(False, misconception("graph_cut", what="logits"), "graph_cut"))
+    live = logits.double().requires_grad_()
+    measuring.sequence_nll(live, target_ids).backward()
+    found = judge(got["grad.logits"], live.grad, what="logits", sentence="gradient")
+    return outcome(found) if not found.passed else Outcome(True, feedback("gradient_right"), fraction=1.0)
+
+
+def nll_real(bench):
+    """A target of several tokens on the real model."""
+    model = bench.model()
+    asked = [(probe.prompt, probe.target_new) for fact in load_facts() if fact.hidden for probe in fact.probes()["paraphrase"]]
+    long = [(prompt, target) for prompt, target in asked if len(model.encode([target])[0]) > 1]
+    prompt, target = long[int(torch.randint(len(long), (1,), generator=bench.generator("probe")))]
+    return outcome(_nll_judged(bench, *answer_logits(model, prompt, target))[1])
+
+
+# ---------------------------------------------------------------- efficacy, neighborhood
+
+def _share_test(name, won, lost, tied=0, margin=1.0):
+    """So many probes on which the one that should win wins, loses and ties, in any order; where it wins it does so by more."""
+    def run(bench):
+        generator = bench.generator("inputs")
+        count = won + tied + lost
+        gaps = torch.cat([1 + torch.rand(won, generator=generator), torch.zeros(tied), -0.2 - 0.3 * torch.rand(lost, generator=generator)])
+        gaps = margin * gaps[torch.randperm(count, generator=generator)]
+        # Steps of 2**-12: what is equal stays equal, whichever way it is rounded.
+        wanted, gaps = ((value * 4096).round() / 4096 for value in (1 + 5 * torch.rand(count, generator=generator), gaps))
+        true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
+        got = bench.call(tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}).tensors["result"]
+        return outcome(judge(_scalar(got), getattr(measuring, name)(true, new), partial(getattr(wrongs, name), true, new), f"The {name}"))
+    return run
+
+
+def _share_tests(name):
+    return (
+        HiddenTest(f"{name}.mixed", "some probes as they should be, some not", 1, _share_test(name, won=5, lost=6)),
+        HiddenTest(f"{name}.ties", "some probes tie", 1, _share_test(name, won=4, lost=2, tied=3)),
+        HiddenTest(f"{name}.close", "differences of some thousandths", 0.5, _share_test(name, won=3, lost=4, margin=0.005)),
+        HiddenTest(f"{name}.one", "one probe", 0.5, _share_test(name, won=1, lost=0)),
+    )
+
+
+# ---------------------------------------------------------------- edit_score
+
+PARTS = ("efficacy", "paraphrase", "neighborhood")
+
+
+def _score_case(bench, parts):
+    shares = dict(zip(PARTS, parts))
+    try:
+        got = _scalar(bench.call(options={"order": list(PARTS), "values": shares}).tensors["result"])
+    except StudentFailed as failure:
+        if failure.kind != "error" or "ZeroDivisionError" not in failure.message:
+            raise
+        return outcome(Verdict(False, f"`edit_score` {failure.message} {misconception('zero_division')}", "zero_division"))
+    verdict = judge(got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
+    if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
+        verdict = Verdict(False, f"{verdict.message} {misconception('zero_division')}", "zero_division")
+    return outcome(verdict)
+
+
+def _drawn_shares(bench, low, high):
+    return (low + (high - low) * torch.rand(3, generator=bench.generator("shares"), dtype=torch.float64)).tolist()
+
+
+def score_mixed(bench):
+    """One share far below the others, so that the means differ."""
+    first, second, third = _drawn_shares(bench, 0.7, 0.95)
+    return _score_case(bench, (first, second - 0.3, third - 0.5))
+
+
+def score_zero(bench):
+    first, second, _ = _drawn_shares(bench, 0.5, 1)
+    return _score_case(bench, (first, second, 0.0))
+
+
+def score_nothing(bench):
+    return _score_case(bench, (0.0, 0.0, 0.0))
+
+
+TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
+    "test_sequence_nll": (
+        HiddenTest("sequence_nll.one_token", "a target of one token", 1, nll_one_token),
+        HiddenTest("sequence_nll.tokens", "a target of four tokens", 1, nll_tokens),
+        HiddenTest("sequence_nll.repeated", "a token that stands in the target twice", 0.5, nll_repeated),
+        HiddenTest("sequence_nll.large", "logits of size 300", 0.5, nll_large),
+        HiddenTest("sequence_nll.improbable", "tokens that are all but impossible", 0.5, nll_improbable),
+        HiddenTest("sequence_nll.inputs", "the arguments are left as they were", 0.5, nll_inputs),
+        HiddenTest("sequence_nll.gradient", "its gradient", 0.5, nll_gradient),
+        HiddenTest("sequence_nll.real", "a target of several tokens on the real model", 0.5, nll_real, seconds=20),
+    ),
+    "test_efficacy": _share_tests("efficacy"),
+    "test_neighborhood": _share_tests("neighborhood"),
+    "test_edit_score": (
+        HiddenTest("edit_score.mixed", "three different shares", 1, score_mixed),
+        HiddenTest("edit_score.zero", "one share is 0", 0.5, score_zero),
+        HiddenTest("edit_score.nothing", "all shares are 0", 0.5, score_nothing),
+    ),
+})

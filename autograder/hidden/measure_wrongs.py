@@ -1,0 +1,91 @@
+"""What the graded functions of 1_measure.ipynb give when something was misunderstood: misconception -> result, in float64.
+
+A wrong result that happens to equal the right one (a target of one token, no ties) is left out.
+"""
+
+import torch
+
+from autograder.oracle import measuring
+from keyhole.judging import told_apart
+
+
+def sequence_nll(logits, target_ids):
+    """Wrong likelihoods: of other tokens, put together otherwise, or no likelihoods at all."""
+    logits, count = logits.double(), len(target_ids)
+    log_probs, tokens = logits.log_softmax(-1), torch.arange(count)
+    right, each = measuring.sequence_nll(logits, target_ids), -log_probs[tokens, target_ids]
+    wrongs = {
+        "nll_summed": each.sum(),
+        "nll_missing_minus": -right,
+        "nll_of_mean_probability": -(-each).exp().mean().log(),
+        "nll_of_product": (-each.sum()).exp(),
+        "nll_as_probability": (-right).exp(),
+        "nll_as_perplexity": right.exp(),
+        "nll_in_bits": right / torch.tensor(2.0, dtype=torch.float64).log(),
+        "softmax_missing": -logits[tokens, target_ids].mean(),
+        "softmax_twice": -log_probs.exp().log_softmax(-1)[tokens, target_ids].mean(),
+        "softmax_over_tokens": -logits.log_softmax(0)[tokens, target_ids].mean(),
+        "nll_of_first_token": each[0],
+        "nll_of_last_token": each[-1],
+        "nll_all_pairs": -log_probs[:, target_ids].mean(),
+        "nll_of_best_token": -log_probs.max(-1).values.mean(),
+        "nll_over_vocabulary": each.sum() / log_probs.shape[1] / count,
+    }
+    if count > 1:
+        wrongs |= {
+            "nll_per_token": each,
+            "first_token_skipped": each[1:].mean(),
+            "row_too_late": -log_probs[tokens[1:], target_ids[:-1]].mean(),
+            "row_too_early": -log_probs[tokens[:-1], target_ids[1:]].mean(),
+        }
+    return told_apart(wrongs, right)
+
+
+def _shares(wanted, rival):
+    """Wrong shares of the probes on which `wanted`, an NLL, should be the smaller one."""
+    count, won, tied = len(wanted), (wanted < rival).double(), (wanted == rival).double()
+    wrongs = {
+        "tie_counts": (won + tied).mean(),
+        "tie_counts_half": (won + tied / 2).mean(),
+        "counted_not_shared": won.sum(),
+        "share_in_percent": 100 * won.mean(),
+        "means_compared": (wanted.mean() < rival.mean()).double(),
+        "all_or_nothing": won.min(),
+        "difference_not_share": (rival - wanted).mean(),
+        "probability_difference": ((-wanted).exp() - (-rival).exp()).mean(),
+    }
+    return wrongs | ({"share_per_probe": won} if count > 1 else {})
+
+
+def efficacy(nll_true, nll_new):
+    """Wrong efficacies: ties, the direction, something that is no share."""
+    true, new = nll_true.double(), nll_new.double()
+    wrongs = _shares(new, true) | {"efficacy_reversed": (new > true).double().mean()}
+    return told_apart(wrongs, measuring.efficacy(nll_true, nll_new))
+
+
+def neighborhood(nll_true, nll_new):
+    """Wrong neighborhoods: ties, the direction of the efficacy, something that is no share."""
+    true, new = nll_true.double(), nll_new.double()
+    wrongs = _shares(true, new) | {"neighborhood_reversed": (new < true).double().mean()}
+    return told_apart(wrongs, measuring.neighborhood(nll_true, nll_new))
+
+
+def edit_score(efficacy, paraphrase, neighborhood):
+    """Wrong scores: another mean, or one that a zero breaks."""
+    parts = torch.tensor([efficacy, paraphrase, neighborhood], dtype=torch.float64)
+    above, right = parts[parts > 0], measuring.edit_score(efficacy, paraphrase, neighborhood)
+    wrongs = {
+        "mean_arithmetic": parts.mean(),
+        "mean_geometric": parts.prod() ** (1 / 3),
+        "paraphrase_left_out": 2 / (1 / parts[[0, 2]]).sum(),
+        "score_lowest": parts.min(),
+        "score_product": parts.prod(),
+        "harmonic_without_count": right / 3,
+        "score_in_percent": 100 * right,
+    }
+    if 0 < len(above) < 3:
+        wrongs["zero_left_out"] = len(above) / (1 / above).sum()
+    if len(above) == 3:
+        wrongs["harmonic_inverted"] = (1 / parts).mean()
+    return told_apart(wrongs, right)
