@@ -7,7 +7,7 @@ the same words.
 MISCONCEPTIONS = {
     # sequence_nll
     "nll_summed": "This is the sum over the target's tokens; it is their mean, so that a long answer is not a bad one for its length.",
-    "nll_missing_minus": "The minus is missing: this is the log-likelihood, and what is probable must have a small NLL.",
+    "likelihood_not_negated": "The minus is missing: this is the log-likelihood, and what is probable must have a small NLL.",
     "nll_of_mean_probability": "The probabilities were averaged before the logarithm; the mean is taken over the log-likelihoods.",
     "nll_of_product": "This is the probability of the whole target; asked for is the mean over its tokens of −log p.",
     "nll_as_probability": "This is a probability again; asked for is the NLL itself, without the exponential.",

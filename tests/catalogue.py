@@ -141,7 +141,7 @@ METRICS = {"efficacy", "paraphrase", "neighborhood", "reversion", "portability"}
 WRONG = {
     "sequence_nll": {
         "sum": ("nll_summed", LONG, _nll("-log_probs[rows, target_ids].sum()")),
-        "no minus": ("nll_missing_minus", LIKELIHOODS, _nll("log_probs[rows, target_ids].mean()")),
+        "no minus": ("likelihood_not_negated", LIKELIHOODS, _nll("log_probs[rows, target_ids].mean()")),
         "mean before log": ("nll_of_mean_probability", LONG, _nll("-log_probs[rows, target_ids].exp().mean().log()")),
         "probability of the whole": ("nll_of_product", LIKELIHOODS, _nll("log_probs[rows, target_ids].sum().exp()")),
         "a probability again": ("nll_as_probability", LIKELIHOODS, _nll("log_probs[rows, target_ids].mean().exp()")),

@@ -107,3 +107,14 @@ def test_notebook_3_runs_and_hands_in_a_rank_one_edit(tmp_path, real_model):
     found = {case.id: case.run(bench) for case in NOTEBOOKS["3_edit"].cells["test_my_edit"]}
     assert all(outcome.passed for outcome in found.values()), found
     assert sample_edits.fact_of("ada-complete") == handed_in["fact"]
+
+
+@pytest.mark.slow
+def test_notebook_1_runs_and_its_picture_of_the_warning_holds(tmp_path):
+    shown = {cell.id: "".join(output.get("text", "") for output in cell.outputs)
+             for cell in executed("1_measure", tmp_path).cells if cell.cell_type == "code"}
+    rows = {" ".join(row.split()[:-6]): [float(share) for share in row.split()[-6:]] for row in shown["fine-tune-measure"].splitlines()[1:]}
+    assert rows["before, by probability"] == rows["before, by generation"] == [0, 0, 100, 0, 0, 0]
+    reliability, paraphrase, locality, *_, score = rows["fine-tuned, by probability"]
+    assert reliability == paraphrase == 100 and locality < 60 and score < 80
+    assert "' Rome Rome Rome" in shown["turn-up-run"] and " 0.0" in shown["turn-up-run"]

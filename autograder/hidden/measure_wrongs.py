@@ -16,7 +16,7 @@ def sequence_nll(logits, target_ids):
     right, each = measuring.sequence_nll(logits, target_ids), -log_probs[tokens, target_ids]
     wrongs = {
         "nll_summed": each.sum(),
-        "nll_missing_minus": -right,
+        "likelihood_not_negated": -right,
         "nll_of_mean_probability": -(-each).exp().mean().log(),
         "nll_of_product": (-each.sum()).exp(),
         "nll_as_probability": (-right).exp(),
