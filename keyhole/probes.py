@@ -33,17 +33,18 @@ class ProbeSet:
     def __init__(self, model, probes, layer=0):
         self._model = model
         self._probes = [(kind, probe) for kind in probes for probe in probes[kind]]
-        rows = {}       # texts that several targets share are run once
-        reads = []      # of each target token: which target, in which row, after which position, which token
         targets = [(probe.prompt, target) for _, probe in self._probes for target in (probe.target_true, probe.target_new)]
-        for number, texts in enumerate(targets):
-            if texts[1] is None:        # a probe without a rival
-                continue
-            prompt, wanted = model.encode(texts)
-            row = rows.setdefault(tuple(prompt + wanted[:-1]), len(rows))
+        asked = [(number, *model.encode(texts)) for number, texts in enumerate(targets) if texts[1] is not None]     # a probe may lack a rival
+        rows = []       # longest first: a text with which a longer one begins is read there, since nothing looks to the right
+        reads = []      # of each target token: which target, in which row, after which position, which token
+        for number, prompt, wanted in sorted(asked, key=lambda each: -len(each[1] + each[2])):
+            text = prompt + wanted[:-1]
+            row = next((i for i, other in enumerate(rows) if other[:len(text)] == text), len(rows))
+            if row == len(rows):
+                rows.append(text)
             reads += [(number, row, len(prompt) - 1 + i, token) for i, token in enumerate(wanted)]
         self._reads = torch.tensor(reads, device=model.device).T
-        self._suspended = Suspended(model, [list(row) for row in rows], layer)
+        self._suspended = Suspended(model, rows, layer)
 
     @torch.no_grad()
     def measure(self):
