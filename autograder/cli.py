@@ -254,7 +254,7 @@ def points(result: Result, function: str) -> float:
 
 def table(results: list[Result]) -> str:
     """Students by notebooks, with points, and the functions in which points were lost."""
-    notebooks = list(dict.fromkeys(test.notebook for result in results for test in result.tests))
+    notebooks = sorted({test.notebook for result in results for test in result.tests})
     most = [max(_in_notebook(r, name, "max_points") for r in results) for name in notebooks]
     rows = [["student", *notebooks, "total", "", "points lost"], ["", *(f"/ {points:g}" for points in [*most, max(r.max_score for r in results)]), "", ""]]
     rows += [[shown(r.student), *(f"{_in_notebook(r, name, 'points'):g}" for name in notebooks), f"{r.score:g}", "failed" if r.status == "failed" else "", _lost(r)]

@@ -116,6 +116,14 @@ def corrupt(embeddings, subject, noise):
     corrupted[:, :noise.shape[1]] += noise
     return corrupted
 '''),
+    "rosa-arithmetic-mean": ("1_measure", "edit_score", '''
+def edit_score(efficacy, paraphrase, neighborhood):
+    return (efficacy + paraphrase + neighborhood) / 3
+'''),
+    "sami-counts-ties": ("1_measure", "efficacy", '''
+def efficacy(nll_true, nll_new):
+    return (nll_new <= nll_true).float().mean()
+'''),
     # Right, written differently: Cholesky, numpy, a helper of its own.
     "hana-other-words": ("3_edit", "rank_one_update", '''
 import numpy as np

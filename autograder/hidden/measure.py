@@ -139,7 +139,7 @@ def _score_case(bench, parts):
     except StudentFailed as failure:
         if failure.kind != "error" or "ZeroDivisionError" not in failure.message:
             raise
-        return outcome(Verdict(False, f"`edit_score` {failure.message} {misconception('zero_division')}", "zero_division"))
+        return outcome(Verdict(False, f"`edit_score` {failure.message.rstrip('.')}. {misconception('zero_division')}", "zero_division"))
     verdict = judge(got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
         verdict = Verdict(False, f"{verdict.message} {misconception('zero_division')}", "zero_division")
