@@ -252,7 +252,7 @@ FEEDBACK = {
     "own_fails": "The edit does not work: after it {true} still has {p_true} on the prompt, and {new} {p_new}.",
     "own_holds": "Measured again, {probes} of {probes} probes agree with what you wrote, to {tolerance}.",
     "own_other_probes": "\"measured\" has {claimed} entries of the kind {kind}, the fact has {probes}; they must be the same prompts in the same order.",
-    "own_false": "Of {prompt!r} you say that {target} has {said} {when} the edit; measured is {got}. ({count} numbers disagree.)",
+    "own_false": "Of {prompt!r} you say that {target} has {said} {when} the edit; measured is {got}. (Numbers that disagree: {count}.)",
     "own_not_yet": "there is no {file} beside the notebook yet: section 3.8 writes it.",
 }
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import time
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -175,8 +176,6 @@ def test_links_pipes_and_folders_are_not_read(name, tmp_path):
         make(student / name)
         with pytest.raises(KeyholeError, match="not an ordinary file|directory"):
             read(student)
-        if make is os.mkdir:
-            break
 
 
 def test_a_pickle_is_never_opened(tmp_path):
@@ -252,7 +251,7 @@ WRONG = {
     "a false claim on the prompt": ({"original"}, "you say that", "claim_not_measured", false_claim("original", "before", 0, 0.99)),
     "a false claim on a paraphrase": ({"paraphrase"}, "after the edit; measured is", "claim_not_measured", false_claim("paraphrase", "after", 1, 0.02)),
     "a false claim on a neighbor": ({"neighborhood"}, "before the edit; measured is", "claim_not_measured", false_claim("neighborhood", "before", 1, 0.4)),
-    "a false claim on the reversion": ({"reversion"}, "1 numbers disagree", "claim_not_measured", false_claim("reversion", "after", 1, 0.9)),
+    "a false claim on the reversion": ({"reversion"}, "Numbers that disagree: 1.", "claim_not_measured", false_claim("reversion", "after", 1, 0.9)),
     "a false claim on portability": ({"portability"}, "you say that", "claim_not_measured", false_claim("portability", "after", 0, 0.9)),
     "a claim left out": ({"neighborhood"}, "2 entries of the kind neighborhood, the fact has 3", "claim_not_measured", lambda f: f.record["measured"].remove(f.claims("neighborhood")[1])),
     "a claim of another prompt": ({"reversion"}, "the same prompts in the same order", "claim_not_measured", lambda f: f.claims("reversion")[0].update(prompt="Else")),
@@ -297,14 +296,8 @@ def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_mo
     assert lost - MEASURED.get(name, set()) == expected - MEASURED.get(name, set()), {case: found[case].message for case in lost ^ expected}
     assert any(says in found[case].message for case in lost), {case: found[case].message for case in lost}
     assert misconception is None or misconception in {found[case].misconception for case in lost}
-    with pytest.raises(CheckFailed) if lost & ({"known", "own"} | KINDS) else nothing():
+    with pytest.raises(CheckFailed) if lost & ({"known", "own"} | KINDS) else nullcontext():
         check_files(real_model, tmp_path)
-
-
-def nothing():
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 @pytest.mark.slow
