@@ -155,7 +155,7 @@ def test_a_bad_edit_file_is_one_sentence(name, tmp_path):
     with pytest.raises(KeyholeError) as caught:
         read_edit(files.write(tmp_path), SHAPE)
     sentence = str(caught.value)
-    assert says in sentence and "\n" not in sentence and len(sentence) <= 300 and time.perf_counter() - start < 1
+    assert says in sentence and "\n" not in sentence and len(sentence) <= 300 and time.perf_counter() - start < 5
     assert read_fact(tmp_path)
 
 
