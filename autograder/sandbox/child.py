@@ -1,11 +1,10 @@
 """The child: cuts itself off, imports what it is told to, locks itself in, runs the student's definitions, and answers calls.
 
-Forked by zygote.py, which has loaded nearly everything. What happens before the request "define" is ours; from then on,
-everything in this process belongs to the student.
+Forked by zygote.py, which has loaded nearly everything. What happens before the request "define" is ours, and ends with the
+walls of lockdown.py; from then on, everything in this process belongs to the student.
 """
 
 import ast
-import ctypes
 import dis
 import importlib
 import json
@@ -14,7 +13,6 @@ import os
 import random
 import re
 import resource
-import signal
 import sys
 import tempfile
 from contextlib import suppress
@@ -25,28 +23,27 @@ from types import ModuleType
 import numpy
 import torch
 
-from autograder.sandbox import wire
+from autograder.sandbox import lockdown, wire
 from autograder.sandbox.adapters import ADAPTERS, BadResult
 from keyhole.text import one_line
 
 SOURCE_NAME = "<notebook>"
 REQUEST_HEADER_BYTES = 64 * 2**20  # the grader's own: it holds the student's source
 NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_NO_NEW_PRIVS = 38
 
 
-def serve(requests: int, replies: int, models: dict) -> None:
-    """Answer requests until the grader closes the pipe."""
+def serve(requests: int, replies: int, models: dict, lock_in) -> None:
+    """Answer requests until the grader closes the pipe; lock_in(limits) comes before anything of the student's."""
     student, limits = None, {}
     while frame := _read(requests):
         tensors, text = wire.unpack(frame, REQUEST_HEADER_BYTES)
         content = json.loads(text["content"])
         match text["command"]:
             case "prepare":
-                _, answer = _tried(prepare, **content, loaded=models)
-            case "define":
                 limits = content["limits"]
-                lock_in(limits)
+                _, answer = _tried(lambda: (prepare(content["modules"], content["models"], models), lock_in(limits)))
+            case "define":
                 sys.meta_path.insert(0, StaffOnly())
                 student, answer = _tried(Student, content["source"])
             case "call":
@@ -54,10 +51,10 @@ def serve(requests: int, replies: int, models: dict) -> None:
         _write(replies, answer)
 
 
-def _tried(work, *arguments, **options) -> tuple:
+def _tried(work, *arguments) -> tuple:
     """(what the work returns, the frame that says so), or None and a frame that says why it failed."""
     try:
-        return work(*arguments, **options), wire.pack({}, status="done")
+        return work(*arguments), wire.pack({}, status="done")
     except BaseException as error:  # a model that does not load, definitions that do not even parse
         return None, wire.pack({}, status="raised", detail=describe(error))
 
@@ -83,17 +80,17 @@ def prepare(modules, models, loaded: dict) -> None:
             loaded[name].next_token_probabilities(["Warm"])
 
 
-def lock_in(limits) -> None:
-    """Limits that the process cannot lift again (unless it is root)."""
+def limit(limits, alone: bool) -> None:
+    """Limits that the process cannot lift again (unless it is root); `alone`: it cannot start another process or thread anyway."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        lockdown.prctl(PR_SET_NO_NEW_PRIVS, 1)
     cpu = math.ceil(limits["cpu_seconds"] + sum(os.times()[:2]))
     for what, soft, hard in [
         (resource.RLIMIT_CPU, cpu, cpu + 5),  # SIGXCPU says why; SIGKILL follows
         (resource.RLIMIT_FSIZE, *[limits["file_mb"] * 2**20] * 2),
         (resource.RLIMIT_NOFILE, 256, 256),
         (resource.RLIMIT_CORE, 0, 0),
-        *_process_limit(),
+        *([] if alone else _process_limit(limits["processes"])),
         *_memory_limit(limits["memory_mb"]),
     ]:
         with suppress(ValueError, OSError):  # where the grader itself is held lower
@@ -106,7 +103,7 @@ def _memory_limit(megabytes: int):
         yield (resource.RLIMIT_AS, *[used + megabytes * 2**20] * 2)
 
 
-def _process_limit():
+def _process_limit(more: int):
     """The kernel counts all of a user's threads together, and root's not at all."""
     if os.getuid() == 0 or sys.platform != "linux":
         return
@@ -115,7 +112,7 @@ def _process_limit():
         with suppress(OSError):
             if process.stat().st_uid == os.getuid():
                 mine += len(os.listdir(process / "task"))
-    yield resource.RLIMIT_NPROC, mine + 64, mine + 64
+    yield resource.RLIMIT_NPROC, mine + more, mine + more
 
 
 class Student:
@@ -236,14 +233,6 @@ def _write(pipe: int, frame: bytes) -> None:
         rest = rest[os.write(pipe, rest) :]
 
 
-def _tie_to(parent: int) -> None:
-    """Die with the zygote."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _keep_only(*descriptors: int) -> None:
     """Close every other descriptor; input, output and errors are nobody's."""
     for kept in descriptors:
@@ -261,9 +250,9 @@ def live_in(folder: str) -> None:
     tempfile.tempdir = None
 
 
-def main(requests: int, replies: int, box: str, parent: int, models: dict) -> None:
+def main(requests: int, replies: int, box: str, parent: int, models: dict, level: str) -> None:
     """Serve as the new child of the process `parent`, in the folder `box`, with the models that are loaded. Does not return."""
-    _tie_to(parent)
+    lockdown.tie_to(parent)
     os.setsid()
     _keep_only(requests, replies)
     live_in(box)
@@ -274,6 +263,10 @@ def main(requests: int, replies: int, box: str, parent: int, models: dict) -> No
             with suppress(OSError):
                 os.close(descriptor)
 
+    def lock_in(limits):
+        limit(limits, alone=level != "E")
+        lockdown.lock_in(level, parent)
+
     os.register_at_fork(after_in_child=forget)  # a forked grandchild must not answer, nor keep the pipe open
-    serve(requests, replies, models)
+    serve(requests, replies, models, lock_in)
     os._exit(0)  # whatever threads and exit handlers the student left

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,9 +21,8 @@ from pathlib import Path
 
 import torch
 
-from autograder.sandbox import wire
+from autograder.sandbox import isolation, wire
 from keyhole.errors import KeyholeError
-from keyhole.paths import cache_folder, data_folder
 from keyhole.text import one_line
 
 # code -> (kind, sentence). The child sends only a code and a detail, so that every sentence stands here.
@@ -63,7 +61,8 @@ class Limits:
     cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
     memory_mb: int = 2048  # address space above that of the loaded child
     reply_mb: int = 32
-    file_mb: int = 16  # size of any one file
+    file_mb: int = 16  # size of any one file, where files can be written: at level E
+    processes: int = 64  # and threads, where any can be started: at level E
 
 
 @dataclass(frozen=True)
@@ -97,12 +96,15 @@ class Sandbox:
     then a death is that submission's doing, and no other's affair.
     """
 
-    level = "E"
-
     def __init__(self, definitions_source: str, limits: Limits = Limits(), models=()):
         self.limits, self._source = limits, definitions_source
         self._modules, self._models = sorted(set(LIBRARIES.findall(definitions_source))), frozenset(models)
         self._zygote, self._child, self._unusable = SHARED, None, None
+
+    @property
+    def level(self) -> str:
+        """The level of isolation (isolation.py)."""
+        return self._zygote.level
 
     def __enter__(self):
         return self
@@ -125,7 +127,7 @@ class Sandbox:
         try:
             return self._call(*request)
         except ZygoteLost:
-            self._zygote = Zygote()
+            self._zygote = Zygote(self.level)
             return self._call(*request)
 
     def _call(self, function, adapter, tensors, options, seconds) -> Reply:
@@ -151,13 +153,13 @@ class Sandbox:
         names = sorted(self._models)
         self._child = _Child(self._zygote, names)
         try:
-            self._ask("prepare", {"modules": self._modules, "models": names}, self.limits.start_seconds)
+            self._ask("prepare", {"modules": self._modules, "models": names, "limits": asdict(self.limits)}, self.limits.start_seconds)
         except StudentFailed as error:  # nothing of the student's has run yet
             if error.code == "timeout" and self._zygote is SHARED:  # something of another's may have stopped it
                 raise ZygoteLost from None
             raise KeyholeError(f"the sandbox did not start: {self._zygote.last_words() if error.code == 'lost' else error.message}") from None
         try:
-            self._ask("define", {"source": self._source, "limits": asdict(self.limits)}, self.limits.seconds)
+            self._ask("define", {"source": self._source}, self.limits.seconds)
         except StudentFailed as error:
             self._unusable = StudentFailed("definitions", error.message)
             self._unusable.kind = error.kind
@@ -192,11 +194,18 @@ class Sandbox:
 
 
 class Zygote:
-    """A process that forks children on demand: started when first needed, and again when it has died. Threads may share it."""
+    """A process that forks children on demand: started when first needed, and again when it has died. Threads may share it.
 
-    def __init__(self):
-        self._lock = threading.Lock()
+    `level`: the level of isolation of its children; None means the best that the machine gives.
+    """
+
+    def __init__(self, level: str | None = None):
+        self._level, self._lock = level, threading.Lock()
         self._process = self._control = self._log = None
+
+    @property
+    def level(self) -> str:
+        return self._level or isolation.best().level
 
     def fork(self, box: str, models: list[str], *descriptors: int) -> None:
         """Ask for a child that lives in `box` and serves two pipes and a lifeline. Does not wait for it: should the zygote be
@@ -226,29 +235,26 @@ class Zygote:
             raise KeyholeError("the autograder needs Linux or macOS: on Windows run it inside WSL.")
         self._end()
         self._control, theirs = socket.socketpair()
-        self._log = tempfile.TemporaryFile()
-        # -P: a module planted in the working folder is not imported; -s: nor one of the user's own folder.
-        command = [sys.executable, "-P", "-s", str(ZYGOTE), str(theirs.fileno())]
-        with theirs:
-            try:
+        try:
+            with theirs:
+                self._log = tempfile.TemporaryFile()
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, pass_fds=[theirs.fileno()],
-                    cwd="/", env=_environment(), start_new_session=True)
-            except OSError as error:
-                self._end()
-                raise KeyholeError(f"the sandbox did not start: {error.strerror}.") from None
+                    isolation.command(self.level, ZYGOTE, self.level, theirs.fileno()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=self._log, pass_fds=[theirs.fileno()], cwd="/", env=isolation.environment(self.level), start_new_session=True)
+        except OSError as error:
+            self._end()
+            raise KeyholeError(f"the sandbox did not start: {error.strerror}.") from None
 
     def _end(self, patience: float = 0) -> None:
         process, self._process = self._process, None
-        if self._control:
-            self._control.close()
-            self._log.close()
-            self._control = None
+        for own in filter(None, (self._control, self._log)):
+            own.close()
+        self._control = self._log = None
         if process:
             try:
                 process.wait(patience)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # the group: bubblewrap, its first process inside and the zygote
                 process.wait()
 
 
@@ -256,11 +262,15 @@ SHARED = Zygote()
 
 
 class _Child:
-    """A process, the two pipes to it, its lifeline, and its temporary folder."""
+    """A process, the two pipes to it, its lifeline, and its temporary folder: at level E, since elsewhere it can write nowhere."""
 
     def __init__(self, zygote: Zygote, models: list[str]):
-        self._zygote = zygote
-        self.box = os.path.realpath(tempfile.mkdtemp(prefix="keyhole-"))
+        self._zygote, self.box = zygote, "/"
+        if zygote.level == "E":
+            try:
+                self.box = os.path.realpath(tempfile.mkdtemp(prefix="keyhole-"))
+            except OSError as error:
+                raise KeyholeError(f"there is no temporary folder for a submission: {error.strerror}.") from None
         theirs_in, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
         self._lifeline, theirs = socket.socketpair()
@@ -302,7 +312,8 @@ class _Child:
         self._lifeline.close()
         os.close(self._to)
         os.close(self._from)
-        _remove(self.box)
+        if self._zygote.level == "E":
+            _remove(self.box)
 
     def _send(self, data: bytes, deadline: float) -> None:
         rest = memoryview(data)
@@ -357,17 +368,6 @@ def _ready(seconds: float, *watched) -> list[int]:
     for each in watched:
         poll.register(*each if isinstance(each, tuple) else (each, select.POLLIN))
     return [descriptor for descriptor, _ in poll.poll(max(0, seconds) * 1000)]
-
-
-def _environment() -> dict[str, str]:
-    """All the environment that the zygote has: nothing of the grader's but where the model and the data lie. A child adds its own folder."""
-    one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"], "1")
-    offline = dict.fromkeys(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"], "1")
-    return one_thread | offline | {
-        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
-        "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "", "TMPDIR": tempfile.gettempdir(),
-        "KEYHOLE_CACHE": str(cache_folder().resolve()), "KEYHOLE_DATA": str(data_folder().resolve()),
-    }
 
 
 def _remove(box: str) -> None:

@@ -1,12 +1,11 @@
 """The zygote: loads once what every submission needs, then forks a child for each. It holds no secret and runs nothing of a student's.
 
-Started by process.py as `zygote.py CONTROL` (a descriptor, one end of a Unix socket); it ends with the other end.
+Started by process.py as `zygote.py LEVEL CONTROL` (a descriptor, one end of a Unix socket); it ends with the other end.
 A request there is {"box": a folder, "models": names} with three descriptors: the two pipes that the child is to serve, and
 its lifeline. That is a socket whose other end the grader closes to have the child killed, and from which it reads the
 exit status once the child and all that it started are gone. An end without a status: the zygote itself is gone.
 """
 
-import ctypes
 import gc
 import json
 import os
@@ -22,28 +21,33 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that no envir
 
 import torch
 
-from autograder.sandbox import child
+from autograder.sandbox import child, lockdown, wire
 
-LIBRARIES = ["numpy", "matplotlib.pyplot", "transformers.pytorch_utils", "keyhole.toy"]
+# What students' code may come to use, loaded while that is possible: at some levels a child can open no file.
+LIBRARIES = ["numpy", "numpy.random", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "transformers.pytorch_utils", "keyhole.toy", "keyhole.probes",
+             "keyhole.plots", "keyhole.moments", "keyhole.tracing", "keyhole.values", "safetensors.torch", "torch.func", "tqdm.auto", "copy", "itertools", "statistics"]
 REQUEST_BYTES = 64 * 1024
 PR_SET_CHILD_SUBREAPER = 36
 ROUNDS = 100  # of killing what a child left: what forks faster than that is not chased for ever
 
 
-def warm() -> None:
+def warm(level: str) -> None:
     """Load the libraries and use everything once, because much is loaded at first use only, and that is not the student's time."""
     torch.set_num_threads(1)
     torch.linalg.solve(torch.eye(2), torch.ones(2, requires_grad=True)).sum().backward()
     child.prepare(LIBRARIES, [], {})
+    wire.unpack(wire.pack({"a": torch.ones(1)})[wire.LENGTH :])
     for layout in ("llama", "gpt2"):
         sys.modules["keyhole.toy"].toy_model(layout).next_token_probabilities(["Warm"])
+    sys.modules["tqdm.auto"].tqdm.monitor_interval = 0  # no thread of its own
+    lockdown.warm(level)
 
 
 class Nursery:
     """The children that live, each a process id with its lifeline."""
 
-    def __init__(self, control: socket.socket):
-        self.control, self.lifelines, self.models = control, {}, {}
+    def __init__(self, control: socket.socket, level: str):
+        self.control, self.level, self.lifelines, self.models = control, level, {}, {}
         self.woken, self.wakes = socket.socketpair()  # a byte for each child that ends
         self.wakes.setblocking(False)
         signal.set_wakeup_fd(self.wakes.fileno(), warn_on_full_buffer=False)
@@ -85,7 +89,7 @@ class Nursery:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for own in (self.control, self.woken, self.wakes, lifeline, *self.lifelines.values()):
             own.close()
-        return requests, replies, box, parent, self.models
+        return requests, replies, box, parent, self.models, self.level
 
     def look_after(self, pid: int, dismissed: bool) -> None:
         """If the child has ended, or is dismissed and therefore killed: end all that it left, and tell its exit status."""
@@ -127,17 +131,17 @@ def kill(how, pid: int) -> None:
         how(pid, signal.SIGKILL)
 
 
-def main(control: int) -> None:
+def main(level: str, control: str) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        lockdown.prctl(PR_SET_CHILD_SUBREAPER, 1)
     with tempfile.TemporaryDirectory(prefix="keyhole-") as home:
         child.live_in(home)
-        warm()
+        warm(level)
     os.chdir("/")
-    if work := Nursery(socket.socket(fileno=control)).attend():
+    if work := Nursery(socket.socket(fileno=int(control)), level).attend():
         child.main(*work)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*sys.argv[1:])

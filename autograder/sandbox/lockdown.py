@@ -1,0 +1,182 @@
+"""How a process shuts itself in, for good. Run as a program, it proves on this machine that the walls of a level stand.
+
+What is left after `lock_in` at levels A to D: computing, reading the libraries and the model (at D: nothing at all), and
+answering through the pipes that are open already. No file can be written, nothing be started, nobody be reached.
+"""
+
+import ctypes
+import functools
+import os
+import signal
+import socket
+import sys
+import sysconfig
+from contextlib import suppress
+from pathlib import Path
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+CAPABILITY_VERSION = 0x20080522
+FIRST_USER, USERS = 61184, 4096  # kept free for users that live for one process (systemd's DynamicUser has the same)
+READ_ONLY = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0)
+
+# System calls whatever their arguments. What is absent fails: processes and threads, sockets, signals to others, memory that
+# no limit counts (memfd, shared memory, pipes), names of files that would be made, and all that only a system's owner needs.
+COMPUTING = """
+    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range dup dup2 dup3 fstat
+    mmap mprotect munmap mremap madvise brk futex futex_wait futex_wake futex_waitv set_robust_list get_robust_list rseq membarrier
+    sched_yield sched_getaffinity sched_getparam sched_getscheduler getcpu getrlimit getrusage times uname sysinfo getrandom
+    clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time poll ppoll select pselect6
+    getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups getpriority
+    rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause alarm getitimer setitimer
+    restart_syscall exit exit_group
+""".split()
+READING = "stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents64 getcwd".split()
+OPENING = {"open": 1, "openat": 2}  # which argument holds the flags
+FCNTL = [0, 1, 2, 3, 1030]  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; F_SETOWN would send signals to others
+IOCTL = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+SIGNALS = ["kill", "tgkill"]  # to itself only
+
+
+def readable(cache: str) -> list[str]:
+    """What a child may read: the interpreter with its libraries, keyhole, and the model in `cache`. Nothing of the grader's, no data."""
+    interpreter = {os.path.join(prefix, part) for prefix in (sys.prefix, sys.base_prefix) for part in ("bin", "lib", "lib64", "pyvenv.cfg")}
+    here = {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))}
+    system = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache"]
+    keyhole = str(Path(__file__).resolve().parents[2] / "keyhole")
+    return [path for path in sorted({*interpreter, *here, *system, keyhole, cache}) if os.path.exists(path)]
+
+
+def lock_in(level: str, parent: int) -> None:
+    """Give up, for good, all that a submission does not need; die with the process `parent`. Raises OSError if a wall does not stand."""
+    if level == "E":
+        return
+    files = file_rules() if level != "D" else None  # now, while its paths can be opened
+    if level == "B":
+        become_nobody()
+    prctl(PR_SET_DUMPABLE, 0)
+    drop_capabilities()
+    tie_to(parent)  # again: another user is tied to nobody
+    if files:
+        with files:
+            files.restrict()
+    signals_to_itself(os.getpid()).load()
+    system_calls(level).load()
+
+
+def tie_to(parent: int) -> None:
+    """Die with the process `parent`."""
+    if sys.platform == "linux":
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def prctl(what: int, value: int) -> None:
+    """Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(what, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def become_nobody() -> None:
+    """Become a user that owns nothing, another one in each child. Raises OSError if this process is not root."""
+    user = FIRST_USER + os.getpid() % USERS
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
+def drop_capabilities() -> None:
+    """Raises OSError."""
+    header, none = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capset(header, none):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def file_rules():
+    """A Landlock ruleset under which only what is `readable` can be read, and nothing written. Raises OSError."""
+    from landlockpy import AccessFS, Ruleset, Scope
+
+    rules = Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL)
+    for path in [*readable(os.environ["KEYHOLE_CACHE"]), "/dev/null", "/dev/urandom"]:
+        rules.allow_path(path, AccessFS.READ_FILE | AccessFS.READ_DIR if os.path.isdir(path) else AccessFS.READ_FILE)
+    return rules
+
+
+@functools.cache
+def system_calls(level: str):
+    """The seccomp filter that lets a child compute, and at levels A to C read. All else fails with EPERM."""
+    from seccompy import Action, CmpOp, Filter
+
+    allowed = Filter(default=Action.ERRNO | 1)
+    for name in [*COMPUTING, *SIGNALS, *(READING if level != "D" else [])]:
+        with suppress(ValueError):  # a call that this processor's Linux does not have
+            allowed.allow(name)
+    for command in FCNTL:
+        allowed.allow("fcntl", args={1: command})
+    for command in IOCTL:
+        allowed.allow("ioctl", args={1: command})
+    allowed.allow("prlimit64", args={2: 0})  # asking, not setting
+    for name, place in OPENING.items() if level != "D" else ():
+        with suppress(ValueError):
+            allowed.allow(name, args=[(place, CmpOp.MASKED_EQ, 0, READ_ONLY)])
+    assert allowed.program  # compiled now, in the zygote
+    return allowed
+
+
+def signals_to_itself(pid: int):
+    """A filter beside the other: it refuses signals to any process but `pid`."""
+    from seccompy import Action, Filter
+
+    own = Filter(default=Action.ALLOW)
+    for name in SIGNALS:
+        own.allow(name, args={0: pid})
+        own.errno(name, 1)
+    return own
+
+
+def warm(level: str) -> None:
+    """Have everything ready that `lock_in` needs: a child should not pay for it, and may not be able to load it. Raises OSError."""
+    if level == "E":
+        return
+    import seccompy
+
+    seccompy.supported()  # at its first call it looks for the C library, by way of other programs
+    system_calls(level)
+    assert signals_to_itself(1).program
+    if level != "D":
+        file_rules().close()  # as above
+
+
+def prove(level: str, secret: str) -> None:
+    """Lock this process in and try the walls. Raises OSError or RuntimeError if one does not stand; `secret` is a file that must not be readable."""
+    parent, libraries = os.getppid(), sysconfig.get_path("stdlib")
+    if level == "A" and os.path.exists(secret):
+        raise RuntimeError("the namespaces hide nothing")
+    warm(level)
+    lock_in(level, parent)
+    walls = {
+        "a file of the grader's can be read": lambda: open(secret),
+        "another process can be looked into": lambda: open(f"/proc/{parent}/status"),
+        "a process can be started": lambda: os._exit(1) if os.fork() == 0 else None,
+        "the network can be reached": socket.socket,
+        "signals can be sent": lambda: os.kill(parent, 0),
+        "files can be written": lambda: open("/dev/shm/keyhole", "w"),
+        "a user can be chosen": lambda: os.setuid(os.getuid()),
+        **({"files can be opened": lambda: open(sys.executable)} if level == "D" else {}),
+    }
+    for hole, attempt in walls.items():
+        with suppress(OSError):
+            attempt()
+            raise RuntimeError(hole)
+    if level == "A":
+        os.listdir(libraries)  # what is needed later is there, and may be read
+
+
+if __name__ == "__main__":
+    try:
+        prove(*sys.argv[1:])
+    except Exception as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print("it stands")
