@@ -38,6 +38,10 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+# Students' code runs at the best level of isolation that this machine has, A to E (docs/security.md), but at none below the one named
+# here; at E, which is none at all, only if you accept that.
+c.GradeInSandbox.require_isolation = "E"
+c.GradeInSandbox.accept_no_isolation = False
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.GetGrades",

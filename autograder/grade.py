@@ -13,8 +13,9 @@ import torch
 
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
-from autograder.sandbox import Limits, Sandbox, StudentFailed
+from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
 from autograder.submission import read_submission
+from keyhole.errors import KeyholeError
 from keyhole.notebook import Definitions
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,11 @@ MADE_BY_CALL = (
 )
 QUOTING = ("raised ", "your definitions did not run")     # beginnings of sentences that go on in the student's own words
 OUR_FAULT = "The grader itself failed on this test; tell the course staff."
+TOO_LOW = "isolation level {required} is required, but this machine gives level {found.level}. {found}"
+REFUSED = (
+    "hidden tests are refused, because nothing would keep a submission from reading their answers. {found} `keyhole check NOTEBOOK` runs "
+    "the public checks; --i-accept-no-isolation runs the hidden tests all the same (for nbgrader: accept_no_isolation in nbgrader_config.py)"
+)
 
 
 class Grader:
@@ -113,7 +119,7 @@ def grade_submission(
     """
     grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
-    tests, reasons, level = [], [], None
+    tests, reasons, level = [], [], isolation.best().level
     graded = {name: functions_of(hidden) for name, hidden in notebooks.items()}
     submission = read_submission(folder, graded)
     for name, hidden in notebooks.items():
@@ -136,7 +142,7 @@ def grade_submission(
         assignment=assignment,
         status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
         reason=" ".join(reason[:1].upper() + reason[1:] for reason in reasons) or None,
-        isolation=level or isolation_level(),
+        isolation=level,
         seconds=time.perf_counter() - start,
         tests=tuple(tests),
     )
@@ -203,7 +209,12 @@ def explained(message: str, found: Definitions) -> str:
     return message + MADE_BY_CALL.format(name=name[1]) if name and name[1] in found.dropped else message
 
 
-def isolation_level() -> str:
-    """The level at which this machine runs students' code, found without any of it."""
-    with Sandbox("", Limits()) as sandbox:
-        return sandbox.level
+def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:
+    """The level at which this machine runs students' code. Raises KeyholeError when that is below `required`, or no isolation at all
+    and nobody accepted that."""
+    found = isolation.best()
+    if found.level > required:
+        raise KeyholeError(TOO_LOW.format(required=required, found=found))
+    if found.level == "E" and not accept_no_isolation:
+        raise KeyholeError(REFUSED.format(found=found))
+    return found

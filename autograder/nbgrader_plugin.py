@@ -10,11 +10,13 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Unicode
+from traitlets import Bool, CaselessStrEnum, Unicode
 
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
+from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 SIGNS = {"pass": "✓ passed", "fail": "✗ not yet", "missing": "– missing", "error": "✗ error", "timeout": "✗ too slow"}
 NO_TESTS = "The grader has no test for this cell; tell the course staff."
 BROKEN = "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
+ISOLATION = "Isolation level {}."
 MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
 GAP = "&emsp;"
 # As entities they would still begin a formula in the browser, and a formula can hold a link.
@@ -65,6 +68,19 @@ class GradeInSandbox(NbGraderPreprocessor):
     results_directory = Unicode(
         "", help="Folder with <student>/<assignment>.json as `autograder grade` writes them; without one, the notebook is graded here."
     ).tag(config=True)
+    require_isolation = CaselessStrEnum("ABCDE", "E", help="A to E: stop rather than run students' code at a lower level.").tag(config=True)
+    accept_no_isolation = Bool(False, help="Run hidden tests even at level E, where code can read every file that you can read.").tag(config=True)
+
+    def __init__(self, **options):
+        """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here."""
+        super().__init__(**options)
+        if not self.results_directory:
+            from autograder.grade import admit
+
+            try:
+                self.log.info("%s", admit(self.require_isolation, self.accept_no_isolation))
+            except KeyholeError as error:
+                raise NbGraderException(str(error)) from None
 
     def preprocess(self, nb: NotebookNode, resources):
         where = resources["nbgrader"]
@@ -99,7 +115,7 @@ class GradeInSandbox(NbGraderPreprocessor):
         tests = [test for test in result.tests if test.id in hidden.get(name, ())] if result else []
         points = clamped(sum(test.points for test in tests), most)
         sentence = BROKEN if result is None else result.reason if result.status == "failed" else None if tests else NO_TESTS
-        text = feedback(tests, sentence)
+        text = feedback(tests, sentence) + (f"\n\n{ISOLATION.format(result.isolation)}" if result and result.isolation else "")
         cell.outputs = [
             nbformat.v4.new_output("display_data", data={"text/markdown": text, "text/plain": text}),
             nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=1),

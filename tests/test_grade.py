@@ -16,12 +16,13 @@ from autograder import grade as grading
 from autograder.copies import STAFF
 from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
-from autograder.sandbox import Reply
+from autograder.sandbox import Reply, isolation
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
 
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
+    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
 
 
 def hand_in(folder, *cells, name="3_edit"):
@@ -234,7 +235,7 @@ def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
     assert rows[0] == "student,assignment,status,double,triple,score,max_score,reason"
     assert rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0") and "no 3_edit.ipynb" in rows[3]
     shown = capsys.readouterr().out
-    assert "Isolation level E" in shown and "\x1b" not in shown and "\u202e" not in shown
+    assert "Isolation level A: namespaces, Landlock and seccomp." in shown and "\x1b" not in shown and "\u202e" not in shown
 
 
 def test_only_the_named_students(a_class):
@@ -244,7 +245,6 @@ def test_only_the_named_students(a_class):
 
 def test_unusable_arguments_end_with_two(a_class, capsys):
     assert run(a_class, "--students", "zoe,nobody") == 2 and "nobody" in capsys.readouterr().err
-    assert run(a_class, "--require-isolation", "A") == 2 and "level A is required" in capsys.readouterr().err
     assert run(a_class, "--assignment", "other") == 2
     assert run(a_class, "--assignment", "../in") == 2
     assert cli.main(["grade", str(a_class / "nowhere"), "--json", str(a_class / "r.json")]) == 2
@@ -274,6 +274,23 @@ def test_likely_copies_are_told_whatever_the_order(tmp_path, quick, monkeypatch,
     assert reasons["bob"] is None and reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
     assert "like otto: the same fact" in reasons["ann"] and "like ann: the same fact" in reasons["otto"]
     assert "  ann and otto: the same fact (Sagrada Familia: Barcelona → Lisbon), every probe word for word; the same change of W" in shown
+
+
+def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys):
+    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("C", {"A": "there is no bubblewrap", "B": "Operation not permitted"}))
+    assert run(a_class, "--require-isolation", "B") == 2
+    said = capsys.readouterr().err
+    assert "level B is required" in said and "level C: Landlock and seccomp. Not stopped: " in said and "no A: there is no bubblewrap; no B: " in said
+    assert not (a_class / "r.json").exists()
+    assert run(a_class, "--require-isolation", "C") == 0 and "Isolation level C" in capsys.readouterr().out
+
+
+def test_without_isolation_hidden_tests_run_only_if_that_is_accepted(a_class, monkeypatch, capsys):
+    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
+    assert run(a_class) == 2
+    said = capsys.readouterr().err
+    assert "hidden tests are refused" in said and "--i-accept-no-isolation" in said and not (a_class / "r.json").exists()
+    assert run(a_class, "--i-accept-no-isolation") == 0 and "Isolation level E" in capsys.readouterr().out
 
 
 def test_a_defect_of_ours_costs_one_student(a_class, monkeypatch, caplog):

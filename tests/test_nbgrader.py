@@ -22,6 +22,7 @@ from autograder.gradebook import Course
 from autograder.mending import harmless, mended
 from autograder.nbgrader_plugin import GradeInSandbox, escaped, feedback, grader
 from autograder.result import TestResult
+from autograder.sandbox import isolation
 from keyhole.errors import KeyholeError
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
 
@@ -71,6 +72,7 @@ def course(tmp_path, monkeypatch, prepared):
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
+    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     monkeypatch.chdir(tmp_path)
     grader.cache_clear()
@@ -407,3 +409,19 @@ def test_feedback_names_no_markup_of_its_own_accord():
     test = TestResult("f.x", "n", 1, 2, "fail", "a|b\n\n# c `d` $e$ <f> \x1b[31m", title="T|T")
     row = feedback([test]).splitlines()[-1]
     assert row.count("|") == 5 and "<f>" not in row and "$" not in row and "\x1b" not in row and "<code>d</code>" in row
+
+
+def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, monkeypatch, capfd):
+    hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
+    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
+    assert nbgrader("autograde", "model_editing") == 1 and "hidden tests are refused" in capfd.readouterr().err
+    assert not (course / "grading" / "autograded" / "ada" / "model_editing").exists()
+    with (course / "nbgrader_config.py").open("a") as file:
+        file.write("c.GradeInSandbox.accept_no_isolation = True\n")
+    assert nbgrader("autograde", "model_editing") == 0 and gradebook(course) == {"ada": 6}
+
+
+def test_feedback_names_the_level(course):
+    hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
+    autograde(course)
+    assert "Isolation level E." in visible(body(course, "ada"))

@@ -29,7 +29,15 @@ def test_conda_and_pip_install_the_same_versions():
 
 
 def test_every_version_is_exact():
-    assert all(re.fullmatch(r"[\w-]+==[\d.]+", pin) for pin in PROJECT["dependencies"])
+    assert all(re.fullmatch(r"[\w-]+==[\d.]+(; sys_platform == 'linux')?", pin) for pin in PROJECT["dependencies"])
+
+
+def test_what_isolates_is_pinned_by_hash_too():
+    """Whoever changes such a package changes what guards the grader."""
+    pins = (ROOT / "autograder" / "sandbox" / "pins.txt").read_text("utf-8")
+    hashed = re.findall(r"^([\w-]+==[\d.]+; sys_platform == 'linux')(?: --hash=sha256:[0-9a-f]{64})+$", pins, re.MULTILINE)
+    assert hashed == [pin for pin in PROJECT["dependencies"] if "linux" in pin]
+    assert "--require-hashes --no-deps -r autograder/sandbox/pins.txt" in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_continuous_integration_calls_make_test():
@@ -80,7 +88,7 @@ def clone(tmp_path):
 
 def test_set_up_once_then_reuse(clone):
     _, setup = clone
-    assert setup()[:2] == (0, ["venv", "pip"])
+    assert setup()[:2] == (0, ["venv", "pip", "pip"])
     assert setup() == (0, [], "")
 
 
@@ -89,7 +97,7 @@ def test_set_up_again_in_place_when_the_versions_changed(clone):
     setup()
     with (folder / "pyproject.toml").open("a") as file:
         file.write("# changed\n")
-    assert setup()[:2] == (0, ["pip"])
+    assert setup()[:2] == (0, ["pip", "pip"])
     os.utime(folder / "pyproject.toml")         # a checkout touches files without changing them
     assert setup()[:2] == (0, [])
 
@@ -100,7 +108,7 @@ def test_a_set_up_interrupted_in_pip_starts_afresh(clone):
     status, calls, said = setup()
     assert status != 0 and calls == ["venv", "pip"] and "run the same command again" in said
     (folder / "pip-fails").unlink()
-    assert setup()[:2] == (0, ["venv", "pip"])
+    assert setup()[:2] == (0, ["venv", "pip", "pip"])
     assert setup()[:2] == (0, [])
 
 
@@ -112,14 +120,14 @@ def test_an_environment_without_a_working_python_is_made_again(clone, ready):
         (folder / ".venv" / "bin" / "python").unlink()
     else:
         (folder / ".venv" / "bin").mkdir(parents=True)
-    assert setup()[:2] == (0, ["venv", "pip"])
+    assert setup()[:2] == (0, ["venv", "pip", "pip"])
 
 
 def test_an_environment_made_by_hand_is_kept(clone):
     folder, setup = clone
     (folder / ".venv" / "bin").mkdir(parents=True)
     shutil.copy(folder / "pretender", folder / ".venv" / "bin" / "python")
-    assert setup()[:2] == (0, ["pip"])
+    assert setup()[:2] == (0, ["pip", "pip"])
 
 
 def test_an_old_python_is_refused_in_a_sentence(clone):
