@@ -125,7 +125,7 @@ def check_harmless(result, planted, capfd, folder):
         assert test.message.isprintable() and 0 < len(test.message) <= 600
     assert Path(planted["results"]).read_text() == CANARY and not Path(planted["marker"]).exists()
     honest = graded(hand_in(folder, DOUBLE))
-    assert (honest.score, honest.max_score, honest.isolation) == (4, 4, isolation.best().level)
+    assert (honest.score, honest.max_score, honest.isolation) == (4, 4, process.SHARED.level)
 
 
 @pytest.mark.parametrize("number, what, source", ATTACKS, ids=[f"{number}: {what}" for number, what, _ in ATTACKS])

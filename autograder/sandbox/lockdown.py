@@ -23,7 +23,7 @@ READ_ONLY = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_T
 # no limit counts (memfd, shared memory, pipes), names of files that would be made, and all that only a system's owner needs.
 COMPUTING = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range dup dup2 dup3 fstat
-    mmap mprotect munmap mremap madvise brk futex futex_wait futex_wake futex_waitv set_robust_list get_robust_list rseq membarrier
+    mmap mprotect munmap mremap madvise brk futex futex_wait futex_wake futex_waitv set_robust_list get_robust_list rseq
     sched_yield sched_getaffinity sched_getparam sched_getscheduler getcpu getrlimit getrusage times uname sysinfo getrandom
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time poll ppoll select pselect6
     getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups getpriority
