@@ -21,6 +21,7 @@ from keyhole.notebook import Definitions
 log = logging.getLogger(__name__)
 
 ASSIGNMENT = "model_editing"
+LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
 UNTOUCHED = "`{function}` is still the blank that was handed out, so there is nothing to grade yet."
 ABSENT = "There is no function called `{function}` in the notebook: keep the name as it was handed out."
@@ -46,15 +47,17 @@ class Grader:
 
     notebooks: notebook name -> its hidden tests; None means those of the course.
     secret: what the hidden inputs derive from; None means the course's secret.
+    limits: what each submission may use; None means those of limits.toml.
     seconds: the most that a call of a student's function may take; None leaves it to each test.
     """
 
-    def __init__(self, notebooks: Mapping | None = None, secret: bytes | None = None, seconds: float | None = None):
+    def __init__(self, notebooks: Mapping | None = None, secret: bytes | None = None, seconds: float | None = None, limits: Limits | None = None):
         if notebooks is None:
             from autograder.hidden import NOTEBOOKS as notebooks  # late: it loads every oracle
         self.notebooks = notebooks
         self.secret = secrets.course_secret() if secret is None else secret
         self.seconds = seconds
+        self.limits = limits or Limits.read(LIMITS_FILE)
         self.lock = threading.Lock()
         self._model = None
 
@@ -83,7 +86,7 @@ class Bench:
     grader: Grader = field(repr=False)
     sandbox: Sandbox = field(repr=False)
     test_id: str
-    seconds: float
+    seconds: float | None
     folder: Path  # the submission, for what is handed in beside the notebook
     shared: dict = field(default_factory=dict, repr=False)  # what the tests of one submission hand to one another
 
@@ -98,7 +101,7 @@ class Bench:
     def call(self, adapter: str = "plain", tensors: dict | None = None, options: dict | None = None, seconds: float | None = None):
         """The student's function called in its process. Returns a Reply; raises StudentFailed."""
         # The shorter wins: --timeout may only tighten what a test asks for.
-        limit = min(seconds or self.seconds, self.grader.seconds or float("inf"))
+        limit = min(seconds or self.seconds or self.grader.limits.seconds, self.grader.seconds or float("inf"))
         with self.grader.unlocked():
             return self.sandbox.call(self.function, adapter, tensors or {}, options or {}, seconds=limit)
 
@@ -129,7 +132,7 @@ def grade_submission(
             reasons.append(submitted.reason)
             tests += [result_of(case, name, "missing", UNREADABLE) for case in cases_of(hidden)]
             continue
-        with Sandbox(submitted.definitions.source, Limits(), models=getattr(hidden, "models", ())) as sandbox:
+        with Sandbox(submitted.definitions.source, grader.limits, models=getattr(hidden, "models", ())) as sandbox:
             level, shared = sandbox.level, {}
             for case in cases_of(hidden):
                 late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)

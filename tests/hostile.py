@@ -339,6 +339,7 @@ def double(x):
     (35, "deeply nested source", "\ndef double(x): return " + "(" * 50_000 + "x" + ")" * 50_000 + "\n"),
     (35, "deeply nested signs", "\ndef double(x): return " + "-" * 50_000 + "x\n"),
     (35, "a long chain", "\ndef double(x): return x" + ".t()" * 50_000 + "\n"),
+    (35, "a megabyte of empty lines", "\nTEXT = '''" + "\n" * 10**6 + "'''\ndef double(x): return x\n"),
     (38, "kill whoever is there", '''
 def double(x):
     return first([lambda pid=pid, number=number: through(os.kill(pid, number) is None, x) for number in (0, signal.SIGSTOP, signal.SIGKILL) for pid in (GRADER, os.getppid(), 1, -1, 0)]

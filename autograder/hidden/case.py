@@ -27,7 +27,8 @@ def outcome(verdict: Verdict) -> Outcome:
 
 @dataclass(frozen=True)
 class HiddenTest:
-    """One hidden test. `id` is "<graded function>.<case>"; `run(bench)` gives an Outcome; `seconds` is the limit of one call.
+    """One hidden test. `id` is "<graded function>.<case>"; `run(bench)` gives an Outcome; `seconds` is the limit of one call, where it differs
+    from the course's.
 
     A test `of_files` looks at what was handed in beside the notebook, and calls no function of it.
     """
@@ -36,7 +37,7 @@ class HiddenTest:
     title: str
     points: float
     run: Callable
-    seconds: float = 10.0
+    seconds: float | None = None
     of_files: bool = False
 
 

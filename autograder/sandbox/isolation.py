@@ -80,7 +80,9 @@ def why_not(level: str) -> str:
     try:
         proof = subprocess.run(command(level, HERE / "lockdown.py", level, secret), cwd="/", env=environment(level), text=True, errors="replace",
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=PROOF_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return f"no answer within {PROOF_SECONDS} s"
+    except OSError as error:
         return one_line(error, 100)
     said = (proof.stderr.strip().splitlines() or [f"exit status {proof.returncode}"])[-1]
     return "" if proof.stdout.strip() == "it stands" else one_line(said, 100)

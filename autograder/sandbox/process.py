@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import tomllib
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,20 +50,35 @@ FAILURES = {
 ZYGOTE = Path(__file__).with_name("zygote.py")
 SILENT_SECONDS = 60  # a zygote that takes longer to end a child is given up; it may be loading a model
 MB = 2**20
-LIBRARIES = re.compile(r"^\s*(?:from|import)\s+((?:transformers|matplotlib|numpy|keyhole)(?:\.\w+)*)", re.MULTILINE)
+LIBRARIES = re.compile(r"^[ \t]*(?:from|import)[ \t]+((?:transformers|matplotlib|numpy|keyhole)(?:\.\w+)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use."""
+    """What one submission may use; limits.toml changes it for a course."""
 
-    seconds: float = 10.0  # wall clock, per call
+    seconds: float = 10.0  # wall clock, per call; a hidden test may ask for more
     start_seconds: float = 60.0  # wall clock, for what the first of a batch waits for: importing the libraries, loading the models
     cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
     memory_mb: int = 2048  # address space above that of the loaded child
     reply_mb: int = 32
     file_mb: int = 16  # size of any one file, where files can be written: at level E
     processes: int = 64  # and threads, where any can be started: at level E
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Limits":
+        """The limits with what a TOML file says; raises KeyholeError if that is not about limits."""
+        try:
+            given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise KeyholeError(f"the limits {path} cannot be read: {error}") from None
+        for name, value in given.items():
+            if name not in cls.__dataclass_fields__:
+                raise KeyholeError(f"{path}: there is no limit {name!r}, only {', '.join(cls.__dataclass_fields__)}")
+            kind = type(getattr(cls, name))
+            if type(value) not in (int, kind) or not 0 < value < 2**31:
+                raise KeyholeError(f"{path}: {name} is {value!r}, not a {'whole ' if kind is int else ''}number above 0")
+        return cls(**given)
 
 
 @dataclass(frozen=True)

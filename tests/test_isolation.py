@@ -1,0 +1,121 @@
+"""autograder.sandbox.isolation: which level a machine gives, on machines made poorer one wall after the other."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.sandbox import Limits, Sandbox, isolation, process
+from autograder.sandbox.isolation import LEVELS, Found
+from autograder.sandbox.process import Zygote
+from keyhole.errors import KeyholeError
+
+
+ROOT = Path(__file__).resolve().parent.parent
+linux = pytest.mark.skipif(sys.platform != "linux", reason="walls of the Linux kernel")
+
+
+def test_the_printed_line_says_what_is_missing_and_what_is_not_stopped():
+    assert str(Found("A", {})) == "Isolation level A: namespaces, Landlock and seccomp."
+    line = str(Found("C", {"A": "there is no bubblewrap", "B": "PermissionError"}))
+    assert line.startswith("Isolation level C: Landlock and seccomp. Not stopped: ") and line.endswith("(no A: there is no bubblewrap; no B: PermissionError)")
+    security = (ROOT / "docs" / "security.md").read_text("utf-8")
+    assert all(level.walls in security for level in LEVELS.values())
+
+
+def test_a_level_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("KEYHOLE_ISOLATION", "Z")
+    with pytest.raises(KeyholeError, match="none of A, B, C, D, E"):
+        isolation.best()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_level_to_begin_with_can_be_named(monkeypatch, level):
+    monkeypatch.setenv("KEYHOLE_ISOLATION", level)
+    monkeypatch.setattr(isolation, "why_not", lambda level: "")
+    isolation._best.cache_clear()
+    assert isolation.best() == Found(level, {})
+    isolation._best.cache_clear()
+
+
+@linux
+@pytest.mark.parametrize("bwrap, says", [(None, "there is no bubblewrap"), ("exit 1", "exit status 1"), ("echo 'bwrap: No permissions to create new namespace' >&2; exit 1", "No permissions"),
+                                         ("while [ $1 != -- ]; do shift; done; shift; exec \"$@\"", "the namespaces hide nothing"), ("exec sleep 10", "no answer within 2 s")])
+def test_a_bubblewrap_that_is_absent_refused_or_idle_is_no_level_a(tmp_path, monkeypatch, bwrap, says):
+    program = tmp_path / "bwrap"
+    if bwrap:
+        program.write_text(f"#!/bin/sh\n{bwrap}\n")
+        program.chmod(0o755)
+    monkeypatch.setattr(isolation, "bubblewrap", lambda: str(program) if bwrap else None)
+    monkeypatch.setattr(isolation, "PROOF_SECONDS", 2)
+    assert says in isolation.why_not("A")
+
+
+@linux
+def test_levels_fall_with_the_walls():
+    """A kernel without user namespaces, then without Landlock, then without seccomp: each is played by a filter that refuses the calls."""
+    if isolation.why_not("D"):
+        pytest.skip("no seccomp to play with")
+    program = f"""
+import json
+from seccompy import Action, CmpOp, Filter
+from autograder.sandbox import isolation
+def poorer(*names, error, args=None):
+    isolation._best.cache_clear()
+    own = Filter(default=Action.ALLOW)
+    for name in names:
+        own.errno(name, error, args=args)
+    own.load()
+    print(json.dumps([isolation.best().level, isolation.best().missing]))
+poorer("unshare", "clone", error={errno.EPERM}, args=[(0, CmpOp.MASKED_EQ, 0x10000000, 0x10000000)])
+poorer("landlock_create_ruleset", error={errno.EOPNOTSUPP})
+poorer("seccomp", error={errno.ENOSYS})
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"KEYHOLE_ISOLATION": "A"}, capture_output=True, text=True)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == 3, done.stderr
+    assert found[0][0] == ("B" if os.getuid() == 0 else "C") and "A" in found[0][1]
+    assert found[1][0] == "D" and {"A", "B", "C"} == set(found[1][1])
+    assert found[2][0] == "E" and "seccomp" in found[2][1]["D"].lower() or "not implemented" in found[2][1]["D"]
+
+
+@linux
+@pytest.mark.parametrize("level", ["A", "E"])
+def test_a_full_temporary_folder_is_said(monkeypatch, level):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if isolation.why_not(level):
+        pytest.skip("not to be had here")
+    monkeypatch.setattr(process, "SHARED", Zygote(level))
+    monkeypatch.setattr(process.tempfile, "mkdtemp", full)
+    monkeypatch.setattr(process.tempfile, "TemporaryFile", full)
+    with pytest.raises(KeyholeError, match="No space left"), Sandbox("def f(): return 1") as sandbox:
+        sandbox.call("f", options={"order": []})
+
+
+# Limits as a file
+
+
+def test_limits_as_handed_out_are_the_defaults(tmp_path):
+    text = (ROOT / "limits.toml").read_text("utf-8")
+    assert Limits.read(ROOT / "limits.toml") == Limits()
+    (tmp_path / "all").write_text(text.replace("\n# ", "\n"))
+    assert Limits.read(tmp_path / "all") == Limits() and all(f"\n# {name} = " in text for name in Limits.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("text, says", [("memory = 1", "no limit 'memory'"), ("memory_mb = -1", "not a whole number above 0"), ("memory_mb = 1.5", "whole"), ("seconds = nan", "number above 0"),
+                                        ("seconds = true", "number above 0"), ("seconds = '1'", "number above 0"), ("seconds", "cannot be read")])
+def test_limits_that_are_none_are_refused(tmp_path, text, says):
+    (tmp_path / "limits.toml").write_text(text)
+    with pytest.raises(KeyholeError, match=says):
+        Limits.read(tmp_path / "limits.toml")
+
+
+def test_limits_are_read(tmp_path):
+    (tmp_path / "limits.toml").write_text("memory_mb = 512\nseconds = 3\n")
+    assert Limits.read(tmp_path / "limits.toml") == Limits(memory_mb=512, seconds=3)
