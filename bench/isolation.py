@@ -1,0 +1,96 @@
+"""What isolation costs: a child's way to the first line of a student's code, a hundred submissions in a row, eight children alive."""
+
+import os
+import re
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from autograder.sandbox import Sandbox, process
+from autograder.sandbox.process import Zygote
+from bench.row import Row, timed
+from keyhole.models import DEFAULT_MODEL
+
+SOURCE = """
+import time
+BEGUN = time.monotonic()
+def begun(): return BEGUN
+def forward(model): return model.next_token_probabilities(["The Seine flows through"])
+"""
+CHILDREN, SUBMISSIONS = 8, 100
+
+
+def rows():
+    if not Path("/proc/self/smaps_rollup").exists():
+        return
+    process.SHARED = zygote = Zygote()
+    to_first_line()  # the zygote starts
+    ways = [to_first_line() for _ in range(40)]
+    yield Row(f"from the fork to a student's first line, at level {zygote.level}", statistics.median(ways), fresh(zygote.level), "at most 0.06 s",
+              (f"the slowest of {len(ways)}: {max(ways):.3f} s; the baseline loads everything in a fresh process for each submission",))
+    measures = [held(zygote)]
+    _, seconds = timed(lambda: [measures.append(held(zygote)) for number in range(1, SUBMISSIONS + 1) if to_first_line() and number % 20 == 0])
+    yield Row(f"{SUBMISSIONS} submissions in a row", seconds, target="nothing grows", notes=(
+        f"before, then after every 20: memory of grader and zygote {column(measures, 0)} MB, descriptors {column(measures, 1)},",
+        f"processes {column(measures, 2)}, temporary files {column(measures, 3)}"))
+    alive, seconds = timed(lambda: memory_of_children(zygote))
+    yield Row(f"{CHILDREN} children alive, each after one forward pass of the model", seconds, target="at most 150 MB each", notes=(alive,))
+    zygote.close()
+
+
+def to_first_line() -> float:
+    """Seconds from asking for a child to the first line of the student's definitions."""
+    start = time.monotonic()
+    with Sandbox(SOURCE) as sandbox:
+        return float(sandbox.call("begun", options={"order": []}).tensors["result"]) - start
+
+
+def fresh(level: str) -> float:
+    """The same with a zygote of its own."""
+    shared, process.SHARED = process.SHARED, Zygote(level)
+    try:
+        return to_first_line()
+    finally:
+        process.SHARED.close()
+        process.SHARED = shared
+
+
+def held(zygote) -> tuple:
+    """(MB of memory, descriptors, processes, temporary files) that grader and zygote hold now."""
+    family = [os.getpid(), *descendants(os.getpid())]
+    memory = sum(kilobytes(pid, "Pss") for pid in family) / 1024
+    return round(memory), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family), len(family), len(os.listdir(tempfile.gettempdir()))
+
+
+def memory_of_children(zygote) -> str:
+    before = set(descendants(os.getpid()))
+    with ExitStack() as open_ones:
+        for _ in range(CHILDREN):
+            sandbox = open_ones.enter_context(Sandbox(SOURCE, models=[DEFAULT_MODEL]))
+            sandbox.call("forward", "model_function", options={"order": [], "model": DEFAULT_MODEL})
+        children = set(descendants(os.getpid())) - before
+        own = [sum(kilobytes(pid, what) for what in ("Private_Clean", "Private_Dirty")) / 1024 for pid in children]
+        everything = sum(kilobytes(pid, "Pss") for pid in [*children, *before]) / 1024
+        return f"of its own {statistics.median(own):.0f} MB each; all {len(children)} with the zygote {everything:.0f} MB, shared pages counted once"
+
+
+def descendants(pid: int):
+    """Process ids of the children of a process, and of theirs."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == pid:
+                child = int(entry.parent.name)
+                yield from (child, *descendants(child))
+
+
+def kilobytes(pid: int, what: str) -> int:
+    """A line of a process's memory; 0 where that may not be read: a child cannot be looked into but by root."""
+    with suppress(OSError):
+        return int(re.search(rf"^{what}: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)[1])
+    return 0
+
+
+def column(measures, place: int) -> str:
+    return " ".join(str(each[place]) for each in measures)
