@@ -1,4 +1,4 @@
-"""Editors over all facts of data/facts.json, scored both ways: `python -m bench.facts [--method rome|fine-tuning] [--layer L] [--out FILE]`.
+"""Editors over the public facts of data/facts.json, scored both ways: `python -m bench.facts [--method rome|fine-tuning] [--layer L] [--out FILE]`.
 
 ROME by the solution notebook's own functions, and all weights fine-tuned on the one sentence. One edit at a time, each undone before the next;
 prints the tables that docs/results.md quotes.
@@ -84,10 +84,11 @@ def main():
     parser.add_argument("--first", type=int, help="only so many facts")
     parser.add_argument("--out", type=Path, help="a file that gets one line of JSON an edit: every probe, before and after")
     chosen, model = parser.parse_args(), load_model()
+    facts = [fact for fact in load_facts() if not fact.hidden][:chosen.first]
     for method in chosen.method or METHODS:
         edited, layer = (rome(chosen.layer), chosen.layer) if method == "rome" else (fine_tuning, None)
         found = []
-        for fact, before, after, size in edit_all(model, edited, load_facts()[:chosen.first], layer, tqdm):
+        for fact, before, after, size in edit_all(model, edited, facts, layer, tqdm):
             found.append((fact, before, after, size))
             if chosen.out:
                 with chosen.out.open("a", encoding="utf-8") as file:
