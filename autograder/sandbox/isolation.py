@@ -26,12 +26,14 @@ class Level:
     open: str = ""
 
 
+STAT = "a submission can learn which files exist, and their sizes and dates (entry 2 of the catalogue)"
 LEVELS = {
     "A": Level("namespaces, Landlock and seccomp"),
-    "B": Level("another user, Landlock and seccomp", "a submission can learn which files exist, and their sizes and dates (entry 2 of the catalogue)"),
-    "C": Level("Landlock and seccomp", "a submission can learn which files exist, and their sizes and dates (entry 2 of the catalogue)"),
-    "D": Level("seccomp", "what a submission loads late is missing, and it holds by one wall only"),
-    "E": Level("a plain process with limits", "code can read every file that you can read, and reach the network; grade only what you trust"),
+    "B": Level("another user, Landlock and seccomp", STAT),
+    "C": Level("Landlock and seccomp", STAT),
+    "D": Level("seccomp"),
+    "E": Level("a plain process with limits", "code can read every file that you can read, and reach the network (entries 1 to 5, 9 to 12, 28, 29, 31, 32 and 38 to 41); "
+               "grade only what you trust"),
 }
 
 
