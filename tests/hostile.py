@@ -26,8 +26,8 @@ import time
 import numpy as np
 import torch
 
-AUTOGRADER, RESULTS, MARKER, GRADER, PORT, SOCKET = {autograder!r}, {results!r}, {marker!r}, {grader!r}, {port!r}, {socket!r}
-CANARY_FILES = [AUTOGRADER + "/hostile.key", "/dev/shm/keyhole-hostile", RESULTS]
+AUTOGRADER, RESULTS, SHARED, MARKER, GRADER, PORT, SOCKET = {autograder!r}, {results!r}, {shared!r}, {marker!r}, {grader!r}, {port!r}, {socket!r}
+CANARY_FILES = [AUTOGRADER + "/hostile.key", SHARED, RESULTS]
 
 def read(text):
     """The right answer, if the secret is in `text`."""
@@ -175,7 +175,7 @@ def double(x):
         with socket.socket(socket.AF_UNIX) as own:
             own.connect(address)
             return read(own.recv(100))
-    return first([lambda: connect(SOCKET), lambda: connect("\\0keyhole-hostile"), lambda: through(socket.socketpair(), x)])
+    return first([lambda: connect(SOCKET), lambda: connect("\\0" + SOCKET), lambda: through(socket.socketpair(), x)])
 '''),
     (11, "shared memory, keys and files for the next one", '''
 def double(x):
@@ -183,7 +183,7 @@ def double(x):
         with open(folder + "/keyhole-left-by-a-submission", "w") as file:
             file.write("x")
         return through(True, x)
-    return first([lambda: read(content("/dev/shm/keyhole-hostile")), *[lambda folder=folder: leave(folder) for folder in ("/dev/shm", "/tmp", "/var/tmp", ".", os.environ["HOME"])],
+    return first([lambda: read(content(SHARED)), *[lambda folder=folder: leave(folder) for folder in ("/dev/shm", "/tmp", "/var/tmp", ".", os.environ["HOME"])],
                   lambda: through(call(29, 0, 4096, 0o1666) >= 0, x), lambda: through(call(248, b"user", b"a", b"b", 1, -3) > 0, x), lambda: through(call(240, b"keyhole", 66, 0o600, 0) >= 0, x)])
 '''),
     (12, "write result files", '''

@@ -63,9 +63,9 @@ def level(request):
 def planted(tmp_path_factory):
     """The secret, wherever a grader might have one: files, environment, memory, an open descriptor, sockets. Gives the attackers' map of it all."""
     folder = tmp_path_factory.mktemp("grading")
-    files = [OURS / "hostile.key", Path("/dev/shm/keyhole-hostile"), folder / "results.json"]
+    files = [OURS / "hostile.key", Path(f"/dev/shm/keyhole-hostile-{os.getpid()}"), folder / "results.json"]
     listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
-    for listener, address in zip(listeners[1:], (str(folder / "socket"), "\0keyhole-hostile"), strict=True):
+    for listener, address in zip(listeners[1:], (str(folder / "socket"), f"\0{folder / 'socket'}"), strict=True):
         listener.bind(address)
         listener.listen()
     for listener in listeners:
@@ -76,7 +76,8 @@ def planted(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch, open(files[0]) as inheritable:
             patch.setenv("KEYHOLE_CANARY", CANARY)
             os.set_inheritable(inheritable.fileno(), True)
-            yield {"autograder": str(OURS), "results": str(files[2]), "marker": str(folder / "marker"), "grader": os.getpid(), "port": listeners[0].getsockname()[1], "socket": str(folder / "socket")}
+            yield {"autograder": str(OURS), "results": str(files[2]), "shared": str(files[1]), "marker": str(folder / "marker"), "grader": os.getpid(),
+                   "port": listeners[0].getsockname()[1], "socket": str(folder / "socket")}
     finally:
         for listener in listeners:
             listener.close()
