@@ -92,7 +92,7 @@ def _scores():
         record = {"id": name, "looks_at": "result", "what": "The score", "order": list(given), "values": given}
         return record, _tensors({}, measuring.edit_score(*shares), measure_wrongs.edit_score(*shares))
 
-    return [case("mixed", 0.9, 0.6, 0.25), case("zero", 1.0, 0.75, 0.0), case("nothing", 0.0, 0.0, 0.0)]
+    return [case("mixed", 0.9, 0.6, 0.25), case("zero", 1.0, 0.75, 0.0), case("zero_first", 0.0, 0.75, 1.0), case("nothing", 0.0, 0.0, 0.0)]
 
 
 def _corrupts():

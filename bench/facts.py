@@ -85,6 +85,8 @@ def main():
     parser.add_argument("--out", type=Path, help="a file that gets one line of JSON an edit: every probe, before and after")
     chosen, model = parser.parse_args(), load_model()
     facts = [fact for fact in load_facts() if not fact.hidden][:chosen.first]
+    if chosen.out:
+        chosen.out.write_text("")
     for method in chosen.method or METHODS:
         edited, layer = (rome(chosen.layer), chosen.layer) if method == "rome" else (fine_tuning, None)
         found = []

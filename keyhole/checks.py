@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from keyhole.errors import KeyholeError
-from keyhole.judging import Verdict, distance, judge, usable
+from keyhole.judging import Verdict, distance, judge, scalar, usable
 from keyhole.messages import CHECKS, MISCONCEPTIONS, feedback, misconception, percent
 from keyhole.paths import data_folder
 from keyhole.text import one_line
@@ -201,10 +201,8 @@ class Case:
         return module
 
     def shaped(self, got):
-        """A result as its case expects it: a loss of shape (1,) is as good as a scalar, and a share of 0 may come as a whole number."""
-        if self.stored["right"].dim() > 0 or got.numel() != 1:
-            return got
-        return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
+        """A result as its case expects it."""
+        return got if self.stored["right"].dim() else scalar(got)
 
     def judge(self, got):
         """A result against the right one and the wrong ones, in the scale that fits it best."""

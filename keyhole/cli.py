@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -129,11 +130,13 @@ def trace(chosen):
     from keyhole.plots import heat_map
 
     function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
-    found = tracing.trace_map(load_model(chosen.model), prompt, subject, function, kind=chosen.kind, window=chosen.window,
-                              occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1, progress=_bar("tracing", "token"))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        found = tracing.trace_map(load_model(chosen.model), prompt, subject, function, kind=chosen.kind, window=chosen.window,
+                                  occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1, progress=_bar("tracing", "token"))
     print(f"{prompt!r}:{found.answer}  clean {found.clean:.3f}, corrupted {found.corrupted:.3f}  ({chosen.model})")
-    if warning := tracing.unsure(found):
-        print(f"Warning: {warning}")
+    for warning in (each for each in warned if each.category is UserWarning):
+        print(f"Warning: {warning.message}")
     effects = found.effects
     for row in sorted(effects.max(1).values.topk(min(3, len(effects))).indices.tolist()):
         layer = int(effects[row].argmax())

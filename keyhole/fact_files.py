@@ -86,14 +86,14 @@ def _counterfact(record, name, where):
         raise KeyholeError(f"{inside}: 'prompt' has no {{}} where the subject belongs: {template!r}.")
     true, new = (_target(text_at(_part(rewrite, key, inside), "str", f"{inside}, {key}")) for key in ("target_true", "target_new"))
     neighbors = tuple((prompt.rstrip(), true) for prompt in _texts(record, "neighborhood_prompts", where))
-    return Record(name, template.replace("{}", subject), subject, true, new, _texts(record, "paraphrase_prompts", where), neighbors,
+    return Record(name, template.replace("{}", subject).rstrip(), subject, true, new, _texts(record, "paraphrase_prompts", where), neighbors,
                   generation_prompts=_texts(record, "generation_prompts", where))
 
 
 def _known(record, name, where):
     for key in ("template", "prediction"):
         text_at(record, key, where)
-    return Record(name, text_at(record, "prompt", where), text_at(record, "subject", where), _target(text_at(record, "attribute", where)), None)
+    return Record(name, text_at(record, "prompt", where).rstrip(), text_at(record, "subject", where), _target(text_at(record, "attribute", where)), None)
 
 
 def _zsre(record, name, where):
@@ -102,7 +102,7 @@ def _zsre(record, name, where):
     old, arrow, _ = condition.partition(">>")
     if not arrow or not old.strip():
         raise KeyholeError(f"{where}: 'cond' must read 'old >> new || question', got {condition!r}.")
-    return Record(name, text_at(record, "src", where), text_at(record, "subject", where), _target(old), _target(text_at(record, "alt", where)),
+    return Record(name, text_at(record, "src", where).rstrip(), text_at(record, "subject", where), _target(old), _target(text_at(record, "alt", where)),
                   (text_at(record, "rephrase", where).rstrip(),),
                   ((question if question.endswith("?") else question + "?", _target(text_at(record, "loc_ans", where))),))
 
@@ -111,7 +111,7 @@ def _knowedit(record, name, where):
     new = _target(text_at(record, "target_new", where))
     true = _target(_first_text(record, "ground_truth", where)) if record.get("ground_truth") else None
     rephrased = (_first_text(record, "rephrase_prompt", where).rstrip(),) if record.get("rephrase_prompt") else ()
-    return Record(name, text_at(record, "prompt", where), text_at(record, "subject", where), None if true == new else true, new, rephrased,
+    return Record(name, text_at(record, "prompt", where).rstrip(), text_at(record, "subject", where), None if true == new else true, new, rephrased,
                   _asked(record, "locality", where), _asked(record, "portability", where))
 
 

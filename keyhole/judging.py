@@ -46,6 +46,13 @@ def distance(got, right, origin=0, wrong=None):
     return float((got.double() - to).norm() / (size if size > 0 else 1))
 
 
+def scalar(got):
+    """A result of one number as a scalar: a loss of shape (1,) is as good, and a share of 0 may come as a whole number. Others as they are."""
+    if got.numel() != 1:
+        return got
+    return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
+
+
 def told_apart(wrongs, right, origin=0):
     """Those of `wrongs`, a dict from misconception to result, that do not happen to equal the right one."""
     return {name: wrong for name, wrong in wrongs.items() if wrong.shape != right.shape or distance(wrong, right, origin) > 20 * TOLERANCE}

@@ -88,7 +88,7 @@ def _word(pairs, field, otherwise):
 
 
 def loss_curve(losses):
-    """The loss of each step of a search for v*, in nats."""
+    """The losses of an optimisation, step by step, in nats."""
     picture, [ax] = _picture(5, 2.8)
     steps = range(1, len(losses) + 1)
     ax.plot(steps, losses, "o-", color=TRUE, markersize=3.5, linewidth=1.3)

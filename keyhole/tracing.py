@@ -5,6 +5,7 @@ The tracing itself is what notebook 2 leaves blank, and stands nowhere here. (RO
 
 import copy
 import json
+import warnings
 from dataclasses import asdict, dataclass, field, replace
 
 import torch
@@ -84,8 +85,8 @@ def trace_map(model, prompt, subject, trace, noise=None, kind="state", window=WI
     """A map by a student's own `trace`, a row (token) at a time so that progress shows: CausalMap.
 
     `positions` are the rows to make (all unless given; the others stay NaN); `occurrence` says which one is meant where the subject stands in
-    the prompt more than once. Raises KeyholeError where the request makes no sense or `trace` gives something else than probabilities
-    of the right shape.
+    the prompt more than once. Warns where the model is so unsure that there is nothing to trace; raises KeyholeError where the request
+    makes no sense or `trace` gives something else than probabilities of the right shape.
     """
     if occurrence != -1:        # `trace` knows nothing of it: it is given a model that sees the subject where it is meant
         whole, model = model, copy.copy(model)
@@ -95,37 +96,30 @@ def trace_map(model, prompt, subject, trace, noise=None, kind="state", window=WI
     positions, layers = list(range(len(tokens)) if positions is None else positions), list(range(model.n_layers))
     span = check_request(model, prompt, subject, noise, occurrence)
     check_cells(positions, layers, len(tokens), model.n_layers, kind, window)
-    answer, clean, corrupted = answers(model, prompt, span, noise)
+    if len(tokens) < 2 or not positions:
+        raise KeyholeError("there is nothing to trace: it takes a prompt of two tokens or more, and at least one position.")
     values = torch.full((len(tokens), len(layers)), torch.nan)
     for position in progress(positions):
-        row = torch.as_tensor(trace(model, prompt, subject, noise, [position], layers, kind, window)).detach()
-        if tuple(row.shape) != (1, len(layers)):
-            raise KeyholeError(f"`trace` returned the shape {tuple(row.shape)} for 1 position and {len(layers)} layers; it should be (1, {len(layers)}).")
-        if not ((row >= 0) & (row <= 1.0001)).all():
-            raise KeyholeError(f"`trace` returned numbers that are no probabilities for token {position} ({row.isnan().sum()} of them NaN).")
-        values[position] = row[0].float()
-    return CausalMap(prompt, subject, model.tokenizer.decode([answer]), tuple(model.tokenizer.decode([token]) for token in tokens),
-                     (span.start, span.stop), clean, corrupted, kind, 1 if kind == "state" else window, "noise", values)
+        values[position] = _probabilities(trace(model, prompt, subject, noise, [position], layers, kind, window), len(layers), f"token {position}")
+    # After the last block a token that is not the last comes too late: with its state restored the run is simply the corrupted one.
+    [corrupted] = _probabilities(trace(model, prompt, subject, noise, [0], layers[-1:], "state", window), 1, "the corrupted run").tolist()
+    clean, answer = model.next_token_probabilities([prompt])[0].max(0)
+    found = CausalMap(prompt, subject, model.tokenizer.decode([int(answer)]), tuple(model.tokenizer.decode([token]) for token in tokens),
+                      (span.start, span.stop), float(clean), corrupted, kind, 1 if kind == "state" else window, "noise", values)
+    if clean < TOO_UNSURE:
+        warnings.warn(f"The model gives {found.answer!r} a probability of {found.clean:.2f} only: it does not know this, so there is hardly anything to trace. "
+                      "Choose a prompt that it completes with more certainty.", stacklevel=2)
+    return found
 
 
-@torch.no_grad()
-def answers(model, prompt, span, noise):
-    """(token id of the clean answer, its probability untouched, its mean probability with the subject corrupted)."""
-    ids = torch.tensor(model.encode([prompt]), device=model.device)
-    embeddings = model.embedding(ids)
-    corrupted = embeddings.repeat(len(noise), 1, 1)
-    corrupted[:, span] += noise
-    first, rest = (model.hf(inputs_embeds=given, logits_to_keep=1).logits[:, -1].double().softmax(-1) for given in (embeddings, corrupted))
-    answer = int(first[0].argmax())
-    return answer, float(first[0, answer]), float(rest[:, answer].mean())
-
-
-def unsure(found):
-    """The sentence that warns of a map with nothing to see, or None."""
-    if found.clean < TOO_UNSURE:
-        return (f"The model gives{found.answer!r} a probability of {found.clean:.2f} only: it does not know this, so there is hardly anything to trace. "
-                "Choose a prompt that it completes with more certainty.")
-    return None
+def _probabilities(row, count, what):
+    """What a student's `trace` gave for one position, (count,). Raises KeyholeError where it is something else."""
+    row = torch.as_tensor(row).detach()
+    if tuple(row.shape) != (1, count):
+        raise KeyholeError(f"`trace` returned the shape {tuple(row.shape)} for 1 position and {count} layers; it should be (1, {count}).")
+    if not ((row >= 0) & (row <= 1.0001)).all():
+        raise KeyholeError(f"`trace` returned numbers that are no probabilities for {what} ({row.isnan().sum()} of them NaN).")
+    return row[0].float()
 
 
 # ---------------------------------------------------------------- the kit's stored maps

@@ -19,6 +19,8 @@ def all_of(function, *but):
 EXPECTED = {
     "ada-complete": (set(), None, None),
     "hana-other-words": (set(), None, None),
+    "rosa-arithmetic-mean": ({"edit_score.mixed", "edit_score.zero"}, "fail", "mean_arithmetic"),
+    "sami-counts-ties": ({"efficacy.ties"}, "fail", "tie_counts"),
     "otto-copies-a-fact": (set(), None, None),      # told to the staff, not punished
     "pia-claims-too-much": ({"my_edit.reversion", "my_edit.portability"}, "fail", "claim_not_measured"),
     "quin-fine-tunes": ({"my_edit.direction"}, "fail", None),

@@ -133,6 +133,8 @@ def test_a_map_of_40_tokens_30_layers_and_10_samples_is_done_in_pieces(monkeypat
 
 # ---------------------------------------------------------------- requests that make no sense
 
+pytestmark = pytest.mark.filterwarnings("ignore:The model gives")      # toys know nothing
+
 @pytest.fixture(scope="module")
 def toy_request():
     model = toy_model("llama")
@@ -179,12 +181,29 @@ def test_a_map_of_rows_leaves_the_others_empty(toy_request):
     assert found.tokens == tuple(prompt) and found.answer == model.tokenizer.decode([int(model.next_token_probabilities([prompt])[0].argmax())])
 
 
-def test_a_prompt_that_the_model_does_not_know_is_warned_of(toy_request):
-    found = maps.trace_map(*toy_request[:3], tracing.trace, toy_request[3])
-    sure, unsure = (copy.copy(found) for _ in range(2))
-    object.__setattr__(sure, "clean", 0.1)
-    object.__setattr__(unsure, "clean", 0.09)
-    assert maps.unsure(sure) is None and "0.09" in maps.unsure(unsure)
+@pytest.mark.filterwarnings("error")
+def test_a_prompt_that_the_model_does_not_know_is_warned_of(toy_request, monkeypatch):
+    model, prompt, subject, noise = toy_request
+    clean = float(model.next_token_probabilities([prompt])[0].max())
+    monkeypatch.setattr(maps, "TOO_UNSURE", clean - 1e-3)
+    maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[1])
+    monkeypatch.setattr(maps, "TOO_UNSURE", clean + 1e-3)
+    with pytest.warns(UserWarning, match=rf"The model gives '.+' a probability of {clean:.2f} only: it does not know this"):
+        maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[1])
+
+
+@pytest.mark.parametrize("prompt, positions", [("A", None), ("A man", [])])
+def test_nothing_to_trace(toy_request, prompt, positions):
+    with pytest.raises(KeyholeError, match="nothing to trace"):
+        maps.trace_map(toy_request[0], prompt, "A", tracing.trace, positions=positions)
+
+
+@pytest.mark.parametrize("kind", maps.KINDS)
+def test_a_map_by_a_right_trace_is_the_oracle_s(kind):
+    model = toy_model("gpt2", layers=4)
+    right, found = tracing.causal_map(model, "Ann is so", "Ann", kind), maps.trace_map(model, "Ann is so", "Ann", tracing.trace, kind=kind)
+    assert (found.answer, found.tokens, found.span, found.kind, found.window) == (right.answer, right.tokens, right.span, right.kind, right.window)
+    assert torch.allclose(found.values, right.values, atol=1e-6) and found.clean == pytest.approx(right.clean) and found.corrupted == pytest.approx(right.corrupted)
 
 
 # ---------------------------------------------------------------- maps, kept and averaged

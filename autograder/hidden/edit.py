@@ -14,7 +14,7 @@ from autograder.hidden import own_fact
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
-from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
+from keyhole.judging import TOLERANCE, Verdict, distance, judge, scalar, usable
 from keyhole.messages import feedback, misconception, percent
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
@@ -147,7 +147,7 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
     weights = {"kl_weight": kl_weight, "decay": decay}
     reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
     got = reply.tensors["result"]
-    verdict = judge(got.reshape(()) if got.numel() == 1 else got, editing.value_objective(**inputs, **weights),
+    verdict = judge(scalar(got), editing.value_objective(**inputs, **weights),
                     partial(wrongs.value_objective, **inputs, **weights), "The loss")
     return inputs, weights, reply.tensors, verdict
 

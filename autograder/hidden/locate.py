@@ -13,7 +13,7 @@ from autograder.hidden import locate_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
 from autograder.oracle import tracing
 from autograder.result import function_of
-from keyhole.judging import Verdict, judge, usable
+from keyhole.judging import Verdict, judge, scalar, usable
 from keyhole.messages import feedback, misconception
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
@@ -103,7 +103,7 @@ def _effect_case(bench, low, high, samples):
     generator = bench.generator("inputs")
     corrupted, restored = (middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high))
     got = bench.call(tensors={"restored": restored, "corrupted": corrupted}, options={"order": ["restored", "corrupted"]}).tensors["result"]
-    return outcome(judge(got.reshape(()) if got.numel() == 1 else got, tracing.indirect_effect(restored, corrupted),
+    return outcome(judge(scalar(got), tracing.indirect_effect(restored, corrupted),
                          partial(wrongs.indirect_effect, restored, corrupted), "The indirect effect"))
 
 

@@ -14,7 +14,7 @@ from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.facts import load_facts
-from keyhole.judging import Verdict, judge
+from keyhole.judging import Verdict, judge, scalar
 from keyhole.messages import feedback, misconception
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits
@@ -22,17 +22,10 @@ from keyhole.probes import answer_logits
 
 # ---------------------------------------------------------------- sequence_nll
 
-def _scalar(got):
-    """A result of one number as such; a whole one (a 0, a True) counts as the fraction that it is."""
-    if got.numel() != 1:
-        return got
-    return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
-
-
 def _nll_judged(bench, logits, target_ids, **options):
     tensors = {"logits": logits, "target_ids": target_ids}
     got = bench.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
-    return got, judge(_scalar(got["result"]), measuring.sequence_nll(logits, target_ids), partial(wrongs.sequence_nll, logits, target_ids), "The NLL")
+    return got, judge(scalar(got["result"]), measuring.sequence_nll(logits, target_ids), partial(wrongs.sequence_nll, logits, target_ids), "The NLL")
 
 
 def _drawn(bench, tokens, vocabulary):
@@ -75,7 +68,7 @@ def nll_improbable(bench):
 def nll_inputs(bench):
     logits, target_ids = _drawn(bench, 3, 9)
     got, _ = _nll_judged(bench, logits, target_ids, after=True)
-    return arguments_kept(got | {"result": _scalar(got["result"])}, {"logits": logits, "target_ids": target_ids}, (), "The NLL")
+    return arguments_kept(got | {"result": scalar(got["result"])}, {"logits": logits, "target_ids": target_ids}, (), "The NLL")
 
 
 def nll_gradient(bench):
@@ -114,7 +107,7 @@ def _share_test(name, won, lost, tied=0, margin=1.0):
         wanted, gaps = ((value * 4096).round() / 4096 for value in (1 + 5 * torch.rand(count, generator=generator), gaps))
         true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
         got = bench.call(tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}).tensors["result"]
-        return outcome(judge(_scalar(got), getattr(measuring, name)(true, new), partial(getattr(wrongs, name), true, new), f"The {name}"))
+        return outcome(judge(scalar(got), getattr(measuring, name)(true, new), partial(getattr(wrongs, name), true, new), f"The {name}"))
     return run
 
 
@@ -135,11 +128,13 @@ PARTS = ("efficacy", "paraphrase", "neighborhood")
 def _score_case(bench, parts):
     shares = dict(zip(PARTS, parts))
     try:
-        got = _scalar(bench.call(options={"order": list(PARTS), "values": shares}).tensors["result"])
+        got = scalar(bench.call(options={"order": list(PARTS), "values": shares}).tensors["result"])
     except StudentFailed as failure:
-        if failure.kind != "error" or "ZeroDivisionError" not in failure.message:
+        if 0 not in parts or failure.kind != "error" or not failure.message.startswith("raised ZeroDivisionError"):
             raise
-        return outcome(Verdict(False, f"`edit_score` {failure.message.rstrip('.')}. {misconception('zero_division')}", "zero_division"))
+        # Not what it says: an author may have put the hidden shares into the text.
+        said = feedback("raised", function="edit_score", error="ZeroDivisionError")
+        return outcome(Verdict(False, f"{said} {misconception('zero_division')}", "zero_division"))
     verdict = judge(got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
         verdict = Verdict(False, f"{verdict.message} {misconception('zero_division')}", "zero_division")
@@ -157,8 +152,14 @@ def score_mixed(bench):
 
 
 def score_zero(bench):
-    first, second, _ = _drawn_shares(bench, 0.5, 1)
-    return _score_case(bench, (first, second, 0.0))
+    """Each of the three in turn."""
+    for place in range(3):
+        parts = _drawn_shares(bench, 0.5, 1)
+        parts[place] = 0.0
+        found = _score_case(bench, parts)
+        if not found.passed:
+            break
+    return found
 
 
 def score_nothing(bench):

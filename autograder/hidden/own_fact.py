@@ -60,7 +60,7 @@ def form(bench):
     if not problems:
         return Outcome(True, feedback("own_read"), fraction=1.0)
     absent = [problem for problem in problems if isinstance(problem, own_fact.Absent)]
-    return Outcome(False, " ".join(map(str, problems)), missing=len(absent) == len(problems))
+    return Outcome(False, " ".join(said[:1].upper() + said[1:] for said in map(str, problems)), missing=len(absent) == len(problems))
 
 
 @_test(FACT_FILE)
