@@ -17,13 +17,13 @@ from pathlib import Path
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 CAPABILITY_VERSION = 0x20080522
 FIRST_USER, USERS = 61184, 4096  # kept free for users that live for one process (systemd's DynamicUser has the same)
-READ_ONLY = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0)  # flags of open
 
 # System calls whatever their arguments. What is absent fails: processes and threads, sockets, signals to others, memory that
 # no limit counts (memfd, shared memory, pipes), names of files that would be made, and all that only a system's owner needs.
 COMPUTING = """
     read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek close close_range dup dup2 dup3 fstat
-    mmap mprotect munmap mremap madvise brk futex futex_wait futex_wake futex_waitv set_robust_list get_robust_list rseq
+    mmap mprotect munmap mremap madvise brk futex futex_wait futex_wake futex_waitv set_robust_list rseq
     sched_yield sched_getaffinity sched_getparam sched_getscheduler getcpu getrlimit getrusage times uname sysinfo getrandom
     clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time poll ppoll select pselect6
     getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups getpriority
@@ -120,7 +120,7 @@ def system_calls(level: str):
     allowed.allow("prlimit64", args={0: 0, 2: 0})  # asking about itself, not setting
     for name, place in OPENING.items() if level != "D" else ():
         with suppress(ValueError):
-            allowed.allow(name, args=[(place, CmpOp.MASKED_EQ, 0, READ_ONLY)])
+            allowed.allow(name, args=[(place, CmpOp.MASKED_EQ, 0, WRITING)])
     assert allowed.program  # compiled now, in the zygote
     return allowed
 
