@@ -144,3 +144,12 @@ def test_a_file_of_another_kind_is_told(tmp_path, text, sentence):
     path.write_text(text)
     with pytest.raises(KeyholeError, match=sentence):
         load_zsre(path)
+
+
+@pytest.mark.parametrize("name, where, value", [
+    ("counterfact", ("requested_rewrite", "prompt"), "{} stands in the city of "), ("known", ("prompt",), "The Old Mill stands in the city of "),
+    ("zsre", ("src",), "Which university did Ada Berg attend? "), ("knowedit", ("prompt",), "The employer of Ada Berg is ")])
+def test_a_blank_at_the_end_of_a_prompt_belongs_to_the_answer(tmp_path, name, where, value):
+    load, record = FORMATS[name]
+    [found] = load(written(tmp_path, changed(record, where, value)))
+    assert found.prompt == value.replace("{}", "The Old Mill").rstrip()

@@ -206,6 +206,12 @@ def test_the_real_pack_imports_and_tells_nothing(tmp_path):
     assert {name.split("/")[0] for name in packed} <= {"LICENSE", "NOTICE", "README.md", "assignments", "data",
                                                        "environment.yml", "keyhole", "pyproject.toml"}
     assert not any(b"BEGIN SOLUTION" in content for name, content in packed.items() if name.endswith(".ipynb"))
+    library = {line.strip() for name, content in packed.items() if name.endswith(".py") for line in content.decode().splitlines()}
+    for path in (ROOT / "solutions").rglob("*.ipynb"):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            solution = "".join(cell["source"]).partition("### BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
+            lines = {line.strip() for line in solution.splitlines() if len(line.strip()) > 30 and not line.strip().startswith("with ")}
+            assert not lines & library, path
     facts = json.loads(packed.get("data/facts.json", b'{"facts": []}'))["facts"]
     assert not any(fact.get("hidden") for fact in facts)
     with zipfile.ZipFile(tmp_path / "pack.zip") as archive:
