@@ -194,7 +194,7 @@ def trace_clean(bench):
 
 
 REAL = (("The Colosseum is located in the city of", "Colosseum"), ("The Taj Mahal is located in the country of", "Taj Mahal"),
-        ("Claude Monet was born in the country of", "Claude Monet"), ("The city of Nagoya lies in the country of", "Nagoya"))
+        ("The city of Nanjing lies in the country of", "Nanjing"), ("The city of Nagoya lies in the country of", "Nagoya"))
 
 
 @lru_cache(maxsize=4)
