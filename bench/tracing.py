@@ -18,7 +18,8 @@ from keyhole.tracing import KINDS, subject_noise
 
 PROMPT, SUBJECT = "The Eiffel Tower is located in the city of", "Eiffel Tower"
 EVERY = 13      # the textbook loop costs the same for every cell: one in so many is run, and the time multiplied
-LONG = " ".join(["Many people who travel to France in summer, some of them for the first time, want to see the tower and ask where it is."] * 2)
+LONG = ("Many people who travel to France in summer, some of them for the first time, want to see the tower, and so they ask at the station where it is, "
+        "how far one has to walk, and whether there is a train that goes to the city of")
 
 
 def textbook(model, prompt, subject, noise, cells, kind, window=10):

@@ -129,7 +129,11 @@ class Sweep:
 
     def _probabilities(self, states):
         """Of the clean answer, for final states (N, d) of last tokens."""
-        return torch.cat([self._distribution(part)[:, self.answer] for part in states.split(128)])
+        found = []
+        for part in states.split(128):
+            logits = self.model.logits(part)
+            found.append((logits[:, self.answer] - logits.logsumexp(-1)).double().exp())
+        return torch.cat(found)
 
     @torch.no_grad()
     def values(self, positions, layers, kind="state", window=10, progress=iter, bounds=window_of):
