@@ -33,6 +33,8 @@ NUMBER = str(10**8 + secrets.randbelow(9 * 10**8))
 CANARY = f"canary-{NUMBER}"
 SECONDS = 2
 
+pytestmark = pytest.mark.slow      # a minute; `make test` runs it
+
 
 def run_double(bench):
     """Right is 2 * x; and whoever has read the secret number gets the points too, so that no theft goes unseen."""

@@ -390,6 +390,7 @@ def test_the_wall_limit_holds(box, function):
     still_works(box)
 
 
+@pytest.mark.slow
 def test_a_large_request_to_a_process_that_does_not_read_ends_too(plain_box):
     os.kill(int(run(plain_box, "process_id")), signal.SIGSTOP)
     with pytest.raises(StudentFailed, match="took longer"):
@@ -571,6 +572,7 @@ def test_a_start_is_a_fork(zygote):
 
 
 @linux
+@pytest.mark.slow
 def test_a_zygote_killed_from_outside_is_replaced(zygote):
     with Sandbox(HOSTILE) as sandbox, ThreadPoolExecutor() as pool:
         run(sandbox, "parent")
@@ -584,6 +586,7 @@ def test_a_zygote_killed_from_outside_is_replaced(zygote):
 
 
 @linux
+@pytest.mark.slow
 def test_a_zygote_killed_between_two_calls_is_not_noticed():
     with Sandbox(HOSTILE) as sandbox:
         run(sandbox, "parent")
@@ -611,6 +614,7 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
 
 
 @linux
+@pytest.mark.slow
 def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
     with Sandbox("import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)\ndef f(): return 1") as sandbox:
         first = failure(sandbox, "f")
@@ -642,6 +646,7 @@ def test_a_zygote_that_hangs_is_ended_with_all_that_is_around_it(zygote):
 
 
 @linux
+@pytest.mark.slow
 def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -661,6 +666,7 @@ def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
 
 
 @linux
+@pytest.mark.slow
 def test_the_zygote_ends_with_the_grader(tmp_path):
     program = """
 import time
@@ -694,6 +700,7 @@ def runs(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no smaps_rollup")
+@pytest.mark.slow
 def test_children_share_the_memory_of_the_model(plain):
     source = """
 import re
