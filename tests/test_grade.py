@@ -326,6 +326,7 @@ def test_threads_share_the_model(monkeypatch):
     assert made == [1]
 
 
+@pytest.mark.slow
 def test_with_the_real_sandbox(tmp_path):
     loop = "def double(x):\n    while True:\n        pass"
     result = grade(hand_in(tmp_path, "import torch", loop, TRIPLE))

@@ -112,6 +112,7 @@ def test_check_of_a_right_notebook(tmp_path, capsys):
     assert last == "All 5 functions pass their public checks."
 
 
+@pytest.mark.slow
 def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
     path = notebook(
         tmp_path / "3_edit.ipynb", "scale = float(1)",

@@ -146,6 +146,7 @@ def column(path, name) -> dict[str, float]:
         return {row.get("student") or row["student_id"]: float(row[name]) for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_scores_agree_everywhere(course):
     hand_in(course, "full", double=DOUBLE, triple=TRIPLE)
     hand_in(course, "half", double=DOUBLE, triple="def triple(x):\n    return x")
@@ -278,6 +279,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 def test_damaged_notebooks_are_graded_and_stop_nobody(course):
     for name, change in DAMAGES.items():
         damage(course, name.replace(" ", "_"), change)
