@@ -148,6 +148,8 @@ def use_cpu():
     while True: pass
 '''
 
+pytestmark = pytest.mark.slow      # more than a minute; `make test` runs it
+
 
 @pytest.fixture(scope="module")
 def zygote():
@@ -320,7 +322,6 @@ def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None
         assert reply["hooks_left"] == 1 and not reply["model_changed"]
 
 
-@pytest.mark.slow
 def test_a_model_that_was_changed_is_loaded_again(plain, tmp_path):
     from keyhole.toy import toy_model
 
@@ -390,7 +391,6 @@ def test_the_wall_limit_holds(box, function):
     still_works(box)
 
 
-@pytest.mark.slow
 def test_a_large_request_to_a_process_that_does_not_read_ends_too(plain_box):
     os.kill(int(run(plain_box, "process_id")), signal.SIGSTOP)
     with pytest.raises(StudentFailed, match="took longer"):
@@ -504,7 +504,6 @@ def leftovers(folder):
     return set(folder.iterdir()), processes, len(os.listdir("/dev/fd"))
 
 
-@pytest.mark.slow
 def test_nothing_is_left_of_a_sandbox(plain, tmp_path, monkeypatch):
     zygote_of_all()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others' sandboxes are none of our business
@@ -572,7 +571,6 @@ def test_a_start_is_a_fork(zygote):
 
 
 @linux
-@pytest.mark.slow
 def test_a_zygote_killed_from_outside_is_replaced(zygote):
     with Sandbox(HOSTILE) as sandbox, ThreadPoolExecutor() as pool:
         run(sandbox, "parent")
@@ -586,7 +584,6 @@ def test_a_zygote_killed_from_outside_is_replaced(zygote):
 
 
 @linux
-@pytest.mark.slow
 def test_a_zygote_killed_between_two_calls_is_not_noticed():
     with Sandbox(HOSTILE) as sandbox:
         run(sandbox, "parent")
@@ -596,7 +593,6 @@ def test_a_zygote_killed_between_two_calls_is_not_noticed():
 
 
 @linux
-@pytest.mark.slow
 def test_a_child_that_kills_its_zygote_fails_alone(plain):
     begun = time.monotonic()
     with Sandbox(HOSTILE) as hostile, Sandbox(HOSTILE) as honest, ThreadPoolExecutor() as pool:
@@ -614,7 +610,6 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
 
 
 @linux
-@pytest.mark.slow
 def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
     with Sandbox("import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)\ndef f(): return 1") as sandbox:
         first = failure(sandbox, "f")
@@ -624,7 +619,6 @@ def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
 
 
 @linux
-@pytest.mark.slow
 def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
     monkeypatch.setattr("autograder.sandbox.process.SILENT_SECONDS", 0.5)
     with Sandbox(HOSTILE) as hostile:
@@ -646,7 +640,6 @@ def test_a_zygote_that_hangs_is_ended_with_all_that_is_around_it(zygote):
 
 
 @linux
-@pytest.mark.slow
 def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
@@ -666,7 +659,6 @@ def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
 
 
 @linux
-@pytest.mark.slow
 def test_the_zygote_ends_with_the_grader(tmp_path):
     program = """
 import time
@@ -700,7 +692,6 @@ def runs(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="no smaps_rollup")
-@pytest.mark.slow
 def test_children_share_the_memory_of_the_model(plain):
     source = """
 import re
