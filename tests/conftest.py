@@ -1,9 +1,18 @@
-"""What many tests share: the real model, and both kinds of toy."""
+"""What many tests share: the real model, both kinds of toy, and a thread of torch's own where more would only cost."""
 
 import pytest
+import torch
 
 from keyhole.models import load_model
 from keyhole.toy import toy_model
+
+THREADS = torch.get_num_threads()
+
+
+@pytest.fixture(autouse=True)
+def threads(request):
+    """Toys are so small that two threads take three times as long as one."""
+    torch.set_num_threads(THREADS if "real_model" in request.fixturenames else 1)
 
 
 @pytest.fixture(scope="session")
