@@ -1,5 +1,6 @@
 """Grading one submission: all hidden tests, all metrics run again, where the time goes; beside a process for each notebook, and beside nbgrader as it comes."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -67,4 +68,5 @@ def stock(submission: Path) -> float:
 
 
 def nbgrader(course: str, command: str, *options: str) -> None:
-    subprocess.run([sys.executable, "-m", "nbgrader", command, ASSIGNMENT, *options], cwd=course, check=True, capture_output=True)
+    tools = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}  # it runs alembic by name
+    subprocess.run([sys.executable, "-m", "nbgrader", command, ASSIGNMENT, *options], cwd=course, env=os.environ | tools, check=True, capture_output=True)
