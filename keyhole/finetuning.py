@@ -1,5 +1,6 @@
 """Fine-tuning on one sentence: what editors are compared with, and the lecture's warning."""
 
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,37 +24,63 @@ def fine_tuned(model, prompt, target, loss, settings=FineTuning(), progress=iter
 
     `loss(logits, target_ids)` gets (T, V), (T,) and returns a scalar to be made small. Gives the losses, one before each step.
     `progress` wraps the range of steps, as tqdm does. Afterwards every weight is the old one, bit for bit, whatever happens.
-    Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits.
+    They wait on disk meanwhile: with Adam's two averages, a third copy in memory would be too much for a small laptop.
+    Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits, and where the disk is full.
     """
     weights = list(model.hf.parameters())
-    before = [weight.detach().clone() for weight in weights]
     asked = [weight.requires_grad for weight in weights]
+    with tempfile.TemporaryFile() as kept:
+        _write(weights, kept)
+        try:
+            yield _train(model, weights, prompt, target, loss, settings, progress)
+        finally:
+            kept.seek(0)
+            with torch.no_grad():
+                for weight, grad in zip(weights, asked):
+                    old = torch.empty(weight.shape, dtype=weight.dtype)
+                    kept.readinto(_bytes(old))
+                    weight.grad = None
+                    weight.requires_grad_(grad).copy_(old)
+
+
+def _bytes(weight):
+    return weight.view(-1).view(torch.uint8).numpy()
+
+
+def _write(weights, file):
     try:
-        yield _train(model, weights, prompt, target, loss, settings, progress)
-    finally:
-        with torch.no_grad():
-            for weight, old, grad in zip(weights, before, asked):
-                weight.grad = None
-                weight.requires_grad_(grad).copy_(old)
+        for weight in weights:
+            file.write(_bytes(weight.detach().cpu().contiguous()))
+        file.flush()
+    except OSError as error:
+        raise KeyholeError(f"the old weights cannot be kept in {tempfile.gettempdir()} ({error.strerror}): make room there, or name another folder in TMPDIR.") from None
 
 
 def _train(model, weights, prompt, target, loss, settings, progress):
+    # Each weight is changed as soon as its gradient is there, which is then let go: all gradients at once would be as large as the model.
+    optimisers = {weight: torch.optim.Adam([weight], lr=settings.learning_rate) for weight in weights}
+
+    def step(weight):
+        optimisers[weight].step()
+        weight.grad = None
+
     for weight in weights:
         weight.requires_grad_(True)
-    optimiser, losses = torch.optim.Adam(weights, lr=settings.learning_rate), []
-    for _ in progress(range(settings.steps)):
-        with torch.enable_grad():
-            value = loss(*answer_logits(model, prompt, target))
-        if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.isfinite():
-            raise KeyholeError(f"the loss returned {value if isinstance(value, (float, torch.Tensor)) else type(value).__name__}, "
-                               "not a finite scalar tensor: nothing can be learned from it.")
-        if not value.requires_grad:
-            raise KeyholeError("the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or numpy.")
-        losses.append(value.item())
-        optimiser.zero_grad()
-        value.sum().backward()
-        optimiser.step()
-    for weight in weights:      # the memory of gradients is not kept while the model is looked at
-        weight.grad = None
+    hooks, losses = [weight.register_post_accumulate_grad_hook(step) for weight in weights], []
+    try:
+        for _ in progress(range(settings.steps)):
+            with torch.enable_grad():
+                value = loss(*answer_logits(model, prompt, target))
+            if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.isfinite():
+                raise KeyholeError(f"the loss returned {value if isinstance(value, (float, torch.Tensor)) else type(value).__name__}, "
+                                   "not a finite scalar tensor: nothing can be learned from it.")
+            if not value.requires_grad:
+                raise KeyholeError("the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or numpy.")
+            losses.append(value.item())
+            value.sum().backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for weight in weights:
         weight.requires_grad_(False)
     return tuple(losses)

@@ -61,3 +61,17 @@ def test_an_error_in_the_block_or_in_the_loss_changes_nothing(toy):
         with fine_tuned(toy, PROMPT, TARGET, lambda *_: 1 / 0):
             pass
     assert same(toy, before)
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_trained(toy, monkeypatch):
+    class Full:
+        def __enter__(self): return self
+        def __exit__(self, *_): pass
+        def write(self, _): raise OSError(28, "No space left on device")
+
+    before = weights(toy)
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    with pytest.raises(KeyholeError, match="No space left.*TMPDIR"):
+        with fine_tuned(toy, PROMPT, TARGET, nll):
+            raise AssertionError("unreachable")
+    assert same(toy, before) and not any(weight.requires_grad for weight in toy.hf.parameters())
