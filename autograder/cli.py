@@ -44,6 +44,31 @@ def add_grade(commands) -> None:
     parser.set_defaults(run=grade)
 
 
+def add_secret(commands) -> None:
+    parser = commands.add_parser("secret", help="show or renew what the hidden inputs derive from",
+                                 description="The course secret: autograder/secret.key, or the file that KEYHOLE_SECRET_FILE names. Keep it for a course, and out of any repository.")
+    parser.add_argument("what", choices=("show", "new"), help="show: where it lies, and its fingerprint; new: put a fresh one in its place, and keep the old one beside it")
+    parser.set_defaults(run=secret)
+
+
+def secret(chosen) -> int:
+    """Show the course secret's fingerprint, after a fresh one was made if that is asked for."""
+    from autograder import secret as secrets
+
+    if chosen.what == "new" and (kept := secrets.renew()):
+        print(f"The old one is kept in {kept}: with it an earlier grading can be repeated.")
+    print(f"Course secret {secrets.fingerprint(secrets.course_secret())} in {secrets.secret_file()}")
+    tell_if_known(secrets.course_secret())
+    return 0
+
+
+def tell_if_known(secret: bytes) -> None:
+    from autograder.secret import warning
+
+    if said := warning(secret):
+        print(f"Warning: {said}.", file=sys.stderr)
+
+
 def add_remake(commands) -> None:
     parser = commands.add_parser("remake", help="make a piece of data/ or reference/ anew",
                                  description="Make anew what the kit carries, from the model and stored seeds; docs/data.md says in which order.")
@@ -71,7 +96,7 @@ def remake(chosen) -> int:
 
 
 # Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
-COMMANDS: list[Callable] = [add_grade, add_remake]
+COMMANDS: list[Callable] = [add_grade, add_secret, add_remake]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,6 +134,7 @@ def grade(chosen) -> int:
     except KeyholeError as error:
         raise Unusable(error) from None
     grader = Grader(seconds=chosen.timeout)
+    tell_if_known(grader.secret)
     if any(getattr(hidden, "models", ()) for hidden in grader.notebooks.values()):
         grader.model()  # before the batch: a model that is not there is nobody's fault in it
     course = None if chosen.no_feedback else open_course(chosen, grader)

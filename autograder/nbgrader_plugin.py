@@ -126,8 +126,12 @@ class GradeInSandbox(NbGraderPreprocessor):
 def grader():
     """One Grader for all students of an `nbgrader autograde`: it holds the loaded model."""
     from autograder.grade import Grader
+    from autograder.secret import warning
 
-    return Grader()
+    made = Grader()
+    if said := warning(made.secret):
+        log.warning("%s", said)
+    return made
 
 
 def results_file(directory: str | Path, student: str, assignment: str) -> Path:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 import torch
@@ -11,33 +12,69 @@ import torch
 from keyhole.errors import KeyholeError
 
 SECRET_FILE = Path(__file__).resolve().parent / "secret.key"
-TEST_SECRET = hashlib.sha256(b"known to everybody: for the tests of Keyhole only").digest()
+TEST_SECRET = hashlib.sha256(b"known to everybody: for the tests of Keyhole only").digest()  # tests/secret.key holds it too
 BYTES = 32
+EVERYBODY_KNOWS = (
+    "the secret in use is the repository's own, which is for its tests only: whoever has the repository can foretell every hidden input. "
+    "`autograder secret new` makes one of your own"
+)
+
+
+def secret_file() -> Path:
+    """Where the course's secret lies: the environment variable KEYHOLE_SECRET_FILE, else autograder/secret.key, which git ignores."""
+    return Path(os.environ.get("KEYHOLE_SECRET_FILE") or SECRET_FILE)
 
 
 def course_secret(path: str | Path | None = None) -> bytes:
-    """
-    The course's secret; made on first use, readable by its owner only.
-
-    `path` defaults to the environment variable KEYHOLE_SECRET_FILE, else to autograder/secret.key, which git ignores.
-    Raises KeyholeError if the file is not a secret or cannot be made.
-    """
-    path = Path(path or os.environ.get("KEYHOLE_SECRET_FILE") or SECRET_FILE)
+    """The secret in `path`, by default the course's; made on first use, readable by its owner only. Raises KeyholeError if the file is
+    not a secret or cannot be made."""
+    path = Path(path or secret_file())
     try:
         if not path.exists():
-            make(path)
+            _make(path)
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
         raise KeyholeError(f"the course secret {path} can neither be read nor made: {error.strerror}") from error
-    except ValueError as error:
-        raise KeyholeError(f"{path} is not a course secret (64 hexadecimal digits); remove it to have one made") from error
+    except ValueError:
+        secret = b""
     if len(secret) != BYTES:
         raise KeyholeError(f"{path} is not a course secret (64 hexadecimal digits); remove it to have one made")
     return secret
 
 
-def make(path: Path) -> None:
-    """Write a fresh secret, unless another process was first: an old secret is never overwritten."""
+def renew(path: str | Path | None = None) -> Path | None:
+    """
+    Put a fresh secret in the place of the course's, so that every hidden input is another one.
+
+    An old one is kept beside it under its fingerprint, since only with it can an earlier grading be repeated: returns that file, or None.
+    Raises KeyholeError if the files cannot be written.
+    """
+    path = Path(path or secret_file())
+    kept = None
+    try:
+        if path.exists():
+            kept = path.with_name(f"{path.stem}-{fingerprint(course_secret(path))}{path.suffix}")
+            shutil.copy2(path, kept)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        _make(draft)
+        os.replace(draft, path)  # at no moment is there none: the next grading would make one
+    except OSError as error:
+        raise KeyholeError(f"a new course secret cannot be put into {path}: {error.strerror}") from error
+    return kept
+
+
+def fingerprint(secret: bytes) -> str:
+    """Eight letters by which two people can tell whether they have the same secret, and nobody can tell what it is."""
+    return hmac.new(secret, b"fingerprint", hashlib.sha256).hexdigest()[:8]
+
+
+def warning(secret: bytes) -> str | None:
+    """The sentence for whoever grades with a secret that is none."""
+    return EVERYBODY_KNOWS if hmac.compare_digest(secret, TEST_SECRET) else None
+
+
+def _make(path: Path) -> None:
+    """Write a fresh secret, unless another process was first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -205,6 +206,43 @@ def test_damaged_secret_says_what_to_do(tmp_path, content):
     (tmp_path / "secret.key").write_text(content)
     with pytest.raises(grading.secrets.KeyholeError, match="remove it"):
         secret.course_secret(tmp_path / "secret.key")
+
+
+def test_a_new_secret_keeps_the_old_one_beside_it(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "secret.key"
+    monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(path))
+    assert cli.main(["secret", "new"]) == 0
+    first, shown = secret.course_secret(), capsys.readouterr().out
+    assert secret.fingerprint(first) in shown and "old one" not in shown
+    assert cli.main(["secret", "new"]) == 0
+    second, shown = secret.course_secret(), capsys.readouterr().out
+    assert second != first and secret.fingerprint(second) in shown and str(path) in shown
+    kept = tmp_path / f"secret-{secret.fingerprint(first)}.key"
+    assert str(kept) in shown and secret.course_secret(kept) == first
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {"secret.key": 0o600, kept.name: 0o600}
+    assert not any(each.hex() in shown for each in (first, second))
+    assert cli.main(["secret", "show"]) == 0 and secret.fingerprint(second) in capsys.readouterr().out and secret.course_secret() == second
+
+
+def test_a_secret_that_cannot_be_renewed_is_one_sentence_and_stays(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "secret.key"
+    first = secret.course_secret(path)
+    monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(path))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert cli.main(["secret", "new"]) == 1
+    said = capsys.readouterr().err
+    assert "No space left" in said and "Traceback" not in said and secret.course_secret(path) == first
+
+
+def test_the_repository_s_own_secret_is_warned_of(a_class, monkeypatch, capsys):
+    run(a_class)
+    assert "Warning" not in capsys.readouterr().err
+    own = Path(__file__).with_name("secret.key")
+    assert secret.course_secret(own) == secret.TEST_SECRET
+    monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(own))
+    run(a_class)
+    assert "Warning: the secret in use is the repository's own" in capsys.readouterr().err
+    assert cli.main(["secret", "show"]) == 0 and "Warning" in capsys.readouterr().err
 
 
 # --- the command
