@@ -13,7 +13,7 @@ import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.judging import Verdict, distance, judge, scalar, usable
-from keyhole.messages import CHECKS, MISCONCEPTIONS, feedback, misconception, percent
+from keyhole.messages import check_title, explanation, feedback, misconception, percent
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
@@ -83,13 +83,13 @@ def examine(name, function):
             causes.append(problem.__cause__)
             if problem.blank:
                 return CheckReport(name, (("", verdict),), *causes)
-        verdicts.append((CHECKS[f"{name}.{case.id}"], verdict if verdict.passed else _not_again(verdict, said)))
+        verdicts.append((check_title(f"{name}.{case.id}"), verdict if verdict.passed else _not_again(verdict, said)))
     return CheckReport(name, tuple(verdicts), *causes[:1])
 
 
 def _not_again(verdict, said):
     """The verdict without what an earlier case of the same function said already."""
-    explained = MISCONCEPTIONS.get(verdict.misconception, "")
+    explained = explanation(verdict.misconception)
     message = verdict.message.removesuffix(explained).strip() if explained in said else verdict.message
     if message in said:
         message = feedback("the_same")
@@ -118,7 +118,7 @@ def compare(function):
     shown = [tensor.double() - case.stored[f"in/{case.origin}"].double() for tensor in (case.stored["right"], got)]
     if shown[0].dim() == 3:
         shown = [tensor.norm(dim=-1) for tensor in shown]
-    return expected_and_obtained(*shown, *case.axes, title=f"{name}: {CHECKS[f'{name}.{case.id}']}")
+    return expected_and_obtained(*shown, *case.axes, title=f"{name}: {check_title(f'{name}.{case.id}')}")
 
 
 # ---------------------------------------------------------------- stored cases

@@ -17,7 +17,7 @@ from keyhole.checks import CheckFailed, CheckReport
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.judging import Verdict, usable
-from keyhole.messages import CHECKS, feedback
+from keyhole.messages import check_title, feedback
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebook import UNREADABLE, read_file
 from keyhole.probes import KINDS, ProbeSet
@@ -281,7 +281,7 @@ def examine_files(model, folder="."):
         found += [("own", whose(own.fact)), ("known", _safely(lambda: known(model, own.fact)))]
     if len(parts) == 2:
         found.append(("claims", _safely(lambda: _all_claims(own, measure(model, own, parts["edit"].change())))))
-    return CheckReport(NAME, tuple((CHECKS[f"{NAME}.{name}"], verdict) for name, verdict in found))
+    return CheckReport(NAME, tuple((check_title(f"{NAME}.{name}"), verdict) for name, verdict in found))
 
 
 def whose(fact):

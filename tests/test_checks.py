@@ -14,7 +14,8 @@ from keyhole import checks
 from keyhole.checks import CheckFailed, check, examine, load_cases
 from keyhole.hooks import record
 from keyhole.judging import judge
-from keyhole.messages import CHECKS, MISCONCEPTIONS, feedback
+from keyhole.messages import feedback
+from keyhole.messages.en import CHECKS, MISCONCEPTIONS
 from keyhole.paths import data_folder
 
 # ---------------------------------------------------------------- right solutions, as a student may write them

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.messages import CHECKS, FEEDBACK, MISCONCEPTIONS
+from keyhole.messages.en import CHECKS, FEEDBACK, MISCONCEPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 # room -> rooms that it may not import from

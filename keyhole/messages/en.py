@@ -1,8 +1,4 @@
-"""Every sentence that a student may read about an answer, in one place, so that another language can stand beside it.
-
-`MISCONCEPTIONS` says what was probably misunderstood; `FEEDBACK` is the rest. The public checks and the hidden tests use
-the same words.
-"""
+"""Every sentence in English: `MISCONCEPTIONS` says what was probably misunderstood, `FEEDBACK` is the rest, `CHECKS` names the public checks."""
 
 MISCONCEPTIONS = {
     # sequence_nll
@@ -321,19 +317,5 @@ CHECKS = {
     "my_edit.claims": "the edit does what you say it does",
 }
 
-
-def misconception(name, **details):
-    """The sentence for a misconception."""
-    return MISCONCEPTIONS[name].format(**details)
-
-
-def feedback(name, **details):
-    """One of the other sentences, filled in."""
-    return FEEDBACK[name].format(**details)
-
-
-def percent(share):
-    """A share as a person would say it: '31 %', '0.02 %', '12 times'."""
-    if share >= 10:
-        return f"{share:,.0f} times"
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+WORDS = {}  # words that are put into sentences, in another language: see there
+TIMES = "{:,.0f} times"
