@@ -11,8 +11,8 @@ import pytest
 from keyhole.paths import data_folder
 
 pytestmark = pytest.mark.slow
-# Among them: every point, shares measured again, a claim of one's own, a map, two at once that fail in the same test, a function that never ends.
-MEMBERS = ("ada-complete", "bo-forgets-c", "emil-endless-loop", "gus-first-token", "ken-first-sample", "pia-claims-too-much", "ivo-untouched")
+# Among them: every point, shares measured again and below the reference's, maps that are off, a function that never ends, nothing at all.
+MEMBERS = ("ada-complete", "bo-forgets-c", "emil-endless-loop", "ivo-untouched", "ken-first-sample")
 
 
 def graded(folder, names, threads, jobs):
