@@ -12,12 +12,13 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, CaselessStrEnum, Unicode
+from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
 from autograder import messages
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
 from keyhole.errors import KeyholeError
+from keyhole.messages import LANGUAGES, use
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,17 @@ class MendingExporter(NotebookExporter):
     """Reads a submission as nbgrader's sanitize step wants it: any damage is mended against the release, none stops the batch."""
 
     def from_filename(self, filename, resources=None, **kw):
+        if language := language_in(self.config):
+            use(language)
         coursedir = self.parent.coursedir
         assignment = (resources or {})["nbgrader"]["assignment"]
         release = Path(coursedir.format_path(coursedir.release_directory, ".", assignment), Path(filename).name)
         return self.from_notebook_node(mended(filename, nbformat.read(release, as_version=4)), resources, **kw)
+
+
+def language_in(config) -> str | None:
+    """The language that a course's configuration names for what students read."""
+    return config.GradeInSandbox.get("language")
 
 
 def before_grading(assignment, student, notebooks) -> None:
@@ -67,10 +75,13 @@ class GradeInSandbox(NbGraderPreprocessor):
     ).tag(config=True)
     require_isolation = CaselessStrEnum("ABCDE", "E", help="A to E: stop rather than run students' code at a lower level.").tag(config=True)
     accept_no_isolation = Bool(False, help="Run hidden tests even at level E, where code can read every file that you can read.").tag(config=True)
+    language = Enum((None, *LANGUAGES), None, help="Language of what students read; without one, that of KEYHOLE_LANG, else English.").tag(config=True)
 
     def __init__(self, **options):
         """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here."""
         super().__init__(**options)
+        if self.language:
+            use(self.language)
         if not self.results_directory:
             from autograder.grade import admit
 
