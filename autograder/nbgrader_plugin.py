@@ -12,19 +12,17 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, CaselessStrEnum, Unicode
+from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
+from autograder import messages
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
 from keyhole.errors import KeyholeError
+from keyhole.messages import LANGUAGES, use
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
 
-SIGNS = {"pass": "✓ passed", "fail": "✗ not yet", "missing": "– missing", "error": "✗ error", "timeout": "✗ too slow"}
-NO_TESTS = "The grader has no test for this cell; tell the course staff."
-BROKEN = "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
-ISOLATION = "Isolation level {}."
 MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
 GAP = "&emsp;"
 # As entities they would still begin a formula in the browser, and a formula can hold a link.
@@ -35,10 +33,17 @@ class MendingExporter(NotebookExporter):
     """Reads a submission as nbgrader's sanitize step wants it: any damage is mended against the release, none stops the batch."""
 
     def from_filename(self, filename, resources=None, **kw):
+        if language := language_in(self.config):
+            use(language)
         coursedir = self.parent.coursedir
         assignment = (resources or {})["nbgrader"]["assignment"]
         release = Path(coursedir.format_path(coursedir.release_directory, ".", assignment), Path(filename).name)
         return self.from_notebook_node(mended(filename, nbformat.read(release, as_version=4)), resources, **kw)
+
+
+def language_in(config) -> str | None:
+    """The language that a course's configuration names for what students read."""
+    return config.GradeInSandbox.get("language")
 
 
 def before_grading(assignment, student, notebooks) -> None:
@@ -70,10 +75,13 @@ class GradeInSandbox(NbGraderPreprocessor):
     ).tag(config=True)
     require_isolation = CaselessStrEnum("ABCDE", "E", help="A to E: stop rather than run students' code at a lower level.").tag(config=True)
     accept_no_isolation = Bool(False, help="Run hidden tests even at level E, where code can read every file that you can read.").tag(config=True)
+    language = Enum((None, *LANGUAGES), None, help="Language of what students read; without one, that of KEYHOLE_LANG, else English.").tag(config=True)
 
     def __init__(self, **options):
         """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here."""
         super().__init__(**options)
+        if self.language:
+            use(self.language)
         if not self.results_directory:
             from autograder.grade import admit
 
@@ -114,8 +122,15 @@ class GradeInSandbox(NbGraderPreprocessor):
         name, most = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
         tests = [test for test in result.tests if test.id in hidden.get(name, ())] if result else []
         points = clamped(sum(test.points for test in tests), most)
-        sentence = BROKEN if result is None else result.reason if result.status == "failed" else None if tests else NO_TESTS
-        text = feedback(tests, sentence) + (f"\n\n{ISOLATION.format(result.isolation)}" if result and result.isolation else "")
+        if result is None:
+            sentence = messages.sentence("our_fault_here")
+        elif result.status == "failed":
+            sentence = result.reason
+        else:
+            sentence = None if tests else messages.sentence("no_tests")
+        text = feedback(tests, sentence)
+        if result and result.isolation:
+            text += "\n\n" + messages.sentence("isolation", level=result.isolation)
         cell.outputs = [
             nbformat.v4.new_output("display_data", data={"text/markdown": text, "text/plain": text}),
             nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=1),
@@ -143,8 +158,9 @@ def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
     lines = [escaped(sentence), ""] if sentence else []
     if tests:
         # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
-        lines += [f"| result{GAP} | points{GAP} | test{GAP} | what was seen |", "|:--|--:|:--|:--|"]
-        lines += [f"| {SIGNS[t.verdict]}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
+        head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
+        lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
+        lines += [f"| {messages.sign(t.verdict)}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
     return "\n".join(lines)
 
 
