@@ -7,7 +7,7 @@ SENTENCES = {
     "made_by_call": "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行：請在需要它的函式裡面產生。",
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
-    "shapes_disagree": "`{function}` 中途停了，因為形狀對不起來。",
+    "shapes_disagree": "`{function}` 執行到一半就停了，因為形狀對不起來。",
     # the reason of a whole submission
     "our_fault_on": "評分程式自己在 {tests} 出了錯；原因寫在它的錯誤輸出裡。",
     "our_fault_whole": "評分程式自己在評這份作業時出了錯；原因寫在它的錯誤輸出裡。",

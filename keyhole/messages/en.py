@@ -48,7 +48,7 @@ MISCONCEPTIONS = {
     "harmonic_inverted": "This is the mean of the reciprocals; the harmonic mean is the reciprocal of that.",
     "score_in_percent": "This is in percent; the score is a share, from 0 to 1.",
     "zero_left_out": "The share that is 0 was left out; with it the score is 0.",
-    "zero_division": "A share of 0 was divided by. Then the score is 0: ask for it before dividing.",
+    "zero_division": "One share is 0, and this divides by it. The score is 0 then: look for that before dividing.",
     # corrupt
     "noise_at_beginning": "The noise lies on the first tokens of the prompt; it belongs on the subject's.",
     "noise_at_end": "The noise lies on the last tokens of the prompt; it belongs on the subject's.",
@@ -270,6 +270,7 @@ FEEDBACK = {
 PROBLEMS = {
     # models
     "unknown_layout": "{kind} is a model of an unknown layout: it has none of the modules {looked}; Keyhole edits GPT-2-like and Llama-like models.",
+    "no_toy": "no toy model of layout {layout!r}: there are 'llama' and 'gpt2'.",
     "no_layer": "layer {layer} does not exist: there are layers 0 to {last}.",
     "no_tokens": "the text {text!r} has no tokens: write at least one word.",
     "no_subject": "subject {subject!r} does not occur in prompt {prompt!r}.",

@@ -178,7 +178,7 @@ MISCONCEPTIONS = {
 }
 
 FEEDBACK = {
-    "right": "正確：{what}和參考結果一致。",
+    "right": "正確：{what}和參考答案一致。",
     "wrong": "{what}的誤差是應有大小的 {distance}。",
     "wrong_change": "改變量 Ŵ − W 的誤差是應有大小的 {distance}。",
     "shape": "{what}的形狀是 {got}；應該是 {expected}。",
@@ -195,7 +195,7 @@ FEEDBACK = {
     "untouched_inputs": "正確：引數保持原樣。",
     "clean": "正確：沒有留下 hook，權重也保持原樣。",
     "gradient": "對 {what} 的微分，誤差是應有大小的 {distance}。",
-    "gradient_right": "正確：梯度照樣傳得到 delta。",
+    "gradient_right": "正確：梯度也對。",
     "references": "{all} 個編輯中有 {right} 個和參考矩陣一致。",
     "metric": "{what}：用你的 Ŵ 是 {got}；重新跑了各個事實的 {probes} 個題目。",
     "metric_reached": "達到了該有的水準。",
@@ -265,6 +265,7 @@ FEEDBACK = {
 PROBLEMS = {
     # models
     "unknown_layout": "{kind} 這種模型的結構是未知的：裡面沒有 {looked} 這些模組；Keyhole 能編輯的是 GPT-2 式和 Llama 式的模型。",
+    "no_toy": "沒有結構為 {layout!r} 的小模型：只有 'llama' 和 'gpt2'。",
     "no_layer": "第 {layer} 層不存在：只有第 0 到第 {last} 層。",
     "no_tokens": "文字 {text!r} 裡沒有 token：請至少寫一個字。",
     "no_subject": "主詞 {subject!r} 沒有出現在 prompt {prompt!r} 裡。",
@@ -273,7 +274,7 @@ PROBLEMS = {
     "no_such_model": "沒有模型 {name!r}：可以用 {known}、任何裝著 transformers 模型的資料夾，或 hub 上的 owner/name。",
     "model_not_loaded": "沒有模型 {name!r}：請給 {default!r}、裝著 transformers 模型的資料夾，或 hub 上有而且這台電腦連得到的名稱（「{error}」）。",
     # tracing
-    "noise_shape": "雜訊是空的，或形狀 {got} 不對：至少要有一個樣本，形狀是 (樣本數, 主詞的 token 數, d)。",
+    "noise_shape": "雜訊是空的，或形狀 {got} 不對：至少要有一個樣本，形狀是（樣本數、主詞的 token 數、d）。",
     "noise_tokens": "雜訊是給 {tokens} 個寬度為 {of_width} 的 token，但主詞 {subject!r} 有 {count} 個，寬度是 {width}。",
     "no_kind": "沒有 {kind!r} 這一種圖：可以選 {known}。",
     "no_window": "{window} 層的窗口什麼都沒有：請用 1 或更大的數。",
