@@ -11,11 +11,13 @@ from pathlib import Path
 
 import torch
 
+from autograder import messages
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
 from autograder.submission import read_submission
 from keyhole.errors import KeyholeError
+from keyhole.messages import feedback, listed, sentences
 from keyhole.notebook import Definitions
 
 log = logging.getLogger(__name__)
@@ -23,16 +25,8 @@ log = logging.getLogger(__name__)
 ASSIGNMENT = "model_editing"
 LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
-UNTOUCHED = "`{function}` is still the blank that was handed out, so there is nothing to grade yet."
-ABSENT = "There is no function called `{function}` in the notebook: keep the name as it was handed out."
-UNREADABLE = "The notebook could not be read, so this test did not run."
-NOT_RUN_AGAIN = "Not run: an earlier test of `{function}` already ran out of time, so this one counts as out of time too."
-MADE_BY_CALL = (
-    " `{name}` is made by a call at the top level of the notebook, which the grader does not run: "
-    "make it inside the function that needs it."
-)
-QUOTING = ("raised ", "your definitions did not run")     # beginnings of sentences that go on in the student's own words
-OUR_FAULT = "The grader itself failed on this test; tell the course staff."
+QUOTING = ("raised", "definitions")  # codes of failures whose detail is in the student's own words
+OWN_SUBJECT = ("absent", "definitions")  # codes whose sentence is not about the function
 TOO_LOW = "isolation level {required} is required, but this machine gives level {found.level}. {found}"
 REFUSED = (
     "hidden tests are refused, because nothing would keep a submission from reading their answers. {found} `keyhole check NOTEBOOK` runs "
@@ -130,21 +124,21 @@ def grade_submission(
         reasons += submitted.notes
         if submitted.definitions is None:
             reasons.append(submitted.reason)
-            tests += [result_of(case, name, "missing", UNREADABLE) for case in cases_of(hidden)]
+            tests += [result_of(case, name, "missing", messages.sentence("unreadable")) for case in cases_of(hidden)]
             continue
         with Sandbox(submitted.definitions.source, grader.limits, models=getattr(hidden, "models", ())) as sandbox:
             level, shared = sandbox.level, {}
             for case in cases_of(hidden):
                 late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)
                 tests.append(grade_test(case, name, submitted.definitions, Bench(grader, sandbox, case.id, case.seconds, folder, shared), late))
-    ours = [test.id for test in tests if test.message == OUR_FAULT]
+    ours = [test.id for test in tests if test.message == messages.sentence("our_fault")]
     if ours:
-        reasons.append(f"The grader itself failed on {', '.join(ours)}; its error output says how.")
+        reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
     return Result(
         student=student,
         assignment=assignment,
         status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
-        reason=" ".join(reason[:1].upper() + reason[1:] for reason in reasons) or None,
+        reason=sentences(*(reason[:1].upper() + reason[1:] for reason in reasons)) or None,
         isolation=level,
         seconds=time.perf_counter() - start,
         tests=tuple(tests),
@@ -153,8 +147,8 @@ def grade_submission(
 
 def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
     """What stands for a submission on which the grader itself came to grief."""
-    tests = [result_of(case, name, "error", OUR_FAULT) for name, hidden in grader.notebooks.items() for case in cases_of(hidden)]
-    return Result(student, assignment, "failed", "The grader itself failed on this submission; its error output says how.", "", 0.0, tuple(tests))
+    tests = [result_of(case, name, "error", messages.sentence("our_fault")) for name, hidden in grader.notebooks.items() for case in cases_of(hidden)]
+    return Result(student, assignment, "failed", messages.sentence("our_fault_whole"), "", 0.0, tuple(tests))
 
 
 def cases_of(hidden) -> list:
@@ -177,10 +171,10 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         verdict = "pass" if outcome.passed else "missing" if outcome.missing else "fail"
         return result_of(case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception)
     except StudentFailed as failure:
-        return result_of(case, notebook, failure.kind, explained(failure.message, found))
+        return result_of(case, notebook, failure.kind, explained(failure, bench.function, found))
     except Exception:
         log.exception("hidden test %s", case.id)
-        return result_of(case, notebook, "error", OUR_FAULT)
+        return result_of(case, notebook, "error", messages.sentence("our_fault"))
 
 
 def not_runnable(case, notebook: str, function: str, found: Definitions, late: bool) -> TestResult | None:
@@ -188,11 +182,11 @@ def not_runnable(case, notebook: str, function: str, found: Definitions, late: b
     if function in found.broken:
         return result_of(case, notebook, "error", found.broken[function])
     if function in found.untouched:
-        return result_of(case, notebook, "missing", UNTOUCHED.format(function=function))
+        return result_of(case, notebook, "missing", feedback("blank", function=function))
     if function not in found.functions:
-        return result_of(case, notebook, "missing", ABSENT.format(function=function))
+        return result_of(case, notebook, "missing", feedback("absent", function=function))
     if late:
-        return result_of(case, notebook, "timeout", NOT_RUN_AGAIN.format(function=function))
+        return result_of(case, notebook, "timeout", messages.sentence("not_run_again", function=function))
     return None
 
 
@@ -200,16 +194,21 @@ def result_of(case, notebook: str, verdict: str, message: str, fraction: float =
     return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, misconception, case.title)
 
 
-def explained(message: str, found: Definitions) -> str:
-    """The student's error, without what it may quote of a hidden input: numbers, and quotations that are not in their own text.
+def explained(failure: StudentFailed, function: str, found: Definitions) -> str:
+    """The sentence on a failure: the student's error without what it may quote of a hidden input, which is numbers, and quotations that
+    are not in their own text.
 
     With the reason why a name that exists in their notebook does not exist here.
     """
-    name = re.search(r"NameError: name '(\w+)' is not defined", message)
-    if message.startswith(QUOTING):
-        message = re.sub(r"(['\"`])(.*?)\1", lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’", message)
-        message = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", message)
-    return message + MADE_BY_CALL.format(name=name[1]) if name and name[1] in found.dropped else message
+    code, detail = failure.code, failure.detail
+    name = re.search(r"NameError: name '(\w+)' is not defined", detail)
+    if code in QUOTING:
+        detail = re.sub(r"(['\"`])(.*?)\1", lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’", detail)
+        detail = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", detail)
+    message = StudentFailed(code, detail).message
+    if code not in OWN_SUBJECT:
+        message = messages.sentence("failed", function=function, failure=message)
+    return sentences(message, messages.sentence("made_by_call", name=name[1]) if name and name[1] in found.dropped else "")
 
 
 def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:

@@ -14,6 +14,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, CaselessStrEnum, Unicode
 
+from autograder import messages
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
 from keyhole.errors import KeyholeError
@@ -21,10 +22,6 @@ from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
 
-SIGNS = {"pass": "✓ passed", "fail": "✗ not yet", "missing": "– missing", "error": "✗ error", "timeout": "✗ too slow"}
-NO_TESTS = "The grader has no test for this cell; tell the course staff."
-BROKEN = "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
-ISOLATION = "Isolation level {}."
 MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
 GAP = "&emsp;"
 # As entities they would still begin a formula in the browser, and a formula can hold a link.
@@ -114,8 +111,15 @@ class GradeInSandbox(NbGraderPreprocessor):
         name, most = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
         tests = [test for test in result.tests if test.id in hidden.get(name, ())] if result else []
         points = clamped(sum(test.points for test in tests), most)
-        sentence = BROKEN if result is None else result.reason if result.status == "failed" else None if tests else NO_TESTS
-        text = feedback(tests, sentence) + (f"\n\n{ISOLATION.format(result.isolation)}" if result and result.isolation else "")
+        if result is None:
+            sentence = messages.sentence("our_fault_here")
+        elif result.status == "failed":
+            sentence = result.reason
+        else:
+            sentence = None if tests else messages.sentence("no_tests")
+        text = feedback(tests, sentence)
+        if result and result.isolation:
+            text += "\n\n" + messages.sentence("isolation", level=result.isolation)
         cell.outputs = [
             nbformat.v4.new_output("display_data", data={"text/markdown": text, "text/plain": text}),
             nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=1),
@@ -139,8 +143,9 @@ def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
     lines = [escaped(sentence), ""] if sentence else []
     if tests:
         # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
-        lines += [f"| result{GAP} | points{GAP} | test{GAP} | what was seen |", "|:--|--:|:--|:--|"]
-        lines += [f"| {SIGNS[t.verdict]}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
+        head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
+        lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
+        lines += [f"| {messages.sign(t.verdict)}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from autograder import grade as grading
 from autograder.copies import STAFF
 from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
-from autograder.sandbox import Reply, isolation
+from autograder.sandbox import Reply, StudentFailed, isolation
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
 
 @pytest.fixture
@@ -335,7 +335,7 @@ def test_with_the_real_sandbox(tmp_path):
 
 def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     found = SimpleNamespace(source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset())
-    quoted = grading.explained("raised KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'", found)
-    assert "Munch" not in quoted and "12" not in quoted and quoted.startswith("raised KeyholeError")
-    assert "'mine'" in grading.explained("raised ValueError: 'mine' is wrong", found)
-    assert grading.explained("took longer than 10 s and was stopped", found).count("10") == 1
+    quoted = grading.explained(StudentFailed("raised", "KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'"), "f", found)
+    assert "Munch" not in quoted and "12" not in quoted and quoted.startswith("`f` raised KeyholeError")
+    assert "'mine'" in grading.explained(StudentFailed("raised", "ValueError: 'mine' is wrong"), "f", found)
+    assert grading.explained(StudentFailed("timeout", 10), "f", found).count("10") == 1

@@ -18,7 +18,8 @@ import pytest
 import torch
 
 from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation, process, wire
-from autograder.sandbox.process import FAILURES, Zygote
+from autograder.messages.en import FAILURES
+from autograder.sandbox.process import Zygote
 from keyhole.errors import KeyholeError
 from keyhole.models import DEFAULT_MODEL
 
@@ -342,8 +343,8 @@ def spoil(model): model.weight(1).data.add_(1); return model.weight(1)"""
 
 
 def test_blanks_and_absent_functions(box):
-    assert failure(box, "stub", 1) == ("missing", FAILURES["stub"][1])
-    assert failure(box, "nowhere") == ("missing", "there is no function `nowhere`")
+    assert failure(box, "stub", 1) == ("missing", FAILURES["stub"])
+    assert failure(box, "nowhere") == ("missing", "there is no function `nowhere`.")
     kind, message = failure(box, "meets_torch", seconds=10)
     assert kind == "error" and "NotImplementedError" in message
 
@@ -353,9 +354,9 @@ def test_a_definition_that_fails_loses_only_itself():
     with Sandbox(source, QUICK) as sandbox:
         assert run(sandbox, "f") == 1
         assert "its definition did not run: ModuleNotFoundError" in failure(sandbox, "g")[1]
-        assert failure(sandbox, "h") == ("error", "your definitions did not run: NameError: name 'missing' is not defined")
+        assert failure(sandbox, "h") == ("error", "your definitions did not run: NameError: name 'missing' is not defined.")
         assert "SyntaxError" in failure(sandbox, "k")[1]
-        assert failure(sandbox, "m") == ("error", "raised NameError: name 'other' is not defined")
+        assert failure(sandbox, "m") == ("error", "raised NameError: name 'other' is not defined.")
 
 
 @pytest.mark.parametrize("source, kind, says", [
@@ -401,14 +402,14 @@ def test_a_large_request_to_a_process_that_does_not_read_ends_too(plain_box):
 @linux
 @pytest.mark.parametrize("function", ["hog", "hog_list"])
 def test_the_memory_limit_is_named(box, function):
-    assert failure(box, function) == ("error", "ran out of memory: the limit is 256 MB")
+    assert failure(box, function) == ("error", "ran out of memory: the limit is 256 MB.")
     still_works(box)
 
 
 @linux
 def test_the_processor_limit_is_a_backstop():
     with Sandbox(SOURCE, Limits(seconds=20, cpu_seconds=1)) as sandbox:
-        assert failure(sandbox, "use_cpu") == ("timeout", "used more than 1 s of processor time and was stopped")
+        assert failure(sandbox, "use_cpu") == ("timeout", "used more than 1 s of processor time and was stopped.")
 
 
 @pytest.mark.parametrize("data", ["bytes(8)", "b'\\xff' * 8", "b'garbage' * 100", "(10).to_bytes(8, 'little')", "(100).to_bytes(8, 'little') + bytes(100)"])
@@ -438,7 +439,7 @@ def test_a_grandchild_that_keeps_the_pipe_open(plain_box):
     assert run(plain_box, "fork_sleeper") == 1
     still_works(plain_box)
     start = time.monotonic()
-    assert failure(plain_box, "fork_sleeper_and_exit") == ("error", FAILURES["exited"][1].format(detail=3))
+    assert failure(plain_box, "fork_sleeper_and_exit") == ("error", FAILURES["exited"].format(detail=3))
     assert time.monotonic() - start < 1.5
     assert run(plain_box, "both_return") == 1
     still_works(plain_box)
@@ -466,7 +467,7 @@ def fresh():
 
 
 def told(sandbox, expression):
-    return failure(sandbox, "tell", expression)[1].removeprefix("raised ValueError: ")
+    return failure(sandbox, "tell", expression)[1].removeprefix("raised ValueError: ").removesuffix(".")
 
 
 def test_the_environment_is_clean(fresh):
@@ -599,7 +600,7 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
         run(honest, "parent")
         slow = pool.submit(run, honest, "sleep", seconds=1)
         time.sleep(0.3)
-        assert failure(hostile, "kill_parent") == ("error", FAILURES["lost"][1])
+        assert failure(hostile, "kill_parent") == ("error", FAILURES["lost"])
         assert slow.result() > 1
         shared = zygote_of_all()
         assert failure(hostile, "kill_parent")[0] == "error" and zygote_of_all() == shared  # it has a zygote of its own by now
@@ -613,7 +614,7 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
 def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
     with Sandbox("import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)\ndef f(): return 1") as sandbox:
         first = failure(sandbox, "f")
-        assert first == ("error", "your definitions did not run: " + FAILURES["lost"][1])
+        assert first == ("error", "your definitions did not run: " + FAILURES["lost"])
         begun = time.monotonic()
         assert failure(sandbox, "f") == first and time.monotonic() - begun < 0.2
 

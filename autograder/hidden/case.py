@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from autograder import messages
 from keyhole.judging import Verdict, usable
 from keyhole.messages import feedback, misconception
 
@@ -34,11 +35,15 @@ class HiddenTest:
     """
 
     id: str
-    title: str
     points: float
     run: Callable
     seconds: float | None = None
     of_files: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is about, in the language spoken."""
+        return messages.title(self.id)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments
 from autograder.oracle import tracing
 from autograder.result import function_of
 from keyhole.judging import Verdict, judge, scalar, usable
-from keyhole.messages import feedback, misconception
+from keyhole.messages import feedback, listed, misconception, sentences
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise
@@ -167,8 +167,8 @@ def _built(bench, verdict):
     """The outcome; where what `trace` is built on failed too, that is said."""
     failed = bench.shared.get("failed")
     if not verdict.passed and failed:
-        hint = feedback("built_on", functions=" and ".join(f"`{name}`" for name in failed))
-        verdict = replace(verdict, message=f"{verdict.message} {hint}")
+        hint = feedback("built_on", functions=listed(f"`{name}`" for name in failed))
+        verdict = replace(verdict, message=sentences(verdict.message, hint))
     return outcome(verdict)
 
 
@@ -180,7 +180,7 @@ def trace_given_noise(bench):
     """With a noise of nothing every cell is the clean probability, whatever is restored; who draws noise of their own gets less."""
     verdict = _trace_case(bench, "llama", scale=0.0, positions=(LAST, END), layers=(1, 4))[1]
     if not verdict.passed and not verdict.misconception:
-        verdict = Verdict(False, f"{verdict.message} {misconception('noise_of_its_own')}", "noise_of_its_own")
+        verdict = Verdict(False, sentences(verdict.message, misconception("noise_of_its_own")), "noise_of_its_own")
     return outcome(verdict)
 
 
@@ -213,35 +213,35 @@ def trace_real(bench):
 
 TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
     "test_corrupt": (
-        HiddenTest("corrupt.middle", "a subject in the middle of the prompt", 2, corrupt_middle),
-        HiddenTest("corrupt.start", "a subject at the beginning", 1, corrupt_start),
-        HiddenTest("corrupt.end", "a subject at the end", 1, corrupt_end),
-        HiddenTest("corrupt.single", "a subject of one token, one sample", 0.5, corrupt_single),
-        HiddenTest("corrupt.inputs", "the arguments are left as they were", 0.5, corrupt_inputs),
+        HiddenTest("corrupt.middle", 2, corrupt_middle),
+        HiddenTest("corrupt.start", 1, corrupt_start),
+        HiddenTest("corrupt.end", 1, corrupt_end),
+        HiddenTest("corrupt.single", 0.5, corrupt_single),
+        HiddenTest("corrupt.inputs", 0.5, corrupt_inputs),
     ),
     "test_restore": (
-        HiddenTest("restore.middle", "a token in the middle, four samples", 2, restore_middle),
-        HiddenTest("restore.first", "the first token", 1, restore_first),
-        HiddenTest("restore.last", "the last token", 1, restore_last),
-        HiddenTest("restore.inputs", "a new tensor: the arguments are left as they were", 1, restore_inputs),
+        HiddenTest("restore.middle", 2, restore_middle),
+        HiddenTest("restore.first", 1, restore_first),
+        HiddenTest("restore.last", 1, restore_last),
+        HiddenTest("restore.inputs", 1, restore_inputs),
     ),
     "test_indirect_effect": (
-        HiddenTest("indirect_effect.difference", "restored above corrupted", 1.5, effect_difference),
-        HiddenTest("indirect_effect.negative", "restored below corrupted", 1, effect_negative),
-        HiddenTest("indirect_effect.small", "small probabilities", 0.5, effect_small),
+        HiddenTest("indirect_effect.difference", 1.5, effect_difference),
+        HiddenTest("indirect_effect.negative", 1, effect_negative),
+        HiddenTest("indirect_effect.small", 0.5, effect_small),
     ),
     "test_trace": (
-        HiddenTest("trace.state_llama", "states of a small Llama-like model", 2, _trace_test("llama")),
-        HiddenTest("trace.state_gpt2", "states of a small GPT-2-like model", 1.5, _trace_test("gpt2")),
-        HiddenTest("trace.mlp", "a window of three MLP outputs", 1.5, _trace_test("gpt2", "mlp", 3, layers=(1, 2, 3, 4))),
-        HiddenTest("trace.attention", "a window of three attention outputs", 1.5, _trace_test("llama", "attention", 3, layers=(1, 2, 3, 4))),
-        HiddenTest("trace.window_start", "a window that begins before layer 0", 1, _trace_test("llama", "mlp", 5, layers=(0, 1, 2))),
-        HiddenTest("trace.window_end", "a window that goes past the last layer", 1, _trace_test("gpt2", "attention", 5, layers=(3, 4, 5))),
-        HiddenTest("trace.window_even", "a window of an even number of layers", 1, _trace_test("llama", "mlp", 4, layers=(2, 3))),
-        HiddenTest("trace.order", "positions and layers in another order", 1, _trace_test("gpt2", positions=(END, FIRST, LAST), layers=(5, 0, 3, 1))),
-        HiddenTest("trace.given_noise", "the noise that is given, for every cell", 1, trace_given_noise),
-        HiddenTest("trace.one_sample", "one sample of noise", 0.5, _trace_test("llama", samples=1, positions=(LAST, END), layers=(0, 2, 4))),
-        HiddenTest("trace.clean", "the model is left as it was", 1, trace_clean),
-        HiddenTest("trace.real", "cells of a map of the real model", 1, trace_real, seconds=30),
+        HiddenTest("trace.state_llama", 2, _trace_test("llama")),
+        HiddenTest("trace.state_gpt2", 1.5, _trace_test("gpt2")),
+        HiddenTest("trace.mlp", 1.5, _trace_test("gpt2", "mlp", 3, layers=(1, 2, 3, 4))),
+        HiddenTest("trace.attention", 1.5, _trace_test("llama", "attention", 3, layers=(1, 2, 3, 4))),
+        HiddenTest("trace.window_start", 1, _trace_test("llama", "mlp", 5, layers=(0, 1, 2))),
+        HiddenTest("trace.window_end", 1, _trace_test("gpt2", "attention", 5, layers=(3, 4, 5))),
+        HiddenTest("trace.window_even", 1, _trace_test("llama", "mlp", 4, layers=(2, 3))),
+        HiddenTest("trace.order", 1, _trace_test("gpt2", positions=(END, FIRST, LAST), layers=(5, 0, 3, 1))),
+        HiddenTest("trace.given_noise", 1, trace_given_noise),
+        HiddenTest("trace.one_sample", 0.5, _trace_test("llama", samples=1, positions=(LAST, END), layers=(0, 2, 4))),
+        HiddenTest("trace.clean", 1, trace_clean),
+        HiddenTest("trace.real", 1, trace_real, seconds=30),
     ),
 })

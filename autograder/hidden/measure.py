@@ -15,7 +15,7 @@ from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.facts import load_facts
 from keyhole.judging import Verdict, judge, scalar
-from keyhole.messages import feedback, misconception
+from keyhole.messages import feedback, misconception, sentences
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits
 
@@ -113,10 +113,10 @@ def _share_test(name, won, lost, tied=0, margin=1.0):
 
 def _share_tests(name):
     return (
-        HiddenTest(f"{name}.mixed", "some probes as they should be, some not", 1, _share_test(name, won=5, lost=6)),
-        HiddenTest(f"{name}.ties", "some probes tie", 1, _share_test(name, won=4, lost=2, tied=3)),
-        HiddenTest(f"{name}.close", "differences of some thousandths", 0.5, _share_test(name, won=3, lost=4, margin=0.005)),
-        HiddenTest(f"{name}.one", "one probe", 0.5, _share_test(name, won=1, lost=0)),
+        HiddenTest(f"{name}.mixed", 1, _share_test(name, won=5, lost=6)),
+        HiddenTest(f"{name}.ties", 1, _share_test(name, won=4, lost=2, tied=3)),
+        HiddenTest(f"{name}.close", 0.5, _share_test(name, won=3, lost=4, margin=0.005)),
+        HiddenTest(f"{name}.one", 0.5, _share_test(name, won=1, lost=0)),
     )
 
 
@@ -130,14 +130,14 @@ def _score_case(bench, parts):
     try:
         got = scalar(bench.call(options={"order": list(PARTS), "values": shares}).tensors["result"])
     except StudentFailed as failure:
-        if 0 not in parts or failure.kind != "error" or not failure.message.startswith("raised ZeroDivisionError"):
+        if 0 not in parts or failure.code != "raised" or not failure.detail.startswith("ZeroDivisionError"):
             raise
         # Not what it says: an author may have put the hidden shares into the text.
         said = feedback("raised", function="edit_score", error="ZeroDivisionError")
-        return outcome(Verdict(False, f"{said} {misconception('zero_division')}", "zero_division"))
+        return outcome(Verdict(False, sentences(said, misconception("zero_division")), "zero_division"))
     verdict = judge(got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
-        verdict = Verdict(False, f"{verdict.message} {misconception('zero_division')}", "zero_division")
+        verdict = Verdict(False, sentences(verdict.message, misconception("zero_division")), "zero_division")
     return outcome(verdict)
 
 
@@ -168,20 +168,20 @@ def score_nothing(bench):
 
 TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
     "test_sequence_nll": (
-        HiddenTest("sequence_nll.one_token", "a target of one token", 1, nll_one_token),
-        HiddenTest("sequence_nll.tokens", "a target of four tokens", 1, nll_tokens),
-        HiddenTest("sequence_nll.repeated", "a token that stands in the target twice", 0.5, nll_repeated),
-        HiddenTest("sequence_nll.large", "logits of size 300", 0.5, nll_large),
-        HiddenTest("sequence_nll.improbable", "tokens that are all but impossible", 0.5, nll_improbable),
-        HiddenTest("sequence_nll.inputs", "the arguments are left as they were", 0.5, nll_inputs),
-        HiddenTest("sequence_nll.gradient", "its gradient", 0.5, nll_gradient),
-        HiddenTest("sequence_nll.real", "a target of several tokens on the real model", 0.5, nll_real, seconds=20),
+        HiddenTest("sequence_nll.one_token", 1, nll_one_token),
+        HiddenTest("sequence_nll.tokens", 1, nll_tokens),
+        HiddenTest("sequence_nll.repeated", 0.5, nll_repeated),
+        HiddenTest("sequence_nll.large", 0.5, nll_large),
+        HiddenTest("sequence_nll.improbable", 0.5, nll_improbable),
+        HiddenTest("sequence_nll.inputs", 0.5, nll_inputs),
+        HiddenTest("sequence_nll.gradient", 0.5, nll_gradient),
+        HiddenTest("sequence_nll.real", 0.5, nll_real, seconds=20),
     ),
     "test_efficacy": _share_tests("efficacy"),
     "test_neighborhood": _share_tests("neighborhood"),
     "test_edit_score": (
-        HiddenTest("edit_score.mixed", "three different shares", 1, score_mixed),
-        HiddenTest("edit_score.zero", "one share is 0", 0.5, score_zero),
-        HiddenTest("edit_score.nothing", "all shares are 0", 0.5, score_nothing),
+        HiddenTest("edit_score.mixed", 1, score_mixed),
+        HiddenTest("edit_score.zero", 0.5, score_zero),
+        HiddenTest("edit_score.nothing", 0.5, score_nothing),
     ),
 })

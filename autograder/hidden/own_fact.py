@@ -12,7 +12,7 @@ from keyhole import own_fact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.judging import Verdict, judge
-from keyhole.messages import feedback, misconception
+from keyhole.messages import feedback, misconception, sentences
 from keyhole.moments import load_moment, load_prefixes
 from keyhole.own_fact import EDIT_FILE, FACT_FILE
 from keyhole.probes import KINDS
@@ -60,7 +60,7 @@ def form(bench):
     if not problems:
         return Outcome(True, feedback("own_read"), fraction=1.0)
     absent = [problem for problem in problems if isinstance(problem, own_fact.Absent)]
-    return Outcome(False, " ".join(said[:1].upper() + said[1:] for said in map(str, problems)), missing=len(absent) == len(problems))
+    return Outcome(False, sentences(*(said[:1].upper() + said[1:] for said in map(str, problems))), missing=len(absent) == len(problems))
 
 
 @_test(FACT_FILE)
@@ -102,7 +102,7 @@ def direction(bench, own, made):
     likely = max(near, key=near.get)
     if near[likely] < SAME_DIRECTION:
         return Outcome(False, message)
-    return Outcome(False, f"{message} {misconception(likely)}", likely)
+    return Outcome(False, sentences(message, misconception(likely)), likely)
 
 
 def _wrong_directions(model, own, moment, key, right_direction):
@@ -182,13 +182,11 @@ def _claims_test(kind):
     return run
 
 
-TITLES = {"original": "the edit works, and on its prompt does what you say", "paraphrase": "paraphrases do what you say", "neighborhood": "neighbors do what you say",
-          "reversion": "the reversion does what you say", "portability": "portability is what you say"}
 TESTS = (
-    HiddenTest("my_edit.form", "the two files can be read", 0.5, form, of_files=True),
-    HiddenTest("my_edit.known", "the model knew the true answer", 0.5, known, of_files=True),
-    HiddenTest("my_edit.own", "the fact is none of the handout's", 0.5, whose, of_files=True),
-    HiddenTest("my_edit.direction", "the change has the direction C⁻¹ k* of your fact", 0.5, direction, of_files=True),
-    HiddenTest("my_edit.value", "Ŵ k* = v*, and v* says the target", 0.5, value, of_files=True),
-    *(HiddenTest(f"my_edit.{kind}", f"run again: {TITLES[kind]}", 0.5, _claims_test(kind), of_files=True) for kind in KINDS),
+    HiddenTest("my_edit.form", 0.5, form, of_files=True),
+    HiddenTest("my_edit.known", 0.5, known, of_files=True),
+    HiddenTest("my_edit.own", 0.5, whose, of_files=True),
+    HiddenTest("my_edit.direction", 0.5, direction, of_files=True),
+    HiddenTest("my_edit.value", 0.5, value, of_files=True),
+    *(HiddenTest(f"my_edit.{kind}", 0.5, _claims_test(kind), of_files=True) for kind in KINDS),
 )

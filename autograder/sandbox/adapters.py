@@ -81,8 +81,10 @@ def as_tensor(value) -> torch.Tensor:
         raise BadResult("none")
     if issubclass(type(value), torch.Tensor):
         with torch._C.DisableTorchFunctionSubclass():
-            if value.device.type == "meta" or value.layout != torch.strided:
-                raise BadResult("device", "the meta device" if value.device.type == "meta" else str(value.layout))
+            if value.device.type == "meta":
+                raise BadResult("device", "meta")
+            if value.layout != torch.strided:
+                raise BadResult("layout", str(value.layout))
             value = value.detach().as_subclass(torch.Tensor)
     elif type(value) in NUMBERS:
         value = torch.tensor(value, dtype=torch.float64 if type(value) is float else None)

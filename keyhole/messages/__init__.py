@@ -1,7 +1,8 @@
-"""Every sentence that a student may read about an answer, in one place and in every language of the course, one module each.
+"""Every sentence that a student may read, in one place and in every language of the course, one module each.
 
 The public checks and the hidden tests use the same words. A process speaks one language: that of `use`, else that of the environment
-variable KEYHOLE_LANG, else English.
+variable KEYHOLE_LANG, else English. What students must not have (the titles of hidden tests) stands in autograder/messages, which
+speaks by the functions of this module.
 """
 
 import os
@@ -11,6 +12,7 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import en, zh_tw
 
 LANGUAGES = {"en": en, "zh-TW": zh_tw}
+NAMED = ("what", "when")    # gaps that the code fills with a word of its own, which `WORDS` may translate; the others are left as they come
 _spoken = "en"
 
 
@@ -27,9 +29,9 @@ def language():
     return _spoken
 
 
-def misconception(name, **details):
+def misconception(name, /, **details):
     """The sentence for a misconception."""
-    return _filled("MISCONCEPTIONS", name, details)
+    return filled(LANGUAGES, "MISCONCEPTIONS", name, details)
 
 
 def explanation(name):
@@ -37,9 +39,9 @@ def explanation(name):
     return LANGUAGES[_spoken].MISCONCEPTIONS.get(name, "")
 
 
-def feedback(name, **details):
-    """One of the other sentences, filled in."""
-    return _filled("FEEDBACK", name, details)
+def feedback(name, /, **details):
+    """One of the other sentences on an answer, filled in."""
+    return filled(LANGUAGES, "FEEDBACK", name, details)
 
 
 def check_title(name):
@@ -54,10 +56,27 @@ def percent(share):
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
-def _filled(kind, name, details):
-    spoken = LANGUAGES[_spoken]
-    words = {key: spoken.WORDS.get(value, value) if isinstance(value, str) else value for key, value in details.items()}
-    return getattr(spoken, kind)[name].format(**words)
+def sentences(*parts):
+    """Sentences one after the other, those that are there: Chinese has no space between them."""
+    return LANGUAGES[_spoken].BETWEEN.join(filter(None, parts))
+
+
+def titled(title, message):
+    """A message under its title; without one, as it is."""
+    return f"{title}{LANGUAGES[_spoken].COLON}{message}" if title else message
+
+
+def listed(names):
+    """Names in a sentence: "a, b and c"."""
+    *most, last = names
+    return LANGUAGES[_spoken].AND.join(filter(None, [LANGUAGES[_spoken].COMMA.join(most), last]))
+
+
+def filled(languages, table, name, details):
+    """The sentence `name` of a `table` in `languages` (language -> module), in the language spoken, its gaps filled in."""
+    words = LANGUAGES[_spoken].WORDS
+    details = {gap: words.get(value, value) if gap in NAMED and isinstance(value, str) else value for gap, value in details.items()}
+    return getattr(languages[_spoken], table)[name].format(**details)
 
 
 try:

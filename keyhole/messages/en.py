@@ -319,3 +319,6 @@ CHECKS = {
 
 WORDS = {}  # words that are put into sentences, in another language: see there
 TIMES = "{:,.0f} times"
+
+# How sentences, a title and its message, and names are put together.
+BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "

@@ -331,3 +331,6 @@ WORDS = {
     "after": "之後",
 }
 TIMES = "{:,.0f} 倍"
+
+# How sentences, a title and its message, and names are put together.
+BETWEEN, COLON, SEMICOLON, COMMA, AND = "", "：", "；", "、", "、"
