@@ -85,6 +85,10 @@ def _too_large(name: str, size: int, limit_mb: float, sentence: str = "file_too_
     return KeyholeError(feedback(sentence, file=name, size=f"{size / 2**20:.0f}", limit=limit_mb))
 
 
+def _too_crowded(name: str) -> KeyholeError:
+    return KeyholeError(feedback("file_crowded", file=name))
+
+
 def _utf8(raw: bytes, name: str, notes: list[str]) -> bytes:
     """The same text in UTF-8, without a byte-order mark."""
     encoding = json.detect_encoding(raw)
@@ -154,8 +158,10 @@ def _without_outputs(raw: bytes, name: str) -> bytes:
         stop = key.end() if key else len(raw)       # else the end, or a string that is cut off
         size += stop - at
         left -= 1
-        if size > NOTEBOOK_MB * 2**20 or left < 0:
+        if size > NOTEBOOK_MB * 2**20:
             raise _too_large(name, len(raw), NOTEBOOK_MB)
+        if left < 0:
+            raise _too_crowded(name)
         kept.append(raw[at:stop])
         at = stop
         if key:
@@ -163,7 +169,7 @@ def _without_outputs(raw: bytes, name: str) -> bytes:
             at, left = _behind_value(raw, at, left)
     found = b"".join(kept)
     if _brackets(found) > BRACKETS:
-        raise _too_large(name, len(raw), NOTEBOOK_MB)
+        raise _too_crowded(name)
     return found
 
 
