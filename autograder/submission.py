@@ -14,7 +14,7 @@ from pathlib import Path
 from autograder.handed_in import Found, HandedIn, handed_in
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback, listed
+from keyhole.messages import listed, titled
 from keyhole.notebook import Definitions, definitions, grade_id, read_mended
 from keyhole.text import one_line
 
@@ -126,7 +126,8 @@ def _read(file: Found, handed: HandedIn, name: str, expected: Expected) -> Submi
     if graded.isdisjoint(ids) and not (defined and (file.path.name == f"{name}.ipynb" or 2 * len(defined) >= len(expected.functions))):
         return Submitted(name, folder, reason=sentence("not_this", file=one_line(file.path.name, 80)))
     filled = len(set(expected.functions) & (found.functions - found.untouched))
-    return Submitted(name, folder, found, None, tuple(notebook.cells), ids, (*notes, *more, *found.notes), filled, graded)
+    on_cells = (titled(one_line(file.path.name, 80), note) for note in found.notes)
+    return Submitted(name, folder, found, None, tuple(notebook.cells), ids, (*notes, *more, *on_cells), filled, graded)
 
 
 def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tuple[tuple, list[str]]:
@@ -162,7 +163,7 @@ def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tup
     notes = []
     if not wanted & set(marked) and (said["cells_recovered"] or said["functions_elsewhere"]):
         notes.append(sentence("marks_lost", file=file))
-        said = {"defined_twice": said["defined_twice"]}
+        said = {name: said[name] for name in ("cells_twice", "defined_twice")}
     notes += [sentence(name, file=file, cells=named(names)) for name, names in said.items() if names]
     if (language := _language(notebook)) not in ("", "python", "ipython"):
         notes.append(sentence("kernel", file=file, language=one_line(language, 40)))
