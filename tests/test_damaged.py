@@ -112,3 +112,32 @@ def test_one_job_gives_the_same(batch):
     language, entries, _, folder = batch
     again = grade(folder, "--jobs", "1")
     assert {name: entry | {"seconds": 0} for name, entry in again.items()} == {name: entry | {"seconds": 0} for name, entry in entries.items()}
+
+
+@pytest.mark.slow
+def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
+    submitted = course / "grading" / "submitted"
+    hand_in(submitted, right_notebook(released(course)))
+    # nbgrader's own command first: by the other one it would find results
+    everybody = {*HEALTHY, *STUDENTS}
+    expected = dict.fromkeys(HEALTHY, ALL) | {student: DAMAGES[name].score for student, name in STUDENTS.items()}
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert nbgrader("generate_feedback", "model_editing", "--force") == 0
+    assert gradebook(course) == expected
+    first = {student: noted(course, student) for student in everybody}
+    assert cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course), "--jobs", "2"]) == 0
+    entries = {entry["student"]: entry for entry in json.loads((course / "r.json").read_text())}
+    assert {student: entry["score"] for student, entry in entries.items()} == expected == gradebook(course)
+    assert "not in the gradebook" not in capfd.readouterr().err
+    for student, name in STUDENTS.items():
+        assert noted(course, student) == first[student], student
+        if entries[student]["reason"]:
+            assert said(DAMAGES[name].says, "en", noted(course, student)), student
+    assert not any(noted(course, student) for student in HEALTHY)
+
+
+def noted(course, student) -> str:  # noqa: F811
+    """What the page of a student says in its notes, as a reader sees it."""
+    html = page(course, student)
+    _, heading, rest = html.partition(ours.en.SENTENCES["notes"])
+    return re.sub(r"[`\s]+", " ", visible(rest.partition("</ul>")[0]).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")) if heading else ""
