@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from autograder.handed_in import students_in
 from autograder.result import Result, function_of, read_json, write_json, write_text
 from keyhole import messages
 from keyhole.errors import KeyholeError
@@ -188,7 +189,8 @@ def copies_in(submitted: Path, assignment: str, grader) -> list:
 def earlier(path: Path, submitted: Path, chosen) -> dict[str, Result]:
     """What an earlier report of the same class says: grading some students again loses none of the others."""
     try:
-        return {result.student: result for result in read_json(path) if (submitted / result.student / chosen.assignment).is_dir()}
+        present = students_in(submitted, chosen.assignment)
+        return {result.student: result for result in read_json(path) if result.student in present}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -199,8 +201,8 @@ def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[
         raise Unusable(f"there is no folder {submitted}")
     if assignment in ("", ".", "..") or Path(assignment).name != assignment:
         raise Unusable(f"{assignment!r} is not the name of an assignment")
-    present = sorted(entry.name for entry in submitted.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    students = [name for name in present if (submitted / name / assignment).is_dir()]
+    students = students_in(submitted, assignment)
+    present = sorted({*students, *(entry.name for entry in submitted.iterdir() if entry.is_dir() and not entry.name.startswith("."))})
     if wanted is not None:
         names = {name.strip() for name in wanted.split(",") if name.strip()}
         if unknown := sorted(names.difference(present)):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from autograder.handed_in import BESIDE, handed_in, students_in
 from autograder.result import Result
 from keyhole.errors import KeyholeError
 from keyhole.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
@@ -35,15 +36,16 @@ class Copy:
 def likely_copies(submitted: str | Path, assignment: str, weight_shape) -> list[Copy]:
     """Every pair of students in `submitted` whose fact or whose edit is the same. Files that cannot be used are left to their tests."""
     facts, edits = {}, {}
-    for folder in sorted(Path(submitted).iterdir()):
-        own = folder / assignment
-        if folder.name.startswith(".") or folder.is_symlink() or not own.is_dir():
+    for student in students_in(Path(submitted), assignment):
+        if Path(submitted, student).is_symlink():
             continue
-        for found, read in ((facts, lambda: read_fact(own)), (edits, lambda: read_edit(own, weight_shape))):
-            try:
-                found[folder.name] = read()
-            except KeyholeError:
-                pass
+        with handed_in(Path(submitted, student, assignment), BESIDE) as handed:
+            own = handed.folder_of(None)
+            for found, read in ((facts, lambda: read_fact(own)), (edits, lambda: read_edit(own, weight_shape))):
+                try:
+                    found[student] = read()
+                except KeyholeError:
+                    pass
     alike = defaultdict(list)
     for pair, words in (*_same_facts(facts), *_same_edits(edits)):
         alike[pair].append(words)

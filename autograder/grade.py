@@ -15,7 +15,7 @@ from autograder import messages
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
-from autograder.submission import read_submission
+from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback, listed, sentences
 from keyhole.notebook import Definitions
@@ -117,20 +117,20 @@ def grade_submission(
     grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
     tests, reasons, level = [], [], isolation.best().level
-    graded = {name: functions_of(hidden) for name, hidden in notebooks.items()}
-    submission = read_submission(folder, graded)
-    for name, hidden in notebooks.items():
-        submitted = submission[name]
-        reasons += submitted.notes
-        if submitted.definitions is None:
-            reasons.append(submitted.reason)
-            tests += [result_of(case, name, "missing", messages.sentence("unreadable")) for case in cases_of(hidden)]
-            continue
-        with Sandbox(submitted.definitions.source, grader.limits, models=getattr(hidden, "models", ())) as sandbox:
-            level, shared = sandbox.level, {}
-            for case in cases_of(hidden):
-                late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)
-                tests.append(grade_test(case, name, submitted.definitions, Bench(grader, sandbox, case.id, case.seconds, folder, shared), late))
+    with read_submission(folder, {name: expected(hidden) for name, hidden in notebooks.items()}) as submission:
+        for name, hidden in notebooks.items():
+            submitted = submission[name]
+            reasons += submitted.notes
+            if submitted.definitions is None:
+                reasons.append(submitted.reason)
+                tests += [result_of(case, name, "missing", messages.sentence("unreadable")) for case in cases_of(hidden)]
+                continue
+            with Sandbox(submitted.definitions.source, grader.limits, models=getattr(hidden, "models", ())) as sandbox:
+                level, shared = sandbox.level, {}
+                for case in cases_of(hidden):
+                    late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)
+                    bench = Bench(grader, sandbox, case.id, case.seconds, submitted.folder, shared)
+                    tests.append(grade_test(case, name, submitted.definitions, bench, late))
     ours = [test.id for test in tests if test.message == messages.sentence("our_fault")]
     if ours:
         reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
@@ -138,7 +138,7 @@ def grade_submission(
         student=student,
         assignment=assignment,
         status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
-        reason=sentences(*(reason[:1].upper() + reason[1:] for reason in reasons)) or None,
+        reason=sentences(*(reason[:1].upper() + reason[1:] for reason in dict.fromkeys(reasons))) or None,
         isolation=level,
         seconds=time.perf_counter() - start,
         tests=tuple(tests),
@@ -156,9 +156,10 @@ def cases_of(hidden) -> list:
     return [case for cases in hidden.cells.values() for case in cases]
 
 
-def functions_of(hidden) -> list[str]:
-    """The graded functions of a notebook; what is handed in as files has none."""
-    return list(dict.fromkeys(function_of(case.id) for case in cases_of(hidden) if not case.of_files))
+def expected(hidden) -> Expected:
+    """What is graded in a notebook; what is handed in as files has no function."""
+    functions = dict.fromkeys(function_of(case.id) for case in cases_of(hidden) if not case.of_files)
+    return Expected(tuple(functions), {cell: sum(case.points for case in cases) for cell, cases in hidden.cells.items()})
 
 
 def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:

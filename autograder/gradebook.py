@@ -20,14 +20,18 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 from traitlets.log import get_logger
 
+from autograder import handed_in
+from autograder.grade import expected
 from autograder.mending import mended
 from autograder.nbgrader_plugin import language_in, results_file
 from autograder.result import Result, write_json
+from autograder.submission import read_submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import language
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-BESIDE = ("my_fact.json", "my_edit.safetensors", "timestamp.txt")  # of a submission, these are taken along with its notebooks
+TIMESTAMP = "timestamp.txt"
+BESIDE = (*handed_in.BESIDE, TIMESTAMP)  # of a submission, these are taken along with its notebooks
 LARGEST = 64 * 2**20
 TRIES, PAUSE = 3, 2.0  # at a locked gradebook; each try itself waits as long as nbgrader_config.py says
 
@@ -111,6 +115,7 @@ class Course:
         config.GradeInSandbox.results_directory = str(self.grading / "results")
         config.GradeInSandbox.language = language()  # which `autograder grade --lang` may have chosen
         config.BaseConverter.force = True
+        config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"  # what is taken in is mended already
         return config
 
     def _register(self) -> None:
@@ -141,13 +146,13 @@ class Course:
         )
         shutil.rmtree(intake, ignore_errors=True)
         intake.mkdir(parents=True)
-        for name in self.notebooks:
-            notebook = mended(folder / f"{name}.ipynb", nbformat.read(released / f"{name}.ipynb", as_version=4))
-            nbformat.write(notebook, intake / f"{name}.ipynb")
-        for name in BESIDE:
-            path = folder / name
-            if not folder.is_symlink() and _ordinary(path) and (name != "timestamp.txt" or _is_time(path)):
-                shutil.copyfile(path, intake / name, follow_symlinks=False)
+        with read_submission(folder, {name: expected(hidden) for name, hidden in self.notebooks.items()}) as submission:
+            for name, submitted in submission.items():
+                notebook = mended(submitted, nbformat.read(released / f"{name}.ipynb", as_version=4))
+                nbformat.write(notebook, intake / f"{name}.ipynb")
+            for path in (submitted.folder / name for submitted in submission.values() for name in BESIDE):
+                if not folder.is_symlink() and _ordinary(path) and (path.name != TIMESTAMP or _is_time(path)):
+                    shutil.copyfile(path, intake / path.name, follow_symlinks=False)
 
     @contextmanager
     def _logged(self):

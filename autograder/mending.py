@@ -2,22 +2,15 @@
 
 import copy
 import re
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from keyhole.errors import KeyholeError
-from keyhole.notebook import grade_id, read_notebook
+from autograder.messages import sentence
+from autograder.submission import Submitted, named
+from keyhole.notebook import grade_id
 from keyhole.text import one_line
 
-HEADING = "**Notes of the grader on this notebook**"
-STOOD_IN = "{why} The notebook as it was handed out stands here instead."
-DUPLICATE = "The cell `{name}` was there more than once; the last copy counts."
-RESTORED = "The cell `{name}` was missing and has been put back as it was handed out."
-RECOVERED = "The cell `{name}` had lost its mark and was found again by what is in it."
-TOO_MANY = "Of its {count:,} cells only the first {most:,} are shown."
-MOST_CELLS = 2000
 FIRST_LETTER = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\]\((?:(?P<page>https?://)|attachment:(?P<picture>[^)\s]*))?")
 LINK_BELOW = re.compile(r"\]:(?!\s*https?://)")
@@ -26,45 +19,29 @@ PICTURE = {"image/png", "image/jpeg", "image/gif"}
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
-def mended(path: str | Path, released: NotebookNode) -> NotebookNode:
+def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     """
-    The submitted notebook at `path` with every graded cell of `released`, each once and with its released marks, under a
-    cell that says what was mended. A notebook that cannot be read is replaced by the released one. Never raises for a file.
+    The submitted notebook with every graded cell of `released`, each once and with its released marks, under a
+    cell that says what was mended. The released one stands in for a notebook that could not be read.
 
     Of a student's cell only its kind and its text are taken: marks, tags and metadata come from the release or are dropped,
     since nbgrader aborts on some of them and its page templates print others as they are.
     """
-    path = Path(path)
-    try:
-        if path.parent.is_symlink():
-            raise KeyholeError(f"the folder of {path.name} is a symbolic link, which is not followed.")
-        submitted = read_notebook(path, follow_links=False)
-        notes = []
-    except KeyholeError as error:
-        why = str(error)
-        submitted, notes = released, [STOOD_IN.format(why=why[:1].upper() + why[1:])]
+    notes = [*submitted.notes, *([submitted.reason, sentence("stood_in")] if submitted.reason else [])]
+    handed = zip(submitted.ids, submitted.cells, strict=True) if submitted.definitions else ((grade_id(cell), cell) for cell in released.cells)
     wanted = {grade_id(cell): cell for cell in released.cells if grade_id(cell)}
     ours = {cell.source for cell in released.cells}
-    marked = {grade_id(cell) for cell in submitted.cells}
-    if len(submitted.cells) > MOST_CELLS:
-        notes.append(TOO_MANY.format(count=len(submitted.cells), most=MOST_CELLS))
-    cells, places = [], {}
-    for cell in submitted.cells[:MOST_CELLS]:
-        name = grade_id(cell)
-        if name not in wanted:
-            name = recognised(cell, wanted, marked.union(places))
-            if name:
-                notes.append(RECOVERED.format(name=name))
-        if name in places:
-            notes.append(DUPLICATE.format(name=name))
-            cells[places[name]] = plain(cells[places[name]])
-        if name:
-            places[name] = len(cells)
+    cells, places = [], set(submitted.ids)
+    for name, cell in handed:
+        name = name if name in wanted else recognised(cell, wanted, places)
+        places.add(name)
         cells.append(plain(cell, wanted.get(name), trusted=cell.source in ours))
-    restored = put_back(cells, released, set(places))
-    notes += [RESTORED.format(name=name) for name in restored]
+    restored = [name for name in put_back(cells, released, places) if name not in submitted.graded]
+    if restored:
+        notes.append(sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored)))
     if notes:
-        cells.insert(0, nbformat.v4.new_markdown_cell("\n".join([HEADING, "", *(f"- {harmless(one_line(note))}" for note in notes)])))
+        listed = [f"- {harmless(one_line(note[:1].upper() + note[1:]))}" for note in dict.fromkeys(notes)]
+        cells.insert(0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed])))
     return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
 
 

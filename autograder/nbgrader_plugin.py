@@ -15,8 +15,10 @@ from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
 from autograder import messages
+from autograder.handed_in import students_in
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
+from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES, use
 from keyhole.text import one_line
@@ -30,15 +32,44 @@ FORMULA = str.maketrans({"$": "＄", "\\": "＼"})
 
 
 class MendingExporter(NotebookExporter):
-    """Reads a submission as nbgrader's sanitize step wants it: any damage is mended against the release, none stops the batch."""
+    """
+    Reads a submission as nbgrader's sanitize step wants it: any damage is mended against the release, none stops the batch.
+
+    nbgrader would pass over a student in whose folder no notebook has its name, or who handed in a zip; every student is to get a page.
+    """
+
+    def __init__(self, config=None, **options):
+        super().__init__(config, **options)
+        from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
+
+        converter = options["parent"]
+        course, assignment = converter.coursedir, converter.coursedir.assignment_id
+        submitted = Path(course.format_path(course.submitted_directory, ".", "."))
+        names = [f"{name}.ipynb" for name in NOTEBOOKS if Path(course.format_path(course.release_directory, ".", assignment), f"{name}.ipynb").is_file()]
+        if course.notebook_id == "*" and names and submitted.is_dir():
+            for student in students_in(submitted, assignment):
+                if course.student_id in ("*", student):
+                    folder = course.format_path(course.submitted_directory, student, assignment)
+                    converter.assignments[folder] = [str(Path(folder, name)) for name in names]
 
     def from_filename(self, filename, resources=None, **kw):
         if language := language_in(self.config):
             use(language)
-        coursedir = self.parent.coursedir
-        assignment = (resources or {})["nbgrader"]["assignment"]
-        release = Path(coursedir.format_path(coursedir.release_directory, ".", assignment), Path(filename).name)
-        return self.from_notebook_node(mended(filename, nbformat.read(release, as_version=4)), resources, **kw)
+        path, of = Path(filename), (resources or {})["nbgrader"]
+        course = self.parent.coursedir
+        if not path.is_relative_to(course.format_path(course.submitted_directory, of["student"], of["assignment"])):
+            return super().from_filename(filename, resources, **kw)  # its second step, on what the first one wrote
+        release = Path(course.format_path(course.release_directory, ".", of["assignment"]), path.name)
+        with read_submission(path.parent, {path.stem: graded_in(path.stem)}) as submission:
+            notebook = mended(submission[path.stem], nbformat.read(release, as_version=4))
+        return self.from_notebook_node(notebook, resources, **kw)
+
+
+def graded_in(notebook: str) -> Expected:
+    from autograder.grade import expected
+    from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
+
+    return expected(NOTEBOOKS[notebook])
 
 
 def language_in(config) -> str | None:
@@ -55,12 +86,14 @@ def before_grading(assignment, student, notebooks) -> None:
 
 
 def remove_links(notebooks) -> None:
-    """Copying a submission would follow a link, to a file of the staff's."""
+    """Copying a submission would follow a link, to a file of the staff's, and would wait for a pipe. What is no plain file or folder goes."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
         for path in [folder] if folder.is_symlink() else folder.rglob("*"):
-            if path.is_symlink() and path.suffix != ".ipynb":  # linked notebooks are refused where they are read, with a sentence
-                log.warning("removed the link %s", path)
+            # Notebooks that are none are refused where they are read, with a sentence.
+            if path.suffix != ".ipynb" and (path.is_symlink() or not (path.is_file() or path.is_dir())):
+                log.warning("removed %s, which is no ordinary file", path)
                 path.unlink()
+
 
 class GradeInSandbox(NbGraderPreprocessor):
     """

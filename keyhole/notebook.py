@@ -5,31 +5,34 @@ everything else (checks, plots, loading the model) is left out. The text may be 
 """
 
 import ast
-import json
 import os
 import re
-import stat
+import unicodedata
 import warnings
 from dataclasses import dataclass
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import feedback
+from keyhole.notebook_file import UNREADABLE, load
 from keyhole.text import one_line
 
-NOTEBOOK_MB = 20
+MOST_CELLS = 5_000  # an honest notebook has some 50
 SOURCE_CHARACTERS = 1_000_000  # of all cells together; a cell that would pass it is left out
 MAGIC_LINES = 40  # per cell; each costs one more parse of that cell
 
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse and json.loads raise on bad text
 PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}  # their body is ordinary Python
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
 DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
+INDENTED = re.compile(r"\n*([ \t]+)(?=[^\s#])")
+MERGE = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
+PLAIN = str.maketrans("“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*")  # what unicodedata.normalize leaves as it is
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """What a notebook defines, with the student's own text of it; a later definition of a name wins."""
+    """What a notebook defines, with the student's own text of it; a later definition of a name wins, unless it is the blank."""
 
     source: str  # only imports, functions, classes and assignments that call nothing
     functions: frozenset[str]
@@ -44,68 +47,72 @@ def read_notebook(path, follow_links: bool = True):
 
     Raises KeyholeError when it is missing, too large, not JSON or not a notebook. `follow_links=False` refuses a symbolic link.
     """
+    return read_mended(path, follow_links)[0]
+
+
+def read_mended(path, follow_links: bool = True):
+    """As read_notebook, and a tuple of sentences: what was mended. Of cells and notebook only what the kit's readers use is kept."""
+    from nbformat import NotebookNode  # here: it is slow to import, and a child that only runs definitions does without it
+
     name = one_line(os.path.basename(path), 80)
-    try:
-        raw = json.loads(read_file(path, NOTEBOOK_MB, follow_links))
-    except UNREADABLE:
-        raise KeyholeError(f"{name} is not valid JSON, so it is not a notebook: open it in Jupyter and save it again.") from None
-    return _as_notebook(raw, name)
+    raw, notes = load(path, follow_links)
+    cells = _cells(raw)
+    if cells is None:
+        raise KeyholeError(feedback("file_no_cells", file=name))
+    if raw.get("nbformat", 4) != 4 or "cells" not in raw:
+        notes.append(feedback("file_version", file=name, version=one_line(raw.get("nbformat", "?"), 10)))
+    if len(cells) > MOST_CELLS:
+        notes.append(feedback("file_many_cells", file=name, count=f"{len(cells):,}", most=f"{MOST_CELLS:,}"))
+    honest = [cell for cell in cells[:MOST_CELLS] if isinstance(cell, dict)]
+    if nothing := min(len(cells), MOST_CELLS) - len(honest):
+        notes.append(feedback("file_no_cell", file=name, count=nothing))
+    mends = set()
+    notebook = NotebookNode(nbformat=4, nbformat_minor=5, metadata=_plain(raw.get("metadata")), cells=[_mended_cell(cell, mends) for cell in honest])
+    return notebook, (*notes, *(feedback(sentence, file=name) for sentence in sorted(mends)))
 
 
-def read_file(path, limit_mb: float, follow_links: bool = True, advice: str = "clear its outputs and save it again.") -> bytes:
-    """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)
-
-    `advice` is said of a file that is too large.
-    """
-    name = one_line(os.path.basename(path), 80)
-    # NONBLOCK: opening a named pipe must not wait for a writer.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
-    if not follow_links and os.path.islink(path):
-        raise KeyholeError(f"{name} is a symbolic link, which is not followed: hand in the file itself.")
-    try:
-        with open(path, "rb", opener=lambda p, _: os.open(p, flags)) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise KeyholeError(f"{name} is not an ordinary file.")
-            if status.st_size > limit_mb * 2**20:
-                raise KeyholeError(f"{name} has {status.st_size / 2**20:.0f} MB; at most {limit_mb} MB are read: {advice}")
-            return file.read()
-    except FileNotFoundError:
-        raise KeyholeError(f"there is no {name}.") from None
-    except (OSError, ValueError) as error:
-        raise KeyholeError(f"{name} cannot be read: {one_line(getattr(error, 'strerror', None) or error, 100)}.") from None
+def _cells(raw: dict) -> list | None:
+    """The list of cells, in the notebook itself or, up to nbformat 3, in its worksheets."""
+    if isinstance(raw.get("cells"), list):
+        return raw["cells"]
+    sheets = raw.get("worksheets")
+    if not isinstance(sheets, list):
+        return None
+    return [cell for sheet in sheets if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list) for cell in sheet["cells"]]
 
 
-def _as_notebook(raw, name: str):
-    import nbformat  # here: it is slow to import, and a child that only runs definitions does without it
+def _mended_cell(cell: dict, mends: set):
+    """A cell with the entries that readers rely on, of the types they rely on; `mends` gets the names of sentences on its text."""
+    from nbformat import NotebookNode
 
-    complaint = KeyholeError(f"{name} is JSON but not a notebook: it has no list of cells.")
-    if not isinstance(raw, dict):
-        raise complaint
-    try:
-        notebook = nbformat.from_dict(raw)
-        if raw.get("nbformat", 4) != 4 or "worksheets" in raw:
-            notebook = nbformat.convert(notebook, 4)
-    except Exception:  # the converters raise whatever a wrong type raises
-        raise complaint from None
-    if not isinstance(notebook.get("cells"), list):
-        raise complaint
-    notebook.cells = [_mended_cell(cell) for cell in notebook.cells if isinstance(cell, dict)]
-    notebook.metadata = notebook.get("metadata") if isinstance(notebook.get("metadata"), dict) else nbformat.from_dict({})
-    return notebook
-
-
-def _mended_cell(cell):
-    """A cell with the three entries that readers rely on, of the types they rely on."""
-    source = cell.get("source", "")
+    source = cell.get("source", cell.get("input", ""))  # up to nbformat 3 a code cell has an input
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    cell["source"] = source if isinstance(source, str) else ""
-    cell["metadata"] = cell["metadata"] if isinstance(cell.get("metadata"), dict) else type(cell)()
-    cell["cell_type"] = cell.get("cell_type") if cell.get("cell_type") in ("code", "markdown", "raw") else "raw"
-    if cell["cell_type"] == "code":
-        cell["outputs"] = []
-    return cell
+    source = source.removeprefix("\ufeff") if isinstance(source, str) else ""
+    if "\0" in source:
+        source = source.replace("\0", "")
+        mends.add("file_nulls")
+    if "\r" in source:
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
+        mends.add("file_line_ends")
+    kind = cell.get("cell_type")
+    if kind == "heading":  # of nbformat 3
+        kind, source = "markdown", f"# {source}"
+    mended = NotebookNode(cell_type=kind if kind in ("code", "markdown", "raw") else "raw", metadata=_plain(cell.get("metadata")), source=source)
+    if kind == "code":
+        mended["outputs"] = []
+    mended.update((entry, cell[entry]) for entry in ("id", "attachments") if entry in cell)
+    return mended
+
+
+def _plain(metadata):
+    """Of metadata the plain values, down to one level: what is nested deeper may be of any size, and nobody reads it."""
+    from nbformat import NotebookNode
+
+    values = (str, int, float, bool)
+    found = metadata.items() if isinstance(metadata, dict) else ()
+    return NotebookNode({key: NotebookNode({k: v for k, v in value.items() if isinstance(v, values)}) if isinstance(value, dict) else value
+                         for key, value in found if isinstance(value, (dict, *values))})
 
 
 def grade_id(cell) -> str | None:
@@ -115,11 +122,11 @@ def grade_id(cell) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def definitions(notebook) -> Definitions:
-    """What the code cells of a notebook define, in their order."""
+def definitions(notebook, code=()) -> Definitions:
+    """What the code cells of a notebook define, in their order; `code` are ids of cells that are code whatever they were turned into."""
     found = _Collector()
     for number, cell in enumerate(notebook.cells, start=1):
-        if cell["cell_type"] == "code":
+        if cell["cell_type"] == "code" or grade_id(cell) in code:
             found.add_cell(cell["source"], number)
     return found.result()
 
@@ -130,6 +137,7 @@ class _Collector:
     def __init__(self):
         self.pieces, self.notes, self.room = [], [], SOURCE_CHARACTERS
         self.functions, self.untouched, self.dropped, self.broken = set(), set(), set(), {}
+        self.before = None  # number and text of the cell before, and how many notes there were then
 
     def result(self) -> Definitions:
         # A broken cell never replaced an earlier, complete definition: in Jupyter, too, it would not have run.
@@ -139,21 +147,40 @@ class _Collector:
 
     def add_cell(self, source: str, number: int) -> None:
         if len(source) > self.room:
-            self.notes.append(f"cell {number} was left out: the notebook's code has more than {SOURCE_CHARACTERS:,} characters.")
+            self.notes.append(feedback("cell_left_out", number=number, why=feedback("cell_too_much", most=f"{SOURCE_CHARACTERS:,}")))
             return
         self.room -= len(source)
         source = source.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         source = self._without_cell_magic(source)
+        before, self.before = self.before, (number, source, len(self.notes))
         try:
-            lines, tree = self._parse(source)
+            lines, tree = self._joined(before, source, number) or self._parse(_dedented(source))
         except UNREADABLE as error:
-            why = _what_is_wrong(error)
-            self.notes.append(f"cell {number} was left out: {why}.")
-            self.broken |= {name: f"the cell that defines `{one_line(name, 60)}` does not parse: {why}." for name in DEF.findall(source)}
+            why = _what_is_wrong(error, source)
+            self.notes.append(feedback("cell_left_out", number=number, why=why))
+            self.broken |= {name: feedback("cell_does_not_parse", function=one_line(name, 60), why=why) for name in DEF.findall(source)}
             return
         lines = [line.encode() for line in lines]  # the tree counts columns in UTF-8 bytes
         for statement in tree.body:
             self._add_statement(statement, lines)
+
+    def _joined(self, before, source: str, number: int):
+        """Lines and tree of this cell and the one before, where only together they are a whole function; else None."""
+        if not before or not INDENTED.match(source) or len(before[1]) > self.room:
+            return None
+        first, head, notes = before
+        if len(self.notes) == notes and _stands_alone(_dedented(source)):
+            return None
+        self.room -= len(head)
+        try:
+            lines, tree = self._parse(f"{head}\n{source}")
+        except UNREADABLE:
+            return None
+        self.notes[notes:] = [feedback("cells_joined", first=first, second=number)]
+        self.before = (first, f"{head}\n{source}", notes)
+        for name in DEF.findall(head):
+            self.broken.pop(name, None)
+        return lines, tree
 
     def _without_cell_magic(self, source: str) -> str:
         first, _, body = source.lstrip().partition("\n")
@@ -182,10 +209,12 @@ class _Collector:
                 while goes_on and at + 1 < len(lines):
                     at += 1
                     goes_on, lines[at] = lines[at].endswith("\\"), ""
-        raise ValueError(f"more than {MAGIC_LINES} lines of IPython commands")
+        raise ValueError(feedback("cell_commands", most=MAGIC_LINES))
 
     def _add_statement(self, node, lines) -> None:
         names = set(_bound(node))
+        if _is_stub(node) and names <= self.functions - self.untouched:
+            return  # a copy of the blank takes nothing away
         if not self._keeps(node):
             self.dropped |= names  # an earlier definition of the same name stays, as the student wrote it
             return
@@ -231,13 +260,43 @@ def _tree(source: str) -> ast.Module:
         return ast.parse(source)
 
 
-def _what_is_wrong(error) -> str:
+def _dedented(source: str) -> str:
+    """The text without the indentation of its first line, as IPython takes it."""
+    indent = INDENTED.match(source)
+    return "\n".join(line.removeprefix(indent[1]) for line in source.split("\n")) if indent else source
+
+
+def _stands_alone(source: str) -> bool:
+    """Is this whole statements, with no `return` outside of a function?"""
+    try:
+        tree = _tree(source)
+    except UNREADABLE:
+        return False
+    return not any(isinstance(node, (ast.Return, ast.Yield)) for statement in tree.body for node in _outside_bodies(statement))
+
+
+def _what_is_wrong(error, source: str) -> str:
     match error:
+        case TabError():
+            return feedback("syntax_tabs", line=error.lineno or "?")
         case SyntaxError():
-            return f"syntax error in line {error.lineno or '?'}: {one_line(error.msg, 120)}"
+            if merge := MERGE.search(source):
+                return feedback("syntax_merge", line=1 + source.count("\n", 0, merge.start()))
+            if code := re.search(r"\(?U\+([0-9A-F]{1,6})\)?$", error.msg):
+                return _foreign(chr(int(code[1], 16)), error.lineno or "?")
+            return feedback("syntax", line=error.lineno or "?", error=one_line(error.msg, 120))
         case RecursionError() | MemoryError():
-            return "its code is nested too deeply"
+            return feedback("cell_too_deep")
     return one_line(error, 120)
+
+
+def _foreign(letter: str, line) -> str:
+    """The sentence on a character that Python does not take."""
+    plain = unicodedata.normalize("NFKC", letter).translate(PLAIN)
+    named = {"line": line, "letter": one_line(letter), "code": f"{ord(letter):04X}"}
+    if plain.isascii() and plain.isprintable() and plain.strip():
+        return feedback("syntax_character", plain=plain, **named)
+    return feedback("syntax_foreign", **named)
 
 
 def _outside_bodies(node):

@@ -19,7 +19,7 @@ from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.judging import Verdict, usable
 from keyhole.messages import check_title, feedback, listed
 from keyhole.moments import DEFAULT_LAYER
-from keyhole.notebook import UNREADABLE, read_file
+from keyhole.notebook_file import UNREADABLE, read_file
 from keyhole.probes import KINDS, ProbeSet
 from keyhole.text import one_line
 
@@ -131,7 +131,7 @@ def _read(folder, name):
         raise KeyholeError(feedback("own_link", file=name))
     if not os.path.lexists(path):
         raise Absent(feedback("own_absent", file=name))
-    return read_file(path, LIMIT_MB, follow_links=False, advice=feedback("own_which_file"))
+    return read_file(path, LIMIT_MB, follow_links=False, too_large="own_too_large")
 
 
 def _look_at_header(raw):

@@ -23,6 +23,7 @@ from autograder.mending import harmless, mended
 from autograder.nbgrader_plugin import GradeInSandbox, escaped, feedback, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
+from autograder.submission import read_submission
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
@@ -383,7 +384,8 @@ def test_neither_assignments_nor_submissions_change(course):
 def test_mending_a_whole_notebook_changes_no_text(course):
     notebook = released(course)
     path = hand_in(course, "ada", notebook)
-    again = mended(path, released(course))
+    with read_submission(path.parent, {"3_edit": grading.expected(TESTS["3_edit"])}) as submission:
+        again = mended(submission["3_edit"], released(course))
     assert [(c.cell_type, c.source, c.metadata) for c in again.cells] == [(c.cell_type, c.source, c.metadata) for c in notebook.cells]
 
 

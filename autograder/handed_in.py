@@ -1,0 +1,204 @@
+"""What lies in a student's folder, also a level down and in a zip: where the notebooks may be, before any of them is read.
+
+Nothing here follows a link, and a zip is unpacked in bounded time, memory and disk space into a folder of ours: plain files of the names that are
+looked for, whatever paths the zip gives them.
+"""
+
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from autograder.messages import sentence
+from keyhole.errors import KeyholeError
+from keyhole.selfcheck import FILES as BESIDE
+from keyhole.text import one_line
+
+CHECKPOINTS = ".ipynb_checkpoints"
+TAKEN_FROM_ZIPS = (*BESIDE, "timestamp.txt")
+MOST_ENTRIES = 1000     # of a folder or a zip that are looked at
+MOST_ZIPS, MOST_FILES = 3, 50   # that are unpacked, and files from each
+ZIP_MB = 256            # that the files of one zip may unpack to
+DIRECTORY_MB = 1        # of a zip's list of contents
+SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)   # the others may ask for gigabytes before the first byte
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that may be a notebook, and how a sentence calls it. The files of a folder come before those a level down, and zips are last."""
+
+    path: Path
+    shown: str
+    checkpoint: bool = False
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """One student's submission: `folder`, where the notebooks should be; all files that may be one; sentences on zips."""
+
+    folder: Path
+    notebooks: tuple[Found, ...] = ()
+    others: tuple[str, ...] = ()        # names of the other files in the folder
+    folders: tuple[Path, ...] = ()      # in which there are files
+    opened: tuple[str, ...] = ()        # names of the zips that were opened
+    problems: tuple[str, ...] = ()      # a sentence for each zip that could not be, or on the folder that is not there
+
+    def folder_of(self, notebook: Path | None) -> Path:
+        """Where the files beside a notebook are: with it, else in another folder of the submission that has some."""
+        folders = dict.fromkeys([*([notebook.parent] if notebook else []), self.folder, *self.folders])
+        return next((folder for folder in folders if any(os.path.lexists(folder / name) for name in BESIDE)), next(iter(folders)))
+
+
+def students_in(submitted: Path, assignment: str) -> list[str]:
+    """Those who handed something in for the assignment, in order: a folder of its name, else a zip or notebooks where that should be."""
+    folders, zips = {}, set()
+    for entry in submitted.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            folders[entry.name] = entry
+        elif entry.suffix.lower() == ".zip":
+            zips.add(entry.stem)
+    given = {name for name, folder in folders.items() if (folder / assignment).is_dir() or not folder.is_symlink() and any(map(_may_be, _files(folder)[0]))}
+    return sorted(given | (zips - given))
+
+
+def _may_be(path: Path) -> bool:
+    return ".ipynb" in path.name.lower() or path.suffix.lower() == ".zip"
+
+
+@contextmanager
+def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
+    """What a student handed in for an assignment, whose files of these `names` belong into `folder`. Zips stay unpacked
+    inside the `with`; they are opened only where one of these files is not where it belongs."""
+    absent = HandedIn(folder, problems=(sentence("folder_absent", folder=one_line(folder.name, 80)),))
+    if folder.is_symlink():
+        yield absent
+        return
+    files, folders = _files(folder)
+    if not folder.is_dir():
+        student = folder.parent
+        files = [path for path in (*_files(student)[0], student.with_name(f"{student.name}.zip")) if _may_be(path) and _ordinary(path)]
+        if student.is_symlink() or not files:
+            yield absent
+            return
+    zips = [path for path in files if path.suffix.lower() == ".zip"]
+    with ExitStack() as unpacked:
+        found = [Found(path, path.name) for path in files]
+        for below in folders:
+            found += [Found(path, f"{below.name}/{path.name}", below.name == CHECKPOINTS) for path in _files(below)[0]]
+        opened, problems = [], []
+        if not all(os.path.lexists(folder / name) for name in names):
+            for path in zips[:MOST_ZIPS]:
+                try:
+                    inside = unpacked.enter_context(_unpacked(path))
+                except KeyholeError as problem:
+                    problems.append(str(problem))
+                    continue
+                opened.append(path.name)
+                found += [Found(file, f"{path.name}/{file.name}") for file in inside]
+        notebooks = [file for file in found if ".ipynb" in file.path.name.lower() and not file.path.name.startswith((".", "~"))]
+        others = [file.path.name for file in found if file not in notebooks]
+        inside = dict.fromkeys(file.path.parent for file in found)
+        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(inside), tuple(opened), tuple(problems))
+
+
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The ordinary files of a folder and its folders, in order; links are neither, hidden ones are left out but for Jupyter's checkpoints."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in islice(entries, MOST_ENTRIES):
+                if entry.is_file(follow_symlinks=False):
+                    files.append(Path(entry.path))
+                elif entry.is_dir(follow_symlinks=False) and (entry.name == CHECKPOINTS or not entry.name.startswith((".", "__"))):
+                    folders.append(Path(entry.path))
+    except OSError:
+        return [], []
+    return sorted(files), sorted(folders)
+
+
+def _ordinary(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+class _Bounded(io.FileIO):
+    """A zip whose list of contents is read only if it is of bounded size: zipfile itself would make an object of every entry of it."""
+
+    most = DIRECTORY_MB * 2**20
+
+    def read(self, size=-1):
+        data = super().read(min(size, self.most + 1) if size >= 0 else self.most + 1)
+        if len(data) > self.most:
+            raise zipfile.BadZipFile
+        return data
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[list[Path]]:
+    """The notebooks of a zip and the files beside them, in a folder for the time of the `with`. Raises KeyholeError with one sentence."""
+    name = one_line(path.name, 80)
+    target = Path(tempfile.mkdtemp(prefix="keyhole-zip-"))
+    try:
+        try:
+            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+            with _Bounded(handle) as file, zipfile.ZipFile(file) as archive:
+                found = _unpack(archive, target, name)
+        except KeyholeError:
+            raise
+        except Exception:  # zipfile raises whatever a damaged zip makes it stumble over
+            raise KeyholeError(sentence("zip_damaged", zip=name)) from None
+        yield found
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+
+
+def _unpack(archive: zipfile.ZipFile, target: Path, name: str) -> list[Path]:
+    wanted = [(path, entry) for entry in archive.infolist()[:MOST_ENTRIES] if (path := _path_in(entry)) is not None][:MOST_FILES]
+    if any(entry.flag_bits & 1 for _, entry in wanted):
+        raise KeyholeError(sentence("zip_locked", zip=name))
+    left, found = ZIP_MB * 2**20, []
+    folders = sorted({path.parent for path, _ in wanted}, key=lambda folder: (len(folder.parts), str(folder)))
+    for path, entry in wanted:
+        if entry.compress_type not in SAFE_METHODS:
+            raise KeyholeError(sentence("zip_damaged", zip=name))
+        at = folders.index(path.parent)     # the zip's own folders are numbered: no name of its can lead anywhere
+        copy = target / (str(at) if at else "") / _safe(path.name)
+        copy.parent.mkdir(exist_ok=True)
+        with archive.open(entry) as source, open(copy, "wb") as sink:
+            while piece := source.read(2**20):
+                left -= len(piece)
+                if left < 0:
+                    raise KeyholeError(sentence("zip_too_large", zip=name, limit=ZIP_MB))
+                sink.write(piece)
+        found.append(copy)
+    return found
+
+
+def _path_in(entry: zipfile.ZipInfo) -> PurePosixPath | None:
+    """The path of an entry that may be needed, as the zip has it; else None."""
+    text = entry.filename
+    if not entry.flag_bits & 0x800:  # not marked as UTF-8: zipfile took the bytes for those of an old PC
+        for encoding in ("utf-8", "cp950"):
+            try:
+                text = entry.filename.encode("cp437").decode(encoding)
+                break
+            except UnicodeError:
+                continue
+    path = PurePosixPath(text.replace("\\", "/"))
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    link = (entry.external_attr >> 16) & 0o170000 == 0o120000
+    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() == ".py" or path.name in TAKEN_FROM_ZIPS
+    return path if wanted and not hidden and not link and not entry.is_dir() else None
+
+
+def _safe(name: str) -> str:
+    """A name that any file system takes, with the end that it has."""
+    kept = one_line(name, 200)
+    return kept if len(kept.encode("utf-8", "replace")) <= 200 else f"{kept[:30]}….ipynb"

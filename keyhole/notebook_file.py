@@ -1,0 +1,225 @@
+"""The file of a notebook: from bytes, whatever they are, to the JSON of its cells, in bounded memory and time.
+
+What a student's disk, editor, browser or git did to the file is mended here as far as its text allows, and said in one sentence each.
+"""
+
+import codecs
+import json
+import os
+import re
+import stat
+import threading
+
+from keyhole.errors import KeyholeError
+from keyhole.messages import feedback
+from keyhole.text import one_line
+
+FILE_MB = 256               # of a notebook with its outputs, which are passed over
+NOTEBOOK_MB = 20            # of what is left of it; read as JSON it takes up to some 12 times as much memory
+BRACKETS = 1_000_000        # in what is read as JSON; an honest notebook has some thousands
+PASSED_OVER = 5_000_000     # brackets in outputs, about 4 s
+DAMAGES = 20                # places in a damaged file from which reading goes on
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse and json.loads raise on bad text
+DECODER = json.JSONDecoder(strict=False)    # a line may end inside a string
+STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+HEAVY = rb'"(?:outputs|attachments|widgets)"\s*+:\s*+(?=[\[{])'     # the keys whose values make a notebook large
+TO_HEAVY = re.compile(rb'(?:[^"]++|(?!%s)%s)*+' % (HEAVY, STRING), re.DOTALL)
+HEAVY_KEY = re.compile(HEAVY)
+TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|%s)*+' % STRING, re.DOTALL)
+CELLS = re.compile(r'"cells"\s*:\s*\[')
+CELL = re.compile(r'\{\s*"(?:attachments|cell_type)"\s*:')
+BETWEEN = re.compile(r"[\s,]*")
+
+_one_at_a_time = threading.Lock()   # the bounds above are those of the process, however many threads grade
+
+
+def load(path, follow_links: bool = True) -> tuple[dict, list[str]]:
+    """The JSON object in a notebook's file, and a sentence for everything that was mended. Raises KeyholeError for what is none.
+
+    In a file above NOTEBOOK_MB outputs and pasted pictures are passed over without being kept.
+    """
+    name = one_line(os.path.basename(path), 80)
+    notes = []
+    with _one_at_a_time:
+        raw = _utf8(read_file(path, FILE_MB, follow_links), name, notes)
+        if not raw.strip(b"\0 \t\r\n"):
+            raise KeyholeError(feedback("file_empty", file=name))
+        if len(raw) <= NOTEBOOK_MB * 2**20 and re.search(rb"^<{7} ", raw, re.MULTILINE):
+            raw = _upper_side(raw)
+            notes.append(feedback("file_conflict", file=name))
+        if len(raw) > NOTEBOOK_MB * 2**20 or _brackets(raw) > BRACKETS:
+            size = len(raw)
+            raw = _without_outputs(raw, name)
+            notes.append(feedback("file_large", file=name, size=f"{size / 2**20:.0f}"))
+        return _parsed(raw.decode(), name, notes), notes
+
+
+def read_file(path, limit_mb: float, follow_links: bool = True, too_large: str = "file_too_large") -> bytes:
+    """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)
+
+    `too_large` names the sentence on a file above the limit.
+    """
+    name = one_line(os.path.basename(path), 80)
+    # NONBLOCK: opening a named pipe must not wait for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
+    if not follow_links and os.path.islink(path):
+        raise KeyholeError(feedback("file_link", file=name))
+    try:
+        with open(path, "rb", opener=lambda p, _: os.open(p, flags)) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise KeyholeError(feedback("file_not_ordinary", file=name))
+            if status.st_size > limit_mb * 2**20:
+                raise _too_large(name, status.st_size, limit_mb, too_large)
+            return file.read(status.st_size)
+    except FileNotFoundError:
+        raise KeyholeError(feedback("file_absent", file=name)) from None
+    except IsADirectoryError:
+        raise KeyholeError(feedback("file_not_ordinary", file=name)) from None
+    except (OSError, ValueError) as error:
+        raise KeyholeError(feedback("file_unreadable", file=name, why=one_line(getattr(error, "strerror", None) or error, 100))) from None
+
+
+def _too_large(name: str, size: int, limit_mb: float, sentence: str = "file_too_large") -> KeyholeError:
+    return KeyholeError(feedback(sentence, file=name, size=f"{size / 2**20:.0f}", limit=limit_mb))
+
+
+def _too_crowded(name: str) -> KeyholeError:
+    return KeyholeError(feedback("file_crowded", file=name))
+
+
+def _utf8(raw: bytes, name: str, notes: list[str]) -> bytes:
+    """The same text in UTF-8, without a byte-order mark."""
+    encoding = json.detect_encoding(raw)
+    if encoding == "utf-8-sig":
+        notes.append(feedback("file_mark", file=name))
+        raw = raw[len(codecs.BOM_UTF8):]
+    elif encoding == "utf-8" and _is_utf8(raw):
+        return raw
+    if encoding.startswith("utf-8"):
+        if _is_utf8(raw):
+            return raw
+        encoding = _legacy(raw[: NOTEBOOK_MB * 2**20])
+    if len(raw) > NOTEBOOK_MB * 2**20:
+        raise _too_large(name, len(raw), NOTEBOOK_MB)
+    notes.append(feedback("file_encoding", file=name, encoding={"cp950": "Big5", "cp1252": "Windows-1252"}.get(encoding, encoding.upper())))
+    return raw.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(raw), 2**20):     # by pieces: the text itself would take up to four times the memory
+            decoder.decode(raw[start : start + 2**20])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _legacy(raw: bytes) -> str:
+    """The likeliest encoding of text that is not UTF-8: UTF-8 with some bytes spoilt, Big5 as Windows writes it in Taiwan, or Windows-1252.
+
+    In Big5 a byte above 127 most often has another behind it; in a European text it stands alone among letters.
+    """
+    foreign = len(raw) - len(raw.translate(None, bytes(range(128, 256))))
+    if 10 * raw.decode("utf-8", "replace").count("\ufffd") <= foreign:
+        return "utf-8"
+    return "cp950" if 4 * len(re.findall(rb"[\x81-\xfe][\xa1-\xfe]", raw)) >= foreign else "cp1252"
+
+
+def _upper_side(raw: bytes) -> bytes:
+    """The text with the upper version, one's own, of whatever a merge left unresolved. (In JSON no line begins with such a mark.)"""
+    kept, side = [], None
+    for line in raw.split(b"\n"):
+        mark = line[:7]
+        if mark == b"<<<<<<<":
+            side = "upper"
+        elif side and mark in (b"|||||||", b"======="):
+            side = "lower"
+        elif side and mark == b">>>>>>>":
+            side = None
+        elif side != "lower":
+            kept.append(line)
+    return b"\n".join(kept)
+
+
+def _brackets(raw: bytes) -> int:
+    return raw.count(b"[") + raw.count(b"{")
+
+
+def _without_outputs(raw: bytes, name: str) -> bytes:
+    """The JSON text with empty outputs, attachments and widgets. Raises KeyholeError where that is still too much."""
+    kept, at, size, left = [], 0, 0, PASSED_OVER
+    while at < len(raw):
+        stop = TO_HEAVY.match(raw, at).end()
+        key = HEAVY_KEY.match(raw, stop)
+        stop = key.end() if key else len(raw)       # else the end, or a string that is cut off
+        size += stop - at
+        left -= 1
+        if size > NOTEBOOK_MB * 2**20:
+            raise _too_large(name, len(raw), NOTEBOOK_MB)
+        if left < 0:
+            raise _too_crowded(name)
+        kept.append(raw[at:stop])
+        at = stop
+        if key:
+            kept.append(b"[]" if raw[at] == ord("[") else b"{}")
+            at, left = _behind_value(raw, at, left)
+    found = b"".join(kept)
+    if _brackets(found) > BRACKETS:
+        raise _too_crowded(name)
+    return found
+
+
+def _behind_value(raw: bytes, at: int, left: int) -> tuple[int, int]:
+    """Where the list or object at `at` ends, and how many of `left` brackets are left then."""
+    depth = 0
+    while left > 0:
+        bracket = raw[at : at + 1]
+        depth += 1 if bracket in (b"[", b"{") else -1
+        at, left = at + 1, left - 1
+        if depth == 0:
+            return at, left
+        at = TO_BRACKET.match(raw, at).end()
+        if at == len(raw) or raw[at] == ord('"'):
+            return len(raw), left
+    return at, -1
+
+
+def _parsed(text: str, name: str, notes: list[str]) -> dict:
+    try:
+        begin = BETWEEN.match(text).end()
+        found, end = DECODER.raw_decode(text, begin)
+        if rest := text[end:].strip("\0 \t\r\n\x1a"):
+            notes.append(feedback("file_goes_on", file=name, count=len(rest)))
+    except UNREADABLE:
+        cells = _whole_cells(text)
+        if not cells:
+            raise KeyholeError(feedback("file_no_json", file=name)) from None
+        notes.append(feedback("file_damaged", file=name, count=len(cells)))
+        return {"cells": cells}
+    if not isinstance(found, dict):
+        raise KeyholeError(feedback("file_no_cells", file=name))
+    return found
+
+
+def _whole_cells(text: str) -> list[dict]:
+    """The cells of a damaged file that are whole themselves, in their order."""
+    begin, cells = CELLS.search(text), []
+    at = begin.end() if begin else len(text)
+    for _ in range(DAMAGES):
+        try:
+            while at < len(text):
+                at = BETWEEN.match(text, at).end()
+                cell, at = DECODER.raw_decode(text, at)
+                if isinstance(cell, dict) and "cell_type" in cell:
+                    cells.append(cell)
+        except UNREADABLE:
+            pass
+        begin = CELL.search(text, at + 1)
+        if not begin:
+            break
+        at = begin.start()
+    return cells

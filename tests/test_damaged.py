@@ -1,0 +1,143 @@
+"""Damaged notebooks and submissions: each is graded as far as its content allows, with one sentence, and none changes another student's result."""
+
+import json
+import re
+import string
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+
+from autograder import cli
+from autograder import grade as grading
+from autograder import messages as ours
+from autograder.sandbox import isolation
+from keyhole import messages
+from tests.damaged import ALL, DAMAGES, NOTHING, save
+from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
+from tests.test_nbgrader import course, gradebook, nbgrader, page, prepared, released, source_notebook, visible  # noqa: F401
+
+HEALTHY = ("0 first", "M 中間", "zzz last")
+STUDENTS = {f"{number:02} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
+JAR = [(table, module) for table, module in (("SENTENCES", ours.en), ("FEEDBACK", messages.en))]
+
+
+def right_notebook(notebook) -> dict:
+    """The JSON of a notebook with both functions filled in."""
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell.source = {"double": DOUBLE, "triple": TRIPLE}.get(name, cell.source)
+    return json.loads(nbformat.writes(notebook))
+
+
+def hand_in(submitted: Path, notebook: dict, *, damaged=True) -> None:
+    for student in HEALTHY:
+        save(submitted / student / "model_editing", notebook)
+    for student, name in STUDENTS.items() if damaged else ():
+        DAMAGES[name].make(submitted / student / "model_editing", json.loads(json.dumps(notebook)))
+
+
+def grade(folder, *options) -> dict[str, dict]:
+    assert cli.main(["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--csv", str(folder / "r.csv"), "--no-feedback", *options]) == 0
+    return {entry["student"]: entry for entry in json.loads((folder / "r.json").read_text())}
+
+
+def pieces(name, language) -> list[str]:
+    """The fixed parts of a sentence."""
+    for tables, table in ((ours.LANGUAGES, "SENTENCES"), (messages.LANGUAGES, "FEEDBACK")):
+        if name in getattr(tables["en"], table):
+            return [text for text, *_ in string.Formatter().parse(getattr(tables[language], table)[name]) if text.strip()]
+    raise KeyError(name)
+
+
+def said(name, language, reason) -> bool:
+    return all(part.strip().strip("`").casefold() in reason.casefold() for part in pieces(name, language))
+
+
+@pytest.fixture(scope="module", params=["en", "zh-TW"])
+def batch(request, tmp_path_factory):
+    """Every damage once, between healthy submissions, graded in one batch: (language, entries, those of the healthy alone)."""
+    folder = tmp_path_factory.mktemp("class")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+        patch.setattr(grading, "Sandbox", InThisProcess)
+        patch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+        patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
+        messages.use(request.param)
+        notebook = right_notebook(source_notebook())
+        hand_in(folder / "in", notebook, damaged=False)
+        alone = grade(folder)
+        hand_in(folder / "in", notebook)
+        yield request.param, grade(folder, "--jobs", "2"), alone, folder
+        messages.use("en")
+
+
+def test_there_are_enough_of_them():
+    assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
+
+
+def test_no_healthy_student_is_touched_and_none_is_lost(batch):
+    _, entries, alone, _ = batch
+    for student in HEALTHY:
+        assert entries[student] | {"seconds": 0} == alone[student] | {"seconds": 0} and entries[student]["score"] == ALL and entries[student]["reason"] is None
+    assert entries.keys() == {*HEALTHY, *STUDENTS}
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_as_far_as_its_content_allows_and_in_one_sentence(batch, student):
+    language, entries, _, _ = batch
+    entry, damage = entries[student], DAMAGES[STUDENTS[student]]
+    reason = entry["reason"]
+    assert entry["score"] == damage.score, reason
+    assert entry["status"] == ("failed" if damage.score == NOTHING else "graded")
+    if damage.says is None:
+        assert reason is None
+        return
+    assert said(damage.says, language, reason), reason
+    assert not re.search(r"Traceback|Error\b|Exception|\{|NoneType|File \"", reason)
+    assert reason.endswith(("." if language == "en" else "。", "）", "…")) and len(reason) < 600
+    if language != "en":
+        english = [part for table, module in JAR for text in getattr(module, table).values() for part, *_ in string.Formatter().parse(text) if len(part) > 12]
+        assert re.search("[一-鿿]", reason) and not [part for part in english if part in reason]
+
+
+def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
+    folder = batch[3]
+    assert not list(folder.parent.glob("3_edit.ipynb")) and not list(folder.glob("*.ipynb"))
+
+
+def test_one_job_gives_the_same(batch):
+    language, entries, _, folder = batch
+    again = grade(folder, "--jobs", "1")
+    assert {name: entry | {"seconds": 0} for name, entry in again.items()} == {name: entry | {"seconds": 0} for name, entry in entries.items()}
+
+
+@pytest.mark.slow
+def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
+    submitted = course / "grading" / "submitted"
+    hand_in(submitted, right_notebook(released(course)))
+    # nbgrader's own command first: by the other one it would find results
+    everybody = {*HEALTHY, *STUDENTS}
+    expected = dict.fromkeys(HEALTHY, ALL) | {student: DAMAGES[name].score for student, name in STUDENTS.items()}
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert nbgrader("generate_feedback", "model_editing", "--force") == 0
+    assert gradebook(course) == expected
+    first = {student: noted(course, student) for student in everybody}
+    assert cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course), "--jobs", "2"]) == 0
+    entries = {entry["student"]: entry for entry in json.loads((course / "r.json").read_text())}
+    assert {student: entry["score"] for student, entry in entries.items()} == expected == gradebook(course)
+    assert "not in the gradebook" not in capfd.readouterr().err
+    for student, name in STUDENTS.items():
+        assert noted(course, student) == first[student], student
+        if entries[student]["reason"]:
+            assert said(DAMAGES[name].says, "en", noted(course, student)), student
+    assert not any(noted(course, student) for student in HEALTHY)
+
+
+def noted(course, student) -> str:  # noqa: F811
+    """What the page of a student says in its notes, as a reader sees it."""
+    html = page(course, student)
+    _, heading, rest = html.partition(ours.en.SENTENCES["notes"])
+    return re.sub(r"[`\s]+", " ", visible(rest.partition("</ul>")[0]).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")) if heading else ""
