@@ -65,12 +65,11 @@ def batch(request, tmp_path_factory):
         patch.setattr(grading, "Sandbox", InThisProcess)
         patch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
-        messages.use(request.param)
         notebook = right_notebook(source_notebook())
         hand_in(folder / "in", notebook, damaged=False)
-        alone = grade(folder)
+        alone = grade(folder, "--lang", request.param)
         hand_in(folder / "in", notebook)
-        yield request.param, grade(folder, "--jobs", "2"), alone, folder
+        yield request.param, grade(folder, "--jobs", "2", "--lang", request.param), alone, folder
         messages.use("en")
 
 
@@ -110,7 +109,7 @@ def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
 
 def test_one_job_gives_the_same(batch):
     language, entries, _, folder = batch
-    again = grade(folder, "--jobs", "1")
+    again = grade(folder, "--jobs", "1", "--lang", language)
     assert {name: entry | {"seconds": 0} for name, entry in again.items()} == {name: entry | {"seconds": 0} for name, entry in entries.items()}
 
 
