@@ -16,6 +16,8 @@ from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
 from autograder.submission import read_submission
 from keyhole.errors import KeyholeError
+from keyhole.judging import cause_of
+from keyhole.messages import misconception
 from keyhole.notebook import Definitions
 
 log = logging.getLogger(__name__)
@@ -177,7 +179,9 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         verdict = "pass" if outcome.passed else "missing" if outcome.missing else "fail"
         return result_of(case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception)
     except StudentFailed as failure:
-        return result_of(case, notebook, failure.kind, explained(failure.message, found))
+        cause = cause_of(failure.message, bench.function) if failure.kind == "error" else None
+        return result_of(case, notebook, failure.kind, " ".join([explained(failure.message, found), *([misconception(cause)] if cause else [])]),
+                         named=cause)
     except Exception:
         log.exception("hidden test %s", case.id)
         return result_of(case, notebook, "error", OUR_FAULT)
@@ -196,8 +200,8 @@ def not_runnable(case, notebook: str, function: str, found: Definitions, late: b
     return None
 
 
-def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, misconception: str | None = None) -> TestResult:
-    return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, misconception, case.title)
+def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, named: str | None = None) -> TestResult:
+    return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, named, case.title)
 
 
 def explained(message: str, found: Definitions) -> str:

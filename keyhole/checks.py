@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from keyhole.errors import KeyholeError
-from keyhole.judging import Verdict, distance, judge, scalar, usable
+from keyhole.judging import Verdict, cause_of, distance, judge, name_of, scalar, usable
 from keyhole.messages import check_title, explanation, feedback, misconception, percent
 from keyhole.paths import data_folder
 from keyhole.text import one_line
@@ -79,7 +79,7 @@ def examine(name, function):
         try:
             verdict = case.run(function)
         except _NoAnswer as problem:
-            verdict = Verdict(False, str(problem))
+            verdict = Verdict(False, str(problem), problem.misconception)
             causes.append(problem.__cause__)
             if problem.blank:
                 return CheckReport(name, (("", verdict),), *causes)
@@ -309,14 +309,16 @@ LOOKS = {"result": _result, "inputs": _inputs, "model": _model, "gradient": _gra
 class _NoAnswer(Exception):
     """A function gave nothing that could be judged; the text is the sentence for the student."""
 
-    blank = False
+    blank, misconception = False, None
 
 
 def _answer(case, function, given):
     try:
         return function(*(given[name] for name in case.order))
     except Exception as error:
-        problem = _NoAnswer(raised(case.function, error, function))
+        cause = cause_of(f"{type(error).__name__}: {error}", case.function)
+        problem = _NoAnswer(" ".join([raised(case.function, error, function), *([misconception(cause)] if cause else [])]))
+        problem.misconception = cause
         problem.blank = _is_blank(error, _file_of(function))
         raise problem from error
 

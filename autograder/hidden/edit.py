@@ -11,10 +11,10 @@ import torch
 
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import own_fact
-from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome, words
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
-from keyhole.judging import TOLERANCE, Verdict, distance, judge, scalar, usable
+from keyhole.judging import Verdict, distance, judge, usable
 from keyhole.messages import feedback, misconception, percent
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
@@ -147,8 +147,7 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
     weights = {"kl_weight": kl_weight, "decay": decay}
     reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
     got = reply.tensors["result"]
-    verdict = judge(scalar(got), editing.value_objective(**inputs, **weights),
-                    partial(wrongs.value_objective, **inputs, **weights), "The loss")
+    verdict = judge_number(bench, got, editing.value_objective(**inputs, **weights), partial(wrongs.value_objective, **inputs, **weights), "The loss")
     return inputs, weights, reply.tensors, verdict
 
 
@@ -348,9 +347,16 @@ def _metric_test(name, kind, scored=True):
         passed = mine[kind].share >= references.scores(bench.model())[kind].share - 1e-6
         message += " " + feedback("metric_reached" if passed else "metric_below")
         if kind == "neighborhood" and mine["original"].share == 0:
-            return Outcome(False, message + " " + misconception("nothing_changed"), "nothing_changed")
+            return _no_edit_succeeds(bench, message)
         return Outcome(passed, message, fraction=float(passed))
     return run
+
+
+def _no_edit_succeeds(bench, message):
+    """What neighbors say where no edit succeeds: nothing, since whoever changes nothing keeps them all."""
+    weight = bench.model().weight(DEFAULT_LAYER)
+    name = "nothing_changed" if all(torch.equal(got.to(weight), weight) for _, got in _reference_updates(bench)) else None
+    return Outcome(False, f"{message} {misconception(name) if name else feedback('metric_without_edit')}", name)
 
 
 # ---------------------------------------------------------------- write_edit
@@ -372,9 +378,9 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
     except StudentFailed as failure:
         if failure.kind != "error" or d_out == d_in or not SHAPES_DISAGREE.search(failure.message):
             raise
-        # Nothing here has two shapes but W and its transpose.
-        name = "transpose_missing" if kind == "conv1d" else "transpose_added"
-        return Verdict(False, f"`write_edit` {failure.message} {misconception(name)}", name), {}, None
+        # Nothing here has two shapes but W and its transpose. Of the error only its kind is told: an author may have put hidden values into the text.
+        name, error = "transpose_missing" if kind == "conv1d" else "transpose_added", failure.message.removeprefix("raised ").partition(":")[0]
+        return Verdict(False, f"{feedback('raised', function='write_edit', error=error)} {misconception(name)}", name), {}, None
     right = (new.T if kind == "conv1d" else new).double()
     verdict = judge(got["weight"], right, partial(wrongs.write_edit, kind, before.double(), right), "The stored weight")
     return verdict, got, tensors.get("bias")
