@@ -17,7 +17,8 @@ from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
 from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback, listed, sentences
+from keyhole.judging import cause_of
+from keyhole.messages import feedback, listed, misconception, sentences
 from keyhole.notebook import Definitions
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,9 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         verdict = "pass" if outcome.passed else "missing" if outcome.missing else "fail"
         return result_of(case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception)
     except StudentFailed as failure:
-        return result_of(case, notebook, failure.kind, explained(failure, bench.function, found))
+        cause = cause_of(failure.detail, bench.function) if failure.code == "raised" else None
+        message = sentences(explained(failure, bench.function, found), *([misconception(cause)] if cause else []))
+        return result_of(case, notebook, failure.kind, message, named=cause)
     except Exception:
         log.exception("hidden test %s", case.id)
         return result_of(case, notebook, "error", messages.sentence("our_fault"))
@@ -191,8 +194,8 @@ def not_runnable(case, notebook: str, function: str, found: Definitions, late: b
     return None
 
 
-def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, misconception: str | None = None) -> TestResult:
-    return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, misconception, case.title)
+def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, named: str | None = None) -> TestResult:
+    return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, named, case.title)
 
 
 def explained(failure: StudentFailed, function: str, found: Definitions) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from keyhole.errors import KeyholeError
-from keyhole.judging import Verdict, distance, judge, scalar, usable
+from keyhole.judging import Verdict, cause_of, distance, judge, scalar, usable
 from keyhole.messages import check_title, clauses, explanation, feedback, listed, misconception, percent, problem, sentences, titled
 from keyhole.messages import en as english
 from keyhole.paths import data_folder
@@ -79,7 +79,7 @@ def examine(name, function):
         try:
             verdict = case.run(function)
         except _NoAnswer as none:
-            verdict = Verdict(False, str(none))
+            verdict = Verdict(False, str(none), none.misconception)
             causes.append(none.__cause__)
             if none.blank:
                 return CheckReport(name, (("", verdict),), *causes)
@@ -307,14 +307,16 @@ LOOKS = {"result": _result, "inputs": _inputs, "model": _model, "gradient": _gra
 class _NoAnswer(Exception):
     """A function gave nothing that could be judged; the text is the sentence for the student."""
 
-    blank = False
+    blank, misconception = False, None
 
 
 def _answer(case, function, given):
     try:
         return function(*(given[name] for name in case.order))
     except Exception as error:
-        none = _NoAnswer(raised(case.function, error, function))
+        cause = cause_of(f"{type(error).__name__}: {error}", case.function)
+        none = _NoAnswer(sentences(raised(case.function, error, function), *([misconception(cause)] if cause else [])))
+        none.misconception = cause
         none.blank = _is_blank(error, _file_of(function))
         raise none from error
 

@@ -3,6 +3,7 @@
 The public checks and the hidden tests both judge here, so that they mean the same and say it in the same words.
 """
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,14 @@ from keyhole.messages import feedback, misconception, percent, sentences
 
 # float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
 TOLERANCE = 1e-4
+# What an error of a student's function means: (functions, or none for any; in its text; misconception).
+ERRORS = (
+    ((), r"view size is not compatible", "contiguity_assumed"),
+    ((), r"KeyholeError: layer \S+ does not exist", "layer_outside"),
+    ((), r"size of tensor [ab] \(0\)", "slice_empty"),
+    (("rank_one_update",), r"size mismatch|shapes cannot be multiplied|size of tensor", "shapes_disagree"),
+    ((), r"IndexError", "index_past_end"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,8 +34,9 @@ class Verdict:
 def usable(got, shape, what):
     """None where `got` can be compared with something of `shape`, else the Verdict that says why not."""
     if got.dtype not in (torch.float32, torch.float64):
-        kind = "half" if got.dtype.is_floating_point else "integer"
-        return Verdict(False, feedback(kind, what=what, got=str(got.dtype).removeprefix("torch.")))
+        kind, name = ("half", "half_precision") if got.dtype.is_floating_point else ("integer", "whole_numbers")
+        said = feedback(kind, what=what, got=str(got.dtype).removeprefix("torch."))
+        return Verdict(False, sentences(said, misconception(name)), name)
     if tuple(got.shape) != tuple(shape):
         message = feedback("shape", what=what, got=tuple(got.shape), expected=tuple(shape))
         if len(shape) == 2 and tuple(got.shape) == tuple(shape)[::-1]:
@@ -54,8 +64,21 @@ def scalar(got):
 
 
 def told_apart(wrongs, right, origin=0):
-    """Those of `wrongs`, a dict from misconception to result, that do not happen to equal the right one."""
-    return {name: wrong for name, wrong in wrongs.items() if wrong.shape != right.shape or distance(wrong, right, origin) > 20 * TOLERANCE}
+    """Those of `wrongs`, a dict from misconception to result, that do not happen to equal the right one.
+
+    A misconception that gives several results has several entries: "name:variant". One that is not finite stands for all such.
+    """
+    return {name: wrong for name, wrong in wrongs.items() if wrong.shape != right.shape or not distance(wrong, right, origin) <= 20 * TOLERANCE}
+
+
+def name_of(wrong):
+    """The misconception of an entry "name:variant"."""
+    return wrong.partition(":")[0]
+
+
+def cause_of(error, function):
+    """The misconception that an error of a student's `function` tells of, by its text "IndexError: ..."; None for most."""
+    return next((name for functions, pattern, name in ERRORS if (not functions or function in functions) and re.search(pattern, error)), None)
 
 
 def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
@@ -66,22 +89,23 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     """
     unusable = usable(got, right.shape, what)
     if unusable:
-        named = _named_by_shape(got, wrongs())
+        named = None if unusable.misconception else _named_by_shape(got, wrongs())
         return Verdict(False, sentences(unusable.message, misconception(named)), named) if named else unusable
     off = distance(got, right, origin)
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))
     message = feedback(sentence, what=what, distance=percent(off))
-    near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape}
+    near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape and wrong.isfinite().all()}
     likely = min(near, key=near.get, default=None)
     if likely is not None and near[likely] <= min(10 * tolerance, 0.05):
-        return Verdict(False, sentences(message, misconception(likely)), likely)
+        return Verdict(False, sentences(message, misconception(name_of(likely))), name_of(likely))
     return Verdict(False, message)
 
 
 def _named_by_shape(got, wrongs):
-    """The misconception whose result has the same (wrong) shape and values, if there is one."""
+    """The misconception whose result has the same (wrong) shape and values, or is no more finite than this one, if there is one."""
+    finite = bool(got.isfinite().all())
     for name, wrong in wrongs.items():
-        if wrong.shape == got.shape and distance(got, wrong) <= 10 * TOLERANCE:
-            return name
+        if wrong.shape == got.shape and bool(wrong.isfinite().all()) == finite and (not finite or distance(got, wrong) <= 10 * TOLERANCE):
+            return name_of(name)
     return None

@@ -17,7 +17,7 @@ from keyhole.checks import CheckFailed, CheckReport
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.judging import Verdict, usable
-from keyhole.messages import check_title, feedback, listed
+from keyhole.messages import check_title, feedback, listed, misconception, sentences
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebook_file import UNREADABLE, read_file
 from keyhole.probes import KINDS, ProbeSet
@@ -225,9 +225,10 @@ def known(model, fact, before=None):
     shown = {"true": one_line(fact.target_true, 40), "p_true": f"{answer.true:.3f}", "new": one_line(fact.target_new, 40), "p_new": f"{answer.new:.3f}"}
     if place > AMONG_FIRST:
         says = model.tokenizer.decode([int(found.argmax())])
-        return Verdict(False, feedback("own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown))
+        said = feedback("own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown)
+        return Verdict(False, sentences(said, misconception("fact_not_known")), "fact_not_known")
     if not answer.true > answer.new:
-        return Verdict(False, feedback("own_behind", **shown))
+        return Verdict(False, sentences(feedback("own_behind", **shown), misconception("fact_not_known")), "fact_not_known")
     return Verdict(True, feedback("own_known", **shown))
 
 
@@ -288,7 +289,8 @@ def examine_files(model, folder="."):
 def whose(fact):
     """Whether the fact is none of the handout's: Verdict."""
     if told_in_handout(fact):
-        return Verdict(False, feedback("own_told", subject=one_line(fact.subject, 60), true=one_line(fact.target_true, 40)))
+        said = feedback("own_told", subject=one_line(fact.subject, 60), true=one_line(fact.target_true, 40))
+        return Verdict(False, sentences(said, misconception("fact_of_handout")), "fact_of_handout")
     return Verdict(True, feedback("own_new"))
 
 

@@ -12,7 +12,8 @@ from autograder.secret import TEST_SECRET, generator
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.toy import toy_model
-from tests.catalogue import ALL, METRICS, RIGHT, WRONG
+from autograder.validity.catalogue import RIGHT, WRONG
+from autograder.validity.catalogue.edit import METRICS
 
 CASES = {}
 for notebook in NOTEBOOKS.values():

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
 from autograder import messages
-from keyhole.judging import Verdict, usable
+from keyhole.checks import load_cases
+from keyhole.judging import Verdict, judge, scalar, usable
 from keyhole.messages import feedback, misconception
 
 
@@ -58,6 +60,18 @@ def words(generator, count, length=4):
     """Made-up words of `length` small letters."""
     letters = torch.randint(97, 123, (count, length), generator=generator).tolist()
     return ["".join(map(chr, word)) for word in letters]
+
+
+def judge_number(bench, got, right, wrongs, what):
+    """Verdict on a result of one number; what a public check expects is a wrong one here, too."""
+    return judge(scalar(got), right, lambda: wrongs() | _public_answers(bench.function), what)
+
+
+@cache
+def _public_answers(function):
+    """What a function that always gives the answer to a public check gives; 0 and 1 may be anything."""
+    answers = {case.id: case.stored["right"] for case in load_cases()[function]}
+    return {f"hard_coded:{case}": answer for case, answer in answers.items() if answer.dim() == 0 and answer not in (0, 1)}
 
 
 def arguments_kept(got, sent, shape, what):

@@ -12,10 +12,10 @@ import torch
 from autograder import messages
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import own_fact
-from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome, words
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
-from keyhole.judging import TOLERANCE, Verdict, distance, judge, scalar, usable
+from keyhole.judging import Verdict, distance, judge, usable
 from keyhole.messages import explanation, feedback, misconception, percent, sentences
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
@@ -148,8 +148,7 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
     weights = {"kl_weight": kl_weight, "decay": decay}
     reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
     got = reply.tensors["result"]
-    verdict = judge(scalar(got), editing.value_objective(**inputs, **weights),
-                    partial(wrongs.value_objective, **inputs, **weights), "The loss")
+    verdict = judge_number(bench, got, editing.value_objective(**inputs, **weights), partial(wrongs.value_objective, **inputs, **weights), "The loss")
     return inputs, weights, reply.tensors, verdict
 
 
@@ -345,9 +344,16 @@ def _metric_test(name, kind, scored=True):
         passed = mine[kind].share >= references.scores(bench.model())[kind].share - 1e-6
         message = sentences(message, feedback("metric_reached" if passed else "metric_below"))
         if kind == "neighborhood" and mine["original"].share == 0:
-            return Outcome(False, sentences(message, misconception("nothing_changed")), "nothing_changed")
+            return _no_edit_succeeds(bench, message)
         return Outcome(passed, message, fraction=float(passed))
     return run
+
+
+def _no_edit_succeeds(bench, message):
+    """What neighbors say where no edit succeeds: nothing, since whoever changes nothing keeps them all."""
+    weight = bench.model().weight(DEFAULT_LAYER)
+    name = "nothing_changed" if all(torch.equal(got.to(weight), weight) for _, got in _reference_updates(bench)) else None
+    return Outcome(False, sentences(message, misconception(name) if name else feedback("metric_without_edit")), name)
 
 
 # ---------------------------------------------------------------- write_edit

@@ -7,19 +7,23 @@ import torch
 
 from autograder.oracle import editing
 from keyhole.hooks import record
-from keyhole.judging import told_apart
+from keyhole.judging import TOLERANCE, distance, told_apart
+
+FEW_LAYERS, FEW_DIMENSIONS = 8, 100                         # of a toy: there more is tried
+EPSILONS = [10.0 ** -power for power in range(1, 11)]       # of the identity, as one adds it
+CLIPS = (1, 5, 10, 50, 100, 500, 1000)
 
 
 def subject_key(model, layer, prompt, subject, prefixes):
     """Wrong keys: of another token, another layer, other texts."""
-    def keys_at(layer, place=None):
+    def keys_at(layer, place=None, side="input"):
         """One key for each prefix; `place(text, prefix)` is a token, the right one unless given."""
         found = []
         for prefix in prefixes:
             text = prefix + prompt
             with record(model.memory(layer)) as seen:
                 model.run_below(torch.tensor(model.encode([text])), layer + 1)
-            keys = seen.input[0].double()
+            keys = getattr(seen, side)[0].double()
             position = model.subject_slice(text, subject).stop - 1 if place is None else place(text, prefix)
             found.append(keys[min(max(position, 0), len(keys) - 1)])
         return torch.stack(found)
@@ -36,12 +40,22 @@ def subject_key(model, layer, prompt, subject, prefixes):
         "first_prefix_only": keys[0],
         "last_prefix_only": keys[-1],
         "sum_of_keys": keys.sum(0),
+        "value_not_key": keys_at(layer, side="output").mean(0),
     }
+    if not (prompt + "".join(prefixes)).isascii():
+        wrongs["letters_for_tokens:one each"] = keys_at(layer, lambda text, _: text.rindex(subject) + len(subject) - 1).mean(0)
+        wrongs["letters_for_tokens:left out"] = keys_at(layer, lambda text, _: len(_ascii(text[:text.rindex(subject)] + subject)) - 1).mean(0)
+    if model.n_layers <= FEW_LAYERS:
+        wrongs |= {f"other_layer:{other}": keys_at(other).mean(0) for other in range(model.n_layers) if abs(other - layer) > 1}
     if layer > 0:
         wrongs["layer_below"] = keys_at(layer - 1).mean(0)
     if layer + 1 < model.n_layers:
         wrongs["layer_above"] = keys_at(layer + 1).mean(0)
     return told_apart(wrongs, keys.mean(0))
+
+
+def _ascii(text):
+    return text.encode("ascii", "ignore")
 
 
 def second_moment(keys):
@@ -55,7 +69,15 @@ def second_moment(keys):
         "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
         "moment_inverted": torch.linalg.pinv(right),
     }
-    return told_apart(wrongs, right)
+    identity = torch.eye(keys.shape[1], dtype=torch.float64)
+    for epsilon in EPSILONS:    # to the mean, and to the sum
+        wrongs |= {f"identity_added:{epsilon}": right + epsilon * identity, f"identity_added:{epsilon} to the sum": right + epsilon / len(keys) * identity}
+    wrongs = told_apart(wrongs, right)
+    rounded = keys.half()
+    rounded = (rounded.T @ rounded).double() / len(keys)
+    if rounded.isfinite().all() and distance(rounded, right) > 2 * TOLERANCE:     # nearer to the right one than any other
+        wrongs["half_precision"] = rounded
+    return wrongs
 
 
 def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
@@ -106,6 +128,10 @@ def rank_one_update(weight, moment, key, value):
         "nothing_changed": weight,
         "update_doubled": along(direction, left=2 * residual),
     }
+    if len(key) <= FEW_DIMENSIONS:
+        identity = torch.eye(len(key), dtype=torch.float64)
+        wrongs |= {f"identity_added_to_c:{epsilon}": along(torch.linalg.solve(moment + epsilon * identity, key)) for epsilon in EPSILONS}
+        wrongs |= {f"key_clipped:{most}": along(torch.linalg.solve(moment, key.clamp(-most, most))) for most in CLIPS}
     return told_apart(wrongs, right, weight)
 
 

@@ -10,10 +10,10 @@ import torch
 
 from autograder import secret as secrets
 from autograder.hidden import locate_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome, words
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome, words
 from autograder.oracle import tracing
 from autograder.result import function_of
-from keyhole.judging import Verdict, judge, scalar, usable
+from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
 from keyhole.messages import feedback, listed, misconception, sentences
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
@@ -43,8 +43,13 @@ def _corrupt_case(bench, start, width, after, samples=3, keep=False):
     right = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
     if keep:
         return arguments_kept(reply.tensors, tensors, right.shape, "The result")
-    return _noted(bench, judge(reply.tensors["result"], right, partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
-                         "The result", tensors["embeddings"].double()))
+    got, origin = reply.tensors["result"], tensors["embeddings"].double()
+    verdict = judge(got, right, partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]), "The result", origin)
+    if not verdict.passed and not verdict.misconception and got.shape == right.shape:
+        elsewhere = [token for token in range(start + width + after) if token not in range(start, start + width)]
+        if distance(got[:, elsewhere], right[:, elsewhere]) <= TOLERANCE:
+            verdict = Verdict(False, sentences(verdict.message, misconception("other_noise")), "other_noise")
+    return _noted(bench, verdict)
 
 
 def corrupt_middle(bench):
@@ -103,8 +108,8 @@ def _effect_case(bench, low, high, samples):
     generator = bench.generator("inputs")
     corrupted, restored = (middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high))
     got = bench.call(tensors={"restored": restored, "corrupted": corrupted}, options={"order": ["restored", "corrupted"]}).tensors["result"]
-    return outcome(judge(scalar(got), tracing.indirect_effect(restored, corrupted),
-                         partial(wrongs.indirect_effect, restored, corrupted), "The indirect effect"))
+    return outcome(judge_number(bench, got, tracing.indirect_effect(restored, corrupted),
+                                partial(wrongs.indirect_effect, restored, corrupted), "The indirect effect"))
 
 
 def effect_difference(bench):

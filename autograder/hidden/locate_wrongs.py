@@ -89,6 +89,7 @@ def indirect_effect(restored, corrupted):
         "effect_in_logs": a.log().mean() - b.log().mean(),
         "effect_per_sample": a - b,
         "effect_cut_at_zero": right.clamp(min=0),
+        **{f"effect_rounded:{decimals}": right.round(decimals=decimals) for decimals in (1, 2, 3, 4)},
     }
     return told_apart(wrongs, right)
 
@@ -100,10 +101,11 @@ def _added(embeddings, span, noise):
 
 
 @torch.no_grad()
-def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=False, keep=False):
+def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=False, keep=False, of_corrupted=False):
     """The textbook loop: the last token's logits of the clean run (V,), of the corrupted one (n, V), and of every cell (P, L, n, V), float64.
 
-    parts: the modules that are restored; late: the noise comes after the first block; keep: cells before stay restored.
+    parts: the modules that are restored; windows: layer -> range of them, which goes on at the other end of the model; late: the noise comes
+    after the first block; keep: cells before stay restored; of_corrupted: what is put back comes from the corrupted run, its first sample.
     """
     ids = torch.tensor(model.encode([prompt]))
 
@@ -120,11 +122,14 @@ def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=
         clean = run(1)[0]
     with ExitStack() as stack:
         stack.enter_context(edit(model.block(0) if late else model.embedding, partial(_added, span=span, noise=noise)))
-        corrupted, cells = run(), []
+        with ExitStack() as here:
+            again = [here.enter_context(record(part)) for part in parts] if of_corrupted else []
+            corrupted, cells = run(), []
+        seen = again or seen
         for position in positions:
             for layer in layers:
                 with ExitStack() as here:
-                    for each in range(*windows(layer)):
+                    for each in (layer % len(parts) for layer in range(*windows(layer))):
                         (stack if keep else here).enter_context(edit(parts[each], partial(put, clean=seen[each].output[0], position=position)))
                     cells.append(run())
     return clean, corrupted, torch.stack(cells).reshape(len(positions), len(layers), *corrupted.shape)
@@ -171,21 +176,27 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     def covering(start, stop, noise=noise):
         return of(sweep=tracing.Sweep(model, prompt, subject, noise, slice(start, stop)))
 
-    def loop(**twist):
+    def right_window(layer):
+        return (layer, layer + 1) if kind == "state" else tracing.window_of(layer, window, last)
+
+    def loop(windows=right_window, **twist):
         parts = [{"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind](layer) for layer in range(last)]
-        return _logits(model, prompt, span, noise, positions, layers, parts,
-                       lambda layer: (layer, layer + 1) if kind == "state" else tracing.window_of(layer, window, last), **twist)
+        return _logits(model, prompt, span, noise, positions, layers, parts, windows, **twist)
+
+    def looped(*arguments, **twist):
+        return loop(*arguments, **twist)[-1].softmax(-1).mean(-2)[..., answer]
 
     clean, corrupted, cells = loop()
     answer, shares, covered = clean.argmax(), cells.softmax(-1), corrupted.softmax(-1)
     wrongs = {
         "noise_at_last_subject_token": covering(span.stop - 1, span.stop, noise[:, -1:]),
         "noise_at_first_subject_token": covering(span.start, span.start + 1, noise[:, :1]),
-        "noise_after_first_block": loop(late=True)[-1].softmax(-1).mean(-2)[..., answer],
+        "noise_after_first_block": looped(late=True),
         "nothing_corrupted": torch.full_like(right, sweep.clean_probability),
         "trace_of_first_sample": shares[:, :, 0, answer],
         "restored_first_sample": (shares[:, :, 0, answer] + covered[1:, answer].sum()) / len(noise),
-        "restorings_pile_up": loop(keep=True)[-1].softmax(-1).mean(-2)[..., answer],
+        "restorings_pile_up": looped(keep=True),
+        "corrupted_state_restored": looped(of_corrupted=True),
         "softmax_after_mean": cells.mean(-2).softmax(-1)[..., answer],
         "answer_of_corrupted_run": shares.mean(-2)[..., covered.mean(0).argmax()],
         "answer_of_each_run": shares.mean(-2).max(-1).values,
@@ -215,8 +226,13 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
             shifted[:, layers.index(0)] = baseline
         wrongs["layer_below_restored"] = shifted
         wrongs["layer_above_restored"] = of(layers=[min(layer + 1, last - 1) for layer in layers])
+        wrongs["window_of_states"] = looped(lambda layer: tracing.window_of(layer, window, last))
     else:
         wrongs["kind_ignored"] = of(kind="state")
         wrongs["other_kind"] = of(kind="attention" if kind == "mlp" else "mlp")
         wrongs |= {name: of(bounds=wrong) for name, wrong in WINDOWS.items()}
+        if window < last:
+            lowest, highest = lambda layer: layer - window // 2, lambda layer: layer + window - window // 2
+            wrongs["window_wraps_around:below"] = looped(lambda layer: (lowest(layer), min(highest(layer), last)))
+            wrongs["window_wraps_around"] = looped(lambda layer: (lowest(layer), highest(layer)))
     return told_apart(wrongs, right, baseline)

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from autograder.hidden import measure_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, outcome
+from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.facts import load_facts
@@ -25,7 +25,7 @@ from keyhole.probes import answer_logits
 def _nll_judged(bench, logits, target_ids, **options):
     tensors = {"logits": logits, "target_ids": target_ids}
     got = bench.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
-    return got, judge(scalar(got["result"]), measuring.sequence_nll(logits, target_ids), partial(wrongs.sequence_nll, logits, target_ids), "The NLL")
+    return got, judge_number(bench, got["result"], measuring.sequence_nll(logits, target_ids), partial(wrongs.sequence_nll, logits, target_ids), "The NLL")
 
 
 def _drawn(bench, tokens, vocabulary):
@@ -96,7 +96,7 @@ def nll_real(bench):
 
 # ---------------------------------------------------------------- efficacy, neighborhood
 
-def _share_test(name, won, lost, tied=0, margin=1.0):
+def _share_test(name, won, lost, tied=0, margin=1):
     """So many probes on which the one that should win wins, loses and ties, in any order; where it wins it does so by more."""
     def run(bench):
         generator = bench.generator("inputs")
@@ -107,7 +107,12 @@ def _share_test(name, won, lost, tied=0, margin=1.0):
         wanted, gaps = ((value * 4096).round() / 4096 for value in (1 + 5 * torch.rand(count, generator=generator), gaps))
         true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
         got = bench.call(tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}).tensors["result"]
-        return outcome(judge(scalar(got), getattr(measuring, name)(true, new), partial(getattr(wrongs, name), true, new), f"The {name}"))
+        # Who gets larger differences right has misunderstood nothing but these.
+        wrong = wrongs.near_ties if margin < 1 and bench.shared.get("larger differences") else getattr(wrongs, name)
+        verdict = judge_number(bench, got, getattr(measuring, name)(true, new), partial(wrong, true, new), f"The {name}")
+        if margin == 1 and not tied:
+            bench.shared["larger differences"] = verdict.passed
+        return outcome(verdict)
     return run
 
 
@@ -135,7 +140,7 @@ def _score_case(bench, parts):
         # Not what it says: an author may have put the hidden shares into the text.
         said = feedback("raised", function="edit_score", error="ZeroDivisionError")
         return outcome(Verdict(False, sentences(said, misconception("zero_division")), "zero_division"))
-    verdict = judge(got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
+    verdict = judge_number(bench, got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
         verdict = Verdict(False, sentences(verdict.message, misconception("zero_division")), "zero_division")
     return outcome(verdict)

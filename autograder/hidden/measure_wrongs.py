@@ -9,6 +9,10 @@ from autograder.oracle import measuring
 from keyhole.judging import told_apart
 
 
+EPSILONS = [10.0 ** -power for power in range(5, 16)] + [torch.finfo(torch.float32).eps]
+EXPONENT = 88       # exp() of more is infinite in float32
+
+
 def sequence_nll(logits, target_ids):
     """Wrong likelihoods: of other tokens, put together otherwise, or no likelihoods at all."""
     logits, count = logits.double(), len(target_ids)
@@ -31,6 +35,13 @@ def sequence_nll(logits, target_ids):
         "nll_of_best_token": -log_probs.max(-1).values.mean(),
         "nll_over_vocabulary": each.sum() / log_probs.shape[1] / count,
     }
+    probabilities = log_probs.exp()[tokens, target_ids]
+    wrongs |= {f"epsilon_in_log:{epsilon}": -(probabilities + epsilon).log().mean() for epsilon in EPSILONS}
+    if logits.max() > EXPONENT:
+        wrongs["exponential_overflows"] = torch.tensor(torch.inf, dtype=torch.float64)
+    if len(set(target_ids.tolist())) < count:
+        for which, order in (("last", tokens), ("first", tokens.flip(0))):
+            wrongs[f"repeated_token_once:{which}"] = torch.stack(list({int(target_ids[i]): each[i] for i in order}.values())).mean()
     if count > 1:
         wrongs |= {
             "nll_per_token": each,
@@ -71,6 +82,15 @@ def neighborhood(nll_true, nll_new):
     return told_apart(wrongs, measuring.neighborhood(nll_true, nll_new))
 
 
+def near_ties(nll_true, nll_new):
+    """Wrong shares where all differences are small: these count as ties, or vanish by rounding."""
+    wrongs = {"near_tie:any": torch.zeros((), dtype=torch.float64)}
+    for decimals in (1, 2, 3):
+        true, new = nll_true.round(decimals=decimals), nll_new.round(decimals=decimals)
+        wrongs |= {f"near_tie:new {decimals}": (new < true).double().mean(), f"near_tie:true {decimals}": (true < new).double().mean()}
+    return wrongs
+
+
 def edit_score(efficacy, paraphrase, neighborhood):
     """Wrong scores: another mean, or one that a zero breaks."""
     parts = torch.tensor([efficacy, paraphrase, neighborhood], dtype=torch.float64)
@@ -84,6 +104,10 @@ def edit_score(efficacy, paraphrase, neighborhood):
         "harmonic_without_count": right / 3,
         "score_in_percent": 100 * right,
     }
+    if len(above) == 3:
+        for first, second, last in ((0, 1, 2), (0, 2, 1), (1, 2, 0)):
+            pair = 2 / (1 / parts[first] + 1 / parts[second])
+            wrongs[f"harmonic_pairwise:{last}"] = 2 / (1 / pair + 1 / parts[last])
     if 0 < len(above) < 3:
         wrongs["zero_left_out"] = len(above) / (1 / above).sum()
     if len(above) == 3:

@@ -147,7 +147,8 @@ def value(bench, own, made):
     shown = {"what": what, "new": one_line(own.fact.target_new, 40), "p_new": f"{found[new]:.3f}"}
     if said == new:
         return Outcome(True, feedback("own_value", **shown), fraction=1.0)
-    return Outcome(False, feedback("own_value_wrong", says=one_line(model.tokenizer.decode([said]), 40), p_says=f"{found[said]:.3f}", **shown))
+    message = feedback("own_value_wrong", says=one_line(model.tokenizer.decode([said]), 40), p_says=f"{found[said]:.3f}", **shown)
+    return Outcome(False, sentences(message, misconception("value_without_target")), "value_without_target")
 
 
 def _answers_with(model, own, value):

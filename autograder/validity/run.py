@@ -1,0 +1,118 @@
+"""Hand every solution of the catalogue in, and have the real grader grade it."""
+
+import copy
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+from autograder.grade import Grader, cases_of, grade_submission
+from autograder.hidden import NOTEBOOKS
+from autograder.hidden.case import HiddenTest, NotebookTests
+from autograder.result import Result, TestResult, function_of
+from autograder.validity.solution import Solution
+from keyhole.errors import KeyholeError
+
+IMPORTS = "import torch\n\nfrom keyhole import edit, record"       # what the released notebooks begin with, as far as solutions use it
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A solution and what the grader said of it."""
+
+    solution: Solution
+    result: Result
+
+    @property
+    def tests(self) -> dict[str, TestResult]:
+        """By case: "llama" is `subject_key.llama`."""
+        return {case_of(test.id): test for test in self.result.tests}
+
+    @property
+    def lost(self) -> set[str]:
+        return {case for case, test in self.tests.items() if test.verdict != "pass"}
+
+    @property
+    def astray(self) -> set[str]:
+        """The cases that it should have lost and did not, or lost and should not."""
+        return (self.lost ^ self.solution.must_fail(self.tests)) - self.solution.may_fail
+
+    @property
+    def caught(self) -> bool:
+        """Whether it lost points."""
+        return any(test.points < test.max_points for test in self.tests.values())
+
+    @property
+    def names(self) -> Counter:
+        """The misconceptions named, and in how many tests."""
+        return Counter(test.misconception for test in self.tests.values() if test.misconception)
+
+    @property
+    def named(self) -> bool:
+        """Whether its own misunderstanding was named."""
+        return self.solution.misconception is not None and self.solution.misconception in self.names
+
+
+def case_of(test_id: str) -> str:
+    return test_id.partition(".")[2]
+
+
+def hidden_tests() -> dict[str, tuple[HiddenTest, ...]]:
+    """Of every graded function, and of the files beside the notebook, in the order of the notebooks."""
+    found = {}
+    for hidden in NOTEBOOKS.values():
+        for case in cases_of(hidden):
+            found.setdefault(function_of(case.id), []).append(case)
+    return {function: tuple(cases) for function, cases in found.items()}
+
+
+def chosen(solutions: Iterable[Solution], functions: Iterable[str] | None) -> list[Solution]:
+    """Those of some functions; raises KeyholeError for a function that has no hidden tests."""
+    if functions is None:
+        return list(solutions)
+    known = hidden_tests()
+    if unknown := sorted(set(functions) - known.keys()):
+        raise KeyholeError(f"no hidden tests of {', '.join(unknown)}: there are those of {', '.join(known)}")
+    return [solution for solution in solutions if solution.function in set(functions)]
+
+
+def graded(solutions: Iterable[Solution], grader: Grader, jobs: int = 1) -> Iterator[Graded]:
+    """Each solution as it is graded, in order, several at once: every one a submission of its own, with the tests of its function."""
+    grader.model()      # before the graders below are made of this one, so that they share it
+    graders = {function: only(grader, function) for function in hidden_tests()}
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(lambda solution: _graded(solution, graders[solution.function]), solutions)
+
+
+def only(grader: Grader, function: str) -> Grader:
+    """`grader` with the hidden tests of one function; the model, the lock and the secret are the same."""
+    restricted = copy.copy(grader)
+    restricted.notebooks = {}
+    for name, hidden in grader.notebooks.items():
+        cells = {cell: tuple(case for case in cases if function_of(case.id) == function) for cell, cases in hidden.cells.items()}
+        if cells := {cell: cases for cell, cases in cells.items() if cases}:
+            restricted.notebooks[name] = NotebookTests(cells, hidden.models)
+    return restricted
+
+
+def _graded(solution: Solution, grader: Grader) -> Graded:
+    with tempfile.TemporaryDirectory() as folder:
+        hand_in(solution, Path(folder), grader)
+        return Graded(solution, grade_submission(folder, solution.name, grader))
+
+
+def hand_in(solution: Solution, folder: Path, grader: Grader) -> None:
+    """Write the submission of a student who has done this function and no other."""
+    [name] = grader.notebooks
+    graded_cell = {"nbgrader": {"grade_id": solution.function}}
+    made = [nbformat.v4.new_code_cell(IMPORTS), *(nbformat.v4.new_code_cell(code, metadata=graded_cell) for code in solution.cells)]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{name}.ipynb")
+    if solution.files:
+        with grader.lock:
+            files = solution.files(grader.model())
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
