@@ -238,8 +238,8 @@ TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
     "test_trace": (
         HiddenTest("trace.state_llama", "states of a small Llama-like model", 2, _trace_test("llama")),
         HiddenTest("trace.state_gpt2", "states of a small GPT-2-like model", 1.5, _trace_test("gpt2")),
-        HiddenTest("trace.mlp", "a window of three MLP outputs", 1.5, _trace_test("gpt2", "mlp", 3, layers=(1, 2, 3, 4))),
-        HiddenTest("trace.attention", "a window of three attention outputs", 1.5, _trace_test("llama", "attention", 3, layers=(1, 2, 3, 4))),
+        HiddenTest("trace.mlp", "a window of three MLP outputs", 1.5, _trace_test("gpt2", "mlp", 3, layers=(2, 3, 4))),
+        HiddenTest("trace.attention", "a window of three attention outputs", 1.5, _trace_test("llama", "attention", 3, layers=(1, 3, 4))),
         HiddenTest("trace.window_start", "a window that begins before layer 0", 1, _trace_test("llama", "mlp", 5, layers=(0, 1, 2))),
         HiddenTest("trace.window_end", "a window that goes past the last layer", 1, _trace_test("gpt2", "attention", 5, layers=(3, 4, 5))),
         HiddenTest("trace.window_even", "a window of an even number of layers", 1, _trace_test("llama", "mlp", 4, layers=(2, 3))),
