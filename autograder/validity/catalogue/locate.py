@@ -247,7 +247,7 @@ WRONG = {
         "sorted layers": ("sorted the layers",
             "layers_sorted", {"order"}, _trace(layers="sorted(layers)")),
         "all positions": ("took the row's number for the token's",
-            "nothing_restored", MAP_CASES, _trace(positions="range(len(positions))")),
+            "index_for_position", MAP_CASES, _trace(positions="range(len(positions))")),
         "first layers": ("took the column's number for the layer's",
             "index_for_layer", MAP_CASES - {"window_start"}, _trace(layers="range(len(layers))")),
         "transposed": ("exchanged rows and columns",
