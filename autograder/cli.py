@@ -98,8 +98,40 @@ def remake(chosen) -> int:
     return 0
 
 
+def add_validity(commands) -> None:
+    parser = commands.add_parser("validity", help="hold the hidden tests against wrong and right solutions",
+                                 description="Grade every solution of the catalogue; the exit status is 1 if one loses other tests than it should.")
+    parser.add_argument("--functions", metavar="A,B", help="only the solutions of these graded functions")
+    parser.add_argument("--secret", metavar="FILE", type=Path, help="the secret that hidden inputs derive from (default: the course's)")
+    parser.add_argument("--jobs", metavar="N", type=positive(int), default=min(2, os.cpu_count() or 1), help="submissions graded at once (default %(default)s)")
+    parser.add_argument("--write", metavar="FILE", type=Path, help="the report as Markdown, too")
+    parser.set_defaults(run=validity)
+
+
+def validity(chosen) -> int:
+    """Print how wrong and right solutions fare."""
+    from tqdm import tqdm
+
+    from autograder.validity import examined
+    from autograder.validity.report import as_markdown, as_text
+
+    if chosen.write:
+        check_writable(chosen.write.resolve())
+    if chosen.secret and not chosen.secret.exists():
+        raise Unusable(f"there is no secret {chosen.secret}")
+    try:
+        report = examined([name.strip() for name in chosen.functions.split(",")] if chosen.functions else None, chosen.secret, chosen.jobs, tqdm)
+    except KeyholeError as error:
+        raise Unusable(error) from None
+    print(as_text(report))
+    if chosen.write:
+        write_text(chosen.write, as_markdown(report))
+        print(f"Written: {chosen.write}")
+    return 1 if report.problems() else 0
+
+
 # Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
-COMMANDS: list[Callable] = [add_grade, add_secret, add_remake]
+COMMANDS: list[Callable] = [add_grade, add_validity, add_secret, add_remake]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -95,9 +95,10 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))
     message = feedback(sentence, what=what, distance=percent(off))
-    near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape and wrong.isfinite().all()}
-    likely = min(near, key=near.get, default=None)
-    if likely is not None and near[likely] <= min(10 * tolerance, 0.05):
+    near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape}
+    near = {name: off for name, off in near.items() if off <= min(10 * tolerance, 0.05)}
+    if near:
+        likely = min(near, key=near.get)
         return Verdict(False, sentences(message, misconception(name_of(likely))), name_of(likely))
     return Verdict(False, message)
 

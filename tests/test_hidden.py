@@ -1,45 +1,53 @@
-"""The hidden tests are tests themselves: every wrong solution loses what it should, every right one nothing."""
+"""The hidden tests near at hand: every wrong solution of the catalogue loses what it should and is told why, every right one loses nothing.
 
-import types
+Here students' functions lie in this process; `autograder validity` hands the same solutions in to the real grader.
+"""
+
+from functools import cache
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from autograder.hidden import NOTEBOOKS
-from autograder.result import function_of
 from autograder.sandbox import Reply, StudentFailed, adapters
 from autograder.secret import TEST_SECRET, generator
-from keyhole.errors import KeyholeError
-from keyhole.hooks import edit, record
-from keyhole.toy import toy_model
 from autograder.validity.catalogue import RIGHT, WRONG
 from autograder.validity.catalogue.edit import METRICS
+from autograder.validity.report import NAMED_SHARE
+from autograder.validity.run import case_of, hidden_tests
+from keyhole.errors import KeyholeError
+from keyhole.hooks import edit, record
+from keyhole.judging import cause_of
+from keyhole.messages.en import MISCONCEPTIONS
+from keyhole.toy import toy_model
 
-CASES = {}
-for notebook in NOTEBOOKS.values():
-    for case in (case for cell in notebook.cells.values() for case in cell if not case.of_files):     # those: test_own_fact.py
-        CASES.setdefault(function_of(case.id), {})[case.id.partition(".")[2]] = case
+CASES = {function: {case_of(case.id): case for case in cases} for function, cases in hidden_tests().items()}
 NEEDS_MODEL = {"real", "reference", *METRICS}
-ON_THE_MODEL = [function for function, cases in CASES.items() if NEEDS_MODEL & cases.keys()]
+OTHER_SECRET = b"another secret"
+QUICK = {"last subject token only", "the layer's input", "wraps around", "not clipped at the end", "as in the notebook", "a row in one batch"}    # of trace, whose maps take half a second
 
 
 class NearBench:
     """A Bench whose student's function lies in this process: the adapters and the tests are the grader's own."""
 
-    def __init__(self, code, function, real_model, shared, secret=TEST_SECRET):
+    def __init__(self, solution, real_model=None, secret=TEST_SECRET):
         space = {"torch": torch, "record": record, "edit": edit}
-        exec(code, space)
-        self.function, self.real_model, self.shared, self.secret, self.test_id = space[function], real_model, shared, secret, ""
+        for cell in solution.cells:
+            exec(cell, space)
+        self.function, self.call_it, self.real_model = solution.function, space[solution.function], real_model
+        self.secret, self.shared, self.test_id, self.sent = secret, {}, "", []
 
     def call(self, adapter="plain", tensors=None, options=None, seconds=None):
+        self.sent.append((tensors or {}, options or {}))
         tensors = {name: tensor.clone() for name, tensor in (tensors or {}).items()}
-        arguments = [self.function, tensors, options or {}]
+        arguments = [self.call_it, tensors, options or {}]
         if adapter == "model_function":
             spec = options["model"]
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
             reply = adapters.ADAPTERS[adapter](*arguments)
-        except (RuntimeError, KeyholeError, ZeroDivisionError) as error:
+        except (RuntimeError, LookupError, ValueError, KeyholeError, ZeroDivisionError) as error:
             raise StudentFailed("raised", f"{type(error).__name__}: {error}") from None
         finally:
             for part in self.real_model.hf.modules() if self.real_model else ():
@@ -53,73 +61,126 @@ class NearBench:
         return self.real_model
 
 
-def outcomes(function, code, cases, real_model=None, secret=TEST_SECRET):
-    """{case: Outcome, or the exception's text where the function itself broke}"""
-    bench, found = NearBench(code, function, real_model, {}, secret), {}
+def outcomes(solution, cases, real_model=None, secret=TEST_SECRET):
+    """{case: Outcome}, and what was sent to the function in each case; an error is an outcome, too, as in the grader."""
+    bench, found, sent = NearBench(solution, real_model, secret), {}, {}
     for name in cases:
-        bench.test_id = f"{function}.{name}"
+        bench.test_id, bench.sent = f"{solution.function}.{name}", []
         try:
-            found[name] = CASES[function][name].run(bench)
-        except (StudentFailed, IndexError, ValueError, adapters.BadResult) as broken:
-            found[name] = types.SimpleNamespace(passed=False, message=str(broken), misconception="broken", fraction=0.0)
-    return found
+            found[name] = CASES[solution.function][name].run(bench)
+        except (StudentFailed, adapters.BadResult) as broken:
+            found[name] = SimpleNamespace(passed=False, message=str(broken), misconception=cause_of(str(broken), solution.function), fraction=0.0)
+        sent[name] = bench.sent
+    return found, sent
 
 
-def each(catalogue):
-    return [pytest.param(function, name, id=f"{function}: {name}") for function in catalogue for name in catalogue[function]]
+def far_from_the_model(function):
+    return [case for case in CASES[function] if case not in NEEDS_MODEL]
 
 
-def judged(function, name, cases, real_model=None):
-    misconception, expected, code = WRONG[function][name]
-    found = outcomes(function, code, cases, real_model)
-    expected = set(cases) if expected is ALL else expected & set(cases)
-    failed = {case for case, outcome in found.items() if not outcome.passed}
-    assert failed == expected, {case: found[case].message for case in failed ^ expected}
-    named = {found[case].misconception for case in failed} - {"broken"}
-    if misconception and failed - {"real"}:      # on the real model two misunderstandings may lie too close to be told apart
-        assert misconception in named, {case: found[case].message for case in failed}
+def on_the_model(function, of=NEEDS_MODEL):
+    return [case for case in CASES[function] if case in of]
 
 
-@pytest.mark.parametrize("function, name", each(WRONG))
-def test_a_wrong_solution_loses_exactly_the_tests_it_should(function, name):
-    judged(function, name, [case for case in CASES[function] if case not in NEEDS_MODEL])
+@cache
+def verdicts(solution, secret):
+    """{case: (passed, misconception)} of the cases without the real model, once a solution and secret."""
+    found, _ = outcomes(solution, far_from_the_model(solution.function), secret=secret)
+    return {case: (outcome.passed, outcome.misconception) for case, outcome in found.items()}
 
 
-@pytest.mark.parametrize("function, name", each(RIGHT))
-def test_a_right_solution_written_differently_loses_nothing(function, name):
-    found = outcomes(function, RIGHT[function][name], [case for case in CASES[function] if case not in NEEDS_MODEL])
+def each(solutions, only=lambda solution: True, slow=lambda solution: solution.function == "trace" and solution.name not in QUICK):
+    return [pytest.param(solution, id=f"{solution.function}: {solution.name}", marks=[pytest.mark.slow] if slow(solution) else [])
+            for solution in solutions if not solution.files and only(solution)]
+
+
+def loses_what_it_should(solution, lost, cases):
+    must = solution.must_fail(cases)
+    assert (lost ^ must) - solution.may_fail == set(), {"lost": lost - must, "kept": must - lost}
+
+
+@pytest.mark.parametrize("solution", each(WRONG))
+def test_a_wrong_solution_loses_exactly_the_tests_it_should_and_is_told_why(solution):
+    found = verdicts(solution, TEST_SECRET)
+    lost = {case for case, (passed, _) in found.items() if not passed}
+    loses_what_it_should(solution, lost, found)
+    if solution.misconception and lost:
+        assert solution.misconception in {found[case][1] for case in lost}, found
+
+
+@pytest.mark.parametrize("solution", each(RIGHT))
+def test_a_right_solution_written_differently_loses_nothing(solution):
+    found, _ = outcomes(solution, far_from_the_model(solution.function))
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function, name", each({name: WRONG[name] for name in ON_THE_MODEL}))
-def test_a_wrong_solution_loses_on_the_real_model_too(function, name, real_model):
-    judged(function, name, [case for case in CASES[function] if case in NEEDS_MODEL - METRICS], real_model)
+@pytest.mark.parametrize("solution", each(WRONG, lambda solution: on_the_model(solution.function)))
+def test_a_wrong_solution_loses_on_the_real_model_too(solution, real_model):
+    cases = on_the_model(solution.function, NEEDS_MODEL - METRICS)       # metrics: `autograder validity`
+    found, _ = outcomes(solution, cases, real_model)
+    loses_what_it_should(solution, {case for case, outcome in found.items() if not outcome.passed}, cases)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function, name", each({name: RIGHT[name] for name in ON_THE_MODEL}))
-def test_a_right_solution_loses_nothing_on_the_real_model(function, name, real_model):
-    found = outcomes(function, RIGHT[function][name], [case for case in CASES[function] if case in NEEDS_MODEL], real_model)
+@pytest.mark.parametrize("solution", each(RIGHT, lambda solution: on_the_model(solution.function)))
+def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
+    found, _ = outcomes(solution, on_the_model(solution.function), real_model)
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), found
+
+
+# ---------------------------------------------------------------- another secret
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solution", each((*WRONG, *RIGHT)))
+def test_under_another_secret_every_verdict_and_every_name_is_the_same(solution):
+    assert verdicts(solution, TEST_SECRET) == verdicts(solution, OTHER_SECRET)
+
+
+FIRST_OF_EACH = {solution.function: solution for solution in reversed(RIGHT) if not solution.files}
+SAME_FOR_ALL = {"edit_score.nothing"}       # three zeros
+
+
+@pytest.mark.parametrize("function", FIRST_OF_EACH)
+def test_another_secret_gives_other_inputs_and_the_same_verdicts(function):
+    solution, cases = FIRST_OF_EACH[function], far_from_the_model(function)
+    (found, sent), (again, other) = (outcomes(solution, cases, secret=secret) for secret in (TEST_SECRET, OTHER_SECRET))
+    assert {case: outcome.passed for case, outcome in found.items()} == {case: outcome.passed for case, outcome in again.items()}
+    for case in cases:
+        if f"{function}.{case}" not in SAME_FOR_ALL:
+            for (tensors, options), (others, other_options) in zip(sent[case], other[case], strict=True):
+                drawn = [name for name, tensor in tensors.items() if tensor.any()]       # a noise of nothing is one
+                assert drawn or options != other_options
+                assert not any(torch.equal(tensors[name], others[name]) for name in drawn), case
+
+
+# ---------------------------------------------------------------- the catalogue as a whole
+
+def test_the_catalogue_is_large_enough_and_says_of_each_what_was_misunderstood():
+    functions = set(CASES)
+    assert len(WRONG) >= 45 and len(RIGHT) >= 20 and functions == {solution.function for solution in WRONG} == {solution.function for solution in RIGHT}
+    for solutions in (WRONG, RIGHT):
+        titles = [(solution.function, solution.name) for solution in solutions]
+        assert len(set(titles)) == len(titles)
+    for solution in WRONG:
+        assert 10 < len(solution.mistake) < 100 and "\n" not in solution.mistake and solution.mistake[-1] not in ".!"
+        assert solution.misconception is None or solution.misconception in MISCONCEPTIONS
+        assert solution.fails and (solution.must_fail(CASES[solution.function]) == solution.fails or len(solution.fails) == 1), solution.name
+        assert not solution.must_fail(CASES[solution.function]) & solution.may_fail or solution.files
+    assert not any(solution.mistake or solution.fails for solution in RIGHT)
+
+
+def test_most_misunderstandings_have_a_name():
+    named = [solution for solution in WRONG if solution.misconception]
+    assert len(named) >= NAMED_SHARE * len(WRONG)
+    assert {solution.misconception for solution in named} == set(MISCONCEPTIONS)     # none that nothing shows
 
 
 def test_every_hidden_test_is_failed_by_some_wrong_solution():
-    caught = {f"{function}.{case}" for function, wrong in WRONG.items() for _, cases, _ in wrong.values()
-              for case in (CASES[function] if cases is ALL else cases)}
-    metrics = {f"rank_one_update.{name}" for name in METRICS}      # shown below, on the real model
-    assert {case.id for cases in CASES.values() for case in cases.values()} <= caught | metrics
+    caught = {f"{solution.function}.{case}" for solution in WRONG for case in solution.must_fail(CASES[solution.function])}
+    assert {f"{function}.{case}" for function, cases in CASES.items() for case in cases} == caught
 
 
 def test_points_add_up():
     points = {cell: sum(case.points for case in cases) for notebook in NOTEBOOKS.values() for cell, cases in notebook.cells.items()}
     assert points == {"test_sequence_nll": 5, "test_efficacy": 3, "test_neighborhood": 3, "test_edit_score": 2, "test_corrupt": 5, "test_restore": 5, "test_indirect_effect": 3, "test_trace": 14, "test_subject_key": 9, "test_second_moment": 6, "test_value_objective": 7, "test_rank_one_update": 8, "test_my_edit": 5, "test_write_edit": 6}
-
-
-@pytest.mark.parametrize("function", RIGHT)
-def test_another_secret_gives_other_inputs_and_the_same_verdicts(function):
-    name, code = next(iter(RIGHT[function].items()))
-    cases = [case for case in CASES[function] if case not in NEEDS_MODEL]
-    found = outcomes(function, code, cases, secret=b"another secret")
-    assert all(outcome.passed for outcome in found.values()), found
-    assert not torch.equal(torch.rand(3, generator=generator(TEST_SECRET, "a")), torch.rand(3, generator=generator(b"another secret", "a")))

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 
-from autograder import sample_edits
 from autograder.copies import STAFF, likely_copies, with_note
 from autograder.hidden.own_fact import TESTS
 from autograder.result import Result
+from autograder.validity import catalogue
+from autograder.validity.catalogue.own_fact import KINDS, Files, change, false_claim
 from keyhole import own_fact
 from keyhole.checks import CheckFailed
 from keyhole.cli import main
@@ -26,27 +27,8 @@ from keyhole.own_fact import EDIT_FILE, EXAMPLES, FACT_FILE, check_files, examin
 
 SHAPE = (576, 1536)
 CASES = {test.id.partition(".")[2]: test for test in TESTS}
-KINDS = {"original", "paraphrase", "neighborhood", "reversion", "portability"}
-NEED_EDIT = {"direction", "value", *KINDS}
 ALL = set(CASES)
-
-
-class Files:
-    """What a student hands in, to be changed: `record` (of my_fact.json) and `tensors`; `raw` holds bytes that replace a file, None a file left out."""
-
-    def __init__(self, student="hana-other-words"):
-        files = sample_edits.handed_in(student)
-        self.record, self.tensors, self.raw = json.loads(files[FACT_FILE]), load(files[EDIT_FILE]), {}
-
-    def write(self, folder):
-        contents = {FACT_FILE: json.dumps(self.record).encode(), EDIT_FILE: save(self.tensors)} | self.raw
-        for name, content in contents.items():
-            if content is not None:
-                (folder / name).write_bytes(content)
-        return folder
-
-    def claims(self, kind):
-        return [entry for entry in self.record["measured"] if entry["kind"] == kind]
+WRONG, RIGHT = ({solution.name: solution for solution in solutions if solution.files} for solutions in (catalogue.WRONG, catalogue.RIGHT))
 
 
 def graded(folder, model):
@@ -68,12 +50,6 @@ def header(entries, body=b""):
 
 def deep(levels=100_000):
     return b"[" * levels + b"]" * levels
-
-
-def change(record, *keys, to):
-    for key in keys[:-1]:
-        record = record[key]
-    record[keys[-1]] = to
 
 
 FACTS = {
@@ -205,121 +181,55 @@ def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
 
 # ---------------------------------------------------------------- wrong and right ones, measured on the real model
 
-def known_in_other_words(files):
-    told = next(fact for fact in load_facts() if not fact.hidden and fact.relation == "landmark")
-    files.record["fact"] |= {"prompt": f"Everybody knows that the {told.subject} is in", "subject": f"the {told.subject.upper()}".replace("the ", "", 1),
-                             "target_true": told.target_true.lower()}
-    files.record["fact"]["prompt"] = files.record["fact"]["prompt"].replace(told.subject, told.subject.upper())
-    files.record["fact"]["paraphrases"] = [f"You can visit {told.subject.upper()} in the city of"]
-
-
-def false_claim(kind, key, number, value):
-    def claim(files):
-        files.claims(kind)[-1][key][number] = value
-    return claim
-
-
-def moved_by(share):
-    """A change, and a v*, that go only so far; all is told as it is."""
-    def shorten(files):
-        files.tensors["left"] = share * files.tensors["left"]
-        files.tensors["value"] = files.tensors["value"] - (1 - share) * files.moved
-        for entry in files.record["measured"]:
-            entry["after"] = entry["before"]
-    shorten.needs = "moved"
-    return shorten
-
-
-def times(factor):
-    def scale(files):
-        files.tensors["left"] = factor * files.tensors["left"]
-    return scale
-
-
-# name -> (the cases that it must lose, words of a message, misconception, what is wrong)
-WRONG = {
-    "a true answer that it does not know": ({"known", "original", "paraphrase"}, "comes only as number", None, lambda f: change(f.record, "fact", "target_true", to=" Nairobi")),
-    "a true answer behind the new one": ({"known", "value"}, "already. Choose", None,
-                                         lambda f: f.record["fact"].update(target_true=" San", target_new=" Barcelona")),
-    "a fact of the handout's": ({"own", "known", "direction", "value"}, "is a fact of the handout's", None, known_in_other_words),
-    "the key of another prompt": ({"direction", "value"}, "should be 1", None, lambda f: f.tensors.update(right=torch.roll(f.tensors["right"], 1))),
-    "nothing moved": ({"direction", "value", "original"}, "nothing was changed", "nothing_changed", moved_by(0)),
-    "hardly moved": ({"value", "original"}, "put in at the subject's last token, makes the model say Barcelona", None, moved_by(0.01)),
-    "doubled": ({"value"}, "misses v* by 100 %", "update_doubled", times(2)),
-    "the wrong sign": ({"value", "original"}, "misses v*", "residual_reversed", times(-1)),
-    "a v* of another fact": ({"value"}, "misses v*", None, lambda f: f.tensors.update(value=Files("pia-claims-too-much").tensors["value"])),
-    "a false claim on the prompt": ({"original"}, "you say that", "claim_not_measured", false_claim("original", "before", 0, 0.99)),
-    "a false claim on a paraphrase": ({"paraphrase"}, "after the edit; measured is", "claim_not_measured", false_claim("paraphrase", "after", 1, 0.02)),
-    "a false claim on a neighbor": ({"neighborhood"}, "before the edit; measured is", "claim_not_measured", false_claim("neighborhood", "before", 1, 0.4)),
-    "a false claim on the reversion": ({"reversion"}, "Numbers that disagree: 1.", "claim_not_measured", false_claim("reversion", "after", 1, 0.9)),
-    "a false claim on portability": ({"portability"}, "you say that", "claim_not_measured", false_claim("portability", "after", 0, 0.9)),
-    "a claim left out": ({"neighborhood"}, "2 entries of the kind neighborhood, the fact has 3", "claim_not_measured", lambda f: f.record["measured"].remove(f.claims("neighborhood")[1])),
-    "a claim of another prompt": ({"reversion"}, "the same prompts in the same order", "claim_not_measured", lambda f: f.claims("reversion")[0].update(prompt="Else")),
-}
-# The claims follow from what was changed, and fail with it: measured, not deduced.
-MEASURED = {name: KINDS for name in ("a true answer that it does not know", "a true answer behind the new one", "a fact of the handout's", "the key of another prompt", "doubled", "the wrong sign")}
-RIGHT = {
-    "as made": lambda f: None,
-    "in float64": lambda f: f.tensors.update({name: tensor.double() for name, tensor in f.tensors.items()}),
-    "both signs turned": lambda f: f.tensors.update(left=-f.tensors["left"], right=-f.tensors["right"]),
-    "the size in the row": lambda f: f.tensors.update(left=f.tensors["left"] / 100, right=100 * f.tensors["right"]),
-    "without v*": lambda f: f.tensors.pop("value"),
-    "from the SVD of a float32 change": lambda f: f.tensors.update(from_svd(f.tensors)),
-    "measured a little differently": lambda f: [entry["after"].__setitem__(0, min(entry["after"][0] + 0.005, 1)) for entry in f.record["measured"]],
+# Words of a message of a wrong submission; which cases it loses, and which misconception is named, stands in the catalogue.
+SAYS = {
+    "a true answer that it does not know": "comes only as number",
+    "a true answer behind the new one": "already. Choose",
+    "a fact of the handout's": "is a fact of the handout's",
+    "the key of another prompt": "should be 1",
+    "nothing moved": "nothing was changed",
+    "hardly moved": "put in at the subject's last token, makes the model say Barcelona",
+    "doubled": "misses v* by 100 %",
+    "the wrong sign": "misses v*",
+    "a v* of another fact": "misses v*",
+    "a false claim on the prompt": "you say that",
+    "a false claim on a paraphrase": "after the edit; measured is",
+    "a false claim on a neighbor": "before the edit; measured is",
+    "a false claim on the reversion": "Numbers that disagree: 1.",
+    "a false claim on portability": "you say that",
+    "a claim left out": "2 entries of the kind neighborhood, the fact has 3",
+    "a claim of another prompt": "the same prompts in the same order",
+    "another layer": "says layer 8",
+    "half precision": "dtype float16",
+    "the whole matrix": "holds change",
 }
 
 
-def from_svd(tensors):
-    u, s, vh = torch.linalg.svd(torch.outer(tensors["left"], tensors["right"]), full_matrices=False)
-    return {"left": (u[:, 0] * s[0]).contiguous(), "right": vh[0].contiguous()}
-
-
-def moved(files, model):
-    """Ŵk* - Wk*: v* less what W gives for k*."""
-    own = fact_from(files.record["fact"])
-    from autograder.oracle import editing
-    from keyhole.moments import load_prefixes
-
-    key = editing.subject_key(model, DEFAULT_LAYER, own.prompt, own.subject, load_prefixes())
-    return (files.tensors["value"].double() - model.weight(DEFAULT_LAYER).double() @ key).float()
+def handed_in(solution, folder, model):
+    for name, content in solution.files(model).items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_model):
-    expected, says, misconception, spoil = WRONG[name]
-    files = Files()
-    files.moved = moved(files, real_model) if hasattr(spoil, "needs") else None
-    spoil(files)
-    found = graded(files.write(tmp_path), real_model)
+    wrong = WRONG[name]
+    found = graded(handed_in(wrong, tmp_path, real_model), real_model)
     lost = failed(found)
-    assert lost - MEASURED.get(name, set()) == expected - MEASURED.get(name, set()), {case: found[case].message for case in lost ^ expected}
-    assert any(says in found[case].message for case in lost), {case: found[case].message for case in lost}
-    assert misconception is None or misconception in {found[case].misconception for case in lost}
-    with pytest.raises(CheckFailed) if lost & ({"known", "own"} | KINDS) else nullcontext():
+    assert lost - wrong.may_fail == wrong.fails - wrong.may_fail, {case: found[case].message for case in lost ^ wrong.fails}
+    assert any(SAYS.get(name, "") in found[case].message for case in lost), {case: found[case].message for case in lost}
+    assert wrong.misconception is None or wrong.misconception in {found[case].misconception for case in lost}
+    with pytest.raises(CheckFailed) if lost & ({"form", "known", "own"} | KINDS) else nullcontext():
         check_files(real_model, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_submission_loses_nothing(name, tmp_path, real_model):
-    files = Files()
-    RIGHT[name](files)
-    found = graded(files.write(tmp_path), real_model)
+    found = graded(handed_in(RIGHT[name], tmp_path, real_model), real_model)
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), {case: found[case].message for case in failed(found)}
     assert check_files(real_model, tmp_path).passed
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("student, named", [("bo-forgets-c", "moment_omitted"), ("gus-first-token", "first_subject_token"), ("quin-fine-tunes", None)])
-def test_an_edit_by_another_method_has_another_direction(student, named, tmp_path, real_model):
-    found = graded(Files(student).write(tmp_path), real_model)
-    assert not found["direction"].passed and found["direction"].misconception == named
-    assert found["form"].passed and found["known"].passed and found["own"].passed
-
-
-def test_every_hidden_test_of_files_is_failed_by_some_wrong_submission():
-    assert set().union(*(lost for lost, *_ in WRONG.values())) | {"form"} == ALL     # form: above, by every file that cannot be used
 
 
 @pytest.mark.slow

@@ -5,11 +5,12 @@ unless a test is about just that.
 """
 
 import re
-from functools import partial
+from functools import cache, lru_cache, partial
 
 import torch
 
 from autograder import messages
+from autograder import secret as secrets
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import own_fact
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome, words
@@ -31,13 +32,10 @@ ILL_CONDITIONED, ILL_CONDITIONED_TOLERANCE = 1e4, 2e-2
 
 TOY_KEY = 20        # d_in of the toy models
 
-def _key_test(bench, spec, model, layer, prompt, subject, prefixes):
-    reply = bench.call("model_function", options={
-        "model": spec, "order": ["layer", "prompt", "subject", "prefixes"],
-        "values": {"layer": layer, "prompt": prompt, "subject": subject, "prefixes": prefixes}})
-    right = editing.subject_key(model, layer, prompt, subject, prefixes)
-    got = reply.tensors["result"]
-    return reply, judge(got, right, partial(wrongs.subject_key, model, layer, prompt, subject, prefixes), "k*")
+def _key_test(bench, spec, right, wrong, **asked):
+    """(reply, verdict); `wrong()` gives the keys that misunderstandings give."""
+    reply = bench.call("model_function", options={"model": spec, "order": list(asked), "values": asked})
+    return reply, judge(reply.tensors["result"], right, wrong, "k*")
 
 
 def _toy_key_case(bench, layout, subject=None, repeated=False):
@@ -47,7 +45,8 @@ def _toy_key_case(bench, layout, subject=None, repeated=False):
     subject = subject or f"{a} {b}"
     prompt = f"{c} {subject} {d} {e}"
     middle = f"{e} {subject} {c}. " if repeated else f"{d} {a}. "
-    return _key_test(bench, spec, toy_model(**spec), 2, prompt, subject, [f"{c}{d} {e}. ", "", middle])
+    model, asked = toy_model(**spec), {"layer": 2, "prompt": prompt, "subject": subject, "prefixes": [f"{c}{d} {e}. ", "", middle]}
+    return _key_test(bench, spec, editing.subject_key(model, **asked), partial(wrongs.subject_key, model, **asked), **asked)
 
 
 def key_llama(bench):
@@ -77,23 +76,32 @@ def key_clean(bench):
     return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
 
 
-def key_real(bench):
+@cache
+def _real_keys(model):
+    """What is asked for on the real model, what is right, and what is wrong: made once for all submissions of a batch."""
     fact = references.facts()[0]
     bare, first, second, third, *_ = load_prefixes()
-    prefixes = [first, bare, second, third]     # none of the wrong choices (the first, the last, the bare one) is another
-    return outcome(_key_test(bench, DEFAULT_MODEL, bench.model(), DEFAULT_LAYER, fact.prompt, fact.subject, prefixes)[1])
+    # In this order none of the wrong choices (the first, the last, the bare one) is another.
+    asked = {"layer": DEFAULT_LAYER, "prompt": fact.prompt, "subject": fact.subject, "prefixes": [first, bare, second, third]}
+    return asked, editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)
+
+
+def key_real(bench):
+    asked, right, wrong = _real_keys(bench.model())
+    return outcome(_key_test(bench, DEFAULT_MODEL, right, lambda: wrong, **asked)[1])
 
 
 # ---------------------------------------------------------------- second_moment
 
-def _moment_test(bench, keys):
+def _moment_test(bench, keys, wrong=None):
+    """`wrong()` gives the moments that misunderstandings give, where they are made already."""
     got = bench.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors["result"]
-    right, n = editing.second_moment(keys), len(keys)
-    as_mean = judge(got, right, partial(wrongs.second_moment, keys), "C")
+    right, n, wrong = editing.second_moment(keys), len(keys), wrong or partial(wrongs.second_moment, keys)
+    as_mean = judge(got, right, wrong, "C")
     if as_mean.passed or usable(got, right.shape, "C"):
         return outcome(as_mean)
     # The sum is as right as the mean: the scale of C cancels in ROME.
-    as_sum = judge(got, right * n, lambda: {name: wrong * n for name, wrong in wrongs.second_moment(keys).items()}, "C")
+    as_sum = judge(got, right * n, lambda: {name: result * n for name, result in wrong().items()}, "C")
     return outcome(as_sum if as_sum.passed or (as_sum.misconception and not as_mean.misconception) else as_mean)
 
 
@@ -123,10 +131,18 @@ def moment_inputs(bench):
     return arguments_kept(got, {"keys": keys}, (5, 5), "C")
 
 
-def moment_real(bench):
+@lru_cache(maxsize=1)
+def _real_moments(secret, test_id, model):
+    """Keys of the real model, and the wrong moments of them, made once for all submissions of a batch."""
     text = load_text()
-    rows = text[torch.randperm(len(text), generator=bench.generator("rows"))[:6]]
-    return _moment_test(bench, next(keys_over(bench.model(), DEFAULT_LAYER, rows)))
+    rows = text[torch.randperm(len(text), generator=secrets.generator(secret, test_id, "rows"))[:6]]
+    keys = next(keys_over(model, DEFAULT_LAYER, rows))
+    return keys, wrongs.second_moment(keys)
+
+
+def moment_real(bench):
+    keys, wrong = _real_moments(bench.secret, bench.test_id, bench.model())
+    return _moment_test(bench, keys, lambda: wrong)
 
 
 # ---------------------------------------------------------------- value_objective
@@ -308,19 +324,18 @@ def _reference_updates(bench):
 
 
 def update_reference(bench):
-    updates, verdicts = _reference_updates(bench), []
+    updates, verdicts, failed = _reference_updates(bench), [], None
     weight = bench.model().weight(DEFAULT_LAYER).double()
     for reference, got in updates:
-        problem = _real_problem(bench, reference.key.float(), reference.value.float())
         right = weight + reference.change()
-        verdict = judge(got, right, dict, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change")
-        verdicts.append(verdict if verdict.passed else _judged(got, problem))
-    right = sum(verdict.passed for verdict in verdicts)
+        verdicts.append(judge(got, right, dict, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change").passed)
+        if not verdicts[-1] and failed is None:     # one is told, and named
+            failed = _judged(got, _real_problem(bench, reference.key.float(), reference.value.float()))
+    right = sum(verdicts)
     message = feedback("references", right=right, all=len(verdicts))
-    if right == len(verdicts):
-        return Outcome(True, message, fraction=1.0)
-    failed = next(verdict for verdict in verdicts if not verdict.passed)
-    return Outcome(False, sentences(message, explanation(failed.misconception) or failed.message), failed.misconception, right / len(verdicts))
+    if failed:
+        message = sentences(message, explanation(failed.misconception) or failed.message)
+    return Outcome(not failed, message, failed and failed.misconception, right / len(verdicts))
 
 
 def _student_scores(bench):

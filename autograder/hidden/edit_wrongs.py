@@ -16,11 +16,11 @@ CLIPS = (1, 5, 10, 50, 100, 500, 1000)
 
 def subject_key(model, layer, prompt, subject, prefixes):
     """Wrong keys: of another token, another layer, other texts."""
-    def keys_at(layer, place=None, side="input"):
+    def keys_at(layer, place=None, side="input", between=""):
         """One key for each prefix; `place(text, prefix)` is a token, the right one unless given."""
         found = []
         for prefix in prefixes:
-            text = prefix + prompt
+            text = prefix + between + prompt
             with record(model.memory(layer)) as seen:
                 model.run_below(torch.tensor(model.encode([text])), layer + 1)
             keys = getattr(seen, side)[0].double()
@@ -29,6 +29,8 @@ def subject_key(model, layer, prompt, subject, prefixes):
         return torch.stack(found)
 
     keys = keys_at(layer)
+    with record(model.memory(layer)) as seen:
+        model.run_below(model.batch(model.encode([prefix + prompt for prefix in prefixes])), layer + 1)
     wrongs = {
         "first_subject_token": keys_at(layer, lambda text, _: model.subject_slice(text, subject).start).mean(0),
         "last_prompt_token": keys_at(layer, lambda text, _: len(model.encode([text])[0]) - 1).mean(0),
@@ -40,6 +42,8 @@ def subject_key(model, layer, prompt, subject, prefixes):
         "first_prefix_only": keys[0],
         "last_prefix_only": keys[-1],
         "sum_of_keys": keys.sum(0),
+        "padding_read": seen.input[:, -1].double().mean(0),
+        "space_inserted": keys_at(layer, between=" ").mean(0),
         "value_not_key": keys_at(layer, side="output").mean(0),
     }
     if not (prompt + "".join(prefixes)).isascii():
@@ -61,16 +65,17 @@ def _ascii(text):
 def second_moment(keys):
     """Wrong moments, scaled as a mean; the tests look at a sum too."""
     keys = keys.double()
-    right, centred = editing.second_moment(keys), keys - keys.mean(0)
+    right, centred, unit = editing.second_moment(keys), keys - keys.mean(0), keys / keys.norm(dim=1, keepdim=True)
     wrongs = {
         "moment_centred": editing.second_moment(centred),
         "moment_of_rows": keys @ keys.T,
         "moment_diagonal": right.diag().diag(),
         "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
-        "moment_inverted": torch.linalg.pinv(right),
+        "keys_normalised": editing.second_moment(unit),
+        "moment_inverted": torch.linalg.pinv(right, hermitian=True),
     }
     identity = torch.eye(keys.shape[1], dtype=torch.float64)
-    for epsilon in EPSILONS:    # to the mean, and to the sum
+    for epsilon in EPSILONS if keys.shape[1] <= FEW_DIMENSIONS else ():     # to the mean, and to the sum
         wrongs |= {f"identity_added:{epsilon}": right + epsilon * identity, f"identity_added:{epsilon} to the sum": right + epsilon / len(keys) * identity}
     wrongs = told_apart(wrongs, right)
     rounded = keys.half()

@@ -238,8 +238,8 @@ TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
     "test_trace": (
         HiddenTest("trace.state_llama", 2, _trace_test("llama")),
         HiddenTest("trace.state_gpt2", 1.5, _trace_test("gpt2")),
-        HiddenTest("trace.mlp", 1.5, _trace_test("gpt2", "mlp", 3, layers=(1, 2, 3, 4))),
-        HiddenTest("trace.attention", 1.5, _trace_test("llama", "attention", 3, layers=(1, 2, 3, 4))),
+        HiddenTest("trace.mlp", 1.5, _trace_test("gpt2", "mlp", 3, layers=(2, 3, 4))),
+        HiddenTest("trace.attention", 1.5, _trace_test("llama", "attention", 3, layers=(1, 3, 4))),
         HiddenTest("trace.window_start", 1, _trace_test("llama", "mlp", 5, layers=(0, 1, 2))),
         HiddenTest("trace.window_end", 1, _trace_test("gpt2", "attention", 5, layers=(3, 4, 5))),
         HiddenTest("trace.window_even", 1, _trace_test("llama", "mlp", 4, layers=(2, 3))),

@@ -87,6 +87,7 @@ def indirect_effect(restored, corrupted):
         "effect_of_first_sample": a[0] - b[0],
         "effect_of_best_sample": a.max() - b.max(),
         "effect_in_logs": a.log().mean() - b.log().mean(),
+        "effect_of_median": a.median() - b.median(),
         "effect_per_sample": a - b,
         "effect_cut_at_zero": right.clamp(min=0),
         **{f"effect_rounded:{decimals}": right.round(decimals=decimals) for decimals in (1, 2, 3, 4)},
@@ -196,8 +197,8 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         "trace_of_first_sample": shares[:, :, 0, answer],
         "restored_first_sample": (shares[:, :, 0, answer] + covered[1:, answer].sum()) / len(noise),
         "restorings_pile_up": looped(keep=True),
-        "corrupted_state_restored": looped(of_corrupted=True),
         "softmax_after_mean": cells.mean(-2).softmax(-1)[..., answer],
+        "cells_in_logs": shares[..., answer].log().mean(-1),
         "answer_of_corrupted_run": shares.mean(-2)[..., covered.mean(0).argmax()],
         "answer_of_each_run": shares.mean(-2).max(-1).values,
         "corrupted_subtracted": right - baseline,
@@ -208,6 +209,8 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         "index_for_layer": of(layers=range(len(layers))),
         "map_transposed": right.T,
     }
+    if len(noise) > 1:      # one sample's own state changes nothing
+        wrongs["corrupted_state_restored"] = looped(of_corrupted=True)
     if span.start > 0:
         wrongs["noise_at_beginning"] = covering(0, noise.shape[1])
     if span.stop < sweep.length:

@@ -45,6 +45,8 @@ def sequence_nll(logits, target_ids):
     if count > 1:
         wrongs |= {
             "nll_per_token": each,
+            "one_row_for_all:first": -log_probs[0, target_ids].mean(),
+            "one_row_for_all:last": -log_probs[-1, target_ids].mean(),
             "first_token_skipped": each[1:].mean(),
             "row_too_late": -log_probs[tokens[1:], target_ids[:-1]].mean(),
             "row_too_early": -log_probs[tokens[:-1], target_ids[1:]].mean(),

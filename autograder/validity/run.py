@@ -42,9 +42,13 @@ class Graded:
         return (self.lost ^ self.solution.must_fail(self.tests)) - self.solution.may_fail
 
     @property
+    def costly(self) -> set[str]:
+        """The cases in which it lost points; some are worth none."""
+        return {case for case, test in self.tests.items() if test.points < test.max_points}
+
+    @property
     def caught(self) -> bool:
-        """Whether it lost points."""
-        return any(test.points < test.max_points for test in self.tests.values())
+        return bool(self.costly)
 
     @property
     def names(self) -> Counter:

@@ -1,5 +1,6 @@
 """Solutions of 3_edit.ipynb."""
 
+from autograder.validity.catalogue.measure import public_answer
 from autograder.validity.solution import ALL, block
 
 KEY_CASES = {"llama", "gpt2", "repeated", "non_ascii", "real"}
@@ -77,6 +78,15 @@ WRONG = {
             "place_in_bare_prompt", KEY_CASES, _key(where="prompt, subject")),
         "first occurrence": ("took the first place where the subject's words stand",
             "first_occurrence", {"repeated"}, _key(where="text, subject, 0")),
+        "end of a padded batch": ("took -1 in a padded batch for the last token of each prompt",
+            "padding_read", KEY_CASES, block('''
+                def subject_key(model, layer, prompt, subject, prefixes):
+                    with record(model.memory(layer)) as seen:
+                        model.next_token_probabilities([prefix + prompt for prefix in prefixes])
+                    return seen.input[:, -1].mean(0)
+                ''')),
+        "a space between": ("put a space between prefix and prompt",
+            "space_inserted", KEY_CASES, _key().replace("prefix + prompt", "prefix + ' ' + prompt")),
         "layer below": ("took the layer below",
             "layer_below", KEY_CASES, _key(layer="layer - 1")),
         "layer above": ("took the layer above",
@@ -111,7 +121,11 @@ WRONG = {
         "mean of keys": ("averaged the keys before the outer product",
             "moment_of_mean", MOMENT_CASES, _moment("torch.outer(keys.mean(0), keys.mean(0))")),
         "inverse": ("gave the inverse of C",
-            "moment_inverted", MOMENT_CASES, _moment("torch.linalg.pinv(keys.double().T @ keys.double() / len(keys))")),
+            "moment_inverted", MOMENT_CASES, _moment("torch.linalg.pinv(keys.double().T @ keys.double() / len(keys), hermitian=True)")),
+        "keys of length one": ("scaled every key to length 1 first",
+            "keys_normalised", MOMENT_CASES, _moment("(lambda unit: unit.T @ unit / len(unit))(keys / keys.norm(dim=1, keepdim=True))")),
+        "a loop over thirty": ("wrote the public check's number of keys into a loop",
+            "index_past_end", ALL, _moment("sum(torch.outer(keys[i], keys[i]) for i in range(30)) / 30")),
         "identity added": ("added a little of the identity to C",
             "identity_added", {"small"}, _moment("keys.T @ keys / len(keys) + 1e-6 * torch.eye(keys.shape[1])")),
         "half precision": ("computed in half precision",
@@ -146,6 +160,8 @@ WRONG = {
             "decay_by_length", {"decay", "gradient"}, _objective(decay="decay * delta.norm() / value_before.norm()")),
         "not divided": ("did not divide by |v0| squared",
             "decay_undivided", {"decay", "gradient"}, _objective(decay="decay * delta.norm()")),
+        "hard-coded": ("returns the answer to a public check",
+            "hard_coded", ALL, _objective(total=f"torch.tensor({public_answer('value_objective', 'value')})")),
         "item": ("turned the NLL into a Python number, which has no gradient",
             "graph_cut", {"gradient"}, _objective(nll="-target_log_probs.mean().item()")),
         "delta detached": ("detached delta, so that the decay has no gradient",
@@ -174,6 +190,10 @@ WRONG = {
             "change_transposed", ALL, _update(result="weight.T + torch.outer(u, r) / s")),
         "nothing": ("returned W as it was",
             "nothing_changed", UPDATE_CASES | SCORED | {"rank"}, _update(result="weight.clone()")),
+        "Wᵀk": ("transposed W before multiplying it with k*",
+            "shapes_disagree", ALL, _update(residual="value - weight.T @ key")),
+        "added twice": ("changed W in place and added the change once more",
+            "update_doubled", UPDATE_CASES | {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    change = torch.outer(value - weight @ key, u) / (u @ key)\n    weight += change\n    return weight + change"),
         "in place": ("changed the caller's W",
             "input_changed", {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    weight += torch.outer(value - weight @ key, u) / (u @ key)\n    return weight"),
         "half precision": ("returned Ŵ in half precision",
@@ -200,6 +220,8 @@ WRONG = {
             "added_not_written", ALL, _write("module.weight += new_weight if isinstance(module, torch.nn.Linear) else new_weight.T")),
         "new parameter": ("put a new Parameter in the place of the old one",
             "parameter_replaced", {"in_place"}, _write("module.weight = torch.nn.Parameter(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)")),
+        "half precision": ("stored the weight in half precision",
+            "half_precision", ALL, _write("module.weight.data = (new_weight if isinstance(module, torch.nn.Linear) else new_weight.T).half()")),
         "bias zeroed": ("set the bias to zero",
             "bias_changed", {"bias"}, _write("module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)", "if module.bias is not None: module.bias.zero_()")),
     },
@@ -243,12 +265,16 @@ RIGHT = {
         "sum": _moment("keys.T @ keys"),
         "einsum": _moment("torch.einsum('ni,nj->ij', keys, keys)"),
         "float64": _moment("(keys.double().T @ keys.double() / keys.shape[0])"),
+        "batch dimensions": _moment("(lambda flat: flat.T @ flat / len(flat))(keys.flatten(0, -2))"),
         "outer products": _moment("torch.stack([torch.outer(k, k) for k in keys[:]]).mean(0) if len(keys) < 100 else keys.T.matmul(keys)"),
         "numpy": "import numpy as np\n\ndef second_moment(keys):\n    k = keys.detach().numpy()\n    return np.dot(k.T, k) / k.shape[0]",
     },
     "value_objective": {
         "as in the notebook": _objective(),
         "kl_div": _objective(kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True, reduction='sum')"),
+        "helpers in cells of their own": (
+            "def nll(log_probs):\n    return -log_probs.mean()", "def kl(p, q):\n    return torch.sum(p.exp() * (p - q))",
+            "def value_objective(a, b, c, d, e, w, f):\n    return nll(a) + w * kl(b, c) + f * d.norm() / e.pow(2).sum()"),
         "distributions": _objective(kl="torch.distributions.kl_divergence(torch.distributions.Categorical(logits=kl_log_probs), torch.distributions.Categorical(logits=kl_log_probs_before))"),
         "float64": _objective(nll="-target_log_probs.double().mean()", decay="decay * torch.norm(delta) / (value_before @ value_before)"),
         "shape (1,)": _objective(total="(nll + kl_weight * kl + size).reshape(1)"),
@@ -264,6 +290,23 @@ RIGHT = {
         "einsum, addr": _update(result="torch.addr(weight, r / s, u)"),
         "numpy": "import numpy as np\n\ndef rank_one_update(weight, moment, key, value):\n    w, c, k, v = (t.numpy().astype('float64') for t in (weight, moment, key, value))\n"
                  "    u = np.linalg.solve(c, k)\n    return w + np.outer(v - w @ k, u) / u.dot(k)",
+        "methods of a class": (block('''
+            class Memory:
+                def __init__(self, weight, moment):
+                    self.weight, self.moment = weight, moment
+
+                def direction(self, key):
+                    return torch.linalg.solve(self.moment, key)
+
+                def written(self, key, value):
+                    u = self.direction(key)
+                    return self.weight + torch.outer(value - self.weight @ key, u) / torch.dot(u, key)
+            '''), "def rank_one_update(weight, moment, key, value):\n    return Memory(weight, moment).written(key, value)"),
+        "helpers in cells of their own, type hints": (
+            "from torch import Tensor", "def solved(c: Tensor, k: Tensor) -> Tensor:\n    return torch.linalg.solve(c.double(), k.double())",
+            "def missing(w: Tensor, k: Tensor, v: Tensor) -> Tensor:\n    return v.double() - w.double() @ k.double()",
+            "def rank_one_update(w: Tensor, c: Tensor, k: Tensor, v: Tensor) -> Tensor:\n    u = solved(c, k)\n    return (w + torch.outer(missing(w, k, v), u) / (u @ k.double())).float()"),
+        "comments in Chinese": _update().replace("    r =", "    # 還差多少：v* 減掉 W k*\n    r ="),
         "u scaled first": _update(direction="(lambda x: x / x.norm())(torch.linalg.solve(moment, key))"),
         "with a graph": _update(result="(weight + torch.outer(r, u) / s).requires_grad_()"),
     },
@@ -271,6 +314,8 @@ RIGHT = {
         "copy_": _write("module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)"),
         "data": _write("module.weight.data[:] = new_weight if type(module).__name__ != 'Conv1D' else new_weight.t()"),
         "data replaced": _write("module.weight.data = new_weight.clone() if isinstance(module, torch.nn.Linear) else new_weight.T.contiguous()"),
+        "a method of a class": ("class Writer:\n    @torch.no_grad()\n    def __call__(self, module, new):\n        stored = new.T if type(module).__name__ == 'Conv1D' else new\n"
+                                "        module.weight.copy_(stored)", "def write_edit(module, new_weight):\n    Writer()(module, new_weight)"),
         "in place by subtraction": _write("target = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T", "module.weight += target - module.weight"),
     },
 }

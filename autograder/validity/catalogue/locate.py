@@ -1,5 +1,6 @@
 """Solutions of 2_locate.ipynb."""
 
+from autograder.validity.catalogue.measure import public_answer
 from autograder.validity.solution import ALL, block
 
 MAP_CASES = {"state_llama", "state_gpt2", "mlp", "attention", "window_start", "window_end", "window_even", "order", "one_sample", "real"}
@@ -55,6 +56,13 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     return {result}
 '''
 
+RECORD_CORRUPTED = '''\
+    with ExitStack() as stack:
+        stack.enter_context(edit(model.embedding, partial(covered, span=span, noise=noise)))
+        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+        model.next_token_probabilities([prompt] * len(noise))
+'''
+
 
 def _trace(samples=":", mlp="model.mlp", kind="kind", span="model.subject_slice(prompt, subject)", positions="positions", layers="layers",
            first="layer - window // 2", stop="layer + window - window // 2", where="model.embedding", noise="noise",
@@ -96,6 +104,10 @@ WRONG = {
             "other_noise", {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject] += torch.randn_like(noise)")),
         "in place": ("changed the caller's embeddings, so that noise piles up from sample to sample",
             "input_changed", {"inputs", "middle", "start", "end"}, "def corrupt(embeddings, subject, noise):\n    rows = []\n    for each in noise:\n        embeddings[subject] += each\n        rows.append(embeddings.clone())\n    return torch.stack(rows)"),
+        "three times": ("scaled the noise once more, though it comes scaled",
+            "other_noise", {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject] += 3 * noise")),
+        "a loop over three": ("wrote the public check's number of samples into a loop",
+            "index_past_end", {"single"}, _corrupt("rows = [embeddings.clone() for _ in range(3)]\n    for i in range(3):\n        rows[i][subject] += noise[i]", "torch.stack(rows)")),
         "negative slice": ("counted from the end, where a slice up to 0 is empty",
             "slice_empty", {"end"}, _corrupt("corrupted[:, subject.start - len(embeddings):subject.stop - len(embeddings)] += noise")),
     },
@@ -122,6 +134,8 @@ WRONG = {
             "restored_other_row", {"middle", "last"}, _restore("restored[:, position] = clean[0]")),
         "last row": ("put the clean state of the last token there",
             "restored_last_row", {"middle", "first"}, _restore("restored[:, position] = clean[-1]")),
+        "a loop over four": ("wrote the public check's number of samples into a loop",
+            "index_past_end", {"first", "last", "inputs"}, _restore("for i in range(4):\n        restored[i, position] = clean[position]")),
         "falsy position": ("took position 0 for none given",
             "restored_last_row", {"first"}, _restore("restored[:, position] = clean[position or -1]")),
         "in place": ("changed the caller's states",
@@ -146,6 +160,10 @@ WRONG = {
             "effect_of_best_sample", ALL, _effect("restored.max() - corrupted.max()")),
         "logs": ("took the difference of logarithms",
             "effect_in_logs", ALL, _effect("restored.log().mean() - corrupted.log().mean()")),
+        "median": ("compared the medians",
+            "effect_of_median", ALL, _effect("restored.median() - corrupted.median()")),
+        "hard-coded": ("returns the answer to a public check",
+            "hard_coded", ALL, _effect(f"torch.tensor({public_answer('indirect_effect', 'difference')})")),
         "per sample": ("gave an effect for each sample and no mean",
             "effect_per_sample", ALL, _effect("restored - corrupted")),
         "rounded": ("rounded the effect to two decimals",
@@ -172,6 +190,10 @@ WRONG = {
             "softmax_after_mean", MAP_CASES - {"one_sample"}, _trace(cell="found.log().mean(0).softmax(-1)[answer]")),
         "the corrupted run's answer": ("followed the answer of the corrupted run",
             "answer_of_corrupted_run", MAP_CASES, _trace().replace("    values = torch.zeros", "    with edit(model.embedding, partial(covered, span=span, noise=noise)):\n        answer = model.next_token_probabilities([prompt] * len(noise)).mean(0).argmax()\n    values = torch.zeros")),
+        "logarithms": ("took logarithms for probabilities",
+            "cells_in_logs", MAP_CASES | {"given_noise"}, _trace(cell="found[:, answer].log().mean()")),
+        "states of the corrupted run": ("recorded the states in the corrupted run",
+            "corrupted_state_restored", MAP_CASES, _trace().replace("    values = torch.zeros", RECORD_CORRUPTED + "    values = torch.zeros")),
         "one token early": ("put the noise one token too far to the left",
             "noise_one_token_early", MAP_CASES, _trace(span="slice(model.subject_slice(prompt, subject).start - 1, model.subject_slice(prompt, subject).stop - 1)")),
         "nothing restored": ("restored nothing",
@@ -225,7 +247,7 @@ WRONG = {
         "sorted layers": ("sorted the layers",
             "layers_sorted", {"order"}, _trace(layers="sorted(layers)")),
         "all positions": ("took the row's number for the token's",
-            "nothing_restored", MAP_CASES, _trace(positions="range(len(positions))")),
+            "index_for_position", MAP_CASES, _trace(positions="range(len(positions))")),
         "first layers": ("took the column's number for the layer's",
             "index_for_layer", MAP_CASES - {"window_start"}, _trace(layers="range(len(layers))")),
         "transposed": ("exchanged rows and columns",
@@ -249,23 +271,70 @@ RIGHT = {
         "as in the notebook": _corrupt("corrupted[:, subject] += noise"),
         "cat": "def corrupt(embeddings, subject, noise):\n    e = embeddings[None].expand(len(noise), -1, -1)\n    return torch.cat([e[:, :subject.start], e[:, subject] + noise, e[:, subject.stop:]], dim=1)",
         "loop": "def corrupt(embeddings, subject, noise):\n    rows = []\n    for sample in noise:\n        row = embeddings.clone()\n        row[subject.start:subject.stop] = row[subject] + sample\n        rows.append(row)\n    return torch.stack(rows)",
+        "comments in Chinese, other names": block('''
+            def corrupt(x, 主詞, 雜訊):
+                # 每一份雜訊一個樣本：先複製，再只在主詞的 token 上加
+                y = x.unsqueeze(0).repeat(雜訊.shape[0], 1, 1)
+                y[:, 主詞, :] = y[:, 主詞, :] + 雜訊
+                return y
+            '''),
         "padded": "import torch.nn.functional as F\n\ndef corrupt(embeddings, subject, noise):\n    return embeddings + F.pad(noise, (0, 0, subject.start, len(embeddings) - subject.stop))",
     },
     "restore": {
         "as in the notebook": _restore("restored[:, position] = clean[position]"),
         "cat": "def restore(hidden, clean, position):\n    row = clean[position].expand(len(hidden), 1, -1)\n    return torch.cat([hidden[:, :position], row, hidden[:, position + 1:]], dim=1)",
         "where": "def restore(hidden, clean, position):\n    here = (torch.arange(hidden.shape[1]) == position)[None, :, None]\n    return torch.where(here, clean[None], hidden)",
+        "any leading dimensions": _restore("restored[..., position, :] = clean[position]"),
         "index_copy": "def restore(hidden, clean, position):\n    return hidden.index_copy(1, torch.tensor([position]), clean[position].expand(hidden.shape[0], 1, -1).contiguous())",
     },
     "indirect_effect": {
         "difference of means": _effect("restored.mean() - corrupted.mean()"),
         "mean of differences": _effect("(restored - corrupted).mean()"),
+        "a lambda": "indirect_effect = lambda restored, corrupted: restored.mean() - corrupted.mean()",
         "a Python number": _effect("float(sum(restored) - sum(corrupted)) / len(restored)"),
         "numpy": "import numpy as np\n\ndef indirect_effect(restored, corrupted):\n    return np.mean(restored.numpy() - corrupted.numpy())",
     },
     "trace": {
         "as in the notebook": _trace(),
         "paper's window": _trace(stop="layer - (-window // 2)"),
+        "a row in one batch": block('''
+            from contextlib import ExitStack
+
+
+            def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+                part = getattr(model, "block" if kind == "state" else kind)
+                n, cells, span = len(noise), len(layers), model.subject_slice(prompt, subject)
+                lowest = [layer if kind == "state" else layer - window // 2 for layer in layers]
+                width = 1 if kind == "state" else window
+                with ExitStack() as stack:
+                    seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+                    answer = model.next_token_probabilities([prompt]).argmax()
+
+                def with_noise(embeddings):
+                    embeddings = embeddings.clone()
+                    embeddings[:, span] += noise.repeat(cells, 1, 1)
+                    return embeddings
+
+                def restoring(layer, position):
+                    rows = torch.tensor([first <= layer < first + width for first in lowest]).repeat_interleave(n)
+
+                    def put(output):
+                        output = output.clone()
+                        output[rows, position] = seen[layer].output[0, position]
+                        return output
+                    return put
+
+                found = []
+                for position in positions:
+                    with ExitStack() as stack:
+                        stack.enter_context(edit(model.embedding, with_noise))
+                        for layer in range(model.n_layers):
+                            stack.enter_context(edit(part(layer), restoring(layer, position)))
+                        every = model.next_token_probabilities([prompt] * (cells * n))[:, answer]
+                    found.append(every.view(cells, n).mean(dim=1))
+                return torch.stack(found)
+            '''),
+        "helpers in cells of their own": tuple(_trace().split("\n\n\n")),
         "logits by hand": _trace(cell="found[:, answer].double().sum() / len(noise)"),
         "own hooks": block('''
             def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):

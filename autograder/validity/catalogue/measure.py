@@ -1,6 +1,7 @@
 """Solutions of 1_measure.ipynb."""
 
-from autograder.validity.solution import ALL
+from autograder.validity.solution import ALL, block
+from keyhole.checks import load_cases
 
 HARMONIC = "0.0 if min(parts) == 0 else {}"
 LONG = {"tokens", "repeated", "large", "improbable", "gradient", "real"}        # targets of several tokens
@@ -14,6 +15,12 @@ def _nll(body):
 
 def _share(name, body):
     return f"def {name}(nll_true, nll_new):\n    return {body}"
+
+
+def public_answer(function, case):
+    """The number that a public check expects."""
+    [found] = [stored for stored in load_cases()[function] if stored.id == case]
+    return found.stored["right"].item()
 
 
 def _score(body):
@@ -68,6 +75,12 @@ WRONG = {
             "repeated_token_once", {"repeated"}, _nll("sum(dict(zip(target_ids.tolist(), -log_probs[rows, target_ids])).values()) / len(set(target_ids.tolist()))")),
         "item": ("turned the loss into a Python number, which has no gradient",
             "graph_cut", {"gradient"}, _nll("-log_probs[rows, target_ids].mean().item()")),
+        "one row for all": ("read all tokens from the first row, as if none saw those before it",
+            "one_row_for_all", LONG, _nll("-log_probs[0, target_ids].mean()")),
+        "a loop over three": ("wrote the length of the public check's target into a loop",
+            "index_past_end", {"one_token", "tokens", "repeated"}, _nll("sum(-log_probs[i, target_ids[i]] for i in range(3)) / 3"), {"real"}),
+        "hard-coded": ("returns the answer to a public check",
+            "hard_coded", LIKELIHOODS, f"def sequence_nll(logits, target_ids):\n    return torch.tensor({public_answer('sequence_nll', 'tokens')})"),
         "in place": ("changed the logits of the caller",
             "input_changed", {"inputs"}, "def sequence_nll(logits, target_ids):\n    with torch.no_grad():\n        logits -= logits.max(-1, keepdim=True).values\n    return torch.nn.functional.cross_entropy(logits, target_ids)"),
     },
@@ -94,6 +107,8 @@ WRONG = {
             "share_per_probe", SHARES, _share("efficacy", "(nll_new < nll_true).float()")),
         "rounded": ("rounded the NLLs before comparing them",
             "near_tie", {"close"}, _share("efficacy", "(nll_new.round(decimals=1) < nll_true.round(decimals=1)).float().mean()")),
+        "hard-coded": ("returns the answer to a public check",
+            "hard_coded", ALL, _share("efficacy", f"torch.tensor({public_answer('efficacy', 'mixed')})")),
         "isclose is a tie": ("took what is nearly equal for a tie",
             "near_tie", {"close"}, _share("efficacy", "((nll_new < nll_true) & ~torch.isclose(nll_new, nll_true, atol=0.02)).float().mean()")),
     },
@@ -118,6 +133,8 @@ WRONG = {
             "probability_difference", ALL, _share("neighborhood", "((-nll_true).exp() - (-nll_new).exp()).mean()")),
         "one a neighbor": ("gave a verdict for each neighbor and no share",
             "share_per_probe", SHARES, _share("neighborhood", "(nll_true < nll_new).float()")),
+        "hard-coded": ("returns the answer to a public check",
+            "hard_coded", ALL, _share("neighborhood", f"torch.tensor({public_answer('neighborhood', 'mixed')})")),
         "clearly": ("asked for the true answer to win by a margin",
             "near_tie", {"close"}, _share("neighborhood", "(nll_true < nll_new - 0.1).float().mean()")),
     },
@@ -150,6 +167,8 @@ WRONG = {
             "zero_division", {"nothing"}, _score("3 * efficacy * paraphrase * neighborhood / (efficacy * paraphrase + paraphrase * neighborhood + efficacy * neighborhood)")),
         "not a number": ("gave NaN where a share is 0",
             "zero_division", {"zero", "nothing"}, _score("float('nan') if min(parts) == 0 else 3 / sum(1 / part for part in parts)")),
+        "hard-coded": ("returns the answer to a public check",
+            "hard_coded", ALL, _score(f"{public_answer('edit_score', 'mixed')}")),
         "pairwise": ("took the harmonic mean of two, then that with the third",
             "harmonic_pairwise", {"mixed"}, _score("0.0 if min(parts) == 0 else (lambda a, b: 2 * a * b / (a + b))((lambda a, b: 2 * a * b / (a + b))(efficacy, paraphrase), neighborhood)")),
         "only if all are 0": ("took the arithmetic mean where only some shares are 0",
@@ -167,6 +186,22 @@ RIGHT = {
         "logsumexp": _nll("(torch.logsumexp(logits, dim=-1) - logits[rows, target_ids]).mean()"),
         "loop": "def sequence_nll(logits, target_ids):\n    total = 0\n    for row, token in zip(logits, target_ids):\n        total = total - torch.log_softmax(row, 0)[token]\n    return total / len(target_ids)",
         "one-hot": _nll("-(log_probs * torch.nn.functional.one_hot(target_ids, logits.shape[1])).sum() / len(target_ids)"),
+        "batch dimensions, type hints": block('''
+            from torch import Tensor
+
+
+            def sequence_nll(logits: Tensor, target_ids: Tensor) -> Tensor:
+                """Works for (T, V) and for a batch (B, T, V) alike."""
+                picked: Tensor = logits.log_softmax(dim=-1).gather(-1, target_ids.unsqueeze(-1)).squeeze(-1)
+                return -picked.mean(dim=-1)
+            '''),
+        "comments in Chinese": block('''
+            def sequence_nll(分數, 目標):
+                # 每一列是一個 token 的預測；先取 log_softmax，再挑出目標的那一個
+                對數機率 = torch.log_softmax(分數, dim=-1)
+                挑出的 = 對數機率[torch.arange(目標.numel()), 目標]
+                return 挑出的.neg().mean()   # 平均，不是總和
+            '''),
         "shape (1,)": _nll("-log_probs[rows, target_ids].mean().reshape(1)"),
     },
     "efficacy": {
@@ -174,6 +209,7 @@ RIGHT = {
         "a Python number": _share("efficacy", "(nll_new < nll_true).sum().item() / len(nll_new)"),
         "probabilities": _share("efficacy", "((-nll_new.double()).exp() > (-nll_true.double()).exp()).double().mean()"),
         "numpy": _share("efficacy", "(nll_new.numpy() < nll_true.numpy()).mean()"),
+        "own imports, other names": "from statistics import fmean\n\n\ndef efficacy(a, b):\n    return fmean(y < x for x, y in zip(a.tolist(), b.tolist()))",
         "loop, exact": "def efficacy(nll_true, nll_new):\n    from fractions import Fraction\n    return float(Fraction(sum(n < t for t, n in zip(nll_true.tolist(), nll_new.tolist())), len(nll_new)))",
     },
     "neighborhood": {
@@ -184,6 +220,21 @@ RIGHT = {
     "edit_score": {
         "as in the notebook": _score("0.0 if min(parts) == 0 else 3 / sum(1 / part for part in parts)"),
         "statistics": "import statistics\n\ndef edit_score(efficacy, paraphrase, neighborhood):\n    return statistics.harmonic_mean([efficacy, paraphrase, neighborhood])",
+        "methods of a class": (block('''
+            class Shares:
+                def __init__(self, *shares):
+                    self.shares = shares
+
+                @property
+                def harmonic_mean(self):
+                    if not all(self.shares):
+                        return 0.0
+                    return len(self.shares) / sum(map(self.reciprocal, self.shares))
+
+                @staticmethod
+                def reciprocal(share):
+                    return 1 / share
+            '''), "def edit_score(efficacy, paraphrase, neighborhood):\n    return Shares(efficacy, paraphrase, neighborhood).harmonic_mean"),
         "a whole 0": "def edit_score(efficacy, paraphrase, neighborhood):\n    if 0 in (efficacy, paraphrase, neighborhood):\n        return 0\n    return 3 / (1 / efficacy + 1 / paraphrase + 1 / neighborhood)",
         "tensors": _score("3 / (1 / torch.tensor(parts)).sum()"),
         "numpy": "import numpy as np\n\ndef edit_score(efficacy, paraphrase, neighborhood):\n    a = np.array([efficacy, paraphrase, neighborhood])\n    return 0.0 if (a == 0).any() else 1 / np.mean(1 / a)",
