@@ -80,7 +80,7 @@ def second_moment(keys):
     wrongs = told_apart(wrongs, right)
     rounded = keys.half()
     rounded = (rounded.T @ rounded).double() / len(keys)
-    if rounded.isfinite().all() and distance(rounded, right) > 2 * TOLERANCE:     # nearer to the right one than any other
+    if rounded.isfinite().all() and distance(rounded, right) > TOLERANCE:       # nearer to the right one than any other
         wrongs["half_precision"] = rounded
     return wrongs
 
