@@ -11,6 +11,7 @@ from autograder.submission import Submitted, named
 from keyhole.notebook import grade_id
 from keyhole.text import one_line
 
+MOST_SHOWN = 300_000  # characters of a notebook on its page, ten times those of an honest one: a page is made in seconds, not minutes
 FIRST_LETTER = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\]\((?:(?P<page>https?://)|attachment:(?P<picture>[^)\s]*))?")
 LINK_BELOW = re.compile(r"\]:(?!\s*https?://)")
@@ -31,11 +32,17 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     handed = zip(submitted.ids, submitted.cells, strict=True) if submitted.definitions else ((grade_id(cell), cell) for cell in released.cells)
     wanted = {grade_id(cell): cell for cell in released.cells if grade_id(cell)}
     ours = {cell.source for cell in released.cells}
-    cells, places = [], set(submitted.ids)
+    cells, places, room, shortened = [], set(submitted.ids), MOST_SHOWN, False
     for name, cell in handed:
         name = name if name in wanted else recognised(cell, wanted, places)
         places.add(name)
         cells.append(plain(cell, wanted.get(name), trusted=cell.source in ours))
+        if len(cells[-1].source) > room:
+            cells[-1].source = cells[-1].source[:room] + "\n…"
+            shortened = True
+        room -= min(room, len(cells[-1].source))
+    if shortened:
+        notes.append(sentence("shown_in_part", file=f"{submitted.name}.ipynb", most=f"{MOST_SHOWN:,}"))
     restored = [name for name in put_back(cells, released, places) if name not in submitted.graded]
     if restored:
         notes.append(sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored)))

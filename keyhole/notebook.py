@@ -16,7 +16,7 @@ from keyhole.messages import feedback
 from keyhole.notebook_file import UNREADABLE, load
 from keyhole.text import one_line
 
-MOST_CELLS = 5_000  # an honest notebook has some 50
+MOST_CELLS = 1_000  # an honest notebook has some 50
 SOURCE_CHARACTERS = 1_000_000  # of all cells together; a cell that would pass it is left out
 MAGIC_LINES = 40  # per cell; each costs one more parse of that cell
 

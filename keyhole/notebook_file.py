@@ -17,7 +17,7 @@ from keyhole.text import one_line
 FILE_MB = 256               # of a notebook with its outputs, which are passed over
 NOTEBOOK_MB = 20            # of what is left of it; read as JSON it takes up to some 12 times as much memory
 BRACKETS = 1_000_000        # in what is read as JSON; an honest notebook has some thousands
-PASSED_OVER = 5_000_000     # brackets in outputs, about 4 s
+PASSED_OVER = 2_000_000     # brackets in outputs, about 2 s
 DAMAGES = 20                # places in a damaged file from which reading goes on
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse and json.loads raise on bad text
@@ -158,10 +158,10 @@ def _without_outputs(raw: bytes, name: str) -> bytes:
         stop = key.end() if key else len(raw)       # else the end, or a string that is cut off
         size += stop - at
         left -= 1
-        if size > NOTEBOOK_MB * 2**20:
-            raise _too_large(name, len(raw), NOTEBOOK_MB)
         if left < 0:
             raise _too_crowded(name)
+        if size > NOTEBOOK_MB * 2**20:
+            raise _too_large(name, len(raw), NOTEBOOK_MB)
         kept.append(raw[at:stop])
         at = stop
         if key:

@@ -14,8 +14,10 @@ from autograder import cli
 from autograder import grade as grading
 from autograder import messages as ours
 from autograder.sandbox import isolation
+from autograder.secret import TEST_SECRET
 from keyhole import messages
-from tests.damaged import ALL, DAMAGES, NOTHING, save
+from keyhole.paths import data_folder
+from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
 from tests.test_nbgrader import course, gradebook, nbgrader, page, prepared, released, source_notebook, visible  # noqa: F401
 
@@ -58,35 +60,42 @@ def said(name, language, reason) -> bool:
 
 @pytest.fixture(scope="module", params=["en", "zh-TW"])
 def batch(request, tmp_path_factory):
-    """Every damage once, between healthy submissions, graded in one batch: (language, entries, those of the healthy alone)."""
+    """Every damage once, between healthy submissions, graded in one batch: language, entries, the same by one job, those of the healthy alone."""
     folder = tmp_path_factory.mktemp("class")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
         patch.setattr(grading, "Sandbox", InThisProcess)
         patch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
-        notebook = right_notebook(source_notebook())
-        hand_in(folder / "in", notebook, damaged=False)
-        alone = grade(folder, "--lang", request.param)
-        hand_in(folder / "in", notebook)
-        yield request.param, grade(folder, "--jobs", "2", "--lang", request.param), alone, folder
-        messages.use("en")
+        try:
+            notebook = right_notebook(source_notebook())
+            hand_in(folder / "in", notebook, damaged=False)
+            alone = grade(folder, "--lang", request.param)
+            hand_in(folder / "in", notebook)
+            return request.param, grade(folder, "--jobs", "2", "--lang", request.param), grade(folder, "--jobs", "1", "--lang", request.param), alone, folder
+        finally:
+            messages.use("en")
 
 
 def test_there_are_enough_of_them():
     assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
 
 
-def test_no_healthy_student_is_touched_and_none_is_lost(batch):
-    _, entries, alone, _ = batch
+def test_no_healthy_student_is_touched_and_none_is_lost_whatever_the_jobs(batch):
+    _, entries, one_job, alone, _ = batch
     for student in HEALTHY:
-        assert entries[student] | {"seconds": 0} == alone[student] | {"seconds": 0} and entries[student]["score"] == ALL and entries[student]["reason"] is None
+        assert timeless(entries[student]) == timeless(alone[student]) and entries[student]["score"] == ALL and entries[student]["reason"] is None
     assert entries.keys() == {*HEALTHY, *STUDENTS}
+    assert {name: timeless(entry) for name, entry in one_job.items()} == {name: timeless(entry) for name, entry in entries.items()}
+
+
+def timeless(entry: dict) -> dict:
+    return entry | {"seconds": 0}
 
 
 @pytest.mark.parametrize("student", STUDENTS)
 def test_as_far_as_its_content_allows_and_in_one_sentence(batch, student):
-    language, entries, _, _ = batch
+    language, entries, *_ = batch
     entry, damage = entries[student], DAMAGES[STUDENTS[student]]
     reason = entry["reason"]
     assert entry["score"] == damage.score, reason
@@ -103,14 +112,8 @@ def test_as_far_as_its_content_allows_and_in_one_sentence(batch, student):
 
 
 def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
-    folder = batch[3]
+    folder = batch[-1]
     assert not list(folder.parent.glob("3_edit.ipynb")) and not list(folder.glob("*.ipynb"))
-
-
-def test_one_job_gives_the_same(batch):
-    language, entries, _, folder = batch
-    again = grade(folder, "--jobs", "1", "--lang", language)
-    assert {name: entry | {"seconds": 0} for name, entry in again.items()} == {name: entry | {"seconds": 0} for name, entry in entries.items()}
 
 
 @pytest.mark.slow
@@ -140,3 +143,19 @@ def noted(course, student) -> str:  # noqa: F811
     html = page(course, student)
     _, heading, rest = html.partition(ours.en.SENTENCES["notes"])
     return re.sub(r"[`\s]+", " ", visible(rest.partition("</ul>")[0]).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")) if heading else ""
+
+
+@pytest.mark.slow
+def test_by_the_real_grader(tmp_path):
+    """A right submission of the sample class, each of its notebooks damaged, loses nothing."""
+    whole = data_folder() / "sample_class" / "ada-complete" / "model_editing"
+    one, two, three = (json.loads((whole / f"{name}.ipynb").read_text("utf-8")) for name in ("1_measure", "2_locate", "3_edit"))
+    folder = tmp_path / "ada" / "model_editing"
+    save(folder, without_marks(one), "1_measure (1).ipynb")
+    save(folder, json.dumps(two | {"cells": two["cells"][::-1] + two["cells"]}).encode("utf-16"), "2_locate.ipynb")
+    beside = {name: (whole / name).read_bytes() for name in ("my_fact.json", "my_edit.safetensors")}
+    save(folder, zipped({f"ada/{name}": content for name, content in {"3_edit.ipynb": json.dumps(three), **beside}.items()}), "notebook 3.zip")
+    result = grading.grade_submission(folder, "ada", grading.Grader(secret=TEST_SECRET))
+    assert result.score == result.max_score and result.status == "graded", result.reason
+    for name in ("found", "marks_lost", "file_encoding", "cells_twice", "zip_opened"):
+        assert said(name, "en", result.reason)

@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -167,3 +170,49 @@ def test_files_that_are_not_read(tmp_path):
 def test_one_line_holds_nothing_that_moves_the_cursor():
     assert one_line("a\x1b[31m\n\tb\u202ec\u200bd 中文\ud800!") == "a [31m b c d 中文 !"
     assert len(one_line("x" * 10_000)) == 300
+
+
+PEAK = """
+import re, sys
+from keyhole.errors import KeyholeError
+from keyhole.notebook import definitions, read_mended
+try:
+    notebook, notes = read_mended(sys.argv[1])
+    said = f"{sorted(definitions(notebook).functions)} {notes}"
+except KeyholeError as error:
+    said = str(error)
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) // 1024, said)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak stands in /proc")
+@pytest.mark.parametrize("output, says", [
+    ('{"data": {"image/png": "%s"}}' % ("A" * 2**20), "['f']"), ('{"text": [%s""]}' % ('"line of text\\n",' * 60_000), "['f']"), ('"%s"' % ("字" * 350_000), "['f']"),
+    ("[" * 500_000 + "]" * 500_000, "lists or objects"),
+], ids=["pictures", "lines", "Chinese", "brackets"])
+def test_outputs_of_100_mb_take_no_more_memory_than_the_file(tmp_path, output, says):
+    path = tmp_path / "large.ipynb"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write('{"cells": [{"cell_type": "code", "metadata": {}, "outputs": [')
+        for _ in range(100):
+            file.write(output + ",")
+        file.write('{}], "source": ["def f(): pass"]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    done = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
+    peak, _, said = done.stdout.partition(" ")
+    assert re.search(says, said) and int(peak) < path.stat().st_size / 2**20 + 150
+
+
+def test_a_file_without_permission_is_told_so(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.ipynb", {"cells": []})
+    monkeypatch.setattr("keyhole.notebook_file.os.open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    with pytest.raises(KeyholeError, match="a.ipynb cannot be read: Permission denied"):
+        read_notebook(path)
+
+
+def test_an_indented_rest_belongs_to_the_function_before_it_and_a_whole_cell_does_not():
+    assert run(of("def f(x):\n    y = x + 1", "    return y"))["f"](1) == 2
+    whole = of("def f(): return 1", "    def g(): return 2")
+    assert whole.functions == {"f", "g"} and whole.notes == ()
+    lost = of("def f(x):", "y = 1\n\tz = 2", "    return x")
+    assert set(lost.broken) == {"f"} and len(lost.notes) == 2

@@ -37,6 +37,7 @@ SENTENCES = {
     "marks_changed": "in {file} the nbgrader marks of {cells} had been changed; those of the handout count.",
     "kernel": "{file} names a kernel for {language}; it was graded as Python.",
     "stood_in": "The notebook as it was handed out stands here instead.",
+    "shown_in_part": "only the first {most} characters of {file} are shown here.",
     "notes": "Notes of the grader on this notebook",
     # the feedback page
     "no_tests": "The grader has no test for this cell; tell the course staff.",

@@ -37,6 +37,7 @@ SENTENCES = {
     "marks_changed": "{file} 裡 {cells} 的 nbgrader 標記被改過；以發下來的為準。",
     "kernel": "{file} 指定的核心是 {language}；還是當作 Python 來評分。",
     "stood_in": "這裡放的是發下來時的筆記本。",
+    "shown_in_part": "這裡只顯示 {file} 的前 {most} 個字元。",
     "notes": "評分程式對這份筆記本的說明",
     # the feedback page
     "no_tests": "評分程式沒有這個儲存格的測試；請告訴助教。",
