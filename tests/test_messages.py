@@ -30,7 +30,7 @@ TABLES = [(package, table) for package in (messages, staff) for table in vars(pa
 TEXTS = [(package, table) for package, table in TABLES if isinstance(getattr(package.LANGUAGES["en"], table), dict)]
 CASES = [case for notebook in NOTEBOOKS.values() for cases in notebook.cells.values() for case in cases]
 # The names of files, classes and tensors are the same in every language.
-NAMES = {"my_fact.json", "my_edit.safetensors", "Linear", " token {position} ", "`{function}` {failure}"}
+NAMES = {"my_fact.json", "my_edit.safetensors", "Linear", " token {position} ", "`{function}` {failure}", "prompt"}
 END = re.compile(r"[.?!](?=[\s)]|$)|[。？！]")
 QUOTED = re.compile(r"`[^`]*`|「[^」]*」|'[^']*'|\"[^\"]*\"")
 

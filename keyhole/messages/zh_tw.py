@@ -356,7 +356,7 @@ SHOWN = {
     "says": "模型說",
     "first_answers": "前幾個答案",
     "probe": "題目種類",
-    "prompt": "prompt（結尾）",
+    "prompt": "prompt",
     "true_answer": "原本的答案",
     "new_target": "新目標",
     "before": "編輯前",
