@@ -193,8 +193,13 @@ def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
         # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
         head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
         lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
-        lines += [f"| {messages.sign(t.verdict)}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
+        lines += [f"| {unbroken(messages.sign(t.verdict))}{GAP} | {unbroken(f'{t.points:g} / {t.max_points:g}')}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
     return "\n".join(lines)
+
+
+def unbroken(text: str) -> str:
+    """A short text that a narrow column does not break: not at a space, and not between Chinese characters."""
+    return re.sub("(?<=[一-鿿])(?=[一-鿿])", "\u2060", text.replace(" ", "\u00a0"))
 
 
 def escaped(text: str) -> str:

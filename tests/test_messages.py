@@ -30,7 +30,7 @@ TABLES = [(package, table) for package in (messages, staff) for table in vars(pa
 TEXTS = [(package, table) for package, table in TABLES if isinstance(getattr(package.LANGUAGES["en"], table), dict)]
 CASES = [case for notebook in NOTEBOOKS.values() for cases in notebook.cells.values() for case in cases]
 # The names of files, classes and tensors are the same in every language.
-NAMES = {"my_fact.json", "my_edit.safetensors", "Linear", " token {position} ", "`{function}` {failure}"}
+NAMES = {"my_fact.json", "my_edit.safetensors", "Linear", " token {position} ", "`{function}` {failure}", "prompt"}
 END = re.compile(r"[.?!](?=[\s)]|$)|[。？！]")
 QUOTED = re.compile(r"`[^`]*`|「[^」]*」|'[^']*'|\"[^\"]*\"")
 
@@ -141,7 +141,9 @@ def test_a_language_is_spoken_until_another_is():
 def test_sentences_and_names_are_put_together_as_the_language_does():
     assert messages.sentences("One.", "", None, "Two.") == "One. Two." and messages.listed("abc") == "a, b and c" and messages.listed("a") == "a"
     assert messages.titled("", "x") == "x" and messages.titled("T", "x") == "T: x" and messages.clauses("", "a", "b") == "a; b"
+    assert [messages.opened(each) for each in ("there is", "my_fact.json is", "k* has", "`f` is")] == ["There is", "my_fact.json is", "k* has", "`f` is"]
     messages.use("zh-TW")
+    assert messages.opened("loss 和") == "loss 和"
     assert messages.sentences("一。", "二。") == "一。二。" and messages.listed("abc") == "a、b、c" and messages.titled("題", "x") == "題：x"
 
 

@@ -140,7 +140,7 @@ def body(course, student) -> str:
 
 
 def visible(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html).replace("\u2060", ""))
 
 
 def column(path, name) -> dict[str, float]:
@@ -430,7 +430,7 @@ def test_pages_are_in_the_courses_language_by_both_routes_and_in_the_one_asked_f
     hand_in(course, "ada", double=DOUBLE)
     config = course / "nbgrader_config.py"
     config.write_text(config.read_text().replace('language = "en"', 'language = "zh-TW"'))
-    chinese = ("結果", "✓ 通過", "– 未作答", "還是空白", "隔離等級 E。")
+    chinese = ("結果", "✓ 通過", "– 缺少", "還是空白", "隔離等級 E。")
 
     def by_nbgrader(course):
         messages.use("en")

@@ -76,6 +76,12 @@ def clauses(*parts):
     return LANGUAGES[_spoken].SEMICOLON.join(filter(None, parts))
 
 
+def opened(message):
+    """A sentence that begins as one does: with a capital, unless a name begins it, which stays as it is."""
+    first = message.split(" ", 1)[0]
+    return message[0].upper() + message[1:] if LANGUAGES[_spoken].CAPITALS and first.isalpha() else message
+
+
 def titled(title, message):
     """A message under its title; without one, as it is."""
     return f"{title}{LANGUAGES[_spoken].COLON}{message}" if title else message

@@ -216,7 +216,7 @@ MISCONCEPTIONS = {
 }
 
 FEEDBACK = {
-    "right": "Right: {what} agrees with the reference.",
+    "right": "{what} is right: it agrees with the reference.",
     "wrong": "{what} is off by {distance} of its size.",
     "wrong_change": "The change Ŵ − W is off by {distance} of its size.",
     "shape": "{what} has shape {got}; expected is {expected}.",
@@ -507,3 +507,4 @@ TIMES = "{:,.0f} times"
 
 # How sentences, a title and its message, and names are put together.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "
+CAPITALS = True

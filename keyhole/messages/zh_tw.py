@@ -211,7 +211,7 @@ MISCONCEPTIONS = {
 }
 
 FEEDBACK = {
-    "right": "正確：{what}和參考答案一致。",
+    "right": "{what}正確，和參考答案一致。",
     "wrong": "{what}的誤差是應有大小的 {distance}。",
     "wrong_change": "改變量 Ŵ − W 的誤差是應有大小的 {distance}。",
     "shape": "{what}的形狀是 {got}；應該是 {expected}。",
@@ -424,7 +424,7 @@ SHOWN = {
     "says": "模型說",
     "first_answers": "前幾個答案",
     "probe": "題目種類",
-    "prompt": "prompt（結尾）",
+    "prompt": "prompt",
     "true_answer": "原本的答案",
     "new_target": "新目標",
     "before": "編輯前",
@@ -517,3 +517,4 @@ TIMES = "{:,.0f} 倍"
 
 # How sentences, a title and its message, and names are put together.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = "", "：", "；", "、", "、"
+CAPITALS = False
