@@ -63,12 +63,12 @@ def scalar(got):
     return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
 
 
-def told_apart(wrongs, right, origin=0):
-    """Those of `wrongs`, a dict from misconception to result, that do not happen to equal the right one.
+def told_apart(wrongs, right, origin=0, tolerance=TOLERANCE):
+    """Those of `wrongs`, a dict from misconception to result, that would not happen to pass for the right one; `origin` and `tolerance` as in `judge`.
 
     A misconception that gives several results has several entries: "name:variant". One that is not finite stands for all such.
     """
-    return {name: wrong for name, wrong in wrongs.items() if wrong.shape != right.shape or not distance(wrong, right, origin) <= 20 * TOLERANCE}
+    return {name: wrong for name, wrong in wrongs.items() if wrong.shape != right.shape or not distance(wrong, right, origin) <= tolerance}
 
 
 def name_of(wrong):
@@ -96,7 +96,9 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
         return Verdict(True, feedback("right", what=what))
     message = feedback(sentence, what=what, distance=percent(off))
     near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape}
-    near = {name: off for name, off in near.items() if off <= min(10 * tolerance, 0.05)}
+    # Single numbers meet by chance more often than tensors do; and what is only a little wrong is near to whatever else is.
+    radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
+    near = {name: away for name, away in near.items() if away <= radius}
     if near:
         likely = min(near, key=near.get)
         return Verdict(False, sentences(message, misconception(name_of(likely))), name_of(likely))

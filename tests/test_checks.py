@@ -198,7 +198,7 @@ def _zeroes_bias(module, new_weight):
     ("subject_key", lambda m, l, *a: subject_key(m, l - 1, *a), "layer_below", "gpt2"),
     ("subject_key", _gives_values, "value_not_key", "llama"),
     ("second_moment", lambda keys: second_moment(keys.half()), "half_precision", "uncentred"),
-    ("second_moment", lambda keys: second_moment(keys.half()).float(), "half_precision", "uncentred"),
+    ("second_moment", lambda keys: (keys.half().T @ keys.half()).float() / len(keys), "half_precision", "few_keys"),
     ("second_moment", lambda keys: second_moment(keys).round().long(), "whole_numbers", "inputs"),
     ("second_moment", _divides_keys, "input_changed", "inputs"),
     ("second_moment", lambda keys: torch.cov(keys.T, correction=0), "moment_centred", "uncentred"),

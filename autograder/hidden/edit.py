@@ -14,6 +14,7 @@ from autograder import secret as secrets
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import own_fact
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome, words
+from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
 from keyhole.judging import Verdict, distance, judge, usable
@@ -22,8 +23,6 @@ from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.toy import toy_model
 
-# Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W.
-CHANGE_TOLERANCE = 1e-3
 # A float32 inverse loses about condition x 6e-8 x 30 of the change; the nearest wrong answer (diagonal of C) is at 0.6.
 ILL_CONDITIONED, ILL_CONDITIONED_TOLERANCE = 1e4, 2e-2
 

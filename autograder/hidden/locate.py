@@ -19,8 +19,6 @@ from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise
 
-# A map is judged by its effects, which are a tenth of its probabilities and less; float32 rounds those at 1e-7.
-EFFECT_TOLERANCE = 1e-3
 ORDER = ["prompt", "subject", "noise", "positions", "layers", "kind", "window"]
 WORD = 4                                            # letters, hence tokens, of a word of a toy prompt
 FIRST, LAST, END = WORD + 1, 2 * WORD, 3 * WORD + 1     # the subject's first and last token, the prompt's last
@@ -117,7 +115,7 @@ def effect_difference(bench):
 
 
 def effect_negative(bench):
-    return _effect_case(bench, 0.5, 0.2, 6)
+    return _effect_case(bench, 0.5, 0.15, 6)
 
 
 def effect_small(bench):
@@ -145,7 +143,7 @@ class _Map:
         reply = bench.call("model_function", {"noise": self.noise}, {"model": spec, "order": ORDER, "values": self.asked})
         # Without any effect there is no size to measure in but that of the probabilities.
         origin = self.origin if self.noise.any() else 0
-        return reply, judge(reply.tensors["result"], self.right, lambda: self.wrong, "The map", origin, EFFECT_TOLERANCE, "wrong_effects")
+        return reply, judge(reply.tensors["result"], self.right, lambda: self.wrong, "The map", origin, wrongs.EFFECT_TOLERANCE, "wrong_effects")
 
 
 @lru_cache(maxsize=64)

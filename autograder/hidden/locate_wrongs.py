@@ -13,6 +13,10 @@ from keyhole.hooks import edit, record
 from keyhole.judging import told_apart
 
 
+# A map is judged by its effects, which are a tenth of its probabilities and less; float32 rounds those at 1e-7.
+EFFECT_TOLERANCE = 1e-3
+
+
 def corrupt(embeddings, subject, noise):
     """Wrong corruptions: at other tokens, with other noise."""
     embeddings, noise = embeddings.double(), noise.double()
@@ -238,4 +242,4 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
             lowest, highest = lambda layer: layer - window // 2, lambda layer: layer + window - window // 2
             wrongs["window_wraps_around:below"] = looped(lambda layer: (lowest(layer), min(highest(layer), last)))
             wrongs["window_wraps_around"] = looped(lambda layer: (lowest(layer), highest(layer)))
-    return told_apart(wrongs, right, baseline)
+    return told_apart(wrongs, right, baseline, EFFECT_TOLERANCE)

@@ -68,7 +68,9 @@ class Report:
                 found.append(f"{title} is not told of {solution.misconception}, but of {names(each)}")
             if any(test.message == messages.sentence("our_fault") for test in each.tests.values()):
                 found.append(f"{title} made the grader itself fail")
-        if len(self.named) < NAMED_SHARE * len(self.wrong):
+            if each.result.status != "graded":
+                found.append(f"{title} could not be handed in: {each.result.reason}")
+        if len(self.named) < NAMED_SHARE * len(self.wrong) and set(self.functions) == set(self.cases):
             found.append(f"only {self.share} of the wrong solutions are told what was misunderstood, {NAMED_SHARE:.0%} should be")
         for function in self.functions:
             lost = set().union(*(each.lost for each in self.of(self.wrong, function)))

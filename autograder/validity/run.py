@@ -112,8 +112,7 @@ def _graded(solution: Solution, grader: Grader) -> Graded:
 def hand_in(solution: Solution, folder: Path, grader: Grader) -> None:
     """Write the submission of a student who has done this function and no other."""
     [name] = grader.notebooks
-    graded_cell = {"nbgrader": {"grade_id": solution.function}}
-    made = [nbformat.v4.new_code_cell(IMPORTS), *(nbformat.v4.new_code_cell(code, metadata=graded_cell) for code in solution.cells)]
+    made = [nbformat.v4.new_code_cell(code, metadata={"nbgrader": {"grade_id": f"cell{number}"}}) for number, code in enumerate((IMPORTS, *solution.cells))]
     nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{name}.ipynb")
     if solution.files:
         with grader.lock:

@@ -193,7 +193,7 @@ WRONG = {
         "Wᵀk": ("transposed W before multiplying it with k*",
             "shapes_disagree", ALL, _update(residual="value - weight.T @ key")),
         "added twice": ("changed W in place and added the change once more",
-            "update_doubled", UPDATE_CASES | {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    change = torch.outer(value - weight @ key, u) / (u @ key)\n    weight += change\n    return weight + change"),
+            "update_doubled", UPDATE_CASES | {"inputs", "neighborhood"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    change = torch.outer(value - weight @ key, u) / (u @ key)\n    weight += change\n    return weight + change"),
         "in place": ("changed the caller's W",
             "input_changed", {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    weight += torch.outer(value - weight @ key, u) / (u @ key)\n    return weight"),
         "half precision": ("returned Ŵ in half precision",
