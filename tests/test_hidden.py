@@ -133,8 +133,20 @@ def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("solution", each((*WRONG, *RIGHT)))
-def test_under_another_secret_every_verdict_and_every_name_is_the_same(solution):
-    assert verdicts(solution, TEST_SECRET) == verdicts(solution, OTHER_SECRET)
+def test_under_another_secret_every_verdict_is_the_same_and_the_misunderstanding_is_told(solution):
+    found, again = (verdicts(solution, secret) for secret in (TEST_SECRET, OTHER_SECRET))
+    assert {case: passed for case, (passed, _) in found.items()} == {case: passed for case, (passed, _) in again.items()}
+    names = [{name for _, name in verdict.values()} for verdict in (found, again)]
+    assert solution.misconception not in names[0] or solution.misconception in names[1], again
+
+
+@pytest.mark.slow
+def test_under_another_secret_the_names_are_the_same_but_for_a_few():
+    """A few: where the numbers drawn let two misunderstandings give the same, or nearly the same, result."""
+    pairs = [(solution.function, solution.name, case, found[1], again[1]) for solution in WRONG if not solution.files
+             for (case, found), again in zip(verdicts(solution, TEST_SECRET).items(), verdicts(solution, OTHER_SECRET).values(), strict=True)]
+    differing = [pair for pair in pairs if pair[-1] != pair[-2]]
+    assert len(differing) <= 0.01 * len(pairs), differing
 
 
 FIRST_OF_EACH = {solution.function: solution for solution in reversed(RIGHT) if not solution.files}
