@@ -37,7 +37,7 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
         name = name if name in wanted else recognised(cell, wanted, places)
         places.add(name)
         cells.append(plain(cell, wanted.get(name), trusted=cell.source in ours))
-        if len(cells[-1].source) > room:
+        if len(cells[-1].source) > room and cell.source not in ours:
             cells[-1].source = cells[-1].source[:room] + "\n…"
             shortened = True
         room -= min(room, len(cells[-1].source))
