@@ -138,7 +138,7 @@ def grade_submission(
         student=student,
         assignment=assignment,
         status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
-        reason=sentences(*(reason[:1].upper() + reason[1:] for reason in dict.fromkeys(reasons))) or None,
+        reason=sentences(*map(messages.begun, dict.fromkeys(reasons))) or None,
         isolation=level,
         seconds=time.perf_counter() - start,
         tests=tuple(tests),

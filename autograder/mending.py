@@ -6,7 +6,7 @@ import re
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.messages import sentence
+from autograder.messages import begun, sentence
 from autograder.submission import Submitted, named
 from keyhole.notebook import grade_id
 from keyhole.text import one_line
@@ -47,7 +47,7 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     if restored:
         notes.append(sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored)))
     if notes:
-        listed = [f"- {harmless(one_line(note[:1].upper() + note[1:]))}" for note in dict.fromkeys(notes)]
+        listed = [f"- {harmless(one_line(begun(note)))}" for note in dict.fromkeys(notes)]
         cells.insert(0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed])))
     return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
 
