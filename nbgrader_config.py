@@ -42,6 +42,8 @@ c.Autograde.autograde_preprocessors = [
 # here; at E, which is none at all, only if you accept that.
 c.GradeInSandbox.require_isolation = "E"
 c.GradeInSandbox.accept_no_isolation = False
+# What students read on their feedback pages: "en" or "zh-TW" (`autograder grade --lang` says otherwise for one grading).
+c.GradeInSandbox.language = "en"
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.GetGrades",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from autograder.handed_in import students_in
 from autograder.result import Result, function_of, read_json, write_json, write_text
+from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
@@ -42,6 +43,7 @@ def add_grade(commands) -> None:
     parser.add_argument("--timeout", metavar="S", type=positive(float), help="most seconds that a call of a student's function may take")
     parser.add_argument("--no-feedback", action="store_true", help="leave nbgrader's gradebook and feedback pages as they are")
     parser.add_argument("--course", metavar="DIR", type=Path, help="folder of nbgrader_config.py (default: this repository)")
+    parser.add_argument("--lang", choices=tuple(messages.LANGUAGES), help="language of what students read (default: the course's, else that of KEYHOLE_LANG, else en)")
     parser.set_defaults(run=grade)
 
 
@@ -109,6 +111,7 @@ def grade(chosen) -> int:
         print(admit(chosen.require_isolation, chosen.i_accept_no_isolation))
     except KeyholeError as error:
         raise Unusable(error) from None
+    speak(chosen)
     grader = Grader(seconds=chosen.timeout)
     if any(getattr(hidden, "models", ()) for hidden in grader.notebooks.values()):
         grader.model()  # before the batch: a model that is not there is nobody's fault in it
@@ -133,6 +136,16 @@ def grade(chosen) -> int:
     if course:
         print(f"Feedback pages: {course.grading / 'feedback'}/<student>/{chosen.assignment}/")
     return 0
+
+
+def speak(chosen) -> None:
+    """Speak to students in the language asked for, else in the course's."""
+    from autograder.gradebook import REPOSITORY, language_of
+
+    try:
+        messages.use(chosen.lang or language_of(chosen.course or REPOSITORY) or messages.language())
+    except KeyholeError as error:
+        raise Unusable(error) from None
 
 
 def copies_in(submitted: Path, assignment: str, grader) -> list:

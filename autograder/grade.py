@@ -17,7 +17,7 @@ from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
 from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback, listed, sentences
+from keyhole.messages import feedback, listed, opened, sentences
 from keyhole.notebook import Definitions
 
 log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ def grade_submission(
         student=student,
         assignment=assignment,
         status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
-        reason=sentences(*map(messages.begun, dict.fromkeys(reasons))) or None,
+        reason=sentences(*map(opened, dict.fromkeys(reasons))) or None,
         isolation=level,
         seconds=time.perf_counter() - start,
         tests=tuple(tests),
@@ -181,7 +181,7 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
 def not_runnable(case, notebook: str, function: str, found: Definitions, late: bool) -> TestResult | None:
     """What is said of a function that cannot be called at all, or not again."""
     if function in found.broken:
-        return result_of(case, notebook, "error", found.broken[function])
+        return result_of(case, notebook, "error", opened(found.broken[function]))
     if function in found.untouched:
         return result_of(case, notebook, "missing", feedback("blank", function=function))
     if function not in found.functions:
@@ -209,7 +209,7 @@ def explained(failure: StudentFailed, function: str, found: Definitions) -> str:
     message = StudentFailed(code, detail).message
     if code not in OWN_SUBJECT:
         message = messages.sentence("failed", function=function, failure=message)
-    return sentences(message, messages.sentence("made_by_call", name=name[1]) if name and name[1] in found.dropped else "")
+    return sentences(opened(message), messages.sentence("made_by_call", name=name[1]) if name and name[1] in found.dropped else "")
 
 
 def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:

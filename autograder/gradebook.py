@@ -23,10 +23,11 @@ from traitlets.log import get_logger
 from autograder import handed_in
 from autograder.grade import expected
 from autograder.mending import mended
-from autograder.nbgrader_plugin import results_file
+from autograder.nbgrader_plugin import language_in, results_file
 from autograder.result import Result, write_json
 from autograder.submission import read_submission
 from keyhole.errors import KeyholeError
+from keyhole.messages import language
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TIMESTAMP = "timestamp.txt"
@@ -40,11 +41,24 @@ def have_assignment(assignment: str) -> None:
     from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
 
     root = Path.cwd() if Path("nbgrader_config.py").is_file() else REPOSITORY
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    config = config_of(root)
     with Gradebook(config.CourseDirectory.db_url) as gradebook:
         known = {notebook.name for each in gradebook.assignments if each.name == assignment for notebook in each.notebooks}
     if not NOTEBOOKS.keys() <= known:
         Course(assignment, NOTEBOOKS, root)
+
+
+def config_of(root: str | Path) -> Config:
+    """The configuration of the course in a folder."""
+    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+
+
+def language_of(root: str | Path) -> str | None:
+    """The language that the course in a folder names for its students; None where it names none, or cannot be read."""
+    try:
+        return language_in(config_of(root))
+    except Exception:  # whatever a configuration, which is a program, may raise: Course says so where it is needed
+        return None
 
 
 class Course:
@@ -95,10 +109,11 @@ class Course:
         file = self.root / "nbgrader_config.py"
         if not file.is_file():
             raise KeyholeError(f"there is no nbgrader_config.py in {self.root}, so there is no gradebook to write to")
-        config = PyFileConfigLoader(file.name, path=str(self.root)).load_config()
+        config = config_of(self.root)
         config.CourseDirectory.submitted_directory = "grading/intake"
         config.CourseDirectory.release_directory = "grading/released"
         config.GradeInSandbox.results_directory = str(self.grading / "results")
+        config.GradeInSandbox.language = language()  # which `autograder grade --lang` may have chosen
         config.BaseConverter.force = True
         config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"  # what is taken in is mended already
         return config

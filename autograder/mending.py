@@ -6,8 +6,9 @@ import re
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.messages import begun, sentence
+from autograder.messages import sentence
 from autograder.submission import Submitted, named
+from keyhole.messages import opened
 from keyhole.notebook import grade_id
 from keyhole.text import one_line
 
@@ -47,7 +48,7 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     if restored:
         notes.append(sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored)))
     if notes:
-        listed = [f"- {harmless(one_line(begun(note)))}" for note in dict.fromkeys(notes)]
+        listed = [f"- {harmless(one_line(opened(note)))}" for note in dict.fromkeys(notes)]
         cells.insert(0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed])))
     return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
 

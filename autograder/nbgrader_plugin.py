@@ -12,7 +12,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, CaselessStrEnum, Unicode
+from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
 from autograder import messages
 from autograder.handed_in import students_in
@@ -20,6 +20,7 @@ from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
 from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
+from keyhole.messages import LANGUAGES, use
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class MendingExporter(NotebookExporter):
                     converter.assignments[folder] = [str(Path(folder, name)) for name in names]
 
     def from_filename(self, filename, resources=None, **kw):
+        if language := language_in(self.config):
+            use(language)
         path, of = Path(filename), (resources or {})["nbgrader"]
         course = self.parent.coursedir
         if not path.is_relative_to(course.format_path(course.submitted_directory, of["student"], of["assignment"])):
@@ -67,6 +70,11 @@ def graded_in(notebook: str) -> Expected:
     from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
 
     return expected(NOTEBOOKS[notebook])
+
+
+def language_in(config) -> str | None:
+    """The language that a course's configuration names for what students read."""
+    return config.GradeInSandbox.get("language")
 
 
 def before_grading(assignment, student, notebooks) -> None:
@@ -100,10 +108,13 @@ class GradeInSandbox(NbGraderPreprocessor):
     ).tag(config=True)
     require_isolation = CaselessStrEnum("ABCDE", "E", help="A to E: stop rather than run students' code at a lower level.").tag(config=True)
     accept_no_isolation = Bool(False, help="Run hidden tests even at level E, where code can read every file that you can read.").tag(config=True)
+    language = Enum((None, *LANGUAGES), None, help="Language of what students read; without one, that of KEYHOLE_LANG, else English.").tag(config=True)
 
     def __init__(self, **options):
         """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here."""
         super().__init__(**options)
+        if self.language:
+            use(self.language)
         if not self.results_directory:
             from autograder.grade import admit
 
@@ -178,8 +189,13 @@ def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
         # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
         head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
         lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
-        lines += [f"| {messages.sign(t.verdict)}{GAP} | {t.points:g} / {t.max_points:g}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
+        lines += [f"| {unbroken(messages.sign(t.verdict))}{GAP} | {unbroken(f'{t.points:g} / {t.max_points:g}')}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
     return "\n".join(lines)
+
+
+def unbroken(text: str) -> str:
+    """A short text that a narrow column does not break: not at a space, and not between Chinese characters."""
+    return re.sub("(?<=[一-鿿])(?=[一-鿿])", "\u2060", text.replace(" ", "\u00a0"))
 
 
 def escaped(text: str) -> str:

@@ -13,7 +13,8 @@ import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.judging import Verdict, distance, judge, scalar, usable
-from keyhole.messages import check_title, explanation, feedback, misconception, percent
+from keyhole.messages import check_title, clauses, explanation, feedback, listed, misconception, percent, problem, sentences, titled
+from keyhole.messages import en as english
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
@@ -40,15 +41,14 @@ class CheckReport:
     @property
     def reason(self):
         """One line: how many cases passed, and why the first that failed did."""
-        failed = [verdict.message if not title else f"{title}: {verdict.message}"
-                  for title, verdict in self.verdicts if not verdict.passed]
-        return "; ".join([self._count()] * bool(self.verdicts[0][0]) + failed[:1])
+        failed = [titled(title, verdict.message) for title, verdict in self.verdicts if not verdict.passed]
+        return clauses(self._count() if self.verdicts[0][0] else "", *failed[:1])
 
     def __repr__(self):
         if not self.verdicts[0][0]:
-            return f"✗ {self.function}: {self.verdicts[0][1].message}"
-        lines = [f"  ✓ {title}" if verdict.passed else f"  ✗ {title}: {verdict.message}" for title, verdict in self.verdicts]
-        return "\n".join([f"{'✓' if self.passed else '✗'} {self.function}: {self._count()}", *lines])
+            return f"✗ {titled(self.function, self.verdicts[0][1].message)}"
+        lines = [f"  ✓ {title}" if verdict.passed else f"  ✗ {titled(title, verdict.message)}" for title, verdict in self.verdicts]
+        return "\n".join([f"{'✓' if self.passed else '✗'} {titled(self.function, self._count())}", *lines])
 
     def _repr_markdown_(self):
         head, *lines = repr(self).splitlines()
@@ -73,15 +73,15 @@ def examine(name, function):
     """Run every public check of the graded function `name`; CheckReport."""
     cases = load_cases()
     if name not in cases:
-        raise CheckFailed(feedback("no_check", function=one_line(name, 60), known=", ".join(cases)))
+        raise CheckFailed(feedback("no_check", function=one_line(name, 60), known=listed(cases)))
     verdicts, said, causes = [], set(), []
     for case in cases[name]:
         try:
             verdict = case.run(function)
-        except _NoAnswer as problem:
-            verdict = Verdict(False, str(problem))
-            causes.append(problem.__cause__)
-            if problem.blank:
+        except _NoAnswer as none:
+            verdict = Verdict(False, str(none))
+            causes.append(none.__cause__)
+            if none.blank:
                 return CheckReport(name, (("", verdict),), *causes)
         verdicts.append((check_title(f"{name}.{case.id}"), verdict if verdict.passed else _not_again(verdict, said)))
     return CheckReport(name, tuple(verdicts), *causes[:1])
@@ -110,15 +110,15 @@ def compare(function):
         raise CheckFailed(feedback("no_picture", function=one_line(name, 60)))
     try:
         got = _tensor(_answer(case, function, case.given()), case)
-    except _NoAnswer as problem:
-        raise CheckFailed(str(problem)) from problem.__cause__
+    except _NoAnswer as none:
+        raise CheckFailed(str(none)) from none.__cause__
     unusable = usable(got, case.stored["right"].shape, case.what)
     if unusable:
         raise CheckFailed(unusable.message)
     shown = [tensor.double() - case.stored[f"in/{case.origin}"].double() for tensor in (case.stored["right"], got)]
     if shown[0].dim() == 3:
         shown = [tensor.norm(dim=-1) for tensor in shown]
-    return expected_and_obtained(*shown, *case.axes, title=f"{name}: {check_title(f'{name}.{case.id}')}")
+    return expected_and_obtained(*shown, *case.axes, title=f"{name}: {english.CHECKS[f'{name}.{case.id}']}")     # as all words in pictures: their font has no others
 
 
 # ---------------------------------------------------------------- stored cases
@@ -134,10 +134,10 @@ def load_cases():
             numbers = load_file(path.with_suffix(".safetensors"))
             for name, records in json.loads(path.read_text(encoding="utf-8")).items():
                 found[name] = [Case(function=name, **record, stored=_stored(numbers, f"{name}.{record['id']}/")) for record in records]
-        except (OSError, ValueError, TypeError, KeyError, SafetensorError) as problem:
-            raise KeyholeError(f"{path} and its numbers cannot be read ({one_line(problem, 120)}): fetch the kit again.") from None
+        except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+            raise KeyholeError(problem("checks_unreadable", path=path, error=one_line(error, 120))) from None
     if not found:
-        raise KeyholeError(f"there are no stored checks in {data_folder() / 'checks'}: fetch the kit again.")
+        raise KeyholeError(problem("no_checks", folder=data_folder() / "checks"))
     return found
 
 
@@ -282,9 +282,7 @@ def _preservation(case, function, given):
         message = feedback("misses_value", distance=percent(miss))
     else:
         message = feedback("constraint_only", excess=percent(movement(got.double()) / movement(right) - 1))
-    if verdict.misconception:
-        message += " " + misconception(verdict.misconception)
-    return Verdict(False, message, verdict.misconception)
+    return Verdict(False, sentences(message, explanation(verdict.misconception)), verdict.misconception)
 
 
 def _stored_weight(case, function, given):
@@ -316,9 +314,9 @@ def _answer(case, function, given):
     try:
         return function(*(given[name] for name in case.order))
     except Exception as error:
-        problem = _NoAnswer(raised(case.function, error, function))
-        problem.blank = _is_blank(error, _file_of(function))
-        raise problem from error
+        none = _NoAnswer(raised(case.function, error, function))
+        none.blank = _is_blank(error, _file_of(function))
+        raise none from error
 
 
 def raised(name, error, function=None):
@@ -358,8 +356,8 @@ def _tensor(value, case):
     """What came back as a plain tensor: detached, on the CPU; numpy's arrays and Python's numbers become tensors."""
     try:
         return as_tensor(value, case.function)
-    except KeyholeError as problem:
-        raise _NoAnswer(str(problem)) from None
+    except KeyholeError as unusable:
+        raise _NoAnswer(str(unusable)) from None
 
 
 def as_tensor(value, function):
@@ -376,9 +374,11 @@ def as_tensor(value, function):
         except (TypeError, AttributeError):
             raise KeyholeError(feedback("not_a_tensor", function=function, got=f"numpy {type(value).__name__}")) from None
     if not isinstance(value, torch.Tensor):
-        raise KeyholeError(feedback("not_a_tensor", function=function, got=f"a {type(value).__name__}"))
-    if value.is_meta or value.layout != torch.strided:
-        raise KeyholeError(feedback("not_a_tensor", function=function, got="a tensor on the meta device" if value.is_meta else "a sparse tensor"))
+        raise KeyholeError(feedback("not_a_tensor", function=function, got=type(value).__name__))
+    if value.is_meta:
+        raise KeyholeError(feedback("device", function=function, got="meta"))
+    if value.layout != torch.strided:
+        raise KeyholeError(feedback("layout", function=function, got=value.layout))
     if value.is_complex():
         raise KeyholeError(feedback("complex", function=function))
     return value.detach().cpu()

@@ -7,11 +7,14 @@ import argparse
 import json
 import os
 import sys
+import unicodedata
 import warnings
 from functools import partial
 from pathlib import Path
 
+from keyhole import messages
 from keyhole.errors import KeyholeError
+from keyhole.messages import problem, shown
 
 UNUSABLE = 2                # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
@@ -37,11 +40,15 @@ def parser():
         added.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="a model's name, or its folder (default %(default)s)")
         added.add_argument("--notebook", metavar="FILE", type=Path, help=f"whose functions are used (default: solutions/ or assignments/{notebook})")
 
+    def in_words(added):
+        added.add_argument("--lang", choices=tuple(messages.LANGUAGES), help="language of what is said (default: the environment variable KEYHOLE_LANG, else en)")
+
     command(fetch, "bring the default model to this machine, once")
 
     added = command(check, "run the public checks on a notebook's functions, in a fresh process")
     added.add_argument("notebook", metavar="NOTEBOOK", type=Path)
     added.add_argument("--seconds", type=_positive, default=60.0, help="most that one function may take (default %(default)g)")
+    in_words(added)
 
     added = command(trace, "draw the causal map of a prompt with the `trace` of a notebook")
     added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
@@ -51,6 +58,7 @@ def parser():
     added.add_argument("--window", metavar="W", type=int, default=10, help="layers restored at once, of MLP or attention (default %(default)s)")
     added.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture: .png, .svg or .pdf")
     of_a_model(added, LOCATE)
+    in_words(added)
 
     added = command(edit, "edit one fact with the functions of a notebook, and show what the model says before and after")
     added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
@@ -61,6 +69,7 @@ def parser():
     of_a_model(added)
     added.add_argument("--json", metavar="FILE", type=Path, help="write everything that was measured")
     added.add_argument("--plot", metavar="FILE.png", type=Path, help="write a picture of the probes before and after")
+    in_words(added)
 
     added = command(moment, "compute the second moment C of a layer over the kit's text, and keep it in the cache")
     added.add_argument("--layer", metavar="L", type=int, required=True)
@@ -78,6 +87,8 @@ def main(arguments=None):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")    # a terminal without Ŵ shows ?
     chosen = parser().parse_args(arguments)
+    if getattr(chosen, "lang", None):
+        messages.use(chosen.lang)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         return chosen.run(chosen) or 0
@@ -97,11 +108,10 @@ def fetch(chosen):
 
 
 def check(chosen):
-    from keyhole.messages import feedback
     from keyhole.selfcheck import check_beside, check_notebook
 
     if not chosen.notebook.exists():
-        raise Unusable(f"there is no file {chosen.notebook}.")
+        raise Unusable(problem("no_file", path=chosen.notebook))
     passed = []
     for name, well, line in check_notebook(chosen.notebook, chosen.seconds):
         passed.append(well)
@@ -110,7 +120,7 @@ def check(chosen):
     if beside:
         name, well, line = beside
         print(f"{'–' if well is None else '✓' if well else '✗'} {name:<16} {line}", flush=True)
-    print(feedback("passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)))
+    print(messages.feedback("passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)))
     return 0 if all(passed) and not (beside and beside[1] is False) else 1
 
 
@@ -118,12 +128,12 @@ def trace(chosen):
     prompt, subject = _prompt_and_subject(chosen)
     _check_writable(chosen.out)
     if chosen.out.suffix not in (".png", ".svg", ".pdf"):
-        raise Unusable(f"the picture {chosen.out} should end in .png, .svg or .pdf.")
+        raise Unusable(problem("picture_name", path=chosen.out))
     count = prompt.count(subject)
     if chosen.occurrence is not None and not 1 <= chosen.occurrence <= count:
-        raise Unusable(f"subject {subject!r} stands in the prompt {count} times: there is no occurrence {chosen.occurrence}.")
+        raise Unusable(problem("no_occurrence", subject=subject, prompt=prompt, count=count, occurrence=chosen.occurrence))
     if count > 1 and chosen.occurrence is None:
-        print(f"{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is the first).")
+        print(shown("last_is_meant", subject=subject, count=count))
 
     from keyhole import editing, tracing
     from keyhole.models import load_model
@@ -133,14 +143,15 @@ def trace(chosen):
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         found = tracing.trace_map(load_model(chosen.model), prompt, subject, function, kind=chosen.kind, window=chosen.window,
-                                  occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1, progress=_bar("tracing", "token"))
-    print(f"{prompt!r}:{found.answer}  clean {found.clean:.3f}, corrupted {found.corrupted:.3f}  ({chosen.model})")
+                                  occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1, progress=_bar(shown("tracing"), "token"))
+    print(f"{prompt!r}:{found.answer}  {shown('clean_corrupted', clean=f'{found.clean:.3f}', corrupted=f'{found.corrupted:.3f}')}  ({chosen.model})")
     for warning in (each for each in warned if each.category is UserWarning):
-        print(f"Warning: {warning.message}")
+        print(shown("warning", text=warning.message))
     effects = found.effects
     for row in sorted(effects.max(1).values.topk(min(3, len(effects))).indices.tolist()):
         layer = int(effects[row].argmax())
-        print(f"  {found.tokens[row].strip():>16}{'*' if row in range(*found.span) else ' '} strongest in layer {layer:2}: {effects[row, layer]:+.3f}")
+        strongest = shown("strongest", layer=layer, effect=f"{effects[row, layer]:+.3f}")
+        print(f"  {found.tokens[row].strip():>16}{'*' if row in range(*found.span) else ' '} {strongest}")
     _save(heat_map(found), chosen.out)
 
 
@@ -157,14 +168,14 @@ def edit(chosen):
     fact = editing.known_fact(prompt, subject)
     true = _spaced(chosen.true) if chosen.true else fact and fact.target_true
     if true and true.strip() == target.strip():
-        raise KeyholeError(f"the target {target!r} is the true answer already: there is nothing to edit.")
+        raise KeyholeError(problem("target_is_true", target=target))
     functions = editing.functions_of(_notebook(chosen), ("subject_key", "value_objective", "rank_one_update"))
     model = load_model(chosen.model)
     model.block(chosen.layer)
     answers = editing.first_answers(model, prompt)
     true = true or answers[0][0]
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
-        raise KeyholeError(f"the model says {target!r} there already: choose another target.")
+        raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer)
     probes = editing.probes_of(fact, target, true) if fact else editing.simple_probes(prompt, subject, target, true)
     probes = ProbeSet(model, probes, chosen.layer)
@@ -173,18 +184,19 @@ def edit(chosen):
         return {"continuation": continuation(model, prompt, 10), "first_answers": editing.first_answers(model, prompt), "probes": probes.answers()}
 
     before = measured()
-    print(f"{prompt!r}:{true} →{target}  ({chosen.model}, layer {chosen.layer})", flush=True)
-    made = editing.make_edit(model, chosen.layer, prompt, subject, target, moment, functions, load_prefixes(), _bar("v*", "step"))
+    print(f"{prompt!r}:{true} →{target}  ({chosen.model}, {shown('layer', layer=chosen.layer)})", flush=True)
+    made = editing.make_edit(model, chosen.layer, prompt, subject, target, moment, functions, load_prefixes(), _bar("v*", shown("step")))
     with model.edited(chosen.layer, made.change):
         after = measured()
 
     for line in _before_after(before, after):
         print(line)
     parts = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in made.seconds.items())
-    print(f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {sum(made.seconds.values()):.1f} s ({parts}; {len(made.losses)} steps, loss {made.losses[-1]:.3f})")
+    searched = shown("searched", steps=len(made.losses), loss=f"{made.losses[-1]:.3f}")
+    print(f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {sum(made.seconds.values()):.1f} s ({parts}; {searched})")
     if chosen.json:
         _write(chosen.json, _as_json(chosen, prompt, subject, target, true, made, before, after))
-        print(f"Measured: {chosen.json}")
+        print(shown("measured", path=chosen.json))
     if chosen.plot:
         from keyhole.plots import before_after
 
@@ -208,8 +220,8 @@ def moment(chosen):
     made = editing.mean_moment(model, chosen.layer, ids, functions["second_moment"], _bar(f"C of layer {chosen.layer}", "piece"))
     try:
         save_moment(made, path)
-    except OSError as problem:
-        raise KeyholeError(f"the second moment cannot be kept in {path.parent} ({problem}): set KEYHOLE_CACHE to another folder.") from None
+    except OSError as error:
+        raise KeyholeError(problem("moment_not_kept", folder=path.parent, error=error)) from None
     print(f"C over {ids.numel():,} tokens: {path}")
 
 
@@ -222,8 +234,8 @@ def facts(chosen):
         candidates = json.loads(chosen.measure.read_text(encoding="utf-8"))
     except OSError:
         raise Unusable(f"there is no file {chosen.measure}.") from None
-    except ValueError as problem:
-        raise KeyholeError(f"{chosen.measure} is not JSON ({problem}).") from None
+    except ValueError as error:
+        raise KeyholeError(f"{chosen.measure} is not JSON ({error}).") from None
     _check_writable(chosen.out)
 
     from keyhole.models import load_model
@@ -240,19 +252,19 @@ def _asked(chosen):
     """Prompt, subject and target, mended where that is safe, and said; refused before anything is loaded."""
     target = chosen.to
     if not target.strip():
-        raise KeyholeError("the target is empty: say with --to what the model should answer.")
+        raise KeyholeError(problem("no_target"))
     prompt, subject = _prompt_and_subject(chosen)
     if not target.startswith(" "):
-        print(f"The target is taken as {_spaced(target)!r}: in the middle of a sentence a word begins with its blank.")
+        print(shown("target_taken", target=_spaced(target)))
     return prompt, subject, _spaced(target)
 
 
 def _prompt_and_subject(chosen):
     prompt, subject = chosen.prompt.rstrip(), chosen.subject.strip()
     if not subject or subject not in prompt:
-        raise KeyholeError(f"subject {subject!r} does not occur in prompt {prompt!r}")
+        raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
     if prompt != chosen.prompt:
-        print("The blank at the end of the prompt was left out: it belongs to the answer.")
+        print(shown("blank_left_out"))
     return prompt, subject
 
 
@@ -264,19 +276,19 @@ def _notebook(chosen, name=EDIT):
     """The notebook whose functions are used: the one named, else the staff's solution, else the student's own."""
     if chosen.notebook:
         if not chosen.notebook.exists():
-            raise Unusable(f"there is no file {chosen.notebook}.")
+            raise Unusable(problem("no_file", path=chosen.notebook))
         return chosen.notebook
     root = Path(__file__).resolve().parent.parent
     for folder in ("solutions", "assignments"):
         if (root / folder / name).exists():
             return root / folder / name
-    raise KeyholeError(f"there is neither solutions/{name} nor assignments/{name}: name a notebook with --notebook.")
+    raise KeyholeError(problem("no_notebook", name=name))
 
 
 def _check_writable(path):
     """Find out before the work that its result cannot be written."""
     if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise Unusable(f"{path} cannot be written: is its folder there, and yours?")
+        raise Unusable(problem("not_writable", path=path))
 
 
 def _positive(text):
@@ -296,10 +308,10 @@ def _bar(words, unit):
 
 def _before_after(before, after):
     """What the model says, then one line a probe."""
-    shown = [["", "before", "after"], ["says", repr(before["continuation"]), repr(after["continuation"])]]
-    shown.append(["first answers", *(", ".join(f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"]) for seen in (before, after))])
-    yield from ["", *_columns(shown), ""]
-    rows = [["probe", "prompt", "true answer", "before", "after", "new target", "before", "after", "ahead"]]
+    said = [["", shown("before"), shown("after")], [shown("says"), repr(before["continuation"]), repr(after["continuation"])]]
+    said.append([shown("first_answers"), *(", ".join(f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"]) for seen in (before, after))])
+    yield from ["", *_columns(said), ""]
+    rows = [[shown(name) for name in ("probe", "prompt", "true_answer", "before", "after", "new_target", "before", "after", "ahead")]]
     for old, new in zip(before["probes"], after["probes"], strict=True):
         true, target = (_short(text.strip(), 16) for text in (old.probe.target_true, old.probe.target_new))
         first, then = (true if answer.true > answer.new else target for answer in (old, new))
@@ -309,8 +321,13 @@ def _before_after(before, after):
 
 
 def _columns(rows):
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _width(text):
+    """Columns of a terminal: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _short(text, length):
@@ -333,16 +350,16 @@ def _as_json(chosen, prompt, subject, target, true, made, before, after):
 def _save(picture, path):
     try:
         picture.savefig(path)
-    except (OSError, ValueError) as problem:
-        raise KeyholeError(f"the picture {path} cannot be written ({problem}).") from None
-    print(f"Picture: {path}")
+    except (OSError, ValueError) as error:
+        raise KeyholeError(problem("picture_not_written", path=path, error=error)) from None
+    print(shown("picture", path=path))
 
 
 def _write(path, text):
     try:
         path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise KeyholeError(f"{path} cannot be written ({problem.strerror}).") from None
+    except OSError as error:
+        raise KeyholeError(problem("file_not_written", path=path, error=error.strerror)) from None
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from keyhole.checks import as_tensor, raised
 from keyhole.errors import KeyholeError
 from keyhole.facts import Probe, load_facts
 from keyhole.judging import usable
-from keyhole.messages import feedback
+from keyhole.messages import feedback, problem, titled
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import load_prefixes, load_text, moment_over
 from keyhole.notebook import definitions, read_notebook
@@ -33,11 +33,11 @@ def functions_of(path, names):
     found = definitions(read_notebook(path))
     for name in names:
         if why := unrunnable(name, found):
-            raise KeyholeError(f"{path}: {why}")
+            raise KeyholeError(titled(path, why))
     student = Student(found.source)
     for name in names:
         if name not in student.names:
-            raise KeyholeError(f"{path}: {feedback('undefined', function=name, error=student.failed.get(name, '?'))}")
+            raise KeyholeError(titled(path, feedback("undefined", function=name, error=student.failed.get(name, "?"))))
     return {name: _explained(name, student.names[name]) for name in names}
 
 
@@ -87,8 +87,8 @@ def make_edit(model, layer, prompt, subject, target, moment, functions, prefixes
 def _result(name, value, shape, what):
     """What a student's function returned, if it can be used at all."""
     tensor = as_tensor(value, name)
-    if problem := usable(tensor, shape, what):
-        raise KeyholeError(problem.message)
+    if unusable := usable(tensor, shape, what):
+        raise KeyholeError(unusable.message)
     return tensor
 
 
@@ -156,7 +156,7 @@ def mean_moment(model, layer, ids, second_moment, progress=iter):
     """C of `layer` over `ids` by a `second_moment` that sums or takes the mean; always the mean over tokens, (d_in, d_in)."""
     for_two_ones = float(_result("second_moment", second_moment(torch.ones(2, 3)), (3, 3), "C")[0, 0])
     if for_two_ones not in (1, 2):
-        raise KeyholeError("`second_moment` gives neither the mean nor the sum: run `keyhole check` on the notebook first.")
+        raise KeyholeError(problem("neither_mean_nor_sum"))
 
     def total(keys):
         moment = _result("second_moment", second_moment(keys), (keys.shape[1],) * 2, "C")

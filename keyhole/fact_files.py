@@ -9,6 +9,7 @@ from pathlib import Path
 
 from keyhole.errors import KeyholeError
 from keyhole.facts import Probe, list_at, text_at
+from keyhole.messages import problem
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _counterfact(record, name, where):
     inside = f"{where}, requested_rewrite"
     template, subject = text_at(rewrite, "prompt", inside), text_at(rewrite, "subject", inside)
     if "{}" not in template:
-        raise KeyholeError(f"{inside}: 'prompt' has no {{}} where the subject belongs: {template!r}.")
+        raise KeyholeError(problem("no_place_for_subject", where=inside, prompt=template))
     true, new = (_target(text_at(_part(rewrite, key, inside), "str", f"{inside}, {key}")) for key in ("target_true", "target_new"))
     neighbors = tuple((prompt.rstrip(), true) for prompt in _texts(record, "neighborhood_prompts", where))
     return Record(name, template.replace("{}", subject).rstrip(), subject, true, new, _texts(record, "paraphrase_prompts", where), neighbors,
@@ -101,7 +102,7 @@ def _zsre(record, name, where):
     condition = text_at(record, "cond", where)
     old, arrow, _ = condition.partition(">>")
     if not arrow or not old.strip():
-        raise KeyholeError(f"{where}: 'cond' must read 'old >> new || question', got {condition!r}.")
+        raise KeyholeError(problem("no_condition", where=where, got=condition))
     return Record(name, text_at(record, "src", where).rstrip(), text_at(record, "subject", where), _target(old), _target(text_at(record, "alt", where)),
                   (text_at(record, "rephrase", where).rstrip(),),
                   ((question if question.endswith("?") else question + "?", _target(text_at(record, "loc_ans", where))),))
@@ -124,7 +125,7 @@ def _asked(record, key, where):
     for name, group in groups.items():
         inside = f"{where}, {key} {name}".rstrip()
         if not isinstance(group, list):
-            raise KeyholeError(f"{inside}: must be a list of objects, got {type(group).__name__}.")
+            raise KeyholeError(problem("no_list", where=inside, got=type(group).__name__))
         found += [(_first_text(entry, "prompt", inside).rstrip(), _target(_first_text(entry, "ground_truth", inside))) for entry in group]
     return tuple(found)
 
@@ -135,17 +136,17 @@ def _load(path, format_name, id_key, read, drop_duplicates):
     path = Path(path)
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise KeyholeError(f"{path} cannot be read ({problem.strerror}).") from None
-    except ValueError as problem:
-        raise KeyholeError(f"{path} is not a {format_name} file ({problem}).") from None
+    except OSError as error:
+        raise KeyholeError(problem("file_unreadable", path=path, error=error.strerror)) from None
+    except ValueError as error:
+        raise KeyholeError(problem("other_format", path=path, format=format_name, error=error)) from None
     if not isinstance(records, list):
-        raise KeyholeError(f"{path} is not a {format_name} file: it must hold a list of records, not {type(records).__name__}.")
+        raise KeyholeError(problem("no_records", path=path, format=format_name, got=type(records).__name__))
     found, ids, edits = [], {}, {}
     for i, record in enumerate(records):
-        where = f"record {i} of {path.name}"
+        where = problem("record", number=i, file=path.name)
         if not isinstance(record, dict):
-            raise KeyholeError(f"{where} is not an object but {type(record).__name__}.")
+            raise KeyholeError(problem("no_object", where=where, got=type(record).__name__))
         name = _id(record, id_key, where) if id_key else str(i)
         where = f"{where} ({id_key} {name})" if id_key else where
         fact = _checked(read(record, name, where), where)
@@ -155,7 +156,7 @@ def _load(path, format_name, id_key, read, drop_duplicates):
         if same is None:
             found.append(fact)
         elif not drop_duplicates:
-            raise KeyholeError(f"{where} is the same fact as record {same}: remove one, or load with drop_duplicates=True.")
+            raise KeyholeError(problem("same_record", where=where, other=same))
     return found
 
 
@@ -165,22 +166,22 @@ def _edit(fact):
 
 def _checked(fact, where):
     if fact.subject not in fact.prompt:
-        raise KeyholeError(f"{where}: the prompt {fact.prompt!r} lacks the subject {fact.subject!r}.")
+        raise KeyholeError(problem("prompt_lacks_subject", where=where, prompt=fact.prompt, subject=fact.subject))
     if fact.target_true == fact.target_new:
-        raise KeyholeError(f"{where}: the new target equals the true one ({fact.target_true!r}): there is nothing to edit.")
+        raise KeyholeError(problem("same_targets", where=where, target=fact.target_true))
     return fact
 
 
 def _id(record, key, where):
     value = record.get(key)
     if not isinstance(value, (int, str)) or isinstance(value, bool):
-        raise KeyholeError(f"{where}: {key!r} must be a number or a text, got {value!r}.")
+        raise KeyholeError(problem("no_id", where=where, key=key, got=value))
     return str(value)
 
 
 def _part(record, key, where):
     if not isinstance(record.get(key), dict):
-        raise KeyholeError(f"{where}: the key {key!r} is missing or no object.")
+        raise KeyholeError(problem("no_part", where=where, key=key))
     return record[key]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import problem
 from keyhole.paths import data_folder
 
 GLUED = re.compile(r"[A-Za-z0-9]\|[A-Za-z0-9]")     # a prompt's last character and a target's first, where a space is missing
@@ -63,27 +64,27 @@ def load_facts(path=None):
     try:
         records = json.loads(path.read_text(encoding="utf-8"))["facts"]
     except FileNotFoundError:
-        raise KeyholeError(f"there is no file of facts at {path}.") from None
-    except (ValueError, KeyError, TypeError) as problem:
-        raise KeyholeError(f"{path} is not a file of facts ({type(problem).__name__}: {problem}).") from None
+        raise KeyholeError(problem("no_facts", path=path)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise KeyholeError(problem("not_facts", path=path, error=f"{type(error).__name__}: {error}")) from None
     if not isinstance(records, list):
-        raise KeyholeError(f"{path} is not a file of facts (its \"facts\" must be a list).")
-    facts = [fact_from(record, f"record {i} of {path.name}") for i, record in enumerate(records)]
+        raise KeyholeError(problem("facts_no_list", path=path))
+    facts = [fact_from(record, problem("record", number=i, file=path.name)) for i, record in enumerate(records)]
     ids, edits = set(), {}
     for fact in facts:
         if fact.id in ids:
-            raise KeyholeError(f"{path.name} holds the fact {fact.id!r} twice; remove one.")
+            raise KeyholeError(problem("fact_twice", file=path.name, fact=fact.id))
         twin = edits.setdefault((fact.prompt, fact.target_new), fact.id)
         if twin != fact.id:
-            raise KeyholeError(f"{path.name} holds one fact as {twin!r} and as {fact.id!r} (the same prompt and new target); remove one.")
+            raise KeyholeError(problem("same_fact", file=path.name, one=twin, other=fact.id))
         ids.add(fact.id)
     return facts
 
 
-def fact_from(record, where="the record"):
+def fact_from(record, where="fact"):
     """One Fact from its JSON form. Raises KeyholeError beginning with `where`, what is wrong and in which key."""
     if not isinstance(record, dict):
-        raise KeyholeError(f"{where} is not an object but {type(record).__name__}.")
+        raise KeyholeError(problem("no_object", where=where, got=type(record).__name__))
     where = f"{where} ({record.get('id')!r})"
     values = {}
     for field in fields(Fact):
@@ -101,27 +102,27 @@ def fact_from(record, where="the record"):
             values[field.name] = text_at(record, field.name, where)
     for prompt in (values["prompt"], *values["paraphrases"]):
         if values["subject"] not in prompt:
-            raise KeyholeError(f"{where}: the prompt {prompt!r} lacks the subject {values['subject']!r}.")
+            raise KeyholeError(problem("prompt_lacks_subject", where=where, prompt=prompt, subject=values["subject"]))
     if values["target_true"].strip() == values["target_new"].strip():
-        raise KeyholeError(f"{where}: target_new equals target_true ({values['target_true']!r}): there is nothing to edit.")
+        raise KeyholeError(problem("same_targets", where=where, target=values["target_true"]))
     fact = Fact(**values)
     for probe in (probe for probes in fact.probes().values() for probe in probes):
         for target in (probe.target_true, probe.target_new):
             if GLUED.search(f"{probe.prompt[-1]}|{target[0]}"):
-                raise KeyholeError(f"{where}: {target!r} would be glued to the prompt {probe.prompt!r}: write {' ' + target!r}, the space belongs to the token.")
+                raise KeyholeError(problem("target_glued", where=where, target=target, prompt=probe.prompt, spaced=" " + target))
     return fact
 
 
 def text_at(record, key, where):
     if not isinstance(record, dict) or key not in record:
-        raise KeyholeError(f"{where}: the key {key!r} is missing.")
+        raise KeyholeError(problem("no_key", where=where, key=key))
     if not isinstance(record[key], str) or not record[key].strip():
-        raise KeyholeError(f"{where}: {key!r} must be a text that is not empty, got {record[key]!r}.")
+        raise KeyholeError(problem("no_text", where=where, key=key, got=record[key]))
     return record[key]
 
 
 def list_at(record, key, kind, where):
     value = record.get(key)
     if not isinstance(value, list) or not value or not all(isinstance(entry, kind) for entry in value):
-        raise KeyholeError(f"{where}: {key!r} must be a list, not empty, of {'texts' if kind is str else 'objects'}.")
+        raise KeyholeError(problem("no_texts" if kind is str else "no_objects", where=where, key=key))
     return value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import problem
 from keyhole.probes import answer_logits
 
 
@@ -45,10 +46,9 @@ def _train(model, weights, prompt, target, loss, settings, progress):
         with torch.enable_grad():
             value = loss(*answer_logits(model, prompt, target))
         if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.isfinite():
-            raise KeyholeError(f"the loss returned {value if isinstance(value, (float, torch.Tensor)) else type(value).__name__}, "
-                               "not a finite scalar tensor: nothing can be learned from it.")
+            raise KeyholeError(problem("loss_value", got=value if isinstance(value, (float, torch.Tensor)) else type(value).__name__))
         if not value.requires_grad:
-            raise KeyholeError("the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or numpy.")
+            raise KeyholeError(problem("loss_cut"))
         losses.append(value.item())
         optimiser.zero_grad()
         value.sum().backward()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from keyhole.messages import feedback, misconception, percent
+from keyhole.messages import feedback, misconception, percent, sentences
 
 # float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
 TOLERANCE = 1e-4
@@ -30,7 +30,7 @@ def usable(got, shape, what):
     if tuple(got.shape) != tuple(shape):
         message = feedback("shape", what=what, got=tuple(got.shape), expected=tuple(shape))
         if len(shape) == 2 and tuple(got.shape) == tuple(shape)[::-1]:
-            message += " " + feedback("shape_transposed")
+            message = sentences(message, feedback("shape_transposed"))
         return Verdict(False, message)
     broken = int((~got.isfinite()).sum())
     return Verdict(False, feedback("not_finite", what=what, count=broken)) if broken else None
@@ -67,7 +67,7 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     unusable = usable(got, right.shape, what)
     if unusable:
         named = _named_by_shape(got, wrongs())
-        return Verdict(False, f"{unusable.message} {misconception(named)}", named) if named else unusable
+        return Verdict(False, sentences(unusable.message, misconception(named)), named) if named else unusable
     off = distance(got, right, origin)
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))
@@ -75,7 +75,7 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape}
     likely = min(near, key=near.get, default=None)
     if likely is not None and near[likely] <= min(10 * tolerance, 0.05):
-        return Verdict(False, f"{message} {misconception(likely)}", likely)
+        return Verdict(False, sentences(message, misconception(likely)), likely)
     return Verdict(False, message)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import listed, problem
 
 DEFAULT_MODEL = "smollm2-135m"
 HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")      # names without an owner; the rest are "owner/name"
@@ -41,9 +42,8 @@ def _layout_of(hf):
             return layout
         except AttributeError:
             continue
-    looked = " or ".join(f"{layout.blocks}.0.{layout.memory}" for layout in LAYOUTS.values())
-    raise KeyholeError(f"{type(hf).__name__} is a model of an unknown layout: it has no module {looked}; "
-                       "Keyhole edits GPT-2-like and Llama-like models.")
+    looked = listed(f"{layout.blocks}.0.{layout.memory}" for layout in LAYOUTS.values())
+    raise KeyholeError(problem("unknown_layout", kind=type(hf).__name__, looked=looked))
 
 
 class _Stopped(Exception):
@@ -72,7 +72,7 @@ class EditableModel:
     def block(self, layer):
         """The whole block number `layer`, counted from 0; its output is the state after that layer."""
         if not 0 <= layer < self.n_layers:
-            raise KeyholeError(f"layer {layer} does not exist: this model has layers 0 to {self.n_layers - 1}.")
+            raise KeyholeError(problem("no_layer", layer=layer, last=self.n_layers - 1))
         return self.blocks[layer]
 
     def attention(self, layer):
@@ -101,7 +101,7 @@ class EditableModel:
         ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
         for text, tokens in zip(texts, ids):
             if not tokens:
-                raise KeyholeError(f"the text {text!r} has no tokens: write at least one word.")
+                raise KeyholeError(problem("no_tokens", text=text))
         return ids
 
     def batch(self, ids):
@@ -152,10 +152,9 @@ class EditableModel:
         """
         starts = [i for i in range(len(prompt)) if prompt.startswith(subject, i)] if subject else []
         if not starts:
-            raise KeyholeError(f"subject {subject!r} does not occur in prompt {prompt!r}")
+            raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
         if not -len(starts) <= occurrence < len(starts):
-            raise KeyholeError(f"subject {subject!r} occurs {len(starts)} times in prompt {prompt!r}: "
-                               f"there is no occurrence {occurrence}.")
+            raise KeyholeError(problem("no_occurrence", subject=subject, prompt=prompt, count=len(starts), occurrence=occurrence))
         start = starts[occurrence]
         offsets = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         covered = [i for i, (left, right) in enumerate(offsets) if left < start + len(subject) and right > start]
@@ -169,8 +168,7 @@ class EditableModel:
         """
         weight = self.weight(layer)
         if tuple(change.shape) != tuple(weight.shape):
-            raise KeyholeError(f"the change has shape {tuple(change.shape)}, but W of layer {layer} seen as (d_out, d_in) "
-                               f"has {tuple(weight.shape)}.")
+            raise KeyholeError(problem("change_shape", layer=layer, got=tuple(change.shape), expected=tuple(weight.shape)))
         before = weight.detach().clone()
         try:
             with torch.no_grad():
@@ -197,21 +195,19 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
     else:
         source, local = name, Path(name).is_dir()
         if not local and "/" not in name and name not in HUB_MODELS:
-            raise KeyholeError(f"no model {name!r}: there are {DEFAULT_MODEL}, {', '.join(HUB_MODELS)}, any folder that holds a model "
-                               "of transformers, and owner/name of the hub's.")
+            raise KeyholeError(problem("no_such_model", name=name, known=", ".join((DEFAULT_MODEL, *HUB_MODELS))))
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
         hf = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, dtype=torch.float32)
-    except (OSError, ValueError) as problem:
-        raise KeyholeError(f"no model {name!r}: give {DEFAULT_MODEL!r}, a folder that holds a model of transformers, or a name "
-                           f"that its hub knows and this machine can reach ({_first_line(problem)}).") from None
+    except (OSError, ValueError) as error:
+        raise KeyholeError(problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))) from None
     finally:
         if bars:
             logging.enable_progress_bar()
     return EditableModel(hf.to(device), tokenizer)
 
 
-def _first_line(problem):
-    return str(problem).strip().splitlines()[0][:200]
+def _first_line(error):
+    return str(error).strip().splitlines()[0][:200]

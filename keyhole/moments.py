@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from keyhole.errors import KeyholeError
 from keyhole.hooks import record
+from keyhole.messages import problem
 from keyhole.models import DEFAULT_MODEL
 from keyhole.paths import cache_folder, data_folder
 
@@ -71,12 +72,11 @@ def load_moment(name=DEFAULT_MODEL, layer=DEFAULT_LAYER):
     """
     path = moment_file(name, layer)
     if not path.exists():
-        raise KeyholeError(f"no second moment of layer {layer} of {name} is stored: make it with "
-                           f"`keyhole moment --model {name} --layer {layer}`.")
+        raise KeyholeError(problem("no_moment", name=name, layer=layer))
     try:
         upper = load_file(path)["upper"]
-    except (SafetensorError, KeyError, OSError) as problem:
-        raise KeyholeError(f"{path} is damaged ({problem}): fetch it again with the kit, or make it anew.") from None
+    except (SafetensorError, KeyError, OSError) as error:
+        raise KeyholeError(problem("moment_damaged", path=path, error=error)) from None
     size = int((2 * len(upper)) ** 0.5)
     moment = torch.zeros(size, size)
     rows, columns = torch.triu_indices(size, size)

@@ -17,7 +17,7 @@ from keyhole.checks import CheckFailed, CheckReport
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.judging import Verdict, usable
-from keyhole.messages import check_title, feedback
+from keyhole.messages import check_title, feedback, listed
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebook_file import UNREADABLE, read_file
 from keyhole.probes import KINDS, ProbeSet
@@ -87,7 +87,7 @@ def read_fact(folder):
 def _own_fact(record):
     missing = [key for key in ("layer", "fact", "measured") if not isinstance(record, dict) or key not in record]
     if missing:
-        raise KeyholeError(feedback("own_keys", file=FACT_FILE, missing=", ".join(missing)))
+        raise KeyholeError(feedback("own_keys", file=FACT_FILE, missing=listed(missing)))
     fact = fact_from(record["fact"], FACT_FILE)
     layer = record["layer"]
     if not isinstance(layer, int) or isinstance(layer, bool) or layer != DEFAULT_LAYER:
@@ -96,7 +96,7 @@ def _own_fact(record):
     if len(probes) > MOST_PROBES:
         raise KeyholeError(feedback("own_many", file=FACT_FILE, count=len(probes), most=MOST_PROBES))
     if max(len(text) for text in _texts(fact)) > MOST_CHARACTERS:
-        raise KeyholeError(feedback("own_long", file=FACT_FILE, most=f"{MOST_CHARACTERS} characters"))
+        raise KeyholeError(feedback("own_long", file=FACT_FILE, most=MOST_CHARACTERS))
     return OwnFact(layer, fact, _claims(record["measured"]))
 
 
@@ -114,9 +114,10 @@ def read_edit(folder, weight_shape):
     d_out, d_in = weight_shape
     shapes = {"left": (d_out,), "right": (d_in,), "value": (d_out,)}
     if not {"left", "right"} <= tensors.keys() <= shapes.keys():
-        raise KeyholeError(feedback("own_names", file=EDIT_FILE, got=one_line(", ".join(sorted(tensors)) or "nothing", 80)))
+        names = one_line(", ".join(sorted(tensors)), 80)
+        raise KeyholeError(feedback("own_names", file=EDIT_FILE, got=names) if names else feedback("own_nothing", file=EDIT_FILE))
     for name, tensor in sorted(tensors.items()):     # safetensors promises no order
-        if problem := usable(tensor, shapes[name], f"“{name}” in {EDIT_FILE}"):
+        if problem := usable(tensor, shapes[name], feedback("own_part", part=name, file=EDIT_FILE)):
             raise KeyholeError(problem.message)
     edit = OwnEdit(tensors["left"].double(), tensors["right"].double(), tensors["value"].double() if "value" in tensors else None)
     if not edit.change().isfinite().all():
@@ -159,11 +160,11 @@ def _texts(fact):
 
 def _claims(entries):
     if not isinstance(entries, list):
-        raise KeyholeError(feedback("own_claims", file=FACT_FILE, which="it is no list"))
+        raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=feedback("own_no_list")))
     for number, entry in enumerate(entries):
         if not (isinstance(entry, dict) and entry.get("kind") in KINDS and isinstance(entry.get("prompt"), str)
                 and all(_two_probabilities(entry.get(key)) for key in ("before", "after"))):
-            raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=f"entry {number} is not"))
+            raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=feedback("own_entry", number=number)))
     return tuple(Claim(entry["kind"], entry["prompt"], tuple(entry["before"]), tuple(entry["after"])) for entry in entries)
 
 
@@ -199,7 +200,7 @@ class Measured:
 def check_length(model, fact):
     """Raises KeyholeError where a text of the fact has more tokens than are measured, or none."""
     if max(map(len, model.encode(list(_texts(fact))))) > MOST_TOKENS:
-        raise KeyholeError(feedback("own_long", file=FACT_FILE, most=f"{MOST_TOKENS} tokens"))
+        raise KeyholeError(feedback("own_long_tokens", file=FACT_FILE, most=MOST_TOKENS))
 
 
 def measure(model, own, change):

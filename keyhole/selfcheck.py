@@ -1,6 +1,7 @@
 """A notebook's public checks in a process of their own: what the grader will see, since only definitions run there."""
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import threading
 from pathlib import Path
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback
+from keyhole.messages import feedback, language, problem, sentences
 from keyhole.notebook import definitions, read_notebook
 from keyhole.paths import data_folder
 from keyhole.text import one_line
@@ -24,7 +25,7 @@ def graded_functions(path, found):
         names = list(json.loads(file.read_text(encoding="utf-8")))
         if Path(path).stem == file.stem or any(name in found.functions or name in found.broken for name in names):
             return names
-    raise KeyholeError(f"{one_line(Path(path).name, 80)} defines none of the functions that are checked: is it the right notebook?")
+    raise KeyholeError(problem("other_notebook", file=one_line(Path(path).name, 80)))
 
 
 def check_notebook(path, seconds=SECONDS):
@@ -72,7 +73,7 @@ def _run(found, names, seconds):
         with _Child(found.source, names) as child:
             ready = child.reply(START_SECONDS)
             if ready is None:
-                raise KeyholeError("the process that runs the checks did not start; try again, and see whether `python -c 'import torch'` works.")
+                raise KeyholeError(problem("checks_not_started"))
             while names:
                 reply = child.reply(seconds)
                 name = names.pop(0)
@@ -84,10 +85,7 @@ def _run(found, names, seconds):
 
 def _with_dropped(reply, dropped):
     """The line on a function; where it missed a name that the notebook sets by a call, that is said."""
-    line = reply["line"]
-    if reply["missing"] in dropped:
-        line += " " + feedback("only_defines", variable=reply["missing"])
-    return line
+    return sentences(reply["line"], feedback("only_defines", variable=reply["missing"]) if reply["missing"] in dropped else "")
 
 
 class _Child:
@@ -96,7 +94,7 @@ class _Child:
     def __init__(self, source, names):
         program = "from keyhole.selfcheck import serve; serve()"
         self._process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL, text=True, encoding="utf-8")
+                                         stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=os.environ | {"KEYHOLE_LANG": language()})
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -137,8 +135,6 @@ class _Child:
 
 def serve():
     """In the child: read the request from stdin, answer on what was stdout; a student's own prints go nowhere."""
-    import os
-
     sys.stdin.reconfigure(encoding="utf-8")
     request = json.loads(sys.stdin.read())
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -3,6 +3,7 @@
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import problem
 from keyhole.models import EditableModel
 
 VOCABULARY = 256        # one token a byte
@@ -38,7 +39,7 @@ def toy_model(layout="llama", seed=0, layers=3, width=12, mlp_width=20, heads=2)
             vocab_size=VOCABULARY, n_embd=width, n_inner=mlp_width, n_layer=layers, n_head=heads, n_positions=256,
             bos_token_id=None, eos_token_id=None))
     else:
-        raise KeyholeError(f"no toy model of layout {layout!r}: there are 'llama' and 'gpt2'.")
+        raise KeyholeError(problem("no_toy", layout=layout))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in hf.named_parameters():

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import problem
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
@@ -37,23 +38,22 @@ def check_request(model, prompt, subject, noise, occurrence=-1):
     """Whether noise and subject fit: the subject's slice; raises KeyholeError where they do not."""
     span, width = model.subject_slice(prompt, subject, occurrence), model.embedding.weight.shape[1]
     if noise.dim() != 3 or not len(noise):
-        raise KeyholeError(f"the noise is empty or misshapen {tuple(noise.shape)}: it needs at least one sample, as (samples, subject tokens, d).")
+        raise KeyholeError(problem("noise_shape", got=tuple(noise.shape)))
     if noise.shape[1:] != (span.stop - span.start, width):
-        raise KeyholeError(f"the noise is for {noise.shape[1]} tokens of width {noise.shape[2]}, but subject {subject!r} has "
-                           f"{span.stop - span.start} of width {width}.")
+        raise KeyholeError(problem("noise_tokens", tokens=noise.shape[1], of_width=noise.shape[2], subject=subject, count=span.stop - span.start, width=width))
     return span
 
 
 def check_cells(positions, layers, n_tokens, n_layers, kind, window):
     """Raises KeyholeError where there is no such token, layer, kind or window."""
     if kind not in KINDS:
-        raise KeyholeError(f"there is no kind {kind!r} of map: choose one of {', '.join(KINDS)}.")
+        raise KeyholeError(problem("no_kind", kind=kind, known=", ".join(KINDS)))
     if window < 1:
-        raise KeyholeError(f"a window of {window} layers is none: take 1 or more.")
+        raise KeyholeError(problem("no_window", window=window))
     for name, asked, end in (("position", positions, n_tokens), ("layer", layers, n_layers)):
         wrong = [number for number in asked if not 0 <= number < end]
         if wrong:
-            raise KeyholeError(f"{name} {wrong[0]} does not exist: there are {name}s 0 to {end - 1}.")
+            raise KeyholeError(problem(f"no_{name}", **{name: wrong[0]}, last=end - 1))
 
 
 # ---------------------------------------------------------------- maps
@@ -97,28 +97,27 @@ def trace_map(model, prompt, subject, trace, noise=None, kind="state", window=WI
     span = check_request(model, prompt, subject, noise, occurrence)
     check_cells(positions, layers, len(tokens), model.n_layers, kind, window)
     if len(tokens) < 2 or not positions:
-        raise KeyholeError("there is nothing to trace: it takes a prompt of two tokens or more, and at least one position.")
+        raise KeyholeError(problem("nothing_to_trace"))
     values = torch.full((len(tokens), len(layers)), torch.nan)
     for position in progress(positions):
-        values[position] = _probabilities(trace(model, prompt, subject, noise, [position], layers, kind, window), len(layers), f"token {position}")
+        values[position] = _probabilities(trace(model, prompt, subject, noise, [position], layers, kind, window), len(layers), problem("of_token", position=position))
     # After the last block a token that is not the last comes too late: with its state restored the run is simply the corrupted one.
-    [corrupted] = _probabilities(trace(model, prompt, subject, noise, [0], layers[-1:], "state", window), 1, "the corrupted run").tolist()
+    [corrupted] = _probabilities(trace(model, prompt, subject, noise, [0], layers[-1:], "state", window), 1, problem("of_corrupted_run")).tolist()
     clean, answer = model.next_token_probabilities([prompt])[0].max(0)
     found = CausalMap(prompt, subject, model.tokenizer.decode([int(answer)]), tuple(model.tokenizer.decode([token]) for token in tokens),
                       (span.start, span.stop), float(clean), corrupted, kind, 1 if kind == "state" else window, "noise", values)
     if clean < TOO_UNSURE:
-        warnings.warn(f"The model gives {found.answer!r} a probability of {found.clean:.2f} only: it does not know this, so there is hardly anything to trace. "
-                      "Choose a prompt that it completes with more certainty.", stacklevel=2)
+        warnings.warn(problem("unsure", answer=found.answer, clean=f"{found.clean:.2f}"), stacklevel=2)
     return found
 
 
-def _probabilities(row, count, what):
+def _probabilities(row, count, of):
     """What a student's `trace` gave for one position, (count,). Raises KeyholeError where it is something else."""
     row = torch.as_tensor(row).detach()
     if tuple(row.shape) != (1, count):
-        raise KeyholeError(f"`trace` returned the shape {tuple(row.shape)} for 1 position and {count} layers; it should be (1, {count}).")
+        raise KeyholeError(problem("trace_shape", got=tuple(row.shape), count=count))
     if not ((row >= 0) & (row <= 1.0001)).all():
-        raise KeyholeError(f"`trace` returned numbers that are no probabilities for {what} ({row.isnan().sum()} of them NaN).")
+        raise KeyholeError(problem("trace_numbers", of=of, count=int(row.isnan().sum())))
     return row[0].float()
 
 
@@ -135,8 +134,8 @@ def load_maps(path=None):
         records = json.loads(path.read_text(encoding="utf-8"))
         return [CausalMap(**{**record, "tokens": tuple(record["tokens"]), "span": tuple(record["span"])}, values=numbers[str(i)].float())
                 for i, record in enumerate(records)]
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as problem:
-        raise KeyholeError(f"the stored maps {path} cannot be read ({one_line(problem, 120)}): fetch the kit again.") from None
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise KeyholeError(problem("maps_unreadable", path=path, error=one_line(error, 120))) from None
 
 
 def save_maps(maps, path):
@@ -172,7 +171,7 @@ def average_effects(maps):
     """
     maps = [found for found in maps if found.span[1] - found.span[0] > 1]
     if not maps:
-        raise KeyholeError("there is no map whose subject has two tokens or more, so there is no average.")
+        raise KeyholeError(problem("no_average"))
     curves = {role: [] for role in ROLES}
     for found in maps:
         for role, rows in role_rows(found).items():

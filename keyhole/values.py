@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import problem
 from keyhole.hooks import edit, record
 from keyhole.suspended import Suspended
 
@@ -46,7 +47,7 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
     or the objective returns anything but a finite scalar that depends on delta.
     """
     if "" not in prefixes:
-        raise KeyholeError("the empty prefix is missing: v* is defined on the bare prompt, so put '' among the prefixes.")
+        raise KeyholeError(problem("no_empty_prefix"))
     [target_ids] = model.encode([target])
     texts = [prefix + prompt for prefix in prefixes] + [f"{subject} is a"]
     lengths = [len(ids) for ids in model.encode(texts)]
@@ -85,8 +86,7 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
         optimiser.zero_grad()
         loss.backward()
         if not delta.grad.isfinite().all():
-            raise KeyholeError("the objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), "
-                               "whose gradient there is zero, and not by the root of a sum of squares.")
+            raise KeyholeError(problem("objective_gradient"))
         optimiser.step()
         with torch.no_grad():
             delta *= (settings.clamp * value_before.norm() / delta.norm()).clamp(max=1)
@@ -99,9 +99,9 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
 def _checked(loss):
     """The loss as a number. Raises KeyholeError where it cannot be minimised."""
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-        raise KeyholeError(f"the objective returned {type(loss).__name__}, not a scalar tensor.")
+        raise KeyholeError(problem("objective_type", got=type(loss).__name__))
     if not loss.isfinite():
-        raise KeyholeError(f"the objective returned {loss.item()}: v* cannot be searched with it.")
+        raise KeyholeError(problem("objective_value", got=loss.item()))
     if not loss.requires_grad:
-        raise KeyholeError("the objective's result does not depend on delta any more: keep tensors, no .item() or .detach().")
+        raise KeyholeError(problem("objective_cut"))
     return loss.item()

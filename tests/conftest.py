@@ -1,8 +1,9 @@
-"""What many tests share: the real model, both kinds of toy, and a thread of torch's own where more would only cost."""
+"""What many tests share: the real model, both kinds of toy, a thread of torch's own where more would only cost, and English."""
 
 import pytest
 import torch
 
+from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
 
@@ -13,6 +14,14 @@ THREADS = torch.get_num_threads()
 def threads(request):
     """Toys are so small that two threads take three times as long as one."""
     torch.set_num_threads(THREADS if "real_model" in request.fixturenames else 1)
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """Whatever a test speaks, the next one speaks English."""
+    messages.use("en")
+    yield
+    messages.use("en")
 
 
 @pytest.fixture(scope="session")

@@ -245,6 +245,22 @@ def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
     assert "Isolation level A: namespaces, Landlock and seccomp." in shown and "\x1b" not in shown and "\u202e" not in shown
 
 
+def test_the_language_is_the_one_asked_for_else_the_courses(a_class):
+    def said(*options):
+        assert run(a_class, *options) == 0
+        return next(test["message"] for entry in json.loads((a_class / "r.json").read_text()) for test in entry["tests"] if test["verdict"] == "missing")
+
+    course = a_class / "course"
+    course.mkdir()
+    (course / "nbgrader_config.py").write_text('c = get_config()\nc.GradeInSandbox.language = "zh-TW"\n')
+    assert "筆記本" in said("--lang", "zh-TW") and "notebook" in said("--lang", "en", "--course", str(course))
+    assert "筆記本" in said("--course", str(course)) and "notebook" in said()
+    (course / "nbgrader_config.py").write_text('c = get_config()\nc.GradeInSandbox.language = "tlh"\n')
+    assert run(a_class, "--course", str(course)) == 2
+    (course / "nbgrader_config.py").write_text("1 / 0")
+    assert "notebook" in said("--lang", "en", "--course", str(course))
+
+
 def test_only_the_named_students(a_class):
     assert run(a_class, "--students", "zoe,bob") == 0
     assert [e["student"] for e in json.loads((a_class / "r.json").read_text())] == ["bob", "zoe"]

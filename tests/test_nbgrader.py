@@ -24,6 +24,7 @@ from autograder.nbgrader_plugin import GradeInSandbox, feedback, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
 from autograder.submission import read_submission
+from keyhole import messages
 from keyhole.errors import KeyholeError
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
 
@@ -132,7 +133,7 @@ def body(course, student) -> str:
 
 
 def visible(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html).replace("\u2060", ""))
 
 
 def column(path, name) -> dict[str, float]:
@@ -360,6 +361,23 @@ def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, m
     with (course / "nbgrader_config.py").open("a") as file:
         file.write("c.GradeInSandbox.accept_no_isolation = True\n")
     assert nbgrader("autograde", "model_editing") == 0 and gradebook(course) == {"ada": 6}
+
+
+def test_pages_are_in_the_courses_language_by_both_routes_and_in_the_one_asked_for(course):
+    hand_in(course, "ada", double=DOUBLE)
+    config = course / "nbgrader_config.py"
+    config.write_text(config.read_text().replace('language = "en"', 'language = "zh-TW"'))
+    chinese = ("結果", "✓ 通過", "– 缺少", "還是空白", "隔離等級 E。")
+
+    def by_nbgrader(course):
+        messages.use("en")
+        assert nbgrader("autograde", "model_editing", "--force") + nbgrader("generate_feedback", "model_editing", "--force") == 0
+
+    for route in (autograde, by_nbgrader):
+        route(course)
+        assert all(words in visible(body(course, "ada")) for words in chinese)
+    autograde(course, "--lang", "en")
+    assert not any(words in visible(body(course, "ada")) for words in chinese) and "✓ passed" in visible(body(course, "ada"))
 
 
 def test_feedback_names_the_level(course):

@@ -79,7 +79,7 @@ def change(record, *keys, to):
 FACTS = {
     "absent": (None, "no my_fact.json"),
     "empty": (b"", "not valid JSON"),
-    "a list": (b"[]", "lacks layer, fact, measured"),
+    "a list": (b"[]", "lacks layer, fact and measured"),
     "deep": (deep(), "not valid JSON"),
     "deep inside": (b'{"layer": ' + deep(400) + b', "fact": {}, "measured": []}', "my_fact.json"),
     "not text": (b"\xff\xfe\x00{", "not valid JSON"),

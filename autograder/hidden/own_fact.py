@@ -12,7 +12,7 @@ from keyhole import own_fact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.judging import Verdict, judge
-from keyhole.messages import feedback, misconception, sentences
+from keyhole.messages import feedback, misconception, opened, sentences
 from keyhole.moments import load_moment, load_prefixes
 from keyhole.own_fact import EDIT_FILE, FACT_FILE
 from keyhole.probes import KINDS
@@ -46,11 +46,11 @@ def _test(*files):
             for file, part in zip(files, parts):
                 if isinstance(part, KeyholeError):
                     absent = isinstance(part, own_fact.Absent)
-                    return Outcome(False, str(part) if absent else feedback("own_not_run", file=file), missing=absent)
+                    return Outcome(False, opened(str(part)) if absent else feedback("own_not_run", file=file), missing=absent)
             try:
                 return judged(bench, *parts)
             except KeyholeError as problem:
-                return Outcome(False, str(problem))
+                return Outcome(False, opened(str(problem)))
         return run
     return wrap
 
@@ -60,7 +60,7 @@ def form(bench):
     if not problems:
         return Outcome(True, feedback("own_read"), fraction=1.0)
     absent = [problem for problem in problems if isinstance(problem, own_fact.Absent)]
-    return Outcome(False, sentences(*(said[:1].upper() + said[1:] for said in map(str, problems))), missing=len(absent) == len(problems))
+    return Outcome(False, sentences(*(opened(str(problem)) for problem in problems)), missing=len(absent) == len(problems))
 
 
 @_test(FACT_FILE)

@@ -19,11 +19,6 @@ def sentence(name: str, /, **details) -> str:
     return filled(LANGUAGES, "SENTENCES", name, details)
 
 
-def begun(text: str) -> str:
-    """A sentence with a capital letter at its beginning, unless that is a name."""
-    return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
-
-
 def failure(code: str, detail: str = "") -> str:
     """What became of a function that gave nothing to grade, by the codes of sandbox/process.py: its subject is the function."""
     return filled(LANGUAGES, "FAILURES", code, {"detail": detail})

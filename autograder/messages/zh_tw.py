@@ -7,7 +7,7 @@ SENTENCES = {
     "made_by_call": "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行：請在需要它的函式裡面產生。",
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
-    "shapes_disagree": "`{function}` 中途停了，因為形狀對不起來。",
+    "shapes_disagree": "`{function}` 執行到一半就停了，因為形狀對不起來。",
     # the reason of a whole submission
     "our_fault_on": "評分程式自己在 {tests} 出了錯；原因寫在它的錯誤輸出裡。",
     "our_fault_whole": "評分程式自己在評這份作業時出了錯；原因寫在它的錯誤輸出裡。",
@@ -54,7 +54,7 @@ FAILURES = {
     "stub": "還會發生 NotImplementedError：空白還沒有填。",
     "absent": "沒有函式 `{detail}`。",
     "definitions": "你的定義沒有成功執行：{detail}。",
-    "raised": "發生了「{detail}」。",
+    "raised": "發生了錯誤「{detail}」。",
     "none": "回傳了 None：是不是忘了 `return`？",
     "type": "回傳了 {detail}，不是 tensor。",
     "device": "回傳的 tensor 在 {detail} 裝置上，裡面沒有數字。",
@@ -71,7 +71,7 @@ FAILURES = {
     "garbled": "送回的內容讀不出來（「{detail}」）。",
 }
 
-SIGNS = {"pass": "✓ 通過", "fail": "✗ 還沒過", "missing": "– 未作答", "error": "✗ 發生錯誤", "timeout": "✗ 太慢"}
+SIGNS = {"pass": "✓ 通過", "fail": "✗ 還沒過", "missing": "– 缺少", "error": "✗ 發生錯誤", "timeout": "✗ 太慢"}
 
 TITLES = {
     "sequence_nll.one_token": "一個 token 的目標",

@@ -25,6 +25,7 @@ import torch
 
 from autograder.sandbox import lockdown, wire
 from autograder.sandbox.adapters import ADAPTERS, BadResult
+from keyhole.messages import feedback
 from keyhole.text import one_line
 
 SOURCE_NAME = "<notebook>"
@@ -139,7 +140,7 @@ class Student:
     def explain(self, error) -> str:
         """What `error` says, and if it misses a name whose definition failed, why that did."""
         missing = self.failed.get(error.name) if type(error) is NameError else None
-        return describe(error) + (f" (its definition did not run: {missing})" if missing else "")
+        return describe(error) + (feedback("its_definition", error=missing) if missing else "")
 
 
 def _bound(node):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from autograder.sandbox import lockdown
 from keyhole.errors import KeyholeError
+from keyhole.messages import language
 from keyhole.paths import cache_folder, data_folder
 from keyhole.text import one_line
 
@@ -131,5 +132,6 @@ def environment(level: str) -> dict[str, str]:
     return one_thread | offline | {
         "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
         "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "", "TMPDIR": "/tmp" if level == "A" else tempfile.gettempdir(),
+        "KEYHOLE_LANG": language(),  # keyhole's own errors, which a student's function may raise
         "KEYHOLE_CACHE": str(cache_folder().resolve()), "KEYHOLE_DATA": str(data_folder().resolve()),
     }

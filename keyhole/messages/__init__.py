@@ -44,6 +44,16 @@ def feedback(name, /, **details):
     return filled(LANGUAGES, "FEEDBACK", name, details)
 
 
+def problem(name, /, **details):
+    """The sentence of a KeyholeError, which says why something that was asked for cannot be done."""
+    return filled(LANGUAGES, "PROBLEMS", name, details)
+
+
+def shown(name, /, **details):
+    """What a command prints."""
+    return filled(LANGUAGES, "SHOWN", name, details)
+
+
 def check_title(name):
     """What a public check is about, in words; `name` is "<graded function>.<case>"."""
     return LANGUAGES[_spoken].CHECKS[name]
@@ -59,6 +69,17 @@ def percent(share):
 def sentences(*parts):
     """Sentences one after the other, those that are there: Chinese has no space between them."""
     return LANGUAGES[_spoken].BETWEEN.join(filter(None, parts))
+
+
+def clauses(*parts):
+    """Parts of one line, those that are there."""
+    return LANGUAGES[_spoken].SEMICOLON.join(filter(None, parts))
+
+
+def opened(message):
+    """A sentence that begins as one does: with a capital, unless a name begins it, which stays as it is."""
+    first = message.split(" ", 1)[0]
+    return message[0].upper() + message[1:] if LANGUAGES[_spoken].CAPITALS and first.isalpha() else message
 
 
 def titled(title, message):

@@ -1,4 +1,9 @@
-"""Every sentence in English: `MISCONCEPTIONS` says what was probably misunderstood, `FEEDBACK` is the rest, `CHECKS` names the public checks."""
+"""Every sentence in English: `MISCONCEPTIONS` says what was probably misunderstood, `FEEDBACK` is the rest on an answer, `PROBLEMS` is what a
+KeyholeError says, `SHOWN` what commands print, `CHECKS` names the public checks.
+
+A message is kind, says what is wrong, by how much and the likely why, in at most three sentences, and tells no hidden value. So most
+sentences here are alone in their message, or one of two.
+"""
 
 MISCONCEPTIONS = {
     # sequence_nll
@@ -43,7 +48,7 @@ MISCONCEPTIONS = {
     "harmonic_inverted": "This is the mean of the reciprocals; the harmonic mean is the reciprocal of that.",
     "score_in_percent": "This is in percent; the score is a share, from 0 to 1.",
     "zero_left_out": "The share that is 0 was left out; with it the score is 0.",
-    "zero_division": "A share of 0 was divided by. Then the score is 0: ask for it before dividing.",
+    "zero_division": "One share is 0, and this divides by it. The score is 0 then: look for that before dividing.",
     # corrupt
     "noise_at_beginning": "The noise lies on the first tokens of the prompt; it belongs on the subject's.",
     "noise_at_end": "The noise lies on the last tokens of the prompt; it belongs on the subject's.",
@@ -178,7 +183,7 @@ MISCONCEPTIONS = {
 }
 
 FEEDBACK = {
-    "right": "Right: {what} agrees with the reference.",
+    "right": "{what} is right: it agrees with the reference.",
     "wrong": "{what} is off by {distance} of its size.",
     "wrong_change": "The change Ŵ − W is off by {distance} of its size.",
     "shape": "{what} has shape {got}; expected is {expected}.",
@@ -206,7 +211,9 @@ FEEDBACK = {
     "no_check": "There is no check called {function!r}; there are checks of {known}.",
     "no_picture": "There is no picture of what {function!r} gives.",
     "none": "`{function}` returned None: is there a `return`?",
-    "not_a_tensor": "`{function}` returned {got}; expected is a tensor.",
+    "not_a_tensor": "`{function}` returned a {got}, not a tensor.",
+    "device": "`{function}` returned a tensor on the {got} device, which holds no numbers.",
+    "layout": "`{function}` returned a tensor of layout {got}, not a dense one.",
     "complex": "`{function}` returned complex numbers; expected are real ones.",
     # the public checks
     "count": "{right} of {all} public checks passed",
@@ -216,6 +223,7 @@ FEEDBACK = {
     "timeout": "`{function}` was stopped after {seconds:g} s: is there a loop that never ends?",
     "ended": "`{function}` ended the process that ran it: is there an exit(), or was the memory used up?",
     "undefined": "`{function}` is not there: its definition did not run ({error}).",
+    "its_definition": " (its definition did not run: {error})",
     "only_defines": "`{variable}` is set by a line that calls something; the grader keeps definitions only and does not run that line.",
     "passed_all": "All {all} functions pass their public checks.",
     "passed_some": "{right} of {all} functions pass their public checks.",
@@ -260,12 +268,17 @@ FEEDBACK = {
     "own_keys": "{file} lacks {missing}: it must be an object with \"layer\", \"fact\" and \"measured\", as section 3.8 writes it.",
     "own_layer": "{file} says layer {got}; hand in an edit of layer {layer}, since the stored C is that layer's.",
     "own_many": "{file} has {count} probes; at most {most} are measured: leave some paraphrases or neighbors out.",
-    "own_long": "a text in {file} has more than {most}: one short sentence is enough.",
+    "own_long": "a text in {file} has more than {most} characters: one short sentence is enough.",
+    "own_long_tokens": "a text in {file} has more than {most} tokens: one short sentence is enough.",
     "own_claims": "in {file}, \"measured\" must be a list of {{\"kind\", \"prompt\", \"before\": [true, new], \"after\": [true, new]}} with probabilities from 0 to 1; {which}.",
+    "own_no_list": "it is no list",
+    "own_entry": "entry {number} is not",
     "own_pickle": "{file} is a pickle or an archive under another name, which is never opened: write it with safetensors.torch.save_file.",
     "own_damaged": "{file} is no safetensors file, or only a part of one: write it with safetensors.torch.save_file.",
     "own_promised": "{file} is not whole: by its header it has {promised} bytes, in fact it has {got}.",
     "own_names": "{file} holds {got}; it must hold \"left\" and \"right\", and may hold \"value\", which is v*.",
+    "own_nothing": "{file} holds nothing; it must hold \"left\" and \"right\", and may hold \"value\", which is v*.",
+    "own_part": "“{part}” in {file}",
     "own_huge": "the change in {file} is too large for float32.",
     "own_read": "It can be read.",
     "own_not_run": "Not run: {file} cannot be used, and another test here says why.",
@@ -284,6 +297,109 @@ FEEDBACK = {
     "own_other_probes": "\"measured\" has {claimed} entries of the kind {kind}, the fact has {probes}; they must be the same prompts in the same order.",
     "own_false": "Of {prompt!r} you say that {target} has {said} {when} the edit; measured is {got}. (Numbers that disagree: {count}.)",
     "own_not_yet": "there is no {file} beside the notebook yet: section 3.8 writes it.",
+}
+
+# What a KeyholeError says: something that was asked for cannot be done.
+PROBLEMS = {
+    # models
+    "unknown_layout": "{kind} is a model of an unknown layout: it has none of the modules {looked}; Keyhole edits GPT-2-like and Llama-like models.",
+    "no_toy": "no toy model of layout {layout!r}: there are 'llama' and 'gpt2'.",
+    "no_layer": "layer {layer} does not exist: there are layers 0 to {last}.",
+    "no_tokens": "the text {text!r} has no tokens: write at least one word.",
+    "no_subject": "subject {subject!r} does not occur in prompt {prompt!r}.",
+    "no_occurrence": "subject {subject!r} occurs {count} times in prompt {prompt!r}: there is no occurrence {occurrence}.",
+    "change_shape": "the change has shape {got}, but W of layer {layer} seen as (d_out, d_in) has {expected}.",
+    "no_such_model": "no model {name!r}: there are {known}, any folder that holds a model of transformers, and owner/name of the hub's.",
+    "model_not_loaded": "no model {name!r}: give {default!r}, a folder that holds a model of transformers, or a name that its hub knows and this machine can reach ({error}).",
+    # tracing
+    "noise_shape": "the noise is empty or misshapen {got}: it needs at least one sample, as (samples, subject tokens, d).",
+    "noise_tokens": "the noise is for {tokens} tokens of width {of_width}, but subject {subject!r} has {count} of width {width}.",
+    "no_kind": "there is no kind {kind!r} of map: choose one of {known}.",
+    "no_window": "a window of {window} layers is none: take 1 or more.",
+    "no_position": "position {position} does not exist: there are positions 0 to {last}.",
+    "nothing_to_trace": "there is nothing to trace: it takes a prompt of two tokens or more, and at least one position.",
+    "of_token": "token {position}",
+    "of_corrupted_run": "the corrupted run",
+    "trace_shape": "`trace` returned the shape {got} for 1 position and {count} layers; it should be (1, {count}).",
+    "trace_numbers": "`trace` returned numbers that are no probabilities for {of} ({count} of them NaN).",
+    "unsure": "The model gives {answer!r} a probability of {clean} only: it does not know this, so there is hardly anything to trace. Choose a prompt that it completes with more certainty.",
+    "maps_unreadable": "the stored maps {path} cannot be read ({error}): fetch the kit again.",
+    "no_average": "there is no map whose subject has two tokens or more, so there is no average.",
+    # the search for v*, fine-tuning, the second moment
+    "no_empty_prefix": "the empty prefix is missing: v* is defined on the bare prompt, so put '' among the prefixes.",
+    "objective_type": "the objective returned {got}, not a scalar tensor.",
+    "objective_value": "the objective returned {got}: v* cannot be searched with it.",
+    "objective_cut": "the objective's result does not depend on delta any more: keep tensors, no .item() or .detach().",
+    "objective_gradient": "the objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), whose gradient there is zero, and not by the root of a sum of squares.",
+    "loss_value": "the loss returned {got}, not a finite scalar tensor: nothing can be learned from it.",
+    "loss_cut": "the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or numpy.",
+    "no_moment": "no second moment of layer {layer} of {name} is stored: make it with `keyhole moment --model {name} --layer {layer}`.",
+    "moment_damaged": "{path} is damaged ({error}): fetch it again with the kit, or make it anew.",
+    "moment_not_kept": "the second moment cannot be kept in {folder} ({error}): set KEYHOLE_CACHE to another folder.",
+    "neither_mean_nor_sum": "`second_moment` gives neither the mean nor the sum: run `keyhole check` on the notebook first.",
+    # facts
+    "record": "record {number} of {file}",
+    "no_facts": "there is no file of facts at {path}.",
+    "not_facts": "{path} is not a file of facts ({error}).",
+    "facts_no_list": "{path} is not a file of facts (its \"facts\" must be a list).",
+    "fact_twice": "{file} holds the fact {fact!r} twice; remove one.",
+    "same_fact": "{file} holds one fact as {one!r} and as {other!r} (the same prompt and new target); remove one.",
+    "no_object": "{where} is not an object but {got}.",
+    "prompt_lacks_subject": "{where}: the prompt {prompt!r} lacks the subject {subject!r}.",
+    "same_targets": "{where}: the new target equals the true one ({target!r}): there is nothing to edit.",
+    "target_glued": "{where}: {target!r} would be glued to the prompt {prompt!r}: write {spaced!r}, the space belongs to the token.",
+    "no_key": "{where}: the key {key!r} is missing.",
+    "no_text": "{where}: {key!r} must be a text that is not empty, got {got!r}.",
+    "no_texts": "{where}: {key!r} must be a list, not empty, of texts.",
+    "no_objects": "{where}: {key!r} must be a list, not empty, of objects.",
+    "no_place_for_subject": "{where}: 'prompt' has no {{}} where the subject belongs: {prompt!r}.",
+    "no_condition": "{where}: 'cond' must read 'old >> new || question', got {got!r}.",
+    "no_list": "{where}: must be a list of objects, got {got}.",
+    "file_unreadable": "{path} cannot be read ({error}).",
+    "other_format": "{path} is not a {format} file ({error}).",
+    "no_records": "{path} is not a {format} file: it must hold a list of records, not {got}.",
+    "same_record": "{where} is the same fact as record {other}: remove one, or load with drop_duplicates=True.",
+    "no_id": "{where}: {key!r} must be a number or a text, got {got!r}.",
+    "no_part": "{where}: the key {key!r} is missing or no object.",
+    # the checks and the commands
+    "checks_unreadable": "{path} and its numbers cannot be read ({error}): fetch the kit again.",
+    "no_checks": "there are no stored checks in {folder}: fetch the kit again.",
+    "other_notebook": "{file} defines none of the functions that are checked: is it the right notebook?",
+    "checks_not_started": "the process that runs the checks did not start; try again, and see whether `python -c 'import torch'` works.",
+    "no_file": "there is no file {path}.",
+    "no_notebook": "there is neither solutions/{name} nor assignments/{name}: name a notebook with --notebook.",
+    "no_target": "the target is empty: say with --to what the model should answer.",
+    "target_is_true": "the target {target!r} is the true answer already: there is nothing to edit.",
+    "says_target": "the model says {target!r} there already: choose another target.",
+    "picture_name": "the picture {path} should end in .png, .svg or .pdf.",
+    "picture_not_written": "the picture {path} cannot be written ({error}).",
+    "file_not_written": "{path} cannot be written ({error}).",
+    "not_writable": "{path} cannot be written: is its folder there, and yours?",
+}
+
+# What `keyhole trace` and `keyhole edit` print.
+SHOWN = {
+    "last_is_meant": "{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is the first).",
+    "target_taken": "The target is taken as {target!r}: in the middle of a sentence a word begins with its blank.",
+    "blank_left_out": "The blank at the end of the prompt was left out: it belongs to the answer.",
+    "warning": "Warning: {text}",
+    "tracing": "tracing",
+    "clean_corrupted": "clean {clean}, corrupted {corrupted}",
+    "strongest": "strongest in layer {layer:2}: {effect}",
+    "layer": "layer {layer}",
+    "step": "step",
+    "searched": "{steps} steps, loss {loss}",
+    "measured": "Measured: {path}",
+    "picture": "Picture: {path}",
+    "says": "says",
+    "first_answers": "first answers",
+    "probe": "probe",
+    "prompt": "prompt",
+    "true_answer": "true answer",
+    "new_target": "new target",
+    "before": "before",
+    "after": "after",
+    "ahead": "ahead",
 }
 
 # The public checks by name, in words: "<graded function>.<case>".
@@ -356,3 +472,4 @@ TIMES = "{:,.0f} times"
 
 # How sentences, a title and its message, and names are put together.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "
+CAPITALS = True
