@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 
 from autograder.messages import sentence
 from autograder.submission import Submitted, named
+from keyhole.messages import opened
 from keyhole.notebook import grade_id
 from keyhole.text import one_line
 
@@ -37,7 +38,7 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
         name = name if name in wanted else recognised(cell, wanted, places)
         places.add(name)
         cells.append(plain(cell, wanted.get(name), trusted=cell.source in ours))
-        if len(cells[-1].source) > room:
+        if len(cells[-1].source) > room and cell.source not in ours:
             cells[-1].source = cells[-1].source[:room] + "\n…"
             shortened = True
         room -= min(room, len(cells[-1].source))
@@ -47,7 +48,7 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     if restored:
         notes.append(sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored)))
     if notes:
-        listed = [f"- {harmless(one_line(note[:1].upper() + note[1:]))}" for note in dict.fromkeys(notes)]
+        listed = [f"- {harmless(one_line(opened(note)))}" for note in dict.fromkeys(notes)]
         cells.insert(0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed])))
     return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
 

@@ -67,8 +67,8 @@ def read_mended(path, follow_links: bool = True):
     if nothing := min(len(cells), MOST_CELLS) - len(honest):
         notes.append(feedback("file_no_cell", file=name, count=nothing))
     mends = set()
-    notebook = NotebookNode(nbformat=4, nbformat_minor=5, metadata=_plain(raw.get("metadata")), cells=[_mended_cell(cell, mends) for cell in honest])
-    return notebook, (*notes, *(feedback(sentence, file=name) for sentence in sorted(mends)))
+    notebook = NotebookNode(nbformat=4, nbformat_minor=5, metadata=_plain(raw.get("metadata")), cells=[_mended_cell(cell, name, mends) for cell in honest])
+    return notebook, (*notes, *sorted(mends))
 
 
 def _cells(raw: dict) -> list | None:
@@ -81,8 +81,8 @@ def _cells(raw: dict) -> list | None:
     return [cell for sheet in sheets if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list) for cell in sheet["cells"]]
 
 
-def _mended_cell(cell: dict, mends: set):
-    """A cell with the entries that readers rely on, of the types they rely on; `mends` gets the names of sentences on its text."""
+def _mended_cell(cell: dict, name: str, mends: set):
+    """A cell with the entries that readers rely on, of the types they rely on; `mends` gets the sentences on its text."""
     from nbformat import NotebookNode
 
     source = cell.get("source", cell.get("input", ""))  # up to nbformat 3 a code cell has an input
@@ -91,10 +91,10 @@ def _mended_cell(cell: dict, mends: set):
     source = source.removeprefix("\ufeff") if isinstance(source, str) else ""
     if "\0" in source:
         source = source.replace("\0", "")
-        mends.add("file_nulls")
+        mends.add(feedback("file_nulls", file=name))
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
-        mends.add("file_line_ends")
+        mends.add(feedback("file_line_ends", file=name))
     kind = cell.get("cell_type")
     if kind == "heading":  # of nbformat 3
         kind, source = "markdown", f"# {source}"

@@ -55,10 +55,10 @@ def load(path, follow_links: bool = True) -> tuple[dict, list[str]]:
         return _parsed(raw.decode(), name, notes), notes
 
 
-def read_file(path, limit_mb: float, follow_links: bool = True, too_large: str = "file_too_large") -> bytes:
+def read_file(path, limit_mb: float, follow_links: bool = True, sentence: str | None = None) -> bytes:
     """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)
 
-    `too_large` names the sentence on a file above the limit.
+    `sentence` names another one on a file above the limit.
     """
     name = one_line(os.path.basename(path), 80)
     # NONBLOCK: opening a named pipe must not wait for a writer.
@@ -71,7 +71,7 @@ def read_file(path, limit_mb: float, follow_links: bool = True, too_large: str =
             if not stat.S_ISREG(status.st_mode):
                 raise KeyholeError(feedback("file_not_ordinary", file=name))
             if status.st_size > limit_mb * 2**20:
-                raise _too_large(name, status.st_size, limit_mb, too_large)
+                raise _too_large(name, status.st_size, limit_mb, sentence)
             return file.read(status.st_size)
     except FileNotFoundError:
         raise KeyholeError(feedback("file_absent", file=name)) from None
@@ -81,8 +81,9 @@ def read_file(path, limit_mb: float, follow_links: bool = True, too_large: str =
         raise KeyholeError(feedback("file_unreadable", file=name, why=one_line(getattr(error, "strerror", None) or error, 100))) from None
 
 
-def _too_large(name: str, size: int, limit_mb: float, sentence: str = "file_too_large") -> KeyholeError:
-    return KeyholeError(feedback(sentence, file=name, size=f"{size / 2**20:.0f}", limit=limit_mb))
+def _too_large(name: str, size: int, limit_mb: float, sentence: str | None = None) -> KeyholeError:
+    details = {"file": name, "size": f"{size / 2**20:.0f}", "limit": limit_mb}
+    return KeyholeError(feedback(sentence, **details) if sentence else feedback("file_too_large", **details))
 
 
 def _too_crowded(name: str) -> KeyholeError:

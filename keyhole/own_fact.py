@@ -131,7 +131,7 @@ def _read(folder, name):
         raise KeyholeError(feedback("own_link", file=name))
     if not os.path.lexists(path):
         raise Absent(feedback("own_absent", file=name))
-    return read_file(path, LIMIT_MB, follow_links=False, too_large="own_too_large")
+    return read_file(path, LIMIT_MB, follow_links=False, sentence="own_too_large")
 
 
 def _look_at_header(raw):

@@ -41,8 +41,8 @@ def hand_in(submitted: Path, notebook: dict, *, damaged=True) -> None:
         DAMAGES[name].make(submitted / student / "model_editing", json.loads(json.dumps(notebook)))
 
 
-def grade(folder, *options) -> dict[str, dict]:
-    assert cli.main(["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--csv", str(folder / "r.csv"), "--no-feedback", *options]) == 0
+def grade(folder, language, *options) -> dict[str, dict]:
+    assert cli.main(["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--csv", str(folder / "r.csv"), "--no-feedback", "--lang", language, *options]) == 0
     return {entry["student"]: entry for entry in json.loads((folder / "r.json").read_text())}
 
 
@@ -67,12 +67,13 @@ def batch(request, tmp_path_factory):
         patch.setattr(grading, "Sandbox", InThisProcess)
         patch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
+        language = request.param
         try:
             notebook = right_notebook(source_notebook())
             hand_in(folder / "in", notebook, damaged=False)
-            alone = grade(folder, "--lang", request.param)
+            alone = grade(folder, language)
             hand_in(folder / "in", notebook)
-            return request.param, grade(folder, "--jobs", "2", "--lang", request.param), grade(folder, "--jobs", "1", "--lang", request.param), alone, folder
+            return language, grade(folder, language, "--jobs", "2"), grade(folder, language, "--jobs", "1"), alone, folder
         finally:
             messages.use("en")
 

@@ -20,7 +20,7 @@ from autograder import cli
 from autograder import grade as grading
 from autograder.gradebook import Course
 from autograder.mending import harmless, mended
-from autograder.nbgrader_plugin import GradeInSandbox, escaped, feedback, grader
+from autograder.nbgrader_plugin import GradeInSandbox, feedback, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
 from autograder.submission import read_submission
@@ -112,13 +112,6 @@ def hand_in(course, student, notebook=None, **cells) -> Path:
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
     return path
-
-
-def damage(course, student, change):
-    """A right submission whose JSON `change` has changed, past what nbformat would write."""
-    path = hand_in(course, student, double=DOUBLE, triple=TRIPLE)
-    notebook = json.loads(path.read_text())
-    path.write_text(json.dumps(change(notebook) or notebook))
 
 
 def autograde(course, *options) -> list[dict]:
@@ -246,62 +239,6 @@ def test_cells_of_the_release_stay_as_they_are(course):
     hand_in(course, "ada")
     autograde(course)
     assert "$|x|_C &lt;y$" in body(course, "ada")
-
-
-def no_marks(notebook):
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-
-
-def two_of_each(notebook):
-    notebook["cells"] += [cell | {"id": cell["id"] + "x"} for cell in notebook["cells"]]
-
-
-def other_schema(notebook):
-    for number, cell in enumerate(notebook["cells"]):
-        cell["metadata"].get("nbgrader", {})["schema_version"] = [99, 0, "x"][number % 3]
-
-
-def other_points(notebook):
-    for cell in notebook["cells"]:
-        cell["metadata"].get("nbgrader", {}).update(points=1e9, locked=False, solution=True, grade=True)
-
-
-DAMAGES = {
-    "duplicated cells": two_of_each,
-    "metadata stripped": no_marks,
-    "test cells deleted": lambda n: n.update(cells=[c for c in n["cells"] if not "".join(c["source"]).startswith("check")]),
-    "another schema": other_schema,
-    "points changed": other_points,
-    "cell type changed": lambda n: n["cells"][3].update(cell_type="markdown"),
-    "wrong kernelspec": lambda n: n.update(metadata={"kernelspec": {"name": "fortran"}, "language_info": 7}),
-    "cells reordered": lambda n: n.update(cells=n["cells"][::-1]),
-    "metadata of a wrong type": lambda n: [cell.update(metadata={"nbgrader": "?"}) for cell in n["cells"]] and None,
-    "deep metadata": lambda n: n["cells"][1]["metadata"].update(x=json.loads("[" * 200 + "]" * 200)),
-}
-
-
-@pytest.mark.slow
-def test_damaged_notebooks_are_graded_and_stop_nobody(course):
-    for name, change in DAMAGES.items():
-        damage(course, name.replace(" ", "_"), change)
-    hand_in(course, "a_not_json").write_text("{")
-    hand_in(course, "b_missing").unlink()
-    hand_in(course, "c_empty").write_text("")
-    hand_in(course, "z_honest", double=DOUBLE, triple=TRIPLE)
-    entries = {e["student"]: e for e in autograde(course)}
-    nothing = {"a_not_json", "b_missing", "c_empty"}
-    assert {name: e["score"] for name, e in entries.items()} == {name: 0 if name in nothing else 6 for name in entries}
-    assert gradebook(course) == {name: e["score"] for name, e in entries.items()}
-    for name in nothing:
-        assert entries[name]["status"] == "failed" and entries[name]["reason"]
-        assert escaped(entries[name]["reason"]) in page(course, name).replace("&#39;", "'") or "3_edit.ipynb" in visible(body(course, name))
-    assert "was there more than once" in visible(body(course, "duplicated_cells"))
-    assert "has been put back" in visible(body(course, "test_cells_deleted"))
-    # the same by nbgrader's own command; a submission without any notebook is out of its sight
-    shutil.rmtree(course / "grading" / "autograded")
-    assert nbgrader("autograde", "model_editing", "--force") == 0
-    assert gradebook(course) == {name: e["score"] for name, e in entries.items()}
 
 
 def test_links_lead_nowhere(course):

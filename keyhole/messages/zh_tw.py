@@ -258,7 +258,7 @@ FEEDBACK = {
     "passed_some": "{all} 個函式中有 {right} 個通過公開檢查。",
     # the file of a notebook
     "file_absent": "沒有 {file}。",
-    "file_link": "{file} 是符號連結，不會跟著走：請交檔案本身。",
+    "file_link": "{file} 是符號連結，評分程式不會跟著它走：請交檔案本身。",
     "file_not_ordinary": "{file} 不是一般的檔案：請交筆記本本身。",
     "file_unreadable": "{file} 無法讀取（{why}）。",
     "file_too_large": "{file} 有 {size} MB；最多讀 {limit} MB：請清除輸出後再存一次。",
