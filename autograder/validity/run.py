@@ -112,7 +112,9 @@ def _graded(solution: Solution, grader: Grader) -> Graded:
 def hand_in(solution: Solution, folder: Path, grader: Grader) -> None:
     """Write the submission of a student who has done this function and no other."""
     [name] = grader.notebooks
-    made = [nbformat.v4.new_code_cell(code, metadata={"nbgrader": {"grade_id": f"cell{number}"}}) for number, code in enumerate((IMPORTS, *solution.cells))]
+    test = (f"test_{solution.function}", f"check({solution.function})")
+    cells = [*((f"cell{number}", code) for number, code in enumerate((IMPORTS, *solution.cells))), test]
+    made = [nbformat.v4.new_code_cell(code, metadata={"nbgrader": {"grade_id": grade_id}}) for grade_id, code in cells]
     nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{name}.ipynb")
     if solution.files:
         with grader.lock:
