@@ -114,7 +114,7 @@ def test_a_title_is_looked_up_when_it_is_asked_for():
 def test_no_sentence_stands_in_the_code():
     """KeyholeErrors of keyhole speak both languages, but for those of set-up and of the staff, and for the reading of notebooks, which says its own."""
     for path in (ROOT / "keyhole").glob("*.py"):
-        if path.name in ("fetch.py", "measure_facts.py", "notebook.py"):
+        if path.name in ("fetch.py", "measure_facts.py"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         of_staff = {id(node) for part in tree.body if getattr(part, "name", "") == "facts" for node in ast.walk(part)}
@@ -198,7 +198,8 @@ def test_keyhole_check_speaks_chinese_also_in_the_process_that_runs_the_checks(t
 # Of each only the cell in which the mistake is: the others say the same as everybody's.
 GRADED = {"rosa-arithmetic-mean": ("1_measure", "test_edit_score"), "sami-counts-ties": ("1_measure", "test_efficacy"), "jia-no-baseline": ("2_locate", "test_indirect_effect"),
           "nora-covers-the-beginning": ("2_locate", "test_trace"), "chen-centres-c": ("3_edit", "test_second_moment"), "fay-forgets-conv1d": ("3_edit", "test_write_edit"),
-          "bo-forgets-c": ("3_edit", "test_rank_one_update"), "pia-claims-too-much": ("3_edit", "test_my_edit"), "ivo-untouched": ("3_edit", "test_my_edit")}
+          "bo-forgets-c": ("3_edit", "test_rank_one_update"), "pia-claims-too-much": ("3_edit", "test_my_edit"), "ivo-untouched": ("3_edit", "test_my_edit"),
+          "dora-syntax-error": ("3_edit", "test_value_objective")}
 
 
 @pytest.mark.slow
@@ -213,7 +214,8 @@ def test_the_sample_class_gets_the_same_grades_in_both_languages_each_all_in_one
         assert all(length(test.message) <= 3 for test in found[language].tests), [test.message for test in found[language].tests if length(test.message) > 3]
     ours, theirs = found["en"], found["zh-TW"]
     assert [(t.id, t.points, t.verdict, t.misconception) for t in ours.tests] == [(t.id, t.points, t.verdict, t.misconception) for t in theirs.tests]
-    assert ours.score == theirs.score and not ours.reason and not theirs.reason
+    assert ours.score == theirs.score and bool(ours.reason) == bool(theirs.reason)
+    assert not theirs.reason or is_chinese(theirs.reason)
     for test in theirs.tests:
         assert is_chinese(test.message), test.message
         assert test.title in NAMES or is_chinese(test.title), test.title

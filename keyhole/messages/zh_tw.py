@@ -284,7 +284,7 @@ FEEDBACK = {
     "cell_commands": "IPython 指令超過 {most} 行",
     "cells_joined": "第 {first} 和第 {second} 個儲存格合起來才是一個完整的函式，所以當作一個來讀。",
     "cell_does_not_parse": "定義 `{function}` 的儲存格有語法錯誤：{why}。",
-    "syntax": "第 {line} 行有語法錯誤：{error}",
+    "syntax": "第 {line} 行有語法錯誤「{error}」",
     "syntax_tabs": "第 {line} 行的開頭混用了 tab 和空格，Python 無法判斷縮排",
     "syntax_character": "第 {line} 行有「{letter}」（U+{code}），這是中文輸入法或文書軟體打出來的符號；Python 要的是半形的「{plain}」",
     "syntax_foreign": "第 {line} 行有「{letter}」（U+{code}），Python 不認得這個字元",
