@@ -12,13 +12,13 @@ from keyhole.messages import feedback, misconception, percent, sentences
 
 # float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
 TOLERANCE = 1e-4
-# What an error of a student's function means: (functions, or none for any; in its text; misconception).
+# What an error of a student's function means: (functions, or none for any; its type; in its text; misconception).
 ERRORS = (
-    ((), r"view size is not compatible", "contiguity_assumed"),
-    ((), r"KeyholeError: layer \S+ does not exist", "layer_outside"),
-    ((), r"size of tensor [ab] \(0\)", "slice_empty"),
-    (("rank_one_update",), r"size mismatch|shapes cannot be multiplied|size of tensor", "shapes_disagree"),
-    ((), r"IndexError", "index_past_end"),
+    ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
+    ((), "KeyholeError", r"layer \S+ does not exist", "layer_outside"),
+    ((), "RuntimeError", r"size of tensor [ab] \(0\)", "slice_empty"),
+    (("rank_one_update",), "RuntimeError", r"size mismatch|shapes cannot be multiplied|size of tensor", "shapes_disagree"),
+    ((), "IndexError", "", "index_past_end"),
 )
 
 
@@ -78,7 +78,9 @@ def name_of(wrong):
 
 def cause_of(error, function):
     """The misconception that an error of a student's `function` tells of, by its text "IndexError: ..."; None for most."""
-    return next((name for functions, pattern, name in ERRORS if (not functions or function in functions) and re.search(pattern, error)), None)
+    kind, _, text = error.removeprefix("raised ").partition(": ")
+    return next((name for functions, known, pattern, name in ERRORS
+                 if (not functions or function in functions) and kind == known and re.search(pattern, text)), None)
 
 
 def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"):
