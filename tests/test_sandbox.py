@@ -472,7 +472,7 @@ def told(sandbox, expression):
 
 def test_the_environment_is_clean(fresh):
     known = "PATH LANG LC_CTYPE HOME TMPDIR MPLCONFIGDIR MPLBACKEND OMP_NUM_THREADS OMP_THREAD_LIMIT OPENBLAS_NUM_THREADS MKL_NUM_THREADS MALLOC_ARENA_MAX HF_HUB_OFFLINE " \
-        "TRANSFORMERS_OFFLINE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE TOKENIZERS_PARALLELISM CUDA_VISIBLE_DEVICES KEYHOLE_CACHE KEYHOLE_DATA"
+        "TRANSFORMERS_OFFLINE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE TOKENIZERS_PARALLELISM CUDA_VISIBLE_DEVICES KEYHOLE_LANG KEYHOLE_CACHE KEYHOLE_DATA"
     others = told(fresh, f"[name for name in os.environ if name not in {known.split()}]")
     assert re.fullmatch(r"\[('(KMP|TORCH|PYTORCH)_\w+'(, )?)*\]", others)  # torch sets some for itself
     place = told(fresh, "os.getcwd()")
