@@ -3,6 +3,7 @@
 import functools
 import logging
 import re
+import stat
 from pathlib import Path
 
 import nbformat
@@ -86,13 +87,16 @@ def before_grading(assignment, student, notebooks) -> None:
 
 
 def remove_links(notebooks) -> None:
-    """Copying a submission would follow a link, to a file of the staff's, and would wait for a pipe. What is no plain file or folder goes."""
+    """Copying a submission would follow a link, to a file of the staff's, and would stop at a pipe. What is no plain file or folder goes."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
         for path in [folder] if folder.is_symlink() else folder.rglob("*"):
-            # Notebooks that are none are refused where they are read, with a sentence.
-            if path.suffix != ".ipynb" and (path.is_symlink() or not (path.is_file() or path.is_dir())):
-                log.warning("removed %s, which is no ordinary file", path)
-                path.unlink()
+            try:
+                # A notebook that is none is refused where it is read, with a sentence.
+                if path.suffix != ".ipynb" and stat.S_IFMT(path.lstat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+                    log.warning("removed %s, which is no ordinary file", path)
+                    path.unlink()
+            except OSError as error:  # in a folder that may not be entered, which cannot be copied either
+                log.warning("%s: %s", path, error)
 
 
 class GradeInSandbox(NbGraderPreprocessor):
