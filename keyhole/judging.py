@@ -34,8 +34,8 @@ class Verdict:
 def usable(got, shape, what):
     """None where `got` can be compared with something of `shape`, else the Verdict that says why not."""
     if got.dtype not in (torch.float32, torch.float64):
-        kind, name = ("half", "half_precision") if got.dtype.is_floating_point else ("integer", "whole_numbers")
-        said = feedback(kind, what=what, got=str(got.dtype).removeprefix("torch."))
+        kind = "half" if got.dtype.is_floating_point else "integer"
+        said, name = feedback(kind, what=what, got=str(got.dtype).removeprefix("torch.")), "half_precision" if kind == "half" else "whole_numbers"
         return Verdict(False, f"{said} {misconception(name)}", name)
     if tuple(got.shape) != tuple(shape):
         message = feedback("shape", what=what, got=tuple(got.shape), expected=tuple(shape))

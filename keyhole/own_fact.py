@@ -227,7 +227,8 @@ def known(model, fact, before=None):
         said = feedback("own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown)
         return Verdict(False, f"{said} {misconception('fact_not_known')}", "fact_not_known")
     if not answer.true > answer.new:
-        return Verdict(False, f"{feedback('own_behind', **shown)} {misconception('fact_not_known')}", "fact_not_known")
+        said = feedback("own_behind", **shown)
+        return Verdict(False, f"{said} {misconception('fact_not_known')}", "fact_not_known")
     return Verdict(True, feedback("own_known", **shown))
 
 
