@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # room -> rooms that it may not import from
 FORBIDDEN = {
     "keyhole": ("autograder", "bench", "tests"),
-    "autograder/sandbox": ("autograder.oracle", "autograder.hidden", "autograder.reference", "autograder.grade"),
-    "autograder/oracle": ("autograder.hidden", "autograder.grade", "autograder.sandbox", "autograder.nbgrader_plugin", "autograder.cli"),
-    "autograder/hidden": ("autograder.grade", "autograder.nbgrader_plugin", "autograder.cli"),
+    "autograder/sandbox": ("autograder.oracle", "autograder.hidden", "autograder.reference", "autograder.grade", "autograder.validity"),
+    "autograder/oracle": ("autograder.hidden", "autograder.grade", "autograder.sandbox", "autograder.nbgrader_plugin", "autograder.cli", "autograder.validity"),
+    "autograder/hidden": ("autograder.grade", "autograder.nbgrader_plugin", "autograder.cli", "autograder.validity"),
 }
 
 
