@@ -15,7 +15,7 @@ TOLERANCE = 1e-4
 # What an error of a student's function means: (functions, or none for any; its type; in its text; misconception).
 ERRORS = (
     ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
-    ((), "KeyholeError", r"layer \S+ does not exist", "layer_outside"),
+    ((), "KeyholeError", r"layer \S+ does not exist|層不存在", "layer_outside"),     # our own, in the languages of keyhole.messages
     ((), "RuntimeError", r"size of tensor [ab] \(0\)", "slice_empty"),
     (("rank_one_update",), "RuntimeError", r"size mismatch|shapes cannot be multiplied|size of tensor", "shapes_disagree"),
     ((), "IndexError", "", "index_past_end"),

@@ -21,8 +21,10 @@ from keyhole import messages
 from keyhole.checks import CheckFailed, check, examine, load_cases
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
+from keyhole.judging import cause_of
 from keyhole.messages import LANGUAGES
 from keyhole.paths import data_folder
+from keyhole.toy import toy_model
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = [name for name in LANGUAGES if name != "en"]
@@ -227,3 +229,11 @@ def test_a_notebook_that_is_not_there_and_a_fault_of_ours_are_told_in_chinese():
     result = not_graded("ada", Grader(NOTEBOOKS, b""))
     assert is_chinese(result.reason) and all(is_chinese(test.message) for test in result.tests)
     assert all(is_chinese(line) for line in table(list(result.tests)).splitlines() if not line.startswith("|:"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_our_own_error_is_known_again_in_every_language(language):
+    messages.use(language)
+    with pytest.raises(KeyholeError) as error:
+        toy_model("llama").block(99)
+    assert cause_of(f"KeyholeError: {error.value}", "trace") == "layer_outside"
