@@ -199,7 +199,7 @@ def test_keyhole_check_speaks_chinese_also_in_the_process_that_runs_the_checks(t
 
 # Of each only the cell in which the mistake is: the others say the same as everybody's.
 GRADED = {"rosa-arithmetic-mean": ("1_measure", "test_edit_score"), "sami-counts-ties": ("1_measure", "test_efficacy"), "jia-no-baseline": ("2_locate", "test_indirect_effect"),
-          "nora-covers-the-beginning": ("2_locate", "test_trace"), "chen-centres-c": ("3_edit", "test_second_moment"), "fay-forgets-conv1d": ("3_edit", "test_write_edit"),
+          "nora-covers-the-beginning": ("2_locate", "test_corrupt"), "chen-centres-c": ("3_edit", "test_second_moment"), "fay-forgets-conv1d": ("3_edit", "test_write_edit"),
           "bo-forgets-c": ("3_edit", "test_rank_one_update"), "pia-claims-too-much": ("3_edit", "test_my_edit"), "ivo-untouched": ("3_edit", "test_my_edit"),
           "dora-syntax-error": ("3_edit", "test_value_objective")}
 

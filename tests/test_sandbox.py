@@ -656,6 +656,9 @@ def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(start, range(30)))
+    deadline = time.monotonic() + 10
+    while held() != before and time.monotonic() < deadline:     # the zygote may just be closing what a child has left
+        time.sleep(0.1)
     assert held() == before
 
 
