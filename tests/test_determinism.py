@@ -11,8 +11,8 @@ import pytest
 from keyhole.paths import data_folder
 
 pytestmark = pytest.mark.slow
-# Among them: every point, shares measured again and below the reference's, maps that are off, nothing at all.
-MEMBERS = ("ada-complete", "bo-forgets-c", "ivo-untouched", "ken-first-sample")
+# Between them: functions with full points, shares measured again and below the reference's, maps that are off, nothing at all.
+MEMBERS = ("bo-forgets-c", "ivo-untouched", "ken-first-sample")
 
 
 def graded(folder, names, threads, jobs):
@@ -32,6 +32,6 @@ def graded(folder, names, threads, jobs):
 def test_order_threads_and_jobs_change_nothing(tmp_path):
     one = graded(tmp_path / "one", {member: f"{i}-{member}" for i, member in enumerate(MEMBERS)}, threads=1, jobs=1)
     two = graded(tmp_path / "two", {member: f"{len(MEMBERS) - i}-{member}" for i, member in enumerate(MEMBERS)}, threads=2, jobs=2)
-    assert one["ada-complete"]["score"] == one["ada-complete"]["max_score"] > one["bo-forgets-c"]["score"]
+    assert 0 == one["ivo-untouched"]["score"] < one["ken-first-sample"]["score"] < one["bo-forgets-c"]["score"]
     for member in MEMBERS:
         assert one[member] == two[member], member
