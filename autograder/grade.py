@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 ASSIGNMENT = "model_editing"
 LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
-QUOTING = ("raised", "definitions")  # codes of failures whose detail is in the student's own words
+QUOTING = ("raised", "definitions", "type")  # codes of failures whose detail is in the student's own words
+WORD = re.compile(r"\w{4,}")  # shorter ones stand in every sentence
 OWN_SUBJECT = ("absent", "definitions")  # codes whose sentence is not about the function
 TOO_LOW = "isolation level {required} is required, but this machine gives level {found.level}. {found}"
 REFUSED = (
@@ -97,6 +98,7 @@ class Bench:
         """The student's function called in its process. Returns a Reply; raises StudentFailed."""
         # The shorter wins: --timeout may only tighten what a test asks for.
         limit = min(seconds or self.seconds or self.grader.limits.seconds, self.grader.seconds or float("inf"))
+        self.shared.setdefault("words", set()).update(WORD.findall(str(list((options or {}).get("values", {}).values()))))
         with self.grader.unlocked():
             return self.sandbox.call(self.function, adapter, tensors or {}, options or {}, seconds=limit)
 
@@ -174,7 +176,7 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         return result_of(case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception)
     except StudentFailed as failure:
         cause = cause_of(failure.detail, bench.function) if failure.code == "raised" else None
-        message = sentences(explained(failure, bench.function, found), *([misconception(cause)] if cause else []))
+        message = sentences(explained(failure, bench.function, found, bench.shared.get("words", ())), *([misconception(cause)] if cause else []))
         return result_of(case, notebook, failure.kind, message, named=cause)
     except Exception:
         log.exception("hidden test %s", case.id)
@@ -198,16 +200,17 @@ def result_of(case, notebook: str, verdict: str, message: str, fraction: float =
     return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, named, case.title)
 
 
-def explained(failure: StudentFailed, function: str, found: Definitions) -> str:
-    """The sentence on a failure: the student's error without what it may quote of a hidden input, which is numbers, and quotations that
-    are not in their own text.
+def explained(failure: StudentFailed, function: str, found: Definitions, sent: Iterable[str] = ()) -> str:
+    """The sentence on a failure: the student's error without what it may quote of a hidden input, which is numbers, and quotations and
+    words that were `sent` that are not in their own text.
 
     With the reason why a name that exists in their notebook does not exist here.
     """
     code, detail = failure.code, failure.detail
     name = re.search(r"NameError: name '(\w+)' is not defined", detail)
     if code in QUOTING:
-        detail = re.sub(r"(['\"`])(.*?)\1", lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’", detail)
+        detail = re.sub(r"(?<!\w)(['\"`])(.*?)(?:\1(?!\w)|$)", lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’", detail)
+        detail = WORD.sub(lambda word: "…" if word[0] in sent and word[0] not in found.source else word[0], detail)
         detail = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", detail)
     message = StudentFailed(code, detail).message
     if code not in OWN_SUBJECT:

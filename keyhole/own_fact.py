@@ -161,7 +161,7 @@ def _texts(fact):
 def _claims(entries):
     if not isinstance(entries, list):
         raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=feedback("own_no_list")))
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(entries, 1):
         if not (isinstance(entry, dict) and entry.get("kind") in KINDS and isinstance(entry.get("prompt"), str)
                 and all(_two_probabilities(entry.get(key)) for key in ("before", "after"))):
             raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=feedback("own_entry", number=number)))

@@ -398,5 +398,9 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     found = SimpleNamespace(source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset())
     quoted = grading.explained(StudentFailed("raised", "KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'"), "f", found)
     assert "Munch" not in quoted and "12" not in quoted and quoted.startswith("`f` raised KeyholeError")
+    for code, detail in (("raised", "ValueError: no abcd in efgh ijkl"), ("raised", "AssertionError: can't find 'zzzz'"), ("raised", 'ValueError: "zzzz'), ("type", "T_1234")):
+        quoted = grading.explained(StudentFailed(code, detail), "f", found, {"abcd", "efgh", "mine"})
+        assert not re.search("abcd|efgh|zzzz|1234", quoted) and quoted.startswith("`f`"), quoted
+    assert "my mine" in grading.explained(StudentFailed("raised", "ValueError: my mine"), "f", found, {"mine"})
     assert "'mine'" in grading.explained(StudentFailed("raised", "ValueError: 'mine' is wrong"), "f", found)
     assert grading.explained(StudentFailed("timeout", 10), "f", found).count("10") == 1

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from autograder.grade import WORD
 from autograder.hidden import NOTEBOOKS
 from autograder.sandbox import Reply, StudentFailed, adapters
 from autograder.secret import TEST_SECRET, generator
@@ -16,11 +17,13 @@ from autograder.validity.catalogue import RIGHT, WRONG
 from autograder.validity.catalogue.edit import METRICS
 from autograder.validity.report import NAMED_SHARE
 from autograder.validity.run import case_of, hidden_tests
+from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.judging import cause_of
 from keyhole.messages.en import MISCONCEPTIONS
 from keyhole.toy import toy_model
+from tests.test_messages import is_chinese, length
 
 CASES = {function: {case_of(case.id): case for case in cases} for function, cases in hidden_tests().items()}
 NEEDS_MODEL = {"real", "reference", *METRICS}
@@ -47,7 +50,7 @@ class NearBench:
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
             reply = adapters.ADAPTERS[adapter](*arguments)
-        except (RuntimeError, LookupError, ValueError, KeyholeError, ZeroDivisionError) as error:
+        except (RuntimeError, LookupError, ValueError, AttributeError, KeyholeError, ZeroDivisionError) as error:
             raise StudentFailed("raised", f"{type(error).__name__}: {error}") from None
         finally:
             for part in self.real_model.hf.modules() if self.real_model else ():
@@ -85,7 +88,15 @@ def on_the_model(function, of=NEEDS_MODEL):
 @cache
 def verdicts(solution, secret):
     """{case: (passed, misconception)} of the cases without the real model, once a solution and secret."""
-    found, _ = outcomes(solution, far_from_the_model(solution.function), secret=secret)
+    messages.use("en" if secret == TEST_SECRET else "zh-TW")       # the verdicts are the same in both, and every message of both is read
+    found, sent = outcomes(solution, far_from_the_model(solution.function), secret=secret)
+    messages.use("en")
+    for case, outcome in found.items():
+        if not isinstance(outcome, SimpleNamespace):     # what a student's error says is told apart by the grader
+            assert length(outcome.message) <= 3, outcome.message
+            assert bool(is_chinese(outcome.message)) == (secret == OTHER_SECRET), outcome.message
+            told = set(WORD.findall(outcome.message)) & {word for _, options in sent[case] for word in WORD.findall(str(list(options.get("values", {}).values())))}
+            assert told <= {"attention"}, (case, outcome.message)
     return {case: (outcome.passed, outcome.misconception) for case, outcome in found.items()}
 
 
@@ -171,6 +182,15 @@ def test_another_secret_gives_other_inputs_and_the_same_verdicts(function):
                 drawn = [name for name, tensor in tensors.items() if tensor.any()]       # a noise of nothing is one
                 assert drawn or options != other_options
                 assert not any(torch.equal(tensors[name], others[name]) for name in drawn), case
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", [function for function, cases in CASES.items() if "real" in cases])
+def test_another_secret_gives_other_inputs_on_the_real_model_too(function, real_model):
+    (_, [(tensors, options)]), (_, [(others, other_options)]) = (
+        (found["real"].passed or pytest.fail(found["real"].message), sent["real"])
+        for found, sent in (outcomes(FIRST_OF_EACH[function], ["real"], real_model, secret) for secret in (TEST_SECRET, OTHER_SECRET)))
+    assert options.get("values") != other_options.get("values") or any(not torch.equal(tensors[name], others[name]) for name in tensors)
 
 
 # ---------------------------------------------------------------- the catalogue as a whole

@@ -74,11 +74,11 @@ FACTS = {
     "many probes": (lambda r: change(r, "fact", "paraphrases", to=["See the Sagrada Familia in"] * 40), "at most 30"),
     "a long prompt": (lambda r: change(r, "fact", "prompt", to="so " * 200 + r["fact"]["prompt"]), "more than 400 characters"),
     "claims no list": (lambda r: change(r, "measured", to={}), "it is no list"),
-    "a claim of another type": (lambda r: change(r, "measured", 2, "after", to=0.3), "entry 2 is not"),
-    "a claim that is no probability": (lambda r: change(r, "measured", 0, "after", to=[0.1, 1.5]), "entry 0 is not"),
-    "NaN claimed": (lambda r: change(r, "measured", 0, "before", to=[float("nan"), 0.1]), "entry 0 is not"),
-    "a claim of an unknown kind": (lambda r: change(r, "measured", 1, "kind", to="magic"), "entry 1 is not"),
-    "a huge number": (lambda r: change(r, "measured", 1, "after", to=[10**400, 0]), "entry 1 is not"),
+    "a claim of another type": (lambda r: change(r, "measured", 2, "after", to=0.3), "entry 3 is not"),
+    "a claim that is no probability": (lambda r: change(r, "measured", 0, "after", to=[0.1, 1.5]), "entry 1 is not"),
+    "NaN claimed": (lambda r: change(r, "measured", 0, "before", to=[float("nan"), 0.1]), "entry 1 is not"),
+    "a claim of an unknown kind": (lambda r: change(r, "measured", 1, "kind", to="magic"), "entry 2 is not"),
+    "a huge number": (lambda r: change(r, "measured", 1, "after", to=[10**400, 0]), "entry 2 is not"),
 }
 EDITS = {
     "absent": (None, "no my_edit.safetensors"),

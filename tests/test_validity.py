@@ -1,5 +1,6 @@
 """`autograder validity`: what its report finds, that it finds it, and that docs/validity.md is in step with the catalogue."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from autograder.result import Result, TestResult
 from autograder.secret import TEST_SECRET
 from autograder.validity.catalogue import RIGHT, WRONG
 from autograder.validity.report import Report, as_markdown, as_text, cell
-from autograder.validity.run import Graded, chosen, graded, hidden_tests, only
+from autograder.validity.run import Graded, case_of, chosen, graded, hidden_tests, only
 from autograder.validity.solution import ALL, Solution
 from keyhole.errors import KeyholeError
 
@@ -114,7 +115,12 @@ def test_the_document_is_in_step_with_the_catalogue():
         head = next(line for line in sections[function].splitlines() if line.startswith("| wrong solution |"))
         assert [case.id.partition(".")[2] for case in cases] == head.split(" | ")[2:-1]
     for solution in WRONG:
-        assert f"| {cell(solution.name)} | {cell(solution.mistake)} |" in sections[solution.function], (solution.function, solution.name)
+        [row] = [line for line in sections[solution.function].splitlines() if line.startswith(f"| {cell(solution.name)} | {cell(solution.mistake)} |")]
+        cases = [case_of(case.id) for case in hidden_tests()[solution.function]]
+        *marks, named = row.removeprefix(f"| {cell(solution.name)} | {cell(solution.mistake)} | ").removesuffix(" |").split(" | ")
+        lost = {case for case, mark in zip(cases, marks, strict=True) if mark != "·"}
+        assert (lost ^ solution.must_fail(cases)) - solution.may_fail == set() and "!" not in marks, row
+        assert not solution.misconception or re.search(rf"\b{solution.misconception} \d", named), row
     for solution in RIGHT:
         assert cell(solution.name) in sections[solution.function].partition("\nRight: ")[2], (solution.function, solution.name)
     assert "| not as the catalogue says | 0 |" in document and "/home" not in document and "/tmp" not in document

@@ -1,11 +1,11 @@
 """Hidden tests of 3_edit.ipynb: the key, the second moment, the objective of the value, the closed form, the writing.
 
-Every input is drawn from the course secret, every expected result comes from the oracle, and no shape is square
-unless a test is about just that.
+Every input is drawn from the course secret, but for the reference matrices, which stand in autograder/reference/; every expected result
+comes from the oracle, and no shape is square unless a test is about just that.
 """
 
 import re
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 
 import torch
 
@@ -17,7 +17,8 @@ from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
-from keyhole.judging import Verdict, distance, judge, usable
+from keyhole.facts import load_facts
+from keyhole.judging import Verdict, distance, judge, scalar, usable
 from keyhole.messages import explanation, feedback, misconception, percent, sentences
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
@@ -75,18 +76,24 @@ def key_clean(bench):
     return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
 
 
-@cache
-def _real_keys(model):
+@lru_cache(maxsize=1)
+def _real_keys(secret, test_id, model):
     """What is asked for on the real model, what is right, and what is wrong: made once for all submissions of a batch."""
-    fact = references.facts()[0]
-    bare, first, second, third, *_ = load_prefixes()
+    def drawn(among):
+        return among[int(torch.randint(len(among), (1,), generator=generator))]
+
+    generator = secrets.generator(secret, test_id, "inputs")
+    spans = {fact: model.subject_slice(fact.prompt, fact.subject) for fact in load_facts() if fact.hidden and fact.prompt.isascii()}
+    fact = drawn([fact for fact, span in spans.items() if span.stop - span.start > 1])
+    others = [prefix for prefix in load_prefixes() if prefix]
+    first, *rest = (others.pop(int(torch.randint(len(others), (1,), generator=generator))) for _ in range(3))
     # In this order none of the wrong choices (the first, the last, the bare one) is another.
-    asked = {"layer": DEFAULT_LAYER, "prompt": fact.prompt, "subject": fact.subject, "prefixes": [first, bare, second, third]}
+    asked = {"layer": DEFAULT_LAYER, "prompt": fact.prompt, "subject": fact.subject, "prefixes": [first, "", *rest]}
     return asked, editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)
 
 
 def key_real(bench):
-    asked, right, wrong = _real_keys(bench.model())
+    asked, right, wrong = _real_keys(bench.secret, bench.test_id, bench.model())
     return outcome(_key_test(bench, DEFAULT_MODEL, right, lambda: wrong, **asked)[1])
 
 
@@ -161,7 +168,7 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
         "target_log_probs": -draw(6, tokens).abs() * torch.linspace(0.5, 3, tokens) - 0.2, "kl_log_probs": (before + spread * draw(23)).log_softmax(-1),
         "kl_log_probs_before": before, "delta": draw(9), "value_before": 0.6 * draw(9)}
     weights = {"kl_weight": kl_weight, "decay": decay}
-    reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
+    reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "after": True, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
     got = reply.tensors["result"]
     verdict = judge_number(bench, got, editing.value_objective(**inputs, **weights), partial(wrongs.value_objective, **inputs, **weights), "The loss")
     return inputs, weights, reply.tensors, verdict
@@ -199,7 +206,9 @@ def objective_gradient(bench):
         found = judge(mine, right, what=name, sentence="gradient")
         if not found.passed:
             return outcome(found)
-    return Outcome(True, feedback("gradient_right"), fraction=1.0)
+    # The loop that looks for v* hands in the same tensors at every step.
+    kept = arguments_kept({**got, "result": scalar(got["result"])}, inputs, (), "The loss")
+    return kept if not kept.passed else Outcome(True, feedback("gradient_right"), fraction=1.0)
 
 
 # ---------------------------------------------------------------- rank_one_update
@@ -342,8 +351,8 @@ def _student_scores(bench):
     if "scores" not in bench.shared:
         updates, model = _reference_updates(bench), bench.model()
         weight = model.weight(DEFAULT_LAYER)
-        whole = not any(usable(got, weight.shape, "Ŵ") for _, got in updates)
-        bench.shared["scores"] = references.measured(model, [got.to(weight) - weight for _, got in updates]) if whole else None
+        bench.shared["unusable"] = sum(bool(usable(got, weight.shape, "Ŵ")) for _, got in updates)
+        bench.shared["scores"] = None if bench.shared["unusable"] else references.measured(model, [got.to(weight) - weight for _, got in updates])
     return bench.shared["scores"]
 
 
@@ -351,7 +360,7 @@ def _metric_test(name, kind, scored=True):
     def run(bench):
         mine = _student_scores(bench)
         if mine is None:
-            return Outcome(False, feedback("metric_missing", what=name))
+            return Outcome(False, feedback("metric_missing", what=name, count=bench.shared["unusable"], all=references.COUNT))
         message = feedback("metric", what=name, got=f"{100 * mine[kind].share:.0f} %", probes=mine[kind].probes)
         if not scored:
             return Outcome(True, message, fraction=1.0)
@@ -372,11 +381,11 @@ def _no_edit_succeeds(bench, message):
 
 # ---------------------------------------------------------------- write_edit
 
-SHAPES_DISAGREE = re.compile(r"size of tensor|shape|sizes? mismatch|expanded size")
+SHAPES_DISAGREE = re.compile(r"(Runtime|Value)Error: .*(size of tensor|shape|sizes? mismatch|expanded size)")
 
 
 def _write_test(bench, kind, d_out, d_in, bias=False):
-    """Returns (verdict on the stored weight, the reply's tensors, the bias sent)."""
+    """Returns (verdict on the stored weight, the reply's tensors, the tensors sent)."""
     generator = bench.generator("weights")
     shape = (d_in, d_out) if kind == "conv1d" else (d_out, d_in)
     before = torch.randn(*shape, generator=generator)
@@ -391,10 +400,10 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
             raise
         # Nothing here has two shapes but W and its transpose. (What was raised is not told: it can quote the hidden weights.)
         name = "transpose_missing" if kind == "conv1d" else "transpose_added"
-        return Verdict(False, sentences(messages.sentence("shapes_disagree", function="write_edit"), misconception(name)), name), {}, None
+        return Verdict(False, sentences(messages.sentence("shapes_disagree", function="write_edit"), misconception(name)), name), {}, tensors
     right = (new.T if kind == "conv1d" else new).double()
     verdict = judge(got["weight"], right, partial(wrongs.write_edit, kind, before.double(), right), "The stored weight")
-    return verdict, got, tensors.get("bias")
+    return verdict, got, tensors
 
 
 def write_linear(bench):
@@ -412,9 +421,12 @@ def write_square(bench):
 
 
 def write_bias(bench):
-    verdict, got, bias = _write_test(bench, "conv1d", 6, 9, bias=True)
-    if verdict.passed and not torch.equal(got["bias"], bias):
+    """A bias, and the caller's own Ŵ, are nothing to write into."""
+    verdict, got, sent = _write_test(bench, "conv1d", 6, 9, bias=True)
+    if verdict.passed and not torch.equal(got["bias"], sent["bias"]):
         return outcome(Verdict(False, misconception("bias_changed"), "bias_changed"))
+    if verdict.passed and not torch.equal(got["after.new_weight"], sent["new_weight"]):
+        return outcome(Verdict(False, misconception("input_changed", what="new_weight"), "input_changed"))
     return outcome(verdict)
 
 

@@ -181,8 +181,8 @@ def _trace_test(*arguments, **options):
 
 def trace_given_noise(bench):
     """With a noise of nothing every cell is the clean probability, whatever is restored; who draws noise of their own gets less."""
-    verdict = _trace_case(bench, "llama", scale=0.0, positions=(LAST, END), layers=(1, 4))[1]
-    if not verdict.passed and not verdict.misconception:
+    reply, verdict = _trace_case(bench, "llama", scale=0.0, positions=(LAST, END), layers=(1, 4))
+    if not verdict.passed and not verdict.misconception and not usable(reply.tensors["result"], (2, 2), "The map"):
         verdict = Verdict(False, sentences(verdict.message, misconception("noise_of_its_own")), "noise_of_its_own")
     return outcome(verdict)
 

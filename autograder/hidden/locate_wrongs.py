@@ -199,6 +199,7 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         "noise_after_first_block": looped(late=True),
         "nothing_corrupted": torch.full_like(right, sweep.clean_probability),
         "trace_of_first_sample": shares[:, :, 0, answer],
+        "cell_per_sample": shares[..., answer],
         "restored_first_sample": (shares[:, :, 0, answer] + covered[1:, answer].sum()) / len(noise),
         "restorings_pile_up": looped(keep=True),
         "softmax_after_mean": cells.mean(-2).softmax(-1)[..., answer],

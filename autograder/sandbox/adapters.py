@@ -42,7 +42,7 @@ def model_function(function, tensors, options, model) -> dict:
 
 def write_edit(function, tensors, options) -> dict:
     """function(module, new_weight), with a module of options["kind"] ("linear" or "conv1d") made from "weight" as that kind
-    stores it and an optional "bias" -> {"weight", "bias" as stored afterwards, "same_parameter"}."""
+    stores it and an optional "bias" -> {"weight", "bias" as stored afterwards, "after.new_weight", "same_parameter"}."""
     stored = tensors["weight"]
     if options["kind"] == "conv1d":
         from transformers.pytorch_utils import Conv1D
@@ -53,7 +53,7 @@ def write_edit(function, tensors, options) -> dict:
     module.weight = weight = nn.Parameter(stored.clone())
     module.bias = nn.Parameter(tensors["bias"].clone()) if "bias" in tensors else None
     function(module, tensors["new_weight"])
-    reply = {"weight": as_tensor(module.weight), "same_parameter": torch.tensor(module.weight is weight)}
+    reply = {"weight": as_tensor(module.weight), "same_parameter": torch.tensor(module.weight is weight), "after.new_weight": as_tensor(tensors["new_weight"])}
     if module.bias is not None:
         reply["bias"] = as_tensor(module.bias)
     return reply

@@ -104,6 +104,7 @@ MISCONCEPTIONS = {
     "noise_after_first_block": "The noise was added after the first block; it belongs to the token embeddings, before any layer.",
     "noise_of_its_own": "With a noise of zero nothing is corrupted, and every cell is the clean probability: was noise drawn anew? Use the one that is given, in every cell.",
     "trace_of_first_sample": "This is the map of the first sample of noise; each cell is the mean over all of them.",
+    "cell_per_sample": "There is one number a sample; a cell is their mean.",
     "restorings_pile_up": "Cells before are still restored in the later ones: is a hook left from them, or a stored state written in place?",
     "softmax_after_mean": "The mean was taken before the softmax, or of logarithms; a cell is the mean of the probabilities.",
     "cells_in_logs": "These are logarithms; a cell is the mean of the probabilities themselves.",
@@ -211,7 +212,7 @@ MISCONCEPTIONS = {
     "hard_coded": "This is the answer to a public check; other arguments have other answers.",
     "contiguity_assumed": "`view` needs a tensor that lies in memory in one piece, which a transposed one does not: use reshape.",
     "layer_outside": "A layer was asked for that the model does not have: layers are counted from 0, and a window is cut off at either end.",
-    "slice_empty": "A slice is empty: counted from the end, one up to 0 holds nothing.",
+    "slice_empty": "A slice is empty: one that counts from the end and stops at 0, like x[-2:0], holds nothing.",
     "index_past_end": "An index went past the end: is a size written as a number, or the index of one dimension used for another?",
 }
 
@@ -239,7 +240,7 @@ FEEDBACK = {
     "metric_reached": "That is what it should reach.",
     "metric_below": "The reference reaches more.",
     "metric_without_edit": "But no edit succeeds, so that neighbors stay shows nothing.",
-    "metric_missing": "{what} could not be measured: no Ŵ of yours could be used.",
+    "metric_missing": "{what} was not measured: {count} of your {all} Ŵ cannot be used.",
     "blank": "`{function}` is still a blank: replace `raise NotImplementedError()` by your own lines.",
     "raised": "`{function}` raised {error}.",
     "no_check": "There is no check called {function!r}; there are checks of {known}.",

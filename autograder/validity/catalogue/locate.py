@@ -182,6 +182,8 @@ WRONG = {
             "noise_of_its_own", MAP_CASES | {"given_noise"}, _trace(noise="torch.randn_like(noise)")),
         "first sample of noise": ("used the first sample of noise only",
             "trace_of_first_sample", MAP_CASES - {"one_sample"}, _trace(noise="noise[:1]")),
+        "a map a sample": ("forgot the mean over the samples",
+            "cell_per_sample", ALL, _trace(cell="found[:, answer]").replace("len(layers))\n", "len(layers), len(noise))\n")),
         "not corrupted": ("restored into a run that was never corrupted",
             "nothing_corrupted", MAP_CASES, _trace(noise="0")),
         "row 0 of the batch": ("restored the first sample only",

@@ -9,7 +9,7 @@ from autograder import sample_edits
 from autograder.oracle import editing
 from autograder.validity.solution import Solution
 from keyhole.facts import fact_from, load_facts
-from keyhole.moments import DEFAULT_LAYER, load_prefixes
+from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.own_fact import EDIT_FILE, FACT_FILE, NAME
 
 KINDS = {"original", "paraphrase", "neighborhood", "reversion", "portability"}
@@ -36,11 +36,19 @@ class Files:
     def claims(self, kind):
         return [entry for entry in self.record["measured"] if entry["kind"] == kind]
 
+    def key(self, prefixes=None):
+        """k* of the fact, or the key behind other `prefixes`: (d_in,), float64."""
+        fact = fact_from(self.record["fact"])
+        return editing.subject_key(self.model, DEFAULT_LAYER, fact.prompt, fact.subject, prefixes or load_prefixes())
+
     def moved(self):
         """v* less what W gives for k*."""
-        fact = fact_from(self.record["fact"])
-        key = editing.subject_key(self.model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
-        return (self.tensors["value"].double() - self.model.weight(DEFAULT_LAYER).double() @ key).float()
+        return (self.tensors["value"].double() - self.model.weight(DEFAULT_LAYER).double() @ self.key()).float()
+
+    def made_again(self, key, moment):
+        """The change that writes the same v* for another key, or with another C."""
+        left, right = editing.factors(self.model.weight(DEFAULT_LAYER), moment, key, self.tensors["value"])
+        self.tensors.update(left=left.float(), right=right.float())
 
 
 def change(record, *keys, to):
@@ -78,6 +86,16 @@ def times(factor):
     return scale
 
 
+def with_centred_c(files):
+    mean = torch.cat(list(keys_over(files.model, DEFAULT_LAYER, load_text()[-32:]))).double().mean(0)
+    files.made_again(files.key(), load_moment().double() - torch.outer(mean, mean))
+
+
+def divided_with_bare_key(files):
+    direction = torch.linalg.solve(load_moment().double(), files.key())
+    files.tensors["right"] = (direction / (direction @ files.key([""]))).float()
+
+
 def from_svd(tensors):
     u, s, vh = torch.linalg.svd(torch.outer(tensors["left"], tensors["right"]), full_matrices=False)
     return {"left": (u[:, 0] * s[0]).contiguous(), "right": vh[0].contiguous()}
@@ -101,9 +119,15 @@ WRONG = {
     "a fact of the handout's": ("handed in a fact of the handout's in other words",
         "fact_of_handout", {"own", "known", "direction", "value"}, known_in_other_words, KINDS),
     "the key of another prompt": ("made the change with another key",
-        None, {"direction", "value"}, lambda f: f.tensors.update(right=torch.roll(f.tensors["right"], 1)), KINDS),
+        None, {"direction", "value"}, lambda f: f.tensors.update(right=Files("pia-claims-too-much").tensors["right"]), KINDS),
     "C left out": ("left C out: took k* itself for the direction",
         "moment_omitted", {"direction"}, edit_of("bo-forgets-c"), KINDS),
+    "C centred": ("took the covariance of the keys for C",
+        "moment_centred", {"direction"}, with_centred_c, KINDS),
+    "the bare prompt's key": ("left the prefixes out",
+        "bare_prompt_only", {"direction", "value"}, lambda f: f.made_again(f.key([""]), load_moment()), KINDS),
+    "divided with the bare prompt's key": ("took k* for the direction and the bare prompt's key for the division, as the paper's code does",
+        None, {"value"}, divided_with_bare_key, KINDS),
     "the first token's key": ("took the key at the subject's first token",
         "first_subject_token", {"direction", "value"}, edit_of("gus-first-token"), KINDS),
     "fine-tuned": ("fine-tuned W in place of solving for it",
