@@ -5,6 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; d
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$each; exit; }; done; echo python3)
 VENV := .venv
 export OMP_WAIT_POLICY ?= PASSIVE#          torch's threads leave the processor to others while they wait for one another
+TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile#   a file's tests share what they have prepared
 READY := $(VENV)/keyhole-ready#             a copy of the pyproject.toml that is installed
 UNFINISHED := $(VENV)/keyhole-unfinished#   there while pip works: found at the start, it tells of an interruption
 
@@ -32,10 +33,10 @@ grade: fetch
 	@$(VENV)/bin/autograder grade data/sample_class --json grading/results.json --i-accept-no-isolation  # the sample class is the kit's own
 
 test: fetch
-	@$(VENV)/bin/python -m pytest
+	@$(TESTS)
 
 check: fetch
-	@$(VENV)/bin/python -m pytest -m "not slow"
+	@$(TESTS) -m "not slow"
 
 lab: fetch
 	@$(VENV)/bin/jupyter lab assignments

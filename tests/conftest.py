@@ -1,5 +1,7 @@
 """What many tests share: the real model, both kinds of toy, a thread of torch's own where more would only cost, and English."""
 
+import os
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
 
-THREADS = torch.get_num_threads()
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()      # the other core has a worker of its own
 
 
 @pytest.fixture(autouse=True)
