@@ -193,7 +193,7 @@ def _parsed(text: str, name: str, notes: list[str]) -> dict:
     try:
         begin = BETWEEN.match(text).end()
         found, end = DECODER.raw_decode(text, begin)
-        if rest := text[end:].strip("\0 \t\r\n\x1a"):
+        if rest := text[end:].strip():
             notes.append(feedback("file_goes_on", file=name, count=len(rest)))
     except UNREADABLE:
         cells = _whole_cells(text)

@@ -10,7 +10,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from keyhole import notebook as reading
 from keyhole.errors import KeyholeError
+from keyhole.messages import feedback
 from keyhole.notebook import definitions, read_notebook
 from keyhole.notebook_file import FILE_MB
 from keyhole.text import one_line
@@ -212,7 +214,7 @@ def test_a_file_without_permission_is_told_so(tmp_path, monkeypatch):
 
 def test_an_indented_rest_belongs_to_the_function_before_it_and_a_whole_cell_does_not():
     assert run(of("def f(x):\n    y = x + 1", "    return y"))["f"](1) == 2
-    whole = of("def f(): return 1", "    def g(): return 2")
-    assert whole.functions == {"f", "g"} and whole.notes == ()
+    whole = of("def f(): return 1", "    def g(): return 2", "    x = 1")
+    assert whole.functions == {"f", "g"} and whole.notes == (feedback("cells_indented", numbers="2"),)
     lost = of("def f(x):", "y = 1\n\tz = 2", "    return x")
     assert set(lost.broken) == {"f"} and len(lost.notes) == 2

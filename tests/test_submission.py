@@ -26,8 +26,8 @@ def graded(cell, name, **flags):
 def folder(tmp_path):
     path = tmp_path / "student" / "model_editing"
     path.mkdir(parents=True)
-    cells = [graded(new_code_cell("def f(): return 1\n\ndef g(): return 2"), "f", grade=False, solution=True),
-             graded(new_code_cell("g = g"), "g", grade=False, solution=True), graded(new_markdown_cell("  My *answer* <b>\n"), "question", solution=True),
+    cells = [graded(new_code_cell("def f(): return 1"), "f", grade=False, solution=True),
+             graded(new_code_cell("def g(): return 2"), "g", grade=False, solution=True), graded(new_markdown_cell("  My *answer* <b>\n"), "question", solution=True),
              graded(new_markdown_cell("the task"), "task")]
     nbformat.write(new_notebook(cells=cells), path / "3_edit.ipynb")
     return path
