@@ -98,7 +98,7 @@ def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
             return
     zips = [path for path in files if path.suffix.lower() == ".zip"]
     with ExitStack() as unpacked:
-        found = [Found(path, path.name) for path in files]
+        found = [Found(path, path.name if path.parent == folder else f"{path.parent.name}/{path.name}") for path in files]
         for below in folders:
             found += [Found(path, f"{below.name}/{path.name}", below.name == CHECKPOINTS) for path in _files(below)[0]]
         opened, problems = {}, []

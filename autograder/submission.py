@@ -23,7 +23,7 @@ MOST_SEARCHED, SEARCHED_MB = 20, 512    # that are read in search of all those o
 MOST_NAMED = 6          # in one sentence
 SCHEMA = 3              # of nbgrader's marks
 NUMBERS = re.compile(r"(\d+)")
-PYTHON = re.compile(r"(?:i?python[\d.]*)?")
+PYTHON = re.compile(r"(?:i?python[\d.]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -223,6 +223,8 @@ def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tup
     once = [name for name in ids if name in wanted and name not in twice]
     if any(_reordered(once, handout) for handout in (expected.functions, expected.cells)):
         notes.append(sentence("cells_reordered", file=file))
+    if not twice and _repeated([cell["id"] for cell in cells if isinstance(cell.get("id"), str)]):
+        notes.append(sentence("ids_repeated", file=file))
     if not PYTHON.fullmatch(language := _language(notebook)):
         notes.append(sentence("kernel", file=file, language=one_line(language, 40)))
     return tuple(name if name in wanted or name and name == old else None for name, old in zip(ids, marked, strict=True)), notes
@@ -233,6 +235,10 @@ def _counting(numbers: Collection[int], cells, defining: Collection[int]) -> int
     defining = [number for number in numbers if number in defining]
     filled = [number for number in numbers if not _blank(cells[number - 1]["source"])]
     return (defining or filled or numbers)[-1]
+
+
+def _repeated(names: list) -> bool:
+    return len(set(names)) < len(names)
 
 
 def _reordered(names: Collection[str], handout: Collection[str]) -> bool:
@@ -273,9 +279,9 @@ def _changed(mark: dict, name: str, expected: Expected) -> bool:
 
 
 def _language(notebook) -> str:
-    """The language that a notebook says it is in, in small letters."""
+    """The language that a notebook says it is in."""
     for entry, key in (("language_info", "name"), ("kernelspec", "language"), ("kernelspec", "name")):
         about = notebook.metadata.get(entry)
         if isinstance(about, dict) and isinstance(about.get(key), str):
-            return about[key].lower()
+            return about[key]
     return ""

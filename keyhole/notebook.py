@@ -84,9 +84,6 @@ def read_mended(path, follow_links: bool = True):
     if nothing := min(len(cells), MOST_CELLS) - len(honest):
         notes.append(feedback("file_no_cell", file=name, count=nothing))
     mends = set()
-    ids = [cell["id"] for cell in honest if isinstance(cell.get("id"), str)]
-    if len(set(ids)) < len(ids):
-        mends.add(feedback("file_ids", file=name))
     notebook = NotebookNode(nbformat=4, nbformat_minor=5, metadata=_plain(raw.get("metadata")), cells=[_mended_cell(cell, name, mends) for cell in honest])
     return notebook, (*notes, *sorted(mends))
 

@@ -316,7 +316,7 @@ def _(cells, notebook):
     cells[1:1] = [None, 3, "cell", []]
 
 
-@of_cells("the same id for all cells", ALL, "file_ids")
+@of_cells("the same id for all cells", ALL, "ids_repeated")
 def _(cells, notebook):
     for each in cells:
         each["id"] = "a"
@@ -428,7 +428,7 @@ def _(text):
     return text.replace("# Twice", "# 兩倍的成功，許多功課").encode("cp950")
 
 
-@of_text("a byte of UTF-8 spoilt", ALL, "file_encoding")
+@of_text("a byte of UTF-8 spoilt", ALL, "file_spoilt")
 def _(text):
     return text.replace("# Twice", "# 兩倍的成功，許多功課").encode().replace("倍".encode(), b"\xe5\x80 ")
 

@@ -1,5 +1,6 @@
 """keyhole.notebook: a notebook's definitions, and nothing but its definitions."""
 
+import ast
 import json
 import os
 import re
@@ -114,6 +115,19 @@ def test_magics_are_dropped_and_strings_that_look_like_them_are_not():
 
 def test_line_ends_and_byte_order_mark():
     assert run(of("\ufeffdef f():\r\n    return 1\r\n"))["f"]() == 1
+
+
+def test_a_line_of_many_statements_is_copied_once():
+    copied = []
+
+    class Line(bytes):
+        def __getitem__(self, part):
+            copied.append(len(piece := bytes(self)[part]))
+            return piece
+
+    lines = [Line(b"x=1;" * 1000)]
+    found = [reading._text(node, lines) for node in ast.parse(lines[0]).body]
+    assert found == ["x=1"] * 1000 and sum(copied) == 3000
 
 
 @pytest.mark.parametrize("text", [

@@ -41,6 +41,7 @@ SENTENCES = {
     "cells_reordered": "in {file} the graded cells are in another order than in the handout; each counts where it stands.",
     "kinds_changed": "in {file} cells had been turned into text and were read as code all the same: {cells}.",
     "marks_changed": "in {file} the nbgrader marks of {cells} had been changed; those of the handout count.",
+    "ids_repeated": "in {file} several cells have the same id; each was read as a cell of its own.",
     "kernel": "{file} names a kernel for {language}; it was graded as Python.",
     "stood_in": "The notebook as it was handed out stands here instead.",
     "shown_in_part": "only the first {most} characters of {file} are shown here.",

@@ -41,6 +41,7 @@ SENTENCES = {
     "cells_reordered": "{file} 裡要評分的儲存格和發下來的順序不同；每一個都照所在的位置評分。",
     "kinds_changed": "{file} 裡有儲存格被改成了文字，還是當作程式來讀：{cells}。",
     "marks_changed": "{file} 裡 {cells} 的 nbgrader 標記被改過；以發下來的為準。",
+    "ids_repeated": "{file} 有好幾個儲存格的 id 相同；還是各自當作一個儲存格來讀。",
     "kernel": "{file} 指定的核心是 {language}；還是當作 Python 來評分。",
     "stood_in": "這裡放的是發下來時的筆記本。",
     "shown_in_part": "這裡只顯示 {file} 的前 {most} 個字元。",
