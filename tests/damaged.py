@@ -400,12 +400,13 @@ def _(cells, notebook):
     notebook["metadata"] = {"kernelspec": {"name": "fortran"}, "language_info": 7}
 
 
-@of_cells("large outputs", ALL, "file_large")
-def _(cells, notebook):
-    cells[1]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"image/png": "A" * 21 * 2**20}}]
-
-
 # ---------------------------------------------------------------- the file
+
+
+@of_text("outputs of 100 MB", ALL, "file_large")
+def _(text):
+    picture = '{"output_type": "display_data", "metadata": {}, "data": {"image/png": "%s"}}' % ("A" * 2**20)
+    return text.replace('"outputs": []', f'"outputs": [{",".join([picture] * 100)}]', 1)
 
 
 @of_text("a byte-order mark", ALL, "file_mark")
