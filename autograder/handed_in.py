@@ -151,7 +151,7 @@ class _Bounded(io.FileIO):
 @contextmanager
 def _unpacked(path: Path) -> Iterator[tuple[Path, list]]:
     """The notebooks of a zip and the files beside them, in a folder for the time of the `with`: it, and (file, path in the zip). Raises KeyholeError with one sentence."""
-    name = one_line(path.name, 80)
+    name, target = one_line(path.name, 80), None
     with ExitStack() as cleared:
         try:
             target = Path(cleared.enter_context(tempfile.TemporaryDirectory(prefix="keyhole-zip-", ignore_cleanup_errors=True)))
@@ -161,9 +161,9 @@ def _unpacked(path: Path) -> Iterator[tuple[Path, list]]:
         except KeyholeError:
             raise
         except Exception as error:  # zipfile raises whatever a damaged zip makes it stumble over
-            if getattr(error, "errno", None) in DISK_FULL:
-                log.error("%s was not unpacked: the folder for temporary files is full (TMPDIR names another)", path)
-                raise KeyholeError(sentence("disk_full", zip=name)) from None
+            if isinstance(error, OSError) and (target is None or error.errno in DISK_FULL):
+                log.error("%s was not unpacked: there is no room for temporary files; TMPDIR may name another folder. %s", path, error)
+                raise KeyholeError(sentence("no_room", zip=name)) from None
             raise KeyholeError(sentence("zip_damaged", zip=name)) from None
         yield target, found
 

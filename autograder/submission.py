@@ -75,15 +75,15 @@ class _Reader:
         self._left, self._room = MOST_SEARCHED, SEARCHED_MB * 2**20
 
     def read(self, path: Path) -> tuple:
-        """The notebook in a file, sentences on what was mended, and its definitions. Raises KeyholeError or OSError."""
+        """The notebook in a file, sentences on what was mended, and its definitions. Raises KeyholeError."""
         if path not in self._read:
             try:
                 notebook, notes = read_mended(path, follow_links=False)
                 self._read[path] = notebook, notes, definitions(notebook, self._code, self._work)
             except (KeyholeError, OSError) as error:
-                self._read[path] = error
-        if isinstance(self._read[path], Exception):
-            raise self._read[path]
+                self._read[path] = one_line(error)  # the words alone: an error holds on to the whole file
+        if isinstance(self._read[path], str):
+            raise KeyholeError(self._read[path])
         return self._read[path]
 
     def has_room(self, path: Path) -> bool:
@@ -152,7 +152,7 @@ def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> s
     """Some names in a sentence, as the student wrote them; where there are `numbers`, with those of the cells in which they are."""
     shown = [f"`{one_line(name, 60).replace('`', '')}`" for name in list(names)[:MOST_NAMED]]
     if numbers:
-        shown = [sentence("placed", cell=cell, number=numbers[name]) for cell, name in zip(shown, names)]
+        shown = [sentence("placed", cell=cell, number=numbers[name]) for cell, name in zip(shown, names, strict=False)]
     return listed(shown) + (" …" if len(names) > MOST_NAMED else "")
 
 
@@ -172,8 +172,8 @@ def _read(file: Found, handed: HandedIn, reader: _Reader, name: str, expected: E
     folder = handed.folder_of(file.path)
     try:
         notebook, notes, found = reader.read(file.path)
-    except (KeyholeError, OSError) as error:
-        return Submitted(name, folder, reason=one_line(error))
+    except KeyholeError as error:
+        return Submitted(name, folder, reason=str(error))
     if expected.of_files:
         notes = (*notes, *_on_files(file, folder, handed))
     ids, more = surveyed(notebook, found, expected, file.path.name)

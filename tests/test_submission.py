@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder import handed_in, submission
+from autograder import submission
 from autograder.messages import sentence
 from autograder.submission import Expected, read_submission
 from keyhole import notebook as reading
@@ -130,12 +130,15 @@ def test_files_that_lie_elsewhere_are_found_beside_whole_notebooks(folder, whole
     assert notes_and_files(folder, whole) == ([], dict.fromkeys(files, "own"))
 
 
-@pytest.mark.parametrize("fails, says", [(OSError(errno.ENOSPC, "No space left on device"), "disk_full"), (OSError(errno.EINVAL, "Invalid argument"), "zip_damaged")])
-def test_a_full_disk_is_not_the_students_fault(folder, whole, monkeypatch, caplog, fails, says):
-    monkeypatch.setattr(handed_in, "_unpack", lambda *_: (_ for _ in ()).throw(fails))
+@pytest.mark.parametrize("where, fails, says", [
+    ("_unpack", OSError(errno.ENOSPC, "No space left on device"), "no_room"), ("tempfile.TemporaryDirectory", FileNotFoundError(errno.ENOENT, "No usable one"), "no_room"),
+    ("_unpack", OSError(errno.EINVAL, "Invalid argument"), "zip_damaged"),
+])
+def test_a_full_disk_is_not_the_students_fault(folder, whole, monkeypatch, caplog, where, fails, says):
+    monkeypatch.setattr(f"autograder.handed_in.{where}", lambda *_, **__: (_ for _ in ()).throw(fails))
     save(folder, zipped({"my_fact.json": "{}"}), "files.zip")
     said = sentence(says, zip="files.zip", limit=0)
-    assert notes_and_files(folder, whole) == ([said], {}) and ("TMPDIR" in caplog.text) == (says == "disk_full")
+    assert notes_and_files(folder, whole) == ([said], {}) and ("TMPDIR" in caplog.text) == (says == "no_room")
     for notebook in folder.glob("*.ipynb"):
         notebook.unlink()
     assert {each.reason for each in read(folder).values()} == {said}

@@ -28,7 +28,7 @@ SENTENCES = {
     "zip_damaged": "{zip} cannot be opened: hand in the notebooks themselves, in a folder.",
     "zip_locked": "{zip} asks for a password: hand in the notebooks themselves, in a folder.",
     "zip_too_large": "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder, without their outputs.",
-    "disk_full": "{zip} was not unpacked, because the grader's temporary folder is full; tell the course staff.",
+    "no_room": "{zip} was not unpacked, because the grader has no room for temporary files; tell the course staff.",
     "files_elsewhere": "beside {file} there was none of the files that go with it; those in {place} were taken: {files}.",
     # what was mended in a notebook
     "marks_lost": "{file} has lost its nbgrader metadata, so its functions were found by their names.",

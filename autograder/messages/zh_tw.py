@@ -28,8 +28,8 @@ SENTENCES = {
     "zip_damaged": "{zip} 打不開：請把筆記本本身放在資料夾裡繳交。",
     "zip_locked": "{zip} 要密碼：請把筆記本本身放在資料夾裡繳交。",
     "zip_too_large": "{zip} 解開後超過 {limit} MB：請把清除輸出的筆記本放在資料夾裡繳交。",
-    "disk_full": "{zip} 沒有解開，因為評分程式的暫存資料夾滿了；請告訴助教。",
-    "files_elsewhere": "{file} 旁邊沒有要一起交的檔案；採用 {place} 裡的 {files}。",
+    "no_room": "{zip} 沒有解開，因為評分程式沒有空間放暫存檔；請告訴助教。",
+    "files_elsewhere": "{file} 旁邊沒有要一起繳交的檔案；採用 {place} 裡的 {files}。",
     # what was mended in a notebook
     "marks_lost": "{file} 的 nbgrader 標記不見了，所以依函式名稱找出要評分的函式。",
     "cells_recovered": "{file} 裡 {cells} 的標記不見了；已經從內容找回來。",
