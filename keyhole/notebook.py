@@ -20,7 +20,8 @@ MOST_CELLS = 1_000  # an honest notebook has some 50
 SOURCE_CHARACTERS = 1_000_000  # of all cells together; a cell that would pass it is left out
 MAGIC_LINES = 40  # per cell; each costs one more parse of that cell
 PARSED_CHARACTERS = 5 * SOURCE_CHARACTERS  # by one Work, those of a cell counted each time; an honest submission has some 100,000
-MOST_NUMBERS = 6  # in one sentence
+MOST_NUMBERS = 6  # of cells in one sentence
+MOST_NOTES = 12  # on single cells
 
 PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}  # their body is ordinary Python
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
@@ -168,6 +169,8 @@ class _Collector:
     def result(self) -> Definitions:
         # A broken cell never replaced an earlier, complete definition: in Jupyter, too, it would not have run.
         broken = {name: found for name, found in self.broken.items() if name not in self.functions or name in self.untouched}
+        if (more := len(self.notes) - MOST_NOTES) > 0:
+            self.notes[MOST_NOTES:] = [feedback("cells_more", count=more)]
         if self.indented:
             numbers = listed([str(number) for number in self.indented[:MOST_NUMBERS]]) + (" …" if len(self.indented) > MOST_NUMBERS else "")
             self.notes.append(feedback("cells_indented", numbers=numbers))

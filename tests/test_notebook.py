@@ -99,6 +99,12 @@ def test_a_cell_with_a_syntax_error_loses_only_itself():
     assert "line 1" in found.broken["g"] and len(found.notes) == 1
 
 
+def test_of_hundreds_of_broken_cells_some_are_named_and_the_rest_counted():
+    found = of(*[f"def f{number}(:" for number in range(100)], *["    def g(): return 1"] * 9)
+    assert len(found.broken) == 100 and len(found.notes) == 14
+    assert "88" in found.notes[12] and found.notes[13] == feedback("cells_indented", numbers="101, 102, 103, 104, 105 and 106 …")
+
+
 def test_a_broken_cell_beside_a_working_one_is_not_held_against_the_function():
     assert of("def g(): return 2", "def g(:").broken == {}
     assert set(of("def g():\n    raise NotImplementedError()", "def g(:").broken) == {"g"}

@@ -293,6 +293,7 @@ FEEDBACK = {
     "cell_commands": "more than {most} lines of IPython commands",
     "cell_work": "at most {most} characters of code are read, and a cell counts again for every IPython command in it",
     "cells_joined": "cells {first} and {second} were read as one, since only together they are a whole function.",
+    "cells_more": "more cells were left out or read as one (places: {count}).",
     "cells_indented": "cells indented as a whole were read without that indentation (cell numbers: {numbers}).",
     "cell_does_not_parse": "the cell that defines `{function}` does not parse: {why}.",
     "syntax": "syntax error in line {line}: {error}",

@@ -288,6 +288,7 @@ FEEDBACK = {
     "cell_commands": "IPython 指令超過 {most} 行",
     "cell_work": "最多讀 {most} 個字元的程式，而儲存格裡每有一個 IPython 指令，就要再算一次",
     "cells_joined": "第 {first} 和第 {second} 個儲存格合起來才是一個完整的函式，所以當作一個來讀。",
+    "cells_more": "另外還有 {count} 處的儲存格沒有採用，或合併成一個來讀。",
     "cells_indented": "整段縮排的儲存格，讀的時候去掉了那層縮排（第 {numbers} 個）。",
     "cell_does_not_parse": "定義 `{function}` 的儲存格有語法錯誤：{why}。",
     "syntax": "第 {line} 行有語法錯誤「{error}」",
