@@ -4,14 +4,15 @@ Nothing here follows a link, and a zip is unpacked in bounded time, memory and d
 looked for, whatever paths the zip gives them.
 """
 
+import errno
 import io
+import logging
 import os
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -20,12 +21,15 @@ from keyhole.errors import KeyholeError
 from keyhole.selfcheck import FILES as BESIDE
 from keyhole.text import one_line
 
+log = logging.getLogger(__name__)
+
 CHECKPOINTS = ".ipynb_checkpoints"
 TAKEN_FROM_ZIPS = (*BESIDE, "timestamp.txt")
 MOST_ENTRIES = 1000     # of a folder or a zip that are looked at
 MOST_ZIPS, MOST_FILES = 3, 50   # that are unpacked, and files from each
 ZIP_MB = 256            # that the files of one zip may unpack to
 DIRECTORY_MB = 1        # of a zip's list of contents
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)   # the others may ask for gigabytes before the first byte
 
 
@@ -46,8 +50,12 @@ class HandedIn:
     notebooks: tuple[Found, ...] = ()
     others: tuple[str, ...] = ()        # names of the other files in the folder
     folders: tuple[Path, ...] = ()      # in which there are files
-    opened: tuple[str, ...] = ()        # names of the zips that were opened
+    opened: Mapping[Path, str] = field(default_factory=dict)    # folders in which zips were unpacked, and the names of these
     problems: tuple[str, ...] = ()      # a sentence for each zip that could not be, or on the folder that is not there
+
+    def zip_of(self, path: Path) -> str | None:
+        """The name of the zip that a file or a folder was taken out of."""
+        return next((name for folder, name in self.opened.items() if path.is_relative_to(folder)), None)
 
     def folder_of(self, notebook: Path | None) -> Path:
         """Where the files beside a notebook are: with it, else in another folder of the submission that has some."""
@@ -90,23 +98,23 @@ def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
             return
     zips = [path for path in files if path.suffix.lower() == ".zip"]
     with ExitStack() as unpacked:
-        found = [Found(path, path.name) for path in files]
+        found = [Found(path, path.name if path.parent == folder else f"{path.parent.name}/{path.name}") for path in files]
         for below in folders:
             found += [Found(path, f"{below.name}/{path.name}", below.name == CHECKPOINTS) for path in _files(below)[0]]
-        opened, problems = [], []
+        opened, problems = {}, []
         if not all(os.path.lexists(folder / name) for name in names):
             for path in zips[:MOST_ZIPS]:
                 try:
-                    inside = unpacked.enter_context(_unpacked(path))
+                    target, inside = unpacked.enter_context(_unpacked(path))
                 except KeyholeError as problem:
                     problems.append(str(problem))
                     continue
-                opened.append(path.name)
-                found += [Found(file, f"{path.name}/{file.name}") for file in inside]
+                opened[target] = path.name
+                found += [Found(file, f"{path.name}/{at}") for file, at in inside]
         notebooks = [file for file in found if ".ipynb" in file.path.name.lower() and not file.path.name.startswith((".", "~"))]
         others = [file.path.name for file in found if file not in notebooks]
         inside = dict.fromkeys(file.path.parent for file in found)
-        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(inside), tuple(opened), tuple(problems))
+        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(inside), opened, tuple(problems))
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -141,25 +149,26 @@ class _Bounded(io.FileIO):
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[list[Path]]:
-    """The notebooks of a zip and the files beside them, in a folder for the time of the `with`. Raises KeyholeError with one sentence."""
-    name = one_line(path.name, 80)
-    target = Path(tempfile.mkdtemp(prefix="keyhole-zip-"))
-    try:
+def _unpacked(path: Path) -> Iterator[tuple[Path, list]]:
+    """The notebooks of a zip and the files beside them, in a folder for the time of the `with`: it, and (file, path in the zip). Raises KeyholeError with one sentence."""
+    name, target = one_line(path.name, 80), None
+    with ExitStack() as cleared:
         try:
+            target = Path(cleared.enter_context(tempfile.TemporaryDirectory(prefix="keyhole-zip-", ignore_cleanup_errors=True)))
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
             with _Bounded(handle) as file, zipfile.ZipFile(file) as archive:
                 found = _unpack(archive, target, name)
         except KeyholeError:
             raise
-        except Exception:  # zipfile raises whatever a damaged zip makes it stumble over
+        except Exception as error:  # zipfile raises whatever a damaged zip makes it stumble over
+            if isinstance(error, OSError) and (target is None or error.errno in DISK_FULL):
+                log.error("%s was not unpacked: there is no room for temporary files; TMPDIR may name another folder. %s", path, error)
+                raise KeyholeError(sentence("no_room", zip=name)) from None
             raise KeyholeError(sentence("zip_damaged", zip=name)) from None
-        yield found
-    finally:
-        shutil.rmtree(target, ignore_errors=True)
+        yield target, found
 
 
-def _unpack(archive: zipfile.ZipFile, target: Path, name: str) -> list[Path]:
+def _unpack(archive: zipfile.ZipFile, target: Path, name: str) -> list[tuple[Path, PurePosixPath]]:
     wanted = [(path, entry) for entry in archive.infolist()[:MOST_ENTRIES] if (path := _path_in(entry)) is not None][:MOST_FILES]
     if any(entry.flag_bits & 1 for _, entry in wanted):
         raise KeyholeError(sentence("zip_locked", zip=name))
@@ -177,7 +186,7 @@ def _unpack(archive: zipfile.ZipFile, target: Path, name: str) -> list[Path]:
                 if left < 0:
                     raise KeyholeError(sentence("zip_too_large", zip=name, limit=ZIP_MB))
                 sink.write(piece)
-        found.append(copy)
+        found.append((copy, path))
     return found
 
 

@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograder.handed_in import Found, HandedIn, handed_in
+from autograder.handed_in import BESIDE, Found, HandedIn, handed_in
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, titled
-from keyhole.notebook import Definitions, definitions, grade_id, read_mended
+from keyhole.notebook import Definitions, Work, definitions, grade_id, read_mended
 from keyhole.text import one_line
 
-MOST_CANDIDATES = 12    # notebooks that are read in search of one that is not where it belongs
+MOST_CANDIDATES = 12    # notebooks that are looked at in search of one that is not where it belongs
+MOST_SEARCHED, SEARCHED_MB = 20, 512    # that are read in search of all those of a submission, and their size together
 MOST_NAMED = 6          # in one sentence
 SCHEMA = 3              # of nbgrader's marks
 NUMBERS = re.compile(r"(\d+)")
+PYTHON = re.compile(r"(?:i?python[\d.]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Expected:
 
     functions: Collection[str]
     cells: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def of_files(self) -> bool:
+        """Is there a test cell of no function, for what is handed in beside the notebook?"""
+        return any(name.removeprefix("test_") not in self.functions for name in self.cells)
 
 
 @dataclass(frozen=True)
@@ -54,31 +61,67 @@ def read_submission(folder, assignment_notebooks: Mapping[str, Expected]) -> Ite
     `assignment_notebooks` maps a notebook's name (without .ipynb) to what is graded in it. Nothing that a
     student can put into the folder raises here, and no link in it is followed: it could point at the staff's files.
     """
-    with handed_in(Path(folder), [f"{name}.ipynb" for name in assignment_notebooks]) as handed:
-        yield {name: _chosen(handed, name, expected) for name, expected in assignment_notebooks.items()}
+    beside = BESIDE if any(expected.of_files for expected in assignment_notebooks.values()) else ()
+    with handed_in(Path(folder), [*(f"{name}.ipynb" for name in assignment_notebooks), *beside]) as handed:
+        reader = _Reader({function for expected in assignment_notebooks.values() for function in expected.functions})
+        yield {name: _chosen(handed, reader, name, expected) for name, expected in assignment_notebooks.items()}
 
 
-def _chosen(handed: HandedIn, name: str, expected: Expected) -> Submitted:
+class _Reader:
+    """The notebooks of one submission: each is read once, whatever it is held to be, and what is read of them all together is bounded."""
+
+    def __init__(self, code: Collection[str]):
+        self._code, self._work, self._read = code, Work(), {}
+        self._left, self._room = MOST_SEARCHED, SEARCHED_MB * 2**20
+
+    def read(self, path: Path) -> tuple:
+        """The notebook in a file, sentences on what was mended, and its definitions. Raises KeyholeError."""
+        if path not in self._read:
+            try:
+                notebook, notes = read_mended(path, follow_links=False)
+                self._read[path] = notebook, notes, definitions(notebook, self._code, self._work)
+            except (KeyholeError, OSError) as error:
+                self._read[path] = one_line(error)  # the words alone: an error holds on to the whole file
+        if isinstance(self._read[path], str):
+            raise KeyholeError(self._read[path])
+        return self._read[path]
+
+    def has_room(self, path: Path) -> bool:
+        """May this file be read in search of a notebook? One that was read already costs nothing."""
+        if path not in self._read:
+            size = path.lstat().st_size
+            if not self._left or size > self._room:
+                return False
+            self._left, self._room = self._left - 1, self._room - size
+        return True
+
+
+def _chosen(handed: HandedIn, reader: _Reader, name: str, expected: Expected) -> Submitted:
     """The notebook that counts: the one of that name if there is anything in it, else the fullest of those that clearly are it."""
     path = handed.folder / f"{name}.ipynb"
-    own = _read(Found(path, path.name), handed, name, expected) if os.path.lexists(path) and not handed.folder.is_symlink() else None
+    own = _read(Found(path, path.name), handed, reader, name, expected) if os.path.lexists(path) and not handed.folder.is_symlink() else None
     rest = sorted((file for file in handed.notebooks if file.path != path), key=lambda file: (not _alike(file, name), file.checkpoint))
     if own and own.filled:
         more = [file.shown for file in rest if _alike(file, name) and not file.checkpoint]
         return _with_notes(own, *([sentence("also_there", file=path.name, others=named(more))] if more else []))
-    others = [(file, _read(file, handed, name, expected)) for file in rest[:MOST_CANDIDATES]]
-    others = [(file, read) for file, read in others if read.definitions]
+    looked_at = [(file, _read(file, handed, reader, name, expected)) for file in rest[:MOST_CANDIDATES] if reader.has_room(file.path)]
+    missed = [sentence("not_all_read", file=path.name)] if len(looked_at) < len(rest) else []
+    others = [(file, read) for file, read in looked_at if read.definitions]
     if not others or own and own.definitions and not any(read.filled for _, read in others):
-        return own or Submitted(name, handed.folder_of(None), reason=_why_none(handed, path.name))
+        return _with_notes(own or Submitted(name, handed.folder_of(None), reason=_why_none(handed, path.name)), *missed)
     file, best = max(others, key=lambda pair: (not pair[0].checkpoint, pair[1].filled, _natural(pair[0].shown)))
-    zips = [sentence("zip_opened", zip=one_line(zip, 80)) for zip in handed.opened if file.shown.startswith(f"{zip}/")]
+    tied = [other.shown for other, read in others if other is not file and (other.checkpoint, read.filled) == (file.checkpoint, best.filled)]
+    other = one_line(file.shown, 120)
+    notes = [sentence("zip_opened", zip=one_line(zip, 80))] if (zip := handed.zip_of(file.path)) else []
     if own:
-        why = own.reason or sentence("still_blank", file=path.name)
-        return _with_notes(best, *zips, why, sentence("taken_instead", other=one_line(file.shown, 120)))
-    if zips and file.path.name == path.name:
-        return _with_notes(best, *zips)
-    found = "found" if len(others) == 1 else "found_among"
-    return _with_notes(best, *zips, sentence(found, file=path.name, other=one_line(file.shown, 120), count=len(others)))
+        notes += [own.reason or sentence("still_blank", file=path.name), sentence("taken_instead", other=other)]
+    elif len(others) > 1 and not tied:
+        notes.append(sentence("found_among", file=path.name, other=other, count=len(others)))
+    elif tied or not zip or file.path.name != path.name:
+        notes.append(sentence("found", file=path.name, other=other))
+    if tied:
+        notes.append(sentence("found_tied", others=named(tied)))
+    return _with_notes(best, *notes, *missed)
 
 
 def _alike(file: Found, name: str) -> bool:
@@ -105,20 +148,34 @@ def _why_none(handed: HandedIn, file: str) -> str:
     return sentence("only_others", file=file, others=named(there)) if there else sentence("none_at_all", file=file)
 
 
-def named(names: Collection[str]) -> str:
-    """Some names in a sentence, as the student wrote them."""
+def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> str:
+    """Some names in a sentence, as the student wrote them; where there are `numbers`, with those of the cells in which they are."""
     shown = [f"`{one_line(name, 60).replace('`', '')}`" for name in list(names)[:MOST_NAMED]]
+    if numbers:
+        shown = [sentence("placed", cell=cell, number=numbers[name]) for cell, name in zip(shown, names, strict=False)]
     return listed(shown) + (" …" if len(names) > MOST_NAMED else "")
 
 
-def _read(file: Found, handed: HandedIn, name: str, expected: Expected) -> Submitted:
+def _on_files(file: Found, folder: Path, handed: HandedIn) -> list[str]:
+    """Sentences on what is handed in beside a notebook: where in `folder` it is taken from another place, and where a zip may hold it that cannot be opened."""
+    there = [name for name in BESIDE if os.path.lexists(folder / name)]
+    if not there:
+        return list(handed.problems)
+    zip = handed.zip_of(folder)
+    if folder == file.path.parent or zip and zip == handed.zip_of(file.path):
+        return []
+    return [sentence("files_elsewhere", file=one_line(file.path.name, 80), place=one_line(zip or folder.name, 80), files=named(there))]
+
+
+def _read(file: Found, handed: HandedIn, reader: _Reader, name: str, expected: Expected) -> Submitted:
     """The notebook in a file, looked at as notebook `name`."""
     folder = handed.folder_of(file.path)
     try:
-        notebook, notes = read_mended(file.path, follow_links=False)
-    except (KeyholeError, OSError) as error:
-        return Submitted(name, folder, reason=one_line(error))
-    found = definitions(notebook, code=expected.functions)
+        notebook, notes, found = reader.read(file.path)
+    except KeyholeError as error:
+        return Submitted(name, folder, reason=str(error))
+    if expected.of_files:
+        notes = (*notes, *_on_files(file, folder, handed))
     ids, more = surveyed(notebook, found, expected, file.path.name)
     graded = frozenset((*expected.functions, *expected.cells))
     defined = [function for function in expected.functions if function in found.functions or function in found.broken]
@@ -135,42 +192,61 @@ def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tup
     cells, file = notebook.cells, one_line(file, 80)
     wanted = {*expected.functions, *expected.cells}
     marked = [grade_id(cell) for cell in cells]
-    said = {"cells_recovered": [], "cells_twice": [], "defined_twice": [], "functions_elsewhere": [], "cells_missing": [], "kinds_changed": [], "marks_changed": []}
-    ids = [name or _recognised(cell, expected, marked) for name, cell in zip(marked, cells, strict=True)]
-    said["cells_recovered"] = [new for new, old in zip(ids, marked, strict=True) if new and not old]
+    ids = [name or _recognised(number, cell, expected, found, marked) for number, (name, cell) in enumerate(zip(marked, cells, strict=True), start=1)]
     where = {}
-    for number, name in enumerate(ids):
+    for number, name in enumerate(ids, start=1):
         if name:
             where.setdefault(name, []).append(number)
-    for name, numbers in where.items():
-        filled = [number for number in numbers if not _blank(cells[number]["source"])]
-        counts = (filled or numbers)[-1]
-        for number in numbers:
-            ids[number] = name if number == counts else None
-        if name in wanted and len(numbers) > 1:
-            said["cells_twice"].append(name)
-        if name in wanted and cells[counts]["cell_type"] != "code":
-            said["kinds_changed"].append(name)
-        if name in wanted and name not in said["cells_recovered"] and _changed(_mark(cells[counts]), name, expected):
-            said["marks_changed"].append(name)
-    whole = [cell["source"] for cell in cells if cell["cell_type"] == "code" and not _blank(cell["source"])]
-    for name in expected.functions:
-        if name not in said["cells_twice"] and sum(_defines(source, name) for source in whole) > 1:
-            said["defined_twice"].append(name)
-    for name in [*expected.functions, *expected.cells]:
-        if name not in where:
-            said["functions_elsewhere" if name in found.functions or name in found.broken else "cells_missing"].append(name)
+    counts = {name: _counting(numbers, cells, found.cells.get(name, ())) for name, numbers in where.items()}
+    ids = [name if name and counts[name] == number else None for number, name in enumerate(ids, start=1)]
+    there = [name for name in where if name in wanted]
+    defined = {name: found.cells[name][-1] for name in expected.functions if name in found.cells}
+
+    twice = [name for name in there if len(where[name]) > 1]
+    again = [name for name in defined if len(found.cells[name]) > 1 and name not in twice]
+    elsewhere = [name for name in defined if defined[name] not in where.get(name, ()) and name not in (*twice, *again)]
+    said = {
+        "cells_recovered": [name for name in there if name not in marked],
+        "cells_twice": twice,
+        "defined_twice": again,
+        "functions_elsewhere": elsewhere,
+        "cells_missing": [name for name in (*expected.functions, *expected.cells) if name not in where and name not in defined],
+        "kinds_changed": [name for name in there if cells[counts[name] - 1]["cell_type"] != "code"],
+        "marks_changed": [name for name in there if name in marked and _changed(_mark(cells[counts[name] - 1]), name, expected)],
+    }
     notes = []
-    if not wanted & set(marked) and (said["cells_recovered"] or said["functions_elsewhere"]):
+    if not wanted & set(marked) and (said["cells_recovered"] or elsewhere):
         notes.append(sentence("marks_lost", file=file))
-        said = {name: said[name] for name in ("cells_twice", "defined_twice")}
-    notes += [sentence(name, file=file, cells=named(names)) for name, names in said.items() if names]
-    if (language := _language(notebook)) not in ("", "python", "ipython"):
+        said = {kind: said[kind] for kind in ("cells_twice", "defined_twice")}
+    numbers = {"cells_twice": counts | defined, "defined_twice": defined, "functions_elsewhere": defined}
+    notes += [sentence(kind, file=file, cells=named(names, numbers.get(kind))) for kind, names in said.items() if names]
+    once = [name for name in ids if name in wanted and name not in twice]
+    if any(_reordered(once, handout) for handout in (expected.functions, expected.cells)):
+        notes.append(sentence("cells_reordered", file=file))
+    if not twice and _repeated([cell["id"] for cell in cells if isinstance(cell.get("id"), str)]):
+        notes.append(sentence("ids_repeated", file=file))
+    if not PYTHON.fullmatch(language := _language(notebook)):
         notes.append(sentence("kernel", file=file, language=one_line(language, 40)))
     return tuple(name if name in wanted or name and name == old else None for name, old in zip(ids, marked, strict=True)), notes
 
 
-def _recognised(cell, expected: Expected, taken: Collection[str]) -> str | None:
+def _counting(numbers: Collection[int], cells, defining: Collection[int]) -> int:
+    """The one of some copies of a cell that counts: the last whose definition does, else the last that is filled in, else the last."""
+    defining = [number for number in numbers if number in defining]
+    filled = [number for number in numbers if not _blank(cells[number - 1]["source"])]
+    return (defining or filled or numbers)[-1]
+
+
+def _repeated(names: list) -> bool:
+    return len(set(names)) < len(names)
+
+
+def _reordered(names: Collection[str], handout: Collection[str]) -> bool:
+    """Are those of the `handout` that are among the names in another order there?"""
+    return [name for name in names if name in handout] != [name for name in handout if name in names]
+
+
+def _recognised(number: int, cell, expected: Expected, found: Definitions, taken: Collection[str]) -> str | None:
     """The graded cell that an unmarked cell is: by the function that it defines, by being that function's check, or by the id that the kit's cells have."""
     if cell["cell_type"] != "code":
         return None
@@ -178,15 +254,11 @@ def _recognised(cell, expected: Expected, taken: Collection[str]) -> str | None:
         if name in taken:
             continue
         if name in expected.functions:
-            if _defines(cell["source"], name):
+            if number in found.cells.get(name, ()):
                 return name
         elif cell["source"].strip() == f"check({name.removeprefix('test_')})" or cell.get("id") == name.replace("_", "-"):
             return name
     return None
-
-
-def _defines(source: str, function: str) -> bool:
-    return re.search(rf"^def {re.escape(function)}\s*\(", source, re.MULTILINE) is not None
 
 
 def _mark(cell) -> dict:
@@ -207,9 +279,9 @@ def _changed(mark: dict, name: str, expected: Expected) -> bool:
 
 
 def _language(notebook) -> str:
-    """The language that a notebook says it is in, in small letters."""
-    for entry, key in (("language_info", "name"), ("kernelspec", "language")):
+    """The language that a notebook says it is in."""
+    for entry, key in (("language_info", "name"), ("kernelspec", "language"), ("kernelspec", "name")):
         about = notebook.metadata.get(entry)
         if isinstance(about, dict) and isinstance(about.get(key), str):
-            return about[key].lower()
+            return about[key]
     return ""

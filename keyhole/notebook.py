@@ -12,13 +12,16 @@ import warnings
 from dataclasses import dataclass
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback
+from keyhole.messages import feedback, listed
 from keyhole.notebook_file import UNREADABLE, load
 from keyhole.text import one_line
 
 MOST_CELLS = 1_000  # an honest notebook has some 50
 SOURCE_CHARACTERS = 1_000_000  # of all cells together; a cell that would pass it is left out
 MAGIC_LINES = 40  # per cell; each costs one more parse of that cell
+PARSED_CHARACTERS = 5 * SOURCE_CHARACTERS  # by one Work, those of a cell counted each time; an honest submission has some 100,000
+MOST_NUMBERS = 6  # of cells in one sentence
+MOST_NOTES = 12  # on single cells
 
 PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}  # their body is ordinary Python
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
@@ -40,6 +43,21 @@ class Definitions:
     broken: dict[str, str]  # function -> one sentence, for a function whose cell has a syntax error
     dropped: frozenset[str]  # names bound by top-level statements that were not kept
     notes: tuple[str, ...]  # one sentence each: what was skipped or mended
+    cells: dict[str, tuple[int, ...]]  # function -> numbers, from 1, of the cells that define it; the last one counts
+
+
+class Work:
+    """How much code may be parsed, of one notebook or of several: what a cell costs is not bounded by its size."""
+
+    def __init__(self):
+        self.left = PARSED_CHARACTERS
+
+    def tree(self, source: str) -> ast.Module:
+        """The syntax tree of a text. Raises what `ast.parse` raises, and ValueError when there is no room left for it."""
+        if len(source) > self.left:
+            raise ValueError(feedback("cell_work", most=f"{PARSED_CHARACTERS:,}"))
+        self.left -= len(source)
+        return _tree(source)
 
 
 def read_notebook(path, follow_links: bool = True):
@@ -88,7 +106,12 @@ def _mended_cell(cell: dict, name: str, mends: set):
     source = cell.get("source", cell.get("input", ""))  # up to nbformat 3 a code cell has an input
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
-    source = source.removeprefix("\ufeff") if isinstance(source, str) else ""
+    if not isinstance(source, str) or not {"source", "input"} & cell.keys():
+        source = ""
+        mends.add(feedback("file_no_text", file=name))
+    if source.startswith("\ufeff"):
+        source = source.lstrip("\ufeff")
+        mends.add(feedback("file_marks", file=name))
     if "\0" in source:
         source = source.replace("\0", "")
         mends.add(feedback("file_nulls", file=name))
@@ -122,9 +145,12 @@ def grade_id(cell) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def definitions(notebook, code=()) -> Definitions:
-    """What the code cells of a notebook define, in their order; `code` are ids of cells that are code whatever they were turned into."""
-    found = _Collector()
+def definitions(notebook, code=(), work: Work | None = None) -> Definitions:
+    """What the code cells of a notebook define, in their order; `code` are ids of cells that are code whatever they were turned into.
+
+    `work` is what may still be parsed, where several notebooks share it.
+    """
+    found = _Collector(work or Work())
     for number, cell in enumerate(notebook.cells, start=1):
         if cell["cell_type"] == "code" or grade_id(cell) in code:
             found.add_cell(cell["source"], number)
@@ -134,16 +160,23 @@ def definitions(notebook, code=()) -> Definitions:
 class _Collector:
     """Definitions of the cells so far."""
 
-    def __init__(self):
-        self.pieces, self.notes, self.room = [], [], SOURCE_CHARACTERS
+    def __init__(self, work: Work):
+        self.work, self.pieces, self.notes, self.room = work, [], [], SOURCE_CHARACTERS
         self.functions, self.untouched, self.dropped, self.broken = set(), set(), set(), {}
+        self.cells, self.indented = {}, []  # numbers of cells
         self.before = None  # number and text of the cell before, and how many notes there were then
 
     def result(self) -> Definitions:
         # A broken cell never replaced an earlier, complete definition: in Jupyter, too, it would not have run.
-        broken = {name: why for name, why in self.broken.items() if name not in self.functions - self.untouched}
-        return Definitions("\n".join(self.pieces), frozenset(self.functions), frozenset(self.untouched), broken,
-                           frozenset(self.dropped), tuple(self.notes))
+        broken = {name: found for name, found in self.broken.items() if name not in self.functions or name in self.untouched}
+        if (more := len(self.notes) - MOST_NOTES) > 0:
+            self.notes[MOST_NOTES:] = [feedback("cells_more", count=more)]
+        if self.indented:
+            numbers = listed([str(number) for number in self.indented[:MOST_NUMBERS]]) + (" …" if len(self.indented) > MOST_NUMBERS else "")
+            self.notes.append(feedback("cells_indented", numbers=numbers))
+        return Definitions("\n".join(self.pieces), frozenset(self.functions), frozenset(self.untouched), {name: why for name, (_, why) in broken.items()},
+                           frozenset(self.dropped), tuple(self.notes),
+                           {name: self.cells[name] for name in self.functions} | {name: (number,) for name, (number, _) in broken.items()})
 
     def add_cell(self, source: str, number: int) -> None:
         if len(source) > self.room:
@@ -158,18 +191,21 @@ class _Collector:
         except UNREADABLE as error:
             why = _what_is_wrong(error, source)
             self.notes.append(feedback("cell_left_out", number=number, why=why))
-            self.broken |= {name: feedback("cell_does_not_parse", function=one_line(name, 60), why=why) for name in DEF.findall(source)}
+            self.broken |= {name: (number, feedback("cell_does_not_parse", function=one_line(name, 60), why=why)) for name in DEF.findall(source)}
             return
+        joined_to = self.before[0]
+        if joined_to == number and INDENTED.match(source) and DEF.search(source):
+            self.indented.append(number)
         lines = [line.encode() for line in lines]  # the tree counts columns in UTF-8 bytes
         for statement in tree.body:
-            self._add_statement(statement, lines)
+            self._add_statement(statement, lines, joined_to)
 
     def _joined(self, before, source: str, number: int):
         """Lines and tree of this cell and the one before, where only together they are a whole function; else None."""
         if not before or not INDENTED.match(source) or len(before[1]) > self.room:
             return None
         first, head, notes = before
-        if len(self.notes) == notes and _stands_alone(_dedented(source)):
+        if len(self.notes) == notes and self._stands_alone(_dedented(source)):
             return None
         self.room -= len(head)
         try:
@@ -181,6 +217,14 @@ class _Collector:
         for name in DEF.findall(head):
             self.broken.pop(name, None)
         return lines, tree
+
+    def _stands_alone(self, source: str) -> bool:
+        """Is this whole statements, with no `return` outside of a function?"""
+        try:
+            tree = self.work.tree(source)
+        except UNREADABLE:
+            return False
+        return not any(isinstance(node, (ast.Return, ast.Yield)) for statement in tree.body for node in _outside_bodies(statement))
 
     def _without_cell_magic(self, source: str) -> str:
         first, _, body = source.lstrip().partition("\n")
@@ -194,7 +238,7 @@ class _Collector:
         lines = source.split("\n")
         for _ in range(MAGIC_LINES):
             try:
-                return lines, _tree("\n".join(lines))
+                return lines, self.work.tree("\n".join(lines))
             except SyntaxError as error:
                 at = min(error.lineno or 1, len(lines)) - 1
                 while at > 0 and lines[at - 1].endswith("\\"):  # the error may be in what a command goes on with
@@ -211,21 +255,23 @@ class _Collector:
                     goes_on, lines[at] = lines[at].endswith("\\"), ""
         raise ValueError(feedback("cell_commands", most=MAGIC_LINES))
 
-    def _add_statement(self, node, lines) -> None:
-        names = set(_bound(node))
-        if _is_stub(node) and names <= self.functions - self.untouched:
+    def _add_statement(self, node, lines, number: int) -> None:
+        names, stub = set(_bound(node)), _is_stub(node)
+        if stub and all(name in self.functions and name not in self.untouched for name in names):
             return  # a copy of the blank takes nothing away
         if not self._keeps(node):
             self.dropped |= names  # an earlier definition of the same name stays, as the student wrote it
             return
         self.pieces.append(_text(node, lines))
         aliases_a_function = self._names_a_function(node)
+        earlier = {name: self.cells[name] for name in names & self.functions if name not in self.untouched}
         self.dropped -= names
         self.functions -= names
         self.untouched -= names
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or aliases_a_function:
             self.functions |= names
-        if _is_stub(node):
+            self.cells |= {name: _with_last(earlier.get(name, ()), number) for name in names}
+        if stub:
             self.untouched |= names
 
     def _keeps(self, node) -> bool:
@@ -264,15 +310,6 @@ def _dedented(source: str) -> str:
     """The text without the indentation of its first line, as IPython takes it."""
     indent = INDENTED.match(source)
     return "\n".join(line.removeprefix(indent[1]) for line in source.split("\n")) if indent else source
-
-
-def _stands_alone(source: str) -> bool:
-    """Is this whole statements, with no `return` outside of a function?"""
-    try:
-        tree = _tree(source)
-    except UNREADABLE:
-        return False
-    return not any(isinstance(node, (ast.Return, ast.Yield)) for statement in tree.body for node in _outside_bodies(statement))
 
 
 def _what_is_wrong(error, source: str) -> str:
@@ -325,6 +362,10 @@ def _bound(statement):
                 yield asname or name.split(".")[0]
 
 
+def _with_last(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
+    return numbers if numbers[-1:] == (number,) else (*numbers, number)
+
+
 def _only_names(target) -> bool:
     if isinstance(target, (ast.Tuple, ast.List)):
         return all(isinstance(element, ast.Name) for element in target.elts)
@@ -346,6 +387,8 @@ def _text(node, lines) -> str:
     """The student's own text of a statement, decorators included."""
     decorators = getattr(node, "decorator_list", [])
     first = (decorators[0].lineno if decorators else node.lineno) - 1
+    if first == node.end_lineno - 1:  # of a line there may be thousands of statements, so not even a part of it is copied twice
+        return lines[first][node.col_offset : node.end_col_offset].decode()
     piece = lines[first : node.end_lineno]
     piece[-1] = piece[-1][: node.end_col_offset]
     if not decorators:

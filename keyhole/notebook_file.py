@@ -104,7 +104,8 @@ def _utf8(raw: bytes, name: str, notes: list[str]) -> bytes:
         encoding = _legacy(raw[: NOTEBOOK_MB * 2**20])
     if len(raw) > NOTEBOOK_MB * 2**20:
         raise _too_large(name, len(raw), NOTEBOOK_MB)
-    notes.append(feedback("file_encoding", file=name, encoding={"cp950": "Big5", "cp1252": "Windows-1252"}.get(encoding, encoding.upper())))
+    spoilt = encoding == "utf-8"
+    notes.append(feedback("file_spoilt" if spoilt else "file_encoding", file=name, encoding={"cp950": "Big5", "cp1252": "Windows-1252"}.get(encoding, encoding.upper())))
     return raw.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace")
 
 
@@ -193,7 +194,7 @@ def _parsed(text: str, name: str, notes: list[str]) -> dict:
     try:
         begin = BETWEEN.match(text).end()
         found, end = DECODER.raw_decode(text, begin)
-        if rest := text[end:].strip("\0 \t\r\n\x1a"):
+        if rest := text[end:].strip():
             notes.append(feedback("file_goes_on", file=name, count=len(rest)))
     except UNREADABLE:
         cells = _whole_cells(text)
@@ -215,7 +216,7 @@ def _whole_cells(text: str) -> list[dict]:
             while at < len(text):
                 at = BETWEEN.match(text, at).end()
                 cell, at = DECODER.raw_decode(text, at)
-                if isinstance(cell, dict) and "cell_type" in cell:
+                if isinstance(cell, dict) and "cell_type" in cell and {"source", "input"} & cell.keys():  # else it is a mark of nbgrader's
                     cells.append(cell)
         except UNREADABLE:
             pass

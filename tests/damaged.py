@@ -18,7 +18,8 @@ VSCODE = {"kernelspec": {"display_name": ".venv", "language": "python", "name": 
 
 @dataclass(frozen=True)
 class Damage:
-    """`make(folder, notebook)` writes the submission `folder` from the JSON of a right notebook; `says` names a sentence of its reason."""
+    """`make(folder, notebook)` writes the submission `folder` from the JSON of a right notebook; `says` names a sentence of its reason: None
+    where nothing has to be mended."""
 
     make: Callable
     score: int
@@ -113,6 +114,11 @@ def _(cells, notebook):
     cells.insert(0, copy.deepcopy(cell(blank(notebook)["cells"], "double")))
 
 
+@of_cells("a broken copy below", ALL, "cells_twice")
+def _(cells, notebook):
+    cells.append(copy.deepcopy(cell(cells, "double")) | {"id": "copy", "source": "def double(x:\n    return 2 * x"})
+
+
 @of_cells("another schema", ALL, "marks_changed")
 def _(cells, notebook):
     for number, each in enumerate(cells):
@@ -183,10 +189,20 @@ def _(cells, notebook):
     cells.remove(cell(cells, "triple"))
 
 
-@of_cells("all functions in a cell of its own", ALL, None)
+@of_cells("all functions in a cell of its own", ALL, "functions_elsewhere")
 def _(cells, notebook):
     cell(cells, "double")["source"] = cell(cells, "triple")["source"] = ""
     cells.insert(0, unmarked(f"{DOUBLE}\n\n\n{TRIPLE}"))
+
+
+@of_cells("blanks left, and filled in above them", ALL, "functions_elsewhere")
+def _(cells, notebook):
+    cells[:] = [unmarked(DOUBLE), unmarked(TRIPLE), *blank(notebook)["cells"]]
+
+
+@of_cells("blanks left, and filled in below them", ALL, "functions_elsewhere")
+def _(cells, notebook):
+    cells[:] = [*blank(notebook)["cells"], unmarked(f"{DOUBLE}\n\n\n{TRIPLE}")]
 
 
 @of_cells("a helper in its own cell", ALL)
@@ -208,12 +224,12 @@ def _(cells, notebook):
     cells[at:at] = [unmarked("    y = 2 * x"), unmarked("note", "markdown"), unmarked("    return y")]
 
 
-@of_cells("cells in another order", ALL)
+@of_cells("cells in another order", ALL, "cells_reordered")
 def _(cells, notebook):
     cells.reverse()
 
 
-@of_cells("functions in one another's cells", ALL)
+@of_cells("functions in one another's cells", ALL, "functions_elsewhere")
 def _(cells, notebook):
     cell(cells, "double")["source"], cell(cells, "triple")["source"] = TRIPLE, DOUBLE
 
@@ -223,7 +239,7 @@ def _(cells, notebook):
     cells.insert(0, unmarked("def double(x):\n    return x"))
 
 
-@of_cells("a cell that is indented as a whole", ALL)
+@of_cells("a cell that is indented as a whole", ALL, "cells_indented")
 def _(cells, notebook):
     cell(cells, "double")["source"] = "    def double(x):\n        return 2 * x"
 
@@ -279,7 +295,7 @@ def _(cells, notebook):
         each["source"] = "".join(each["source"]).replace("\n", "\r\n")
 
 
-@of_cells("a byte-order mark in a cell", ALL)
+@of_cells("a byte-order mark in a cell", ALL, "file_marks")
 def _(cells, notebook):
     cell(cells, "double")["source"] = "\ufeff" + DOUBLE
 
@@ -290,7 +306,7 @@ def _(cells, notebook):
         each["source"] = "".join(each["source"]).splitlines(keepends=True)
 
 
-@of_cells("cells without a source", ALL)
+@of_cells("cells without a source", ALL, "file_no_text")
 def _(cells, notebook):
     cells[:0] = [{"cell_type": "code", "metadata": {}}, {"cell_type": "markdown", "source": 7}, {}]
 
@@ -300,7 +316,7 @@ def _(cells, notebook):
     cells[1:1] = [None, 3, "cell", []]
 
 
-@of_cells("the same id for all cells", ALL)
+@of_cells("the same id for all cells", ALL, "ids_repeated")
 def _(cells, notebook):
     for each in cells:
         each["id"] = "a"
@@ -379,17 +395,18 @@ def _(cells, notebook):
     notebook["metadata"] = {"kernelspec": {"name": "ir", "language": "R", "display_name": "R"}, "language_info": {"name": "R"}}
 
 
-@of_cells("a kernelspec that is none", ALL)
+@of_cells("a kernelspec that is none", ALL, "kernel")
 def _(cells, notebook):
     notebook["metadata"] = {"kernelspec": {"name": "fortran"}, "language_info": 7}
 
 
-@of_cells("large outputs", ALL, "file_large")
-def _(cells, notebook):
-    cells[1]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"image/png": "A" * 21 * 2**20}}]
-
-
 # ---------------------------------------------------------------- the file
+
+
+@of_text("outputs of 100 MB", ALL, "file_large")
+def _(text):
+    picture = '{"output_type": "display_data", "metadata": {}, "data": {"image/png": "%s"}}' % ("A" * 2**20)
+    return text.replace('"outputs": []', f'"outputs": [{",".join([picture] * 100)}]', 1)
 
 
 @of_text("a byte-order mark", ALL, "file_mark")
@@ -412,7 +429,7 @@ def _(text):
     return text.replace("# Twice", "# 兩倍的成功，許多功課").encode("cp950")
 
 
-@of_text("a byte of UTF-8 spoilt", ALL, "file_encoding")
+@of_text("a byte of UTF-8 spoilt", ALL, "file_spoilt")
 def _(text):
     return text.replace("# Twice", "# 兩倍的成功，許多功課").encode().replace("倍".encode(), b"\xe5\x80 ")
 
@@ -422,7 +439,7 @@ def _(text):
     return text.replace("\n", "\r\n")
 
 
-@of_text("null bytes behind the end", ALL)
+@of_text("null bytes behind the end", ALL, "file_goes_on")
 def _(text):
     return text.encode() + bytes(4096)
 
@@ -525,6 +542,12 @@ DAMAGES |= {
 }
 
 
+@kind("two of the same name in two folders", ALL, "found_tied")
+def _(folder, notebook):
+    save(folder, json.dumps(notebook).replace("3 * x", "x"), "a/3_edit.ipynb")
+    save(folder, notebook, "b/3_edit.ipynb")
+
+
 @kind("a link", NOTHING, "file_link")
 def _(folder, notebook):
     save(folder.parent / "elsewhere", notebook, "x")
@@ -560,6 +583,12 @@ def _(folder, notebook):
 @kind("a zip in place of the student's folder", ALL, "zip_opened")
 def _(folder, notebook):
     save(folder.parent.parent, zipped({"a/b/c/作業 三.ipynb": json.dumps(notebook)}), f"{folder.parent.name}.zip")
+
+
+@kind("two of the same name in a zip", ALL, "found_tied")
+def _(folder, notebook):
+    inside = {"9/3_edit.ipynb": json.dumps(notebook).replace("3 * x", "x"), "10/3_edit.ipynb": json.dumps(notebook), "3_edit.ipynb": json.dumps(blank(notebook))}
+    save(folder, zipped(inside), "homework.zip")
 
 
 @kind("a zip as Windows writes it in Taiwan", ALL, "zip_opened")

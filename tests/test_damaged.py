@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import string
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +24,10 @@ from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
 from tests.test_nbgrader import course, gradebook, nbgrader, page, prepared, released, source_notebook, visible  # noqa: F401
 
 HEALTHY = ("0 first", "M 中間", "zzz last")
-STUDENTS = {f"{number:02} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
+STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
+# On these nbgrader by itself stops, gives 0 points without a word, or repairs them; what it does with a locked gradebook has a test of its own.
+KNOWN = ("every cell twice", "another schema", "a test cell deleted", "all metadata stripped", "named 3_edit (1).ipynb", "text that is no JSON", "no notebook",
+         "a kernelspec that is none", "points and flags changed", "a solution turned into Markdown")
 JAR = [(table, module) for table, module in (("SENTENCES", ours.en), ("FEEDBACK", messages.en))]
 
 
@@ -76,10 +81,17 @@ def batch(request, tmp_path_factory):
             return language, grade(folder, language, "--jobs", "2"), grade(folder, language, "--jobs", "1"), alone, folder
         finally:
             messages.use("en")
+            for student, name in STUDENTS.items():
+                if name == "outputs of 100 MB":     # pytest keeps its folders
+                    (folder / "in" / student / "model_editing" / "3_edit.ipynb").unlink(missing_ok=True)
 
 
-def test_there_are_enough_of_them():
+def test_there_are_enough_of_them_and_silence_is_kept_only_where_nothing_is_mended():
     assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
+    assert {name for name, damage in DAMAGES.items() if damage.says is None} == {
+        "a helper in its own cell", "sources that are lists", "metadata nested deeply", "saved by Colab", "saved by VS Code", "line ends of Windows in the file",
+        "a checkpoint beside it",
+    }
 
 
 def test_no_healthy_student_is_touched_and_none_is_lost_whatever_the_jobs(batch):
@@ -120,7 +132,9 @@ def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
 @pytest.mark.slow
 def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
     submitted = course / "grading" / "submitted"
-    students = dict(list(STUDENTS.items())[::3])     # a page takes a second; all of them are graded above
+    others = [student for student, name in STUDENTS.items() if name not in KNOWN]
+    students = {student: name for student, name in STUDENTS.items() if name in KNOWN or student in others[2::4]}     # a page takes a second; all of them are graded above
+    assert {*KNOWN} <= {*students.values()}
     hand_in(submitted, right_notebook(released(course)), students)
     # nbgrader's own command first: by the other one it would find results
     everybody = {*HEALTHY, *students}
@@ -138,6 +152,21 @@ def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, ca
         if entries[student]["reason"]:
             assert said(DAMAGES[name].says, "en", noted(course, student)), student
     assert not any(noted(course, student) for student in HEALTHY)
+
+
+@pytest.mark.slow
+def test_nbgraders_own_command_waits_for_a_locked_gradebook(course):  # noqa: F811
+    hand_in(course / "grading" / "submitted", right_notebook(released(course)), {})
+    other = sqlite3.connect(course / "grading" / "gradebook.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    unlock = threading.Timer(1.5, other.execute, ["ROLLBACK"])
+    unlock.start()
+    try:
+        assert nbgrader("autograde", "model_editing") == 0 and unlock.finished.is_set()
+    finally:
+        unlock.join()
+        other.close()
+    assert gradebook(course) == dict.fromkeys(HEALTHY, ALL)
 
 
 def noted(course, student) -> str:  # noqa: F811

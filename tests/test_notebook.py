@@ -1,5 +1,6 @@
 """keyhole.notebook: a notebook's definitions, and nothing but its definitions."""
 
+import ast
 import json
 import os
 import re
@@ -10,7 +11,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from keyhole import notebook as reading
 from keyhole.errors import KeyholeError
+from keyhole.messages import feedback
 from keyhole.notebook import definitions, read_notebook
 from keyhole.notebook_file import FILE_MB
 from keyhole.text import one_line
@@ -96,6 +99,12 @@ def test_a_cell_with_a_syntax_error_loses_only_itself():
     assert "line 1" in found.broken["g"] and len(found.notes) == 1
 
 
+def test_of_hundreds_of_broken_cells_some_are_named_and_the_rest_counted():
+    found = of(*[f"def f{number}(:" for number in range(100)], *["    def g(): return 1"] * 9)
+    assert len(found.broken) == 100 and len(found.notes) == 14
+    assert "88" in found.notes[12] and found.notes[13] == feedback("cells_indented", numbers="101, 102, 103, 104, 105 and 106 …")
+
+
 def test_a_broken_cell_beside_a_working_one_is_not_held_against_the_function():
     assert of("def g(): return 2", "def g(:").broken == {}
     assert set(of("def g():\n    raise NotImplementedError()", "def g(:").broken) == {"g"}
@@ -112,6 +121,19 @@ def test_magics_are_dropped_and_strings_that_look_like_them_are_not():
 
 def test_line_ends_and_byte_order_mark():
     assert run(of("\ufeffdef f():\r\n    return 1\r\n"))["f"]() == 1
+
+
+def test_a_line_of_many_statements_is_copied_once():
+    copied = []
+
+    class Line(bytes):
+        def __getitem__(self, part):
+            copied.append(len(piece := bytes(self)[part]))
+            return piece
+
+    lines = [Line(b"x=1;" * 1000)]
+    found = [reading._text(node, lines) for node in ast.parse(lines[0]).body]
+    assert found == ["x=1"] * 1000 and sum(copied) == 3000
 
 
 @pytest.mark.parametrize("text", [
@@ -212,7 +234,7 @@ def test_a_file_without_permission_is_told_so(tmp_path, monkeypatch):
 
 def test_an_indented_rest_belongs_to_the_function_before_it_and_a_whole_cell_does_not():
     assert run(of("def f(x):\n    y = x + 1", "    return y"))["f"](1) == 2
-    whole = of("def f(): return 1", "    def g(): return 2")
-    assert whole.functions == {"f", "g"} and whole.notes == ()
+    whole = of("def f(): return 1", "    def g(): return 2", "    x = 1")
+    assert whole.functions == {"f", "g"} and whole.notes == (feedback("cells_indented", numbers="2"),)
     lost = of("def f(x):", "y = 1\n\tz = 2", "    return x")
     assert set(lost.broken) == {"f"} and len(lost.notes) == 2
