@@ -65,6 +65,15 @@ def test_every_blank_is_followed_at_once_by_its_check(name):
             assert grade_id(after) == f"test_{grade_id(cell)}" and after.source == f"check({grade_id(cell)})"
 
 
+@pytest.mark.parametrize("folder", [SOLUTIONS, ASSIGNMENTS], ids=["solutions", "assignments"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cell_is_worth_what_its_hidden_tests_are(folder, name):
+    """Were it not so, there would be no gradebook and no feedback pages."""
+    marks = [cell.metadata.nbgrader for cell in nbformat.read(folder / f"{name}.ipynb", as_version=4).cells if "nbgrader" in cell.metadata]
+    points = {mark.grade_id: mark.points for mark in marks if mark.grade and not mark.solution}
+    assert points == {cell: sum(case.points for case in cases) for cell, cases in NOTEBOOKS[name].cells.items()}
+
+
 def test_the_sample_class_is_in_step(tmp_path):
     made = sample_class.make(tmp_path / "class")
     committed = ROOT / "data" / "sample_class"
