@@ -43,7 +43,7 @@ def parser():
     def in_words(added):
         added.add_argument("--lang", choices=tuple(messages.LANGUAGES), help="language of what is said (default: the environment variable KEYHOLE_LANG, else en)")
 
-    command(fetch, "bring the default model to this machine, once")
+    in_words(command(fetch, "bring the default model to this machine, once"))
 
     added = command(check, "run the public checks on a notebook's functions, in a fresh process")
     added.add_argument("notebook", metavar="NOTEBOOK", type=Path)
@@ -74,6 +74,7 @@ def parser():
     added = command(moment, "compute the second moment C of a layer over the kit's text, and keep it in the cache")
     added.add_argument("--layer", metavar="L", type=int, required=True)
     of_a_model(added)
+    in_words(added)
 
     added = command(facts, "measure which candidate facts the default model knows (for staff)")
     added.add_argument("--measure", metavar="CANDIDATES", type=Path, required=True, help="a file like data/fact_candidates.json")
@@ -104,7 +105,7 @@ def main(arguments=None):
 def fetch(chosen):
     from keyhole.fetch import fetch
 
-    print(f"The model is in {fetch()}")
+    print(shown("model_is_in", folder=fetch()))
 
 
 def check(chosen):
@@ -176,7 +177,7 @@ def edit(chosen):
     true = true or answers[0][0]
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
         raise KeyholeError(problem("says_target", target=target))
-    moment = load_moment(chosen.model, chosen.layer)
+    moment = load_moment(chosen.model, chosen.layer, model)
     probes = editing.probes_of(fact, target, true) if fact else editing.simple_probes(prompt, subject, target, true)
     probes = ProbeSet(model, probes, chosen.layer)
 
@@ -206,23 +207,20 @@ def edit(chosen):
 def moment(chosen):
     from keyhole import editing
     from keyhole.models import load_model
-    from keyhole.moments import moment_file, save_moment
+    from keyhole.moments import check_room, made_of, moment_file, save_moment
     from keyhole.paths import data_folder
 
     path = moment_file(chosen.model, chosen.layer)
     if path.is_relative_to(data_folder()):
-        print(f"The kit carries it already: {path}")
+        print(shown("moment_carried", path=path))
         return
     functions = editing.functions_of(_notebook(chosen), ("second_moment",))
     model = load_model(chosen.model)
-    model.block(chosen.layer)
+    check_room(path, model.weight(chosen.layer).shape[1])
     ids = editing.text_for(model, chosen.model)
-    made = editing.mean_moment(model, chosen.layer, ids, functions["second_moment"], _bar(f"C of layer {chosen.layer}", "piece"))
-    try:
-        save_moment(made, path)
-    except OSError as error:
-        raise KeyholeError(problem("moment_not_kept", folder=path.parent, error=error)) from None
-    print(f"C over {ids.numel():,} tokens: {path}")
+    made = editing.mean_moment(model, chosen.layer, ids, functions["second_moment"], _bar(shown("moment_of", layer=chosen.layer), shown("piece")))
+    save_moment(made, path, made_of(model))
+    print(shown("moment_over", tokens=f"{ids.numel():,}", path=path))
 
 
 def facts(chosen):

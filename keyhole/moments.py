@@ -4,20 +4,23 @@ The kit carries a text and C of the default model's default layer; for another m
 with the `second_moment` that it is given, and `save_moment` keeps it in the cache.
 """
 
+import hashlib
 import json
+from contextlib import suppress
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 
 from keyhole.errors import KeyholeError
 from keyhole.hooks import record
 from keyhole.messages import problem
-from keyhole.models import DEFAULT_MODEL
+from keyhole.models import DEFAULT_MODEL, folder_named
 from keyhole.paths import cache_folder, data_folder
 
 DEFAULT_LAYER = 5
 SEQUENCES_AT_ONCE = 16      # of 161 tokens: 16 MB of keys
+BEGINNING = 1000            # numbers of each parameter by which a model is known again
 
 
 def load_prefixes():
@@ -52,31 +55,64 @@ def moment_over(model, layer, ids, second_moment, progress=iter):
 
 
 def moment_file(name, layer):
-    """Where C of a model's layer is kept: with the kit where it carries it, else in the cache."""
+    """Where C of a model's layer is kept: with the kit where it carries it, else in the cache; of two folders never in one file."""
+    if folder := folder_named(name):
+        name = f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
     file = f"moment_{name.replace('/', '--')}_layer{layer}.safetensors"
     carried = data_folder() / file
     return carried if carried.exists() else cache_folder() / file
 
 
-def save_moment(moment, path):
-    """Keep a second moment: its upper triangle, since it is symmetric."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def made_of(model):
+    """What a second moment was made of, in short: a hash of the beginning of each parameter, and of the kit's text."""
+    seen = hashlib.sha256(load_text().numpy().tobytes())
+    for parameter in model.hf.parameters():
+        seen.update(parameter.detach().flatten()[:BEGINNING].float().cpu().numpy().tobytes())
+    return seen.hexdigest()
+
+
+def save_moment(moment, path, of=""):
+    """Keep a second moment: its upper triangle, since it is symmetric, and what it was made of. Raises KeyholeError where it cannot be written."""
     rows, columns = torch.triu_indices(*moment.shape)
-    save_file({"upper": moment[rows, columns].float().contiguous()}, path)
+    _write(path, save({"upper": moment[rows, columns].float().contiguous()}, {"made of": of} if of else None))
 
 
-def load_moment(name=DEFAULT_MODEL, layer=DEFAULT_LAYER):
+def check_room(path, size):
+    """Find out before the work that C of (size, size) cannot be kept. Raises KeyholeError."""
+    trial = path.with_name(f"{path.name}.trial")
+    _write(trial, bytes(2 * size * (size + 1)))     # half of a square of four bytes each
+    trial.unlink()
+
+
+def _write(path, content):
+    """Write a file that is there whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise KeyholeError(problem("moment_not_kept", folder=path.parent, reason=error.strerror or error)) from None
+
+
+def load_moment(name=DEFAULT_MODEL, layer=DEFAULT_LAYER, model=None):
     """The stored second moment C of a model's layer: (d_in, d_in), float32, uncentred, a mean over the text's tokens.
 
-    Raises KeyholeError where none is stored, or the file is damaged.
+    model: the one that C is to be used on, where that is at hand; C in the cache is then told from C of other weights.
+    Raises KeyholeError where none is stored, it is that of other weights, or the file is damaged.
     """
     path = moment_file(name, layer)
     if not path.exists():
         raise KeyholeError(problem("no_moment", name=name, layer=layer))
     try:
-        upper = load_file(path)["upper"]
-    except (SafetensorError, KeyError, OSError) as error:
+        with safe_open(path, "pt") as file:
+            upper, found = file.get_tensor("upper"), (file.metadata() or {}).get("made of")
+    except (SafetensorError, OSError) as error:
         raise KeyholeError(problem("moment_damaged", path=path, error=error)) from None
+    if model is not None and not path.is_relative_to(data_folder()) and found != made_of(model):
+        raise KeyholeError(problem("moment_other", name=name, layer=layer))
     size = int((2 * len(upper)) ** 0.5)
     moment = torch.zeros(size, size)
     rows, columns = torch.triu_indices(size, size)

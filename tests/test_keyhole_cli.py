@@ -1,5 +1,6 @@
 """The command `keyhole`: checking a notebook in a process of its own, editing a fact, and one sentence for what goes wrong."""
 
+import errno
 import inspect
 import json
 import subprocess
@@ -88,7 +89,8 @@ def test_unusable_arguments_give_2(arguments, capsys):
 def test_fetch_says_where_or_one_sentence_why_not(monkeypatch, capsys, tmp_path):
     import keyhole.fetch
     monkeypatch.setattr(keyhole.fetch, "fetch", lambda: tmp_path)
-    assert main(["fetch"]) == 0 and str(tmp_path) in capsys.readouterr().out
+    assert main(["fetch"]) == 0 and capsys.readouterr().out == f"The model is in {tmp_path}\n"
+    assert main(["fetch", "--lang", "zh-TW"]) == 0 and capsys.readouterr().out == f"模型在 {tmp_path}\n"
 
     def fails(error):
         def fetch():
@@ -193,6 +195,28 @@ def test_moment_errors(toy, tmp_path, capsys):
     assert "neither the mean nor the sum" in capsys.readouterr().err
 
 
+def test_moment_that_cannot_be_kept_is_told_before_the_work(toy, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("KEYHOLE_CACHE", str(tmp_path / "mine.ipynb"))       # a file
+    monkeypatch.setattr(editing, "mean_moment", lambda *_: pytest.fail("the work was begun"))
+    assert main(["moment", "--layer", "1", "--model", toy, "--notebook", str(notebook(tmp_path / "mine.ipynb"))]) == 1
+    error = capsys.readouterr().err
+    assert "the second moment cannot be kept" in error and "KEYHOLE_CACHE" in error and error.count("\n") == 1
+
+
+def test_moment_that_meets_a_full_disk_leaves_the_old_one(toy, tmp_path, capsys, monkeypatch):
+    def full(path, content):
+        write(path, content[:100])
+        if content.strip(b"\0"):        # zeros only try whether there is room
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    arguments = ["moment", "--layer", "1", "--model", toy, "--notebook", str(notebook(tmp_path / "mine.ipynb"))]
+    assert main(arguments) == 0
+    before, files, write = load_moment(toy, 1), set((tmp_path / "cache").iterdir()), Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(arguments) == 1 and "No space left on device" in capsys.readouterr().err
+    assert torch.equal(load_moment(toy, 1), before) and set((tmp_path / "cache").iterdir()) == files
+
+
 def test_moment_that_the_kit_carries_is_not_made_again(capsys):
     assert main(["moment", "--layer", "5"]) == 0
     assert "carries it already" in capsys.readouterr().out
@@ -235,6 +259,12 @@ def test_another_target_for_a_known_fact_keeps_the_probes_that_fit(edit, capsys)
     assert edit(to=" young") == 0
     out = capsys.readouterr().out
     assert "paraphrase" in out and "neighborhood" in out and "reversion" not in out and "portability" not in out
+
+
+def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, capsys):
+    toy_model("gpt2", seed=4).hf.save_pretrained(toy)
+    assert edit() == 1
+    assert "made with other weights" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options,words", [

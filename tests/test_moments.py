@@ -1,13 +1,17 @@
 """The stored text, prefixes and second moment, and how they were made."""
 
+import shutil
+
 import pytest
 import torch
 
 from autograder import remake
 from autograder.oracle import editing
+from keyhole import moments
 from keyhole.errors import KeyholeError
 from keyhole.hooks import record
-from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text, moment_over, save_moment
+from keyhole.moments import keys_over, load_moment, load_prefixes, load_text, made_of, moment_file, moment_over, save_moment
+from keyhole.paths import data_folder
 from keyhole.sampling import _nucleus, sample
 
 
@@ -24,6 +28,28 @@ def test_a_moment_survives_the_file(tmp_path, monkeypatch):
     moment = editing.second_moment(torch.randn(30, 7)).float()
     save_moment(moment, tmp_path / "moment_some--model_layer2.safetensors")
     assert torch.equal(load_moment("some/model", 2), moment)
+
+
+def test_moments_of_two_folders_are_kept_apart_however_they_are_named(tmp_path, monkeypatch):
+    files = []
+    for name in ("one", "two"):
+        (tmp_path / name / "model").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / name)
+        files.append(moment_file("model", 3))
+        assert files[-1] == moment_file(f"../{name}/model/", 3) == moment_file(str(tmp_path / name / "model"), 3) != moment_file("model", 2)
+    assert files[0] != files[1]
+
+
+def test_a_moment_of_other_weights_or_of_another_text_is_refused(toy, tmp_path, monkeypatch):
+    monkeypatch.setenv("KEYHOLE_CACHE", str(tmp_path))
+    moment = editing.second_moment(torch.randn(30, 7)).float()
+    save_moment(moment, moment_file("some", 2), made_of(toy))
+    assert torch.equal(load_moment("some", 2, toy), moment)
+    with toy.edited(1, torch.outer(torch.ones(12), torch.ones(20))), pytest.raises(KeyholeError, match="made with other weights"):
+        load_moment("some", 2, toy)
+    monkeypatch.setattr(moments, "load_text", lambda: load_text()[1:])
+    with pytest.raises(KeyholeError, match="another text: make it anew with `keyhole moment --model some --layer 2`"):
+        load_moment("some", 2, toy)
 
 
 def test_a_moment_that_is_not_there_or_damaged_gets_a_sentence(tmp_path, monkeypatch):
@@ -59,11 +85,13 @@ def test_sampling_is_seeded(toy):
 
 
 @pytest.mark.slow
-def test_the_stored_moment_is_that_of_the_stored_text(real_model):
+def test_the_stored_moment_is_made_again(real_model, tmp_path, monkeypatch):
     """All of it, since that takes less than a minute: nothing that was stored can differ from what is made again."""
-    text = load_text()
-    again = moment_over(real_model, DEFAULT_LAYER, text, editing.second_moment) / len(list(text.split(16)))
-    torch.testing.assert_close(again, load_moment(), rtol=1e-4, atol=1e-6)
+    stored = load_moment()
+    shutil.copy(data_folder() / "self_text.safetensors", tmp_path)
+    monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
+    assert remake.moment(real_model).parent == tmp_path
+    torch.testing.assert_close(load_moment(), stored, rtol=1e-4, atol=1e-6)
 
 
 def test_the_stored_prefixes_are_made_again(real_model, tmp_path, monkeypatch):
@@ -71,3 +99,14 @@ def test_the_stored_prefixes_are_made_again(real_model, tmp_path, monkeypatch):
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
     remake.prefixes(real_model)
     assert load_prefixes() == stored
+
+
+def test_the_stored_text_begins_as_it_is_made_again(real_model, tmp_path, monkeypatch):
+    """Its first rows up to the third token: the rest follows from the same generator, and takes minutes."""
+    stored = load_text()
+    assert stored.shape == (remake.SEQUENCES, remake.SEQUENCE_TOKENS)
+    monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
+    monkeypatch.setattr(remake, "SEQUENCES", remake.ROWS_AT_ONCE)
+    monkeypatch.setattr(remake, "SEQUENCE_TOKENS", 3)
+    remake.text(real_model)
+    assert torch.equal(load_text(), stored[:remake.ROWS_AT_ONCE, :3])

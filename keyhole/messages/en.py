@@ -396,7 +396,8 @@ PROBLEMS = {
     "weights_not_kept": "the old weights cannot be kept in {folder} ({reason}): make room there, or name another folder in TMPDIR.",
     "no_moment": "no second moment of layer {layer} of {name} is stored: make it with `keyhole moment --model {name} --layer {layer}`.",
     "moment_damaged": "{path} is damaged ({error}): fetch it again with the kit, or make it anew.",
-    "moment_not_kept": "the second moment cannot be kept in {folder} ({error}): set KEYHOLE_CACHE to another folder.",
+    "moment_other": "the second moment of layer {layer} of {name} was made with other weights or another text: make it anew with `keyhole moment --model {name} --layer {layer}`.",
+    "moment_not_kept": "the second moment cannot be kept in {folder} ({reason}): make room there, or set KEYHOLE_CACHE to another folder.",
     "neither_mean_nor_sum": "`second_moment` gives neither the mean nor the sum: run `keyhole check` on the notebook first.",
     # facts
     "record": "record {number} of {file}",

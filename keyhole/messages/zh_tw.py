@@ -391,7 +391,8 @@ PROBLEMS = {
     "weights_not_kept": "原本的權重存不進 {folder}（{reason}）：請在那裡清出空間，或用 TMPDIR 指定另一個資料夾。",
     "no_moment": "沒有存第 {layer} 層的 second moment（模型 {name}）：請用 `keyhole moment --model {name} --layer {layer}` 產生。",
     "moment_damaged": "{path} 壞掉了（「{error}」）：請重新取得這份作業的檔案，或重新產生。",
-    "moment_not_kept": "second moment 存不進 {folder}（「{error}」）：請把 KEYHOLE_CACHE 設成另一個資料夾。",
+    "moment_other": "存好的 second moment（模型 {name} 的第 {layer} 層）是用別的權重或別的文字算出來的：請用 `keyhole moment --model {name} --layer {layer}` 重新產生。",
+    "moment_not_kept": "second moment 存不進 {folder}（「{reason}」）：請在那裡清出空間，或把 KEYHOLE_CACHE 設成另一個資料夾。",
     "neither_mean_nor_sum": "`second_moment` 給的既不是平均也不是總和：請先對筆記本執行 `keyhole check`。",
     # facts
     "record": "{file} 的第 {number} 筆",
