@@ -5,14 +5,14 @@ import sys
 
 import torch
 
-from bench import editing, grading, isolation, loading, measuring, tracing
+from bench import editing, fetching, grading, isolation, loading, measuring, notebooks, tracing
 from bench.row import matrix_rate
 
 
 def main(wanted):
     print(f"matrix rate: {matrix_rate():.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
     print(f"{'what':<58}{'seconds':>9}{'baseline':>10}{'ratio':>7}  target")
-    for module in (loading, tracing, editing, measuring, grading, isolation):
+    for module in (fetching, loading, tracing, editing, measuring, notebooks, grading, isolation):
         name = module.__name__.removeprefix("bench.")
         if wanted and name not in wanted:
             continue

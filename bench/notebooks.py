@@ -1,0 +1,20 @@
+"""The solution notebooks from top to bottom, in a kernel each."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from autograder.gradebook import REPOSITORY
+from autograder.grade import ASSIGNMENT
+from autograder.hidden import NOTEBOOKS
+from bench.row import Row, timed
+
+
+def rows():
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NOTEBOOKS:
+            shutil.copy(REPOSITORY / "solutions" / ASSIGNMENT / f"{name}.ipynb", folder)
+            command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", f"{name}.ipynb"]
+            _, seconds = timed(lambda: subprocess.run(command, cwd=folder, check=True, capture_output=True))
+            yield Row(f"run {name} from top to bottom", seconds, target="at most 180 s")
