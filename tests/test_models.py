@@ -196,7 +196,7 @@ def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
 def test_a_folder_stands_for_the_default_model_only_if_it_is_that(real_model, toy, tmp_path, monkeypatch):
     folder = fetching.fetch()
     monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
-    assert fetching.fetch() == folder
+    assert fetching.fetch() == folder and fetching.fingerprint(folder) == fetching.SMOLLM2.fingerprint
     toy.hf.save_pretrained(tmp_path)
     toy.tokenizer.save_pretrained(tmp_path)
     monkeypatch.setenv("KEYHOLE_MODEL", str(tmp_path))
