@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.messages.en import CHECKS, FEEDBACK
+from keyhole.messages.en import CHECKS, FEEDBACK, PROBLEMS, SHOWN
 
 ROOT = Path(__file__).resolve().parent.parent
 # room -> rooms that it may not import from
@@ -43,6 +43,7 @@ def test_the_library_prints_only_in_its_command_line():
 
 def test_every_sentence_is_used_and_every_used_one_is_there():
     sources = "".join(path.read_text(encoding="utf-8") for room in ("keyhole", "autograder") for path in (ROOT / room).rglob("*.py") if path.parent.name != "messages")
-    assert set(re.findall(r'feedback\(\s*"(\w+)"', sources)) <= set(FEEDBACK)
-    assert not [name for name in FEEDBACK if f'"{name}"' not in sources]
+    for speaker, table in (("feedback", FEEDBACK), ("problem", PROBLEMS), ("shown", SHOWN)):
+        assert set(re.findall(rf"""\b{speaker}\(\s*["'](\w+)["']""", sources)) <= set(table)
+        assert not [name for name in table if f'"{name}"' not in sources and f"'{name}'" not in sources]
     assert CHECKS
