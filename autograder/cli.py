@@ -171,8 +171,7 @@ def grade(chosen) -> int:
     speak(chosen)
     grader = Grader(seconds=chosen.timeout)
     tell_if_known(grader.secret)
-    if any(getattr(hidden, "models", ()) for hidden in grader.notebooks.values()):
-        grader.model()  # before the batch: a model that is not there is nobody's fault in it
+    grader.prepare()
     course = None if chosen.no_feedback else open_course(chosen, grader)
     copies = copies_in(submitted, chosen.assignment, grader)
     clock, results = time.perf_counter(), earlier(report[0], submitted, chosen) if chosen.students else {}

@@ -115,7 +115,7 @@ class GradeInSandbox(NbGraderPreprocessor):
     language = Enum((None, *LANGUAGES), None, help="Language of what students read; without one, that of KEYHOLE_LANG, else English.").tag(config=True)
 
     def __init__(self, **options):
-        """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here."""
+        """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here or the model is not there."""
         super().__init__(**options)
         if self.language:
             use(self.language)
@@ -124,6 +124,7 @@ class GradeInSandbox(NbGraderPreprocessor):
 
             try:
                 self.log.info("%s", admit(self.require_isolation, self.accept_no_isolation))
+                grader().prepare()
             except KeyholeError as error:
                 raise NbGraderException(str(error)) from None
 

@@ -404,6 +404,14 @@ def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, m
     assert nbgrader("autograde", "model_editing") == 0 and gradebook(course) == {"ada": 6}
 
 
+def test_without_the_model_nothing_is_recorded(course, monkeypatch, capfd):
+    hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS={"3_edit": SimpleNamespace(cells=TESTS["3_edit"].cells, models=("smollm2-135m",))}))
+    monkeypatch.setenv("KEYHOLE_MODEL", str(course / "none"))
+    assert nbgrader("autograde", "model_editing") == 1 and "which does not exist" in capfd.readouterr().err
+    assert not (course / "grading" / "autograded" / "ada" / "model_editing").exists()
+
+
 def test_pages_are_in_the_courses_language_by_both_routes_and_in_the_one_asked_for(course):
     hand_in(course, "ada", double=DOUBLE)
     config = course / "nbgrader_config.py"
