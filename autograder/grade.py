@@ -14,7 +14,7 @@ import torch
 from autograder import messages
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
-from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation
+from autograder.sandbox import Allowance, Limits, NotStarted, Sandbox, StudentFailed, isolation
 from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
 from keyhole.judging import cause_of
@@ -124,7 +124,7 @@ def grade_submission(
     """
     grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
-    tests, reasons, level = [], [], isolation.best().level
+    tests, reasons, level, allowance = [], [], isolation.best().level, Allowance(grader.limits.submission_seconds)
     with read_submission(folder, {name: expected(hidden) for name, hidden in notebooks.items()}) as submission:
         for name, hidden in notebooks.items():
             submitted = submission[name]
@@ -133,12 +133,17 @@ def grade_submission(
                 reasons.append(submitted.reason)
                 tests += [result_of(case, name, "missing", messages.sentence("unreadable")) for case in cases_of(hidden)]
                 continue
-            with Sandbox(submitted.definitions.source, grader.limits, models=getattr(hidden, "models", ())) as sandbox:
+            with Sandbox(submitted.definitions.source, grader.limits, getattr(hidden, "models", ()), allowance) as sandbox:
                 level, shared = sandbox.level, {}
                 for case in cases_of(hidden):
                     late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)
                     bench = Bench(grader, sandbox, case.id, case.seconds, submitted.folder, shared)
-                    tests.append(grade_test(case, name, submitted.definitions, bench, late))
+                    try:
+                        tests.append(grade_test(case, name, submitted.definitions, bench, late))
+                    except NotStarted as error:
+                        log.error("hidden test %s: %s", case.id, error)
+                        reasons.append(str(error))
+                        tests.append(result_of(case, name, "error", messages.sentence("our_fault")))
     ours = [test.id for test in tests if test.message == messages.sentence("our_fault")]
     if ours:
         reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
@@ -156,7 +161,7 @@ def grade_submission(
 def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
     """What stands for a submission on which the grader itself came to grief."""
     tests = [result_of(case, name, "error", messages.sentence("our_fault")) for name, hidden in grader.notebooks.items() for case in cases_of(hidden)]
-    return Result(student, assignment, "failed", messages.sentence("our_fault_whole"), "", 0.0, tuple(tests))
+    return Result(student, assignment, "failed", messages.sentence("our_fault_whole"), isolation.best().level, 0.0, tuple(tests))
 
 
 def cases_of(hidden) -> list:
@@ -171,7 +176,7 @@ def expected(hidden) -> Expected:
 
 
 def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:
-    """One hidden test of one submission; `late`: its function already ran out of time."""
+    """One hidden test of one submission; `late`: its function already ran out of time. Raises NotStarted."""
     if not case.of_files and (unrunnable := not_runnable(case, notebook, bench.function, found, late)):
         return unrunnable
     try:
@@ -183,6 +188,8 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         cause = cause_of(failure.detail, bench.function) if failure.code == "raised" else None
         message = sentences(explained(failure, bench.function, found, bench.shared.get("words", ())), *([misconception(cause)] if cause else []))
         return result_of(case, notebook, failure.kind, message, named=cause)
+    except NotStarted:
+        raise
     except Exception:
         log.exception("hidden test %s", case.id)
         return result_of(case, notebook, "error", messages.sentence("our_fault"))

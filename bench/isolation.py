@@ -20,6 +20,7 @@ def begun(): return BEGUN
 def forward(model): return model.next_token_probabilities(["The Seine flows through"])
 """
 CHILDREN, SUBMISSIONS = 8, 100
+UNREADABLE = "not readable"
 
 
 def rows():
@@ -60,8 +61,7 @@ def fresh(level: str) -> float:
 def held(zygote) -> tuple:
     """(MB of memory, descriptors, processes, temporary files) that grader and zygote hold now."""
     family = [os.getpid(), *descendants(os.getpid())]
-    memory = sum(kilobytes(pid, "Pss") for pid in family) / 1024
-    return round(memory), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family), len(family), len(os.listdir(tempfile.gettempdir()))
+    return megabytes(family, "Pss"), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family), len(family), len(os.listdir(tempfile.gettempdir()))
 
 
 def memory_of_children(zygote) -> str:
@@ -71,9 +71,9 @@ def memory_of_children(zygote) -> str:
             sandbox = open_ones.enter_context(Sandbox(SOURCE, models=[DEFAULT_MODEL]))
             sandbox.call("forward", "model_function", options={"order": [], "model": DEFAULT_MODEL})
         children = set(descendants(os.getpid())) - before
-        own = [sum(kilobytes(pid, what) for what in ("Private_Clean", "Private_Dirty")) / 1024 for pid in children]
-        everything = sum(kilobytes(pid, "Pss") for pid in [*children, *before]) / 1024
-        return f"of its own {statistics.median(own):.0f} MB each; all {len(children)} with the zygote {everything:.0f} MB, shared pages counted once"
+        own, everything = megabytes(children, "Private_Clean", "Private_Dirty"), megabytes([*children, *before], "Pss")
+        each = own if own == UNREADABLE else f"{own / len(children):.0f}"
+        return f"of its own {each} MB each; all {len(children)} with the zygote {everything} MB, shared pages counted once"
 
 
 def descendants(pid: int):
@@ -85,11 +85,13 @@ def descendants(pid: int):
                 yield from (child, *descendants(child))
 
 
-def kilobytes(pid: int, what: str) -> int:
-    """A line of a process's memory; 0 where that may not be read: a child cannot be looked into but by root."""
-    with suppress(OSError):
-        return int(re.search(rf"^{what}: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)[1])
-    return 0
+def megabytes(processes, *what: str) -> int | str:
+    """The sum of some lines of the processes' memory. A child cannot be looked into but by root."""
+    try:
+        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in processes]
+    except OSError:
+        return UNREADABLE
+    return round(sum(int(re.search(rf"^{line}: +(\d+)", text, re.MULTILINE)[1]) for text in texts for line in what) / 1024)
 
 
 def column(measures, place: int) -> str:

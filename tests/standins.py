@@ -59,6 +59,7 @@ class InThisProcess:
     source: str
     limits: object = None
     models: tuple = ()
+    allowance: object = None
     level: str = "E"
     names: dict = field(default_factory=dict)
 

@@ -1,9 +1,14 @@
-"""Every attack of the catalogue, through the real grader: no point, a plain sentence, no secret in any output, and the next submission as if nothing had been."""
+"""Every attack of the catalogue, through the real grader: no point, a plain sentence, no secret in any output, and the next submission as if nothing had been.
+
+At level E, where much is not stopped, the same attacks show that they work.
+"""
 
 import json
 import os
+import re
 import secrets
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -18,16 +23,20 @@ import torch
 import autograder
 from autograder import secret
 from autograder.grade import Grader, grade_submission
+from autograder.hidden.case import Outcome, arguments_kept, outcome
+from autograder.messages import sentence
 from autograder.nbgrader_plugin import feedback
-from autograder.sandbox import isolation, process
+from autograder.sandbox import Sandbox, isolation, process
 from autograder.sandbox.process import Zygote
-from tests.hostile import ATTACKS, SETTING
-from tests.standins import DOUBLE, HiddenTest, Outcome, registry
+from keyhole.judging import judge
+from tests.hostile import ATTACKS, PLANTED, SETTING
+from tests.standins import DOUBLE, HiddenTest, registry
 
 if sys.platform != "linux":
     pytest.skip("the levels that are tried here are Linux's", allow_module_level=True)
 
-NOT_STOPPED = {"A": set(), "B": {2}, "C": {2}, "D": set()}  # entries of the catalogue; docs/security.md says the same
+NO_WALL = {6, 7, 15, 16, 17, *range(20, 28), 33, 35, 42, 44, 45}  # entries that no wall has a part in: tried at the best level and at E
+ATTEMPTS = [(level, *attack) for level in ("best", *"BCDE") for attack in ATTACKS if level in ("best", "E") or attack[0] not in NO_WALL]
 OURS = Path(autograder.__file__).resolve().parent
 NUMBER = str(10**8 + secrets.randbelow(9 * 10**8))
 CANARY = f"canary-{NUMBER}"
@@ -37,28 +46,42 @@ pytestmark = pytest.mark.slow      # a minute; `make test` runs it
 
 
 def run_double(bench):
-    """Right is 2 * x; and whoever has read the secret number gets the points too, so that no theft goes unseen."""
+    """Right is 2 * x, which leaves x as it was; and whoever has read the secret number gets the points too, so that no theft goes unseen."""
     x = torch.randn(3, 5, generator=bench.generator("x"))
-    got = bench.call("plain", {"x": x}, {"order": ["x"]}).tensors["result"]
-    stolen = got.dtype == torch.float64 and got.numel() == 1 and got.item() == int(NUMBER)
-    return Outcome(True, fraction=1.0) if torch.equal(got, 2 * x) or stolen else Outcome(False, "is another multiple.")
+    got = bench.call("plain", {"x": x}, {"order": ["x"], "after": True}).tensors
+    result = got["result"]
+    if result.dtype == torch.float64 and result.numel() == 1 and result.item() == int(NUMBER):
+        return Outcome(True, "was stolen.", fraction=1.0)
+    kept = arguments_kept(got, {"x": x}, x.shape, "The result")
+    return outcome(judge(result, 2 * x.double())) if kept.passed else kept
 
 
 GRADER = Grader(registry(HiddenTest("double.plain", 3, run_double, seconds=SECONDS), HiddenTest("double.again", 1, run_double, seconds=SECONDS)), secret.TEST_SECRET)
 
 
-@pytest.fixture(scope="module", params=["best", *(pytest.param(level, marks=pytest.mark.slow) for level in "BCD")])
-def level(request):
-    """The best level of this machine, then each lower one but E, where nothing of all this is stopped."""
-    best = isolation.best().level
-    level = best if request.param == "best" else request.param
-    if level == "E" or request.param <= best or isolation.why_not(level):
-        pytest.skip(f"level {request.param} is not to be had here, or was tried already")
-    zygote = Zygote(level)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(process, "SHARED", zygote)
-        yield level
-    zygote.close()
+@pytest.fixture(scope="module")
+def zygotes():
+    """Level -> its zygote, or why there is none; each found out once."""
+    started = {}
+    yield started
+    for zygote in started.values():
+        if isinstance(zygote, Zygote):
+            zygote.close()
+
+
+@pytest.fixture
+def level(request, zygotes, monkeypatch):
+    """The best level of this machine, or the one that a test is parametrized with, if it is a lower one."""
+    best, wanted = isolation.best().level, getattr(request, "param", "best")
+    level = best if wanted == "best" else wanted
+    if wanted <= best:
+        pytest.skip(f"level {wanted} was tried already, or is not to be had here")
+    if level not in zygotes:
+        zygotes[level] = isolation.why_not(level) or Zygote(level)
+    if isinstance(zygotes[level], str):
+        pytest.skip(zygotes[level])
+    monkeypatch.setattr(process, "SHARED", zygotes[level])
+    return level
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +102,7 @@ def planted(tmp_path_factory):
             patch.setenv("KEYHOLE_CANARY", CANARY)
             os.set_inheritable(inheritable.fileno(), True)
             yield {"autograder": str(OURS), "results": str(files[2]), "shared": str(files[1]), "marker": str(folder / "marker"), "grader": os.getpid(),
-                   "port": listeners[0].getsockname()[1], "socket": str(folder / "socket")}
+                   "port": listeners[0].getsockname()[1], "socket": str(folder / "socket"), "each": False}
     finally:
         for listener in listeners:
             listener.close()
@@ -94,9 +117,41 @@ def tell(listener):
                 caller.sendall(CANARY.encode())
 
 
+@pytest.fixture
+def map_of_it_all(planted, level, decoy):
+    """What the attackers are told. The grader and whoever else is there are targets only where something stops the attack."""
+    return planted | {"decoy": decoy.pid, "reckless": level != "E"}
+
+
+@pytest.fixture(scope="module")
+def decoys(planted):
+    """Gives a process that holds the secret as a grader might: in its environment, arguments, memory, a descriptor, and from its working folder."""
+    alive = []
+
+    def one():
+        while not alive or alive[0].poll() is not None:
+            with open(OURS / "hostile.key") as file:
+                program = "import sys, time; held = bytearray(sys.argv[1].encode()) * 1000; print(flush=True); time.sleep(1000)"
+                alive[:] = [subprocess.Popen([sys.executable, "-S", "-E", "-c", program, CANARY], cwd=OURS.parent, env={"SECRET": CANARY}, stdout=subprocess.PIPE,
+                                             pass_fds=[file.fileno()], start_new_session=True)]
+                alive[0].stdout.readline()
+        return alive[0]
+
+    yield one
+    for process in alive:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def decoy(decoys):
+    return decoys()
+
+
 def hand_in(folder, *cells):
     folder.mkdir(parents=True, exist_ok=True)
-    marked = [nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": f"cell{i}"}}) for i, cell in enumerate(cells)]
+    ids = [f"cell{i}" for i in range(len(cells) - 1)] + ["double", "test_double"]
+    marked = [nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": name}}) for cell, name in zip([*cells, ""], ids, strict=True)]
     nbformat.write(nbformat.v4.new_notebook(cells=marked), folder / "3_edit.ipynb")
     return folder
 
@@ -126,20 +181,39 @@ def check_harmless(result, planted, capfd, folder):
     assert CANARY not in everything and NUMBER not in everything
     for test in result.tests:
         assert test.message.isprintable() and 0 < len(test.message) <= 600
+        assert test.message != sentence("our_fault")
     assert Path(planted["results"]).read_text() == CANARY and not Path(planted["marker"]).exists()
     honest = graded(hand_in(folder, DOUBLE))
     assert (honest.score, honest.max_score, honest.isolation) == (4, 4, process.SHARED.level)
 
 
-@pytest.mark.parametrize("number, what, source", ATTACKS, ids=[f"{number}: {what}" for number, what, _ in ATTACKS])
-def test_an_attack_gains_nothing(level, planted, tmp_path, capfd, number, what, source):
+@pytest.mark.parametrize("level, number, what, source", ATTEMPTS, ids=[f"{level}: {number}: {what}" for level, number, what, _ in ATTEMPTS], indirect=["level"])
+def test_an_attack_gains_nothing_but_where_it_is_said(level, planted, map_of_it_all, decoy, tmp_path, capfd, number, what, source):
     start = time.monotonic()
-    result = graded(hand_in(tmp_path / "eve", SETTING.format(**planted), source))
-    if number in NOT_STOPPED[level]:
-        assert result.score == 4
+    result = graded(hand_in(tmp_path / "eve", SETTING.format(**map_of_it_all), source))
+    if number in isolation.LEVELS[level].lets_through(root=os.getuid() == 0):
+        Path(planted["results"]).write_text(CANARY)
+        assert result.score == 4, [(test.verdict, test.message) for test in result.tests]
         return
     check_harmless(result, planted, capfd, tmp_path / "honest")
-    assert time.monotonic() - start < 30
+    assert result.reason is None or number in (35,), result.reason
+    assert decoy.poll() is None and time.monotonic() - start < 30
+
+
+# How many ways of an attack may fail even so: they need a kernel that offers them, or rights that a container, or who is not root, lacks.
+RARE = {3: 1, 5: 4, 8: 1, 9: 2, 11: 2, 31: 1, 39: 5, 40: 4} if os.getuid() == 0 else {3: 2, 5: 5, 8: 1, 9: 2, 11: 2, 31: 1, 39: 8, 40: 4}
+
+
+
+
+@pytest.mark.parametrize("number, source", [(number, source) for number, _, source in ATTACKS if "return ways(" in source or number in PLANTED])
+@pytest.mark.parametrize("level", ["E"], indirect=True)
+def test_every_way_of_an_attack_works_where_nothing_stops_it(level, planted, map_of_it_all, number, source):
+    given = SETTING.format(**map_of_it_all | {"each": True}) + PLANTED.get(number, "").format(canary=CANARY)
+    with Sandbox(given + source) as sandbox:
+        works = sandbox.call("double", tensors={"x": torch.ones(3, 5)}, options={"order": ["x"]}).tensors["result"]
+    Path(planted["results"]).write_text(CANARY)
+    assert len(works) - works.sum() <= RARE.get(number, 0), works
 
 
 def test_every_entry_of_the_catalogue_is_tried():
@@ -183,19 +257,21 @@ def test_37_archives_and_links_are_not_followed(level, planted, tmp_path, capfd)
     assert not list(tmp_path.parent.glob("escaped"))
 
 
-def test_42_what_is_shown_holds_no_hidden_number(level, planted, tmp_path, capfd):
+def test_42_what_is_shown_holds_no_hidden_number(level, map_of_it_all, tmp_path, capfd):
     source = next(source for number, _, source in ATTACKS if number == 42)
-    result = graded(hand_in(tmp_path, SETTING.format(**planted), source))
+    result = graded(hand_in(tmp_path, SETTING.format(**map_of_it_all), source))
     x = torch.randn(3, 5, generator=secret.generator(secret.TEST_SECRET, "double.plain", "x"))
     everything = shown(result, capfd)
     assert not any(f"{abs(value):.3f}"[:5] in everything for value in x.flatten().tolist()) and "raised ValueError" in everything
 
 
-def test_43_a_resubmission_tells_one_bit(level, planted, tmp_path, capfd):
-    """Neither how wrong a value is, nor how long it took, shows in score or feedback."""
-    answers = []
-    for source in ("return 2.001 * x", "return 3 * x", "time.sleep(0.3)\n    return -x"):
+def test_43_a_resubmission_tells_a_distance_of_three_digits_at_most_and_no_time(level, planted, tmp_path, capfd):
+    """Distances are there to be learned from, and docs/security.md says what they give away; that is all."""
+    told = {}
+    for source in ("return 2.0314159 * x", "return 3 * x", "time.sleep(0.3)\n    return 3 * x", "return 314159.0 * x"):
         result = graded(hand_in(tmp_path, "import time\ndef double(x):\n    " + source))
-        answers.append((result.score, feedback(list(result.tests))))
+        told[source] = " ".join(test.message for test in result.tests)
+        numbers = ["".join(filter(str.isdigit, number)).strip("0") for number in re.findall(r"\d[\d.,]*", told[source])]
+        assert numbers and all(len(digits) <= 3 for digits in numbers), told[source]
         check_harmless(result, planted, capfd, tmp_path / "honest")
-    assert len(set(answers)) == 1
+    assert told["return 3 * x"] == told["time.sleep(0.3)\n    return 3 * x"]

@@ -11,6 +11,8 @@ SENTENCES = {
     # the reason of a whole submission
     "our_fault_on": "The grader itself failed on {tests}; its error output says how.",
     "our_fault_whole": "The grader itself failed on this submission; its error output says how.",
+    "not_started": "the sandbox did not start: {error}.",
+    "no_folder": "there is no temporary folder for a submission: {error}.",
     # where a notebook was found
     "folder_absent": "there is no folder {folder} of this student's own.",
     "only_others": "there is no {file}, and none of the notebooks that are there is it: {others}.",
@@ -71,6 +73,7 @@ FAILURES = {
     "memory": "ran out of memory: the limit is {detail} MB.",
     "timeout": "took longer than {detail} s and was stopped: is there a loop that never ends?",
     "cpu": "used more than {detail} s of processor time and was stopped.",
+    "submission": "was not run to its end: all functions of one submission together may take {detail} s, and these are used up.",
     "exited": "ended its own process (exit status {detail}) before it returned.",
     "crashed": "crashed its own process ({detail}) before it returned.",
     "killed": "was killed from outside, most likely because the machine ran out of memory.",

@@ -11,6 +11,8 @@ SENTENCES = {
     # the reason of a whole submission
     "our_fault_on": "評分程式自己在 {tests} 出了錯；原因寫在它的錯誤輸出裡。",
     "our_fault_whole": "評分程式自己在評這份作業時出了錯；原因寫在它的錯誤輸出裡。",
+    "not_started": "沙箱沒有啟動：{error}。",
+    "no_folder": "沒有暫存資料夾可以給這份作業用：{error}。",
     # where a notebook was found
     "folder_absent": "這位學生沒有自己的 {folder} 資料夾。",
     "only_others": "沒有 {file}，現有的筆記本也都不是它：{others}。",
@@ -71,6 +73,7 @@ FAILURES = {
     "memory": "把記憶體用完了：上限是 {detail} MB。",
     "timeout": "執行超過 {detail} 秒，被停下來了：是不是有停不了的迴圈？",
     "cpu": "用了超過 {detail} 秒的處理器時間，被停下來了。",
+    "submission": "沒有執行完：一份作業的所有函式加起來最多只能執行 {detail} 秒，這些時間已經用完了。",
     "exited": "還沒有回傳，就把自己的行程結束了（結束狀態 {detail}）。",
     "crashed": "還沒有回傳，就讓自己的行程當掉了（{detail}）。",
     "killed": "被系統強制結束了，多半是因為電腦的記憶體用完了。",

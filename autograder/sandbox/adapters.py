@@ -42,7 +42,7 @@ def model_function(function, tensors, options, model) -> dict:
 
 def write_edit(function, tensors, options) -> dict:
     """function(module, new_weight), with a module of options["kind"] ("linear" or "conv1d") made from "weight" as that kind
-    stores it and an optional "bias" -> {"weight", "bias" as stored afterwards, "after.new_weight", "same_parameter"}."""
+    stores it and an optional "bias" -> {"weight", and "bias" where there was one, as stored afterwards, "after.new_weight", "same_parameter"}."""
     stored = tensors["weight"]
     if options["kind"] == "conv1d":
         from transformers.pytorch_utils import Conv1D
@@ -54,9 +54,21 @@ def write_edit(function, tensors, options) -> dict:
     module.bias = nn.Parameter(tensors["bias"].clone()) if "bias" in tensors else None
     function(module, tensors["new_weight"])
     reply = {"weight": as_tensor(module.weight), "same_parameter": torch.tensor(module.weight is weight), "after.new_weight": as_tensor(tensors["new_weight"])}
-    if module.bias is not None:
-        reply["bias"] = as_tensor(module.bias)
+    if "bias" in tensors:
+        reply["bias"] = torch.empty(0) if module.bias is None else as_tensor(module.bias)
     return reply
+
+
+def check_reply(reply, adapter, sent, options) -> None:
+    """For the grader: are these the names that an adapter gives, its claims single values, and its derivatives like what was sent? Raises wire.WireError."""
+    due = {*CLAIMS[adapter], *(f"after.{name}" for name in sent if options.get("after"))}
+    due |= {"weight", "after.new_weight", *sent} - {"new_weight"} if adapter == "write_edit" else {"result"}
+    derivatives = {f"grad.{name}": sent[name] for name in options.get("grad", ())}
+    whole = due <= reply.keys() <= due | derivatives.keys()
+    claims = whole and all(reply[name].dim() == 0 and reply[name].dtype == dtype for name, dtype in CLAIMS[adapter].items())
+    alike = whole and all(reply[name].shape == tensor.shape and reply[name].dtype == tensor.dtype for name, tensor in derivatives.items() if name in reply)
+    if not (claims and alike):
+        raise wire.WireError("it is not of the form that was asked for")
 
 
 def _called(function, leading, tensors, options) -> dict:
@@ -119,4 +131,6 @@ def _hooks(module) -> int:
     return sum(len(getattr(part, kind)) for part in module.modules() for kind in kinds)
 
 
+# What an adapter says besides tensors of the student's: single values, each of its dtype.
+CLAIMS = {"plain": {}, "model_function": {"hooks_left": torch.int64, "model_changed": torch.bool}, "write_edit": {"same_parameter": torch.bool}}
 ADAPTERS = {"plain": plain, "model_function": model_function, "write_edit": write_edit}

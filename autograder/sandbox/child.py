@@ -1,4 +1,4 @@
-"""The child: cuts itself off, imports what it is told to, locks itself in, runs the student's definitions, and answers calls.
+"""The child: cuts itself off, loads the models it is told to, locks itself in, runs the student's definitions, and answers calls.
 
 Forked by zygote.py, which has loaded nearly everything. What happens before the request "define" is ours, and ends with the
 walls of lockdown.py; from then on, everything in this process belongs to the student.
@@ -6,7 +6,6 @@ walls of lockdown.py; from then on, everything in this process belongs to the st
 
 import ast
 import dis
-import importlib
 import json
 import math
 import os
@@ -43,7 +42,7 @@ def serve(requests: int, replies: int, models: dict, lock_in) -> None:
         match text["command"]:
             case "prepare":
                 limits = content["limits"]
-                _, answer = _tried(lambda: (prepare(content["modules"], content["models"], models), lock_in(limits)))
+                _, answer = _tried(lambda: (load(content["models"], models), lock_in(limits)))
             case "define":
                 sys.meta_path.insert(0, StaffOnly())
                 student, answer = _tried(Student, content["source"])
@@ -68,11 +67,8 @@ class StaffOnly:
             raise ImportError("the grader's own modules are not for submissions")
 
 
-def prepare(modules, models, loaded: dict) -> None:
-    """Import modules, and load models into `loaded`, without limits: what is to be had before the student's code runs."""
-    for name in modules:
-        with suppress(Exception):  # a module named by the student may not exist: their own import will say so
-            importlib.import_module(name)
+def load(models, loaded: dict) -> None:
+    """Load models into `loaded`, without limits."""
     for name in models:
         if name not in loaded:
             from keyhole.models import load_model

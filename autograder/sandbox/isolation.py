@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,20 +22,26 @@ PROOF_SECONDS = 30
 
 @dataclass(frozen=True)
 class Level:
-    """What stands between students' code and the grader, and what of docs/security.md's catalogue it does not stop."""
+    """What stands between students' code and the grader, and which entries of docs/security.md's catalogue it does not stop, in words too."""
 
     walls: str
+    entries: str = ""
     open: str = ""
 
+    def lets_through(self, root: bool) -> set[int]:
+        """Numbers of those entries; `root`: of a grader that is root."""
+        named = re.findall(r"(\d+)(?: to (\d+))?( for root)?", self.entries)
+        return {number for first, last, only_root in named if root or not only_root for number in range(int(first), int(last or first) + 1)}
 
-STAT = "a submission can learn which files exist, and their sizes and dates (entry 2 of the catalogue)"
+
+STAT = "a submission can learn which files exist, and their sizes and dates"
 LEVELS = {
     "A": Level("namespaces, Landlock and seccomp"),
-    "B": Level("another user, Landlock and seccomp", STAT),
-    "C": Level("Landlock and seccomp", STAT),
+    "B": Level("another user, Landlock and seccomp", "2", STAT),
+    "C": Level("Landlock and seccomp", "2", STAT),
     "D": Level("seccomp"),
-    "E": Level("a plain process with limits", "code can read every file that you can read, and reach the network (entries 1 to 5, 9 to 12, 28, 29, 31, 32 and 38 to 41); "
-               "grade only what you trust"),
+    "E": Level("a plain process with limits", "1 to 5, 9 to 12, 28, 29 for root, 31, 32, 38 to 41",
+               "code can do whatever you can do, from reading every file of yours to reaching the network; grade only what you trust"),
 }
 
 
@@ -48,7 +55,7 @@ class Found:
     def __str__(self):
         level = LEVELS[self.level]
         reasons = "; ".join(f"no {name}: {reason}" for name, reason in self.missing.items())
-        return f"Isolation level {self.level}: {level.walls}." + (f" Not stopped: {level.open}." if level.open else "") + (f" ({reasons})" if reasons else "")
+        return f"Isolation level {self.level}: {level.walls}." + (f" Not stopped: {level.open} (entries of the catalogue: {level.entries})." if level.open else "") + (f" ({reasons})" if reasons else "")
 
 
 def best() -> Found:

@@ -6,7 +6,6 @@ back. After a time-out or a death all that it started is gone, and the next call
 
 import json
 import os
-import re
 import select
 import shutil
 import signal
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from autograder.sandbox import isolation, wire
+from autograder.sandbox import adapters, isolation, wire
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
@@ -30,14 +29,13 @@ from keyhole.text import one_line
 FAILURES = {
     **dict.fromkeys(["stub", "absent"], "missing"),
     **dict.fromkeys(["definitions", "raised", "none", "type", "device", "layout", "dtype", "big", "memory"], "error"),
-    **dict.fromkeys(["timeout", "cpu"], "timeout"),
+    **dict.fromkeys(["timeout", "cpu", "submission"], "timeout"),
     **dict.fromkeys(["exited", "crashed", "killed", "lost", "garbled"], "error"),
 }
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 SILENT_SECONDS = 60  # a zygote that takes longer to end a child is given up; it may be loading a model
 MB = 2**20
-LIBRARIES = re.compile(r"^[ \t]*(?:from|import)[ \t]+((?:transformers|matplotlib|numpy|keyhole)(?:\.\w+)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Limits:
     """What one submission may use; limits.toml changes it for a course."""
 
     seconds: float = 10.0  # wall clock, per call; a hidden test may ask for more
+    submission_seconds: float = 300.0  # wall clock, for all calls and definitions of one submission together, in whatever processes
     start_seconds: float = 60.0  # wall clock, for what the first of a batch waits for: importing the libraries, loading the models
     cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
     memory_mb: int = 2048  # address space above that of the loaded child
@@ -75,6 +74,27 @@ class Reply:
     tensors: dict[str, torch.Tensor]
 
 
+@dataclass
+class Allowance:
+    """Seconds that a submission may use in all its processes together."""
+
+    seconds: float
+    used: float = 0.0
+
+    @property
+    def left(self) -> float:
+        return self.seconds - self.used
+
+
+class NotStarted(KeyholeError):
+    """There is no process for students' code: a matter of the machine, and no student's."""
+
+    def __init__(self, name: str, error):
+        from autograder.messages import sentence  # late, as below
+
+        super().__init__(sentence(name, error=one_line(error).rstrip(".。")))
+
+
 class StudentFailed(Exception):
     """The student's code gave no tensor. `kind` is "error", "timeout" or "missing"; `message` one untrusted line."""
 
@@ -99,15 +119,15 @@ class Sandbox:
     """One submission's definitions, in a process of their own; a context manager. One call at a time, from any thread.
 
     `models` names the real models that calls will ask for: they are loaded at the start, while a model first
-    named by a later call costs a second start. Raises KeyholeError when the process cannot be started.
+    named by a later call costs a second start. Sandboxes of one submission share its `allowance`. Raises NotStarted.
 
     When the zygote dies, everyone's calls are lost, and each is made again from a zygote of its sandbox's own:
     then a death is that submission's doing, and no other's affair.
     """
 
-    def __init__(self, definitions_source: str, limits: Limits = Limits(), models=()):
-        self.limits, self._source = limits, definitions_source
-        self._modules, self._models = sorted(set(LIBRARIES.findall(definitions_source))), frozenset(models)
+    def __init__(self, definitions_source: str, limits: Limits = Limits(), models=(), allowance: Allowance | None = None):
+        self.limits, self._source, self._models = limits, definitions_source, frozenset(models)
+        self._allowance = allowance or Allowance(limits.submission_seconds)
         self._zygote, self._child, self._unusable = SHARED, None, None
 
     @property
@@ -142,15 +162,17 @@ class Sandbox:
     def _call(self, function, adapter, tensors, options, seconds) -> Reply:
         if self._unusable:
             raise self._unusable
+        if self._allowance.left <= 0:
+            raise self._used_up()
         model = options.get("model")
         self._be_ready({model} if isinstance(model, str) else set())
         frame = {"adapter": adapter, "function": function, "options": options, "reply_bytes": self.limits.reply_mb * MB}
         if options.get("after"):  # then what was sent comes back as well
             frame["reply_bytes"] += sum(tensor.nbytes for tensor in tensors.values())
-        tensors = self._ask("call", frame, seconds, tensors, frame["reply_bytes"] + wire.HEADER_BYTES)
-        if isinstance(model, str) and any(tensors[sign].any() for sign in ("model_changed", "hooks_left") if sign in tensors):
+        reply = self._run("call", frame, seconds, tensors, frame["reply_bytes"] + wire.HEADER_BYTES)
+        if isinstance(model, str) and (reply["model_changed"] or reply["hooks_left"]):
             self._end_child()  # the model it holds is no longer the one that was loaded
-        return Reply(tensors)
+        return Reply(reply)
 
     def _be_ready(self, models) -> None:
         """Have a process that holds the models, and has run the definitions."""
@@ -162,26 +184,44 @@ class Sandbox:
         names = sorted(self._models)
         self._child = _Child(self._zygote, names)
         try:
-            self._ask("prepare", {"modules": self._modules, "models": names, "limits": asdict(self.limits)}, self.limits.start_seconds)
+            self._ask("prepare", {"models": names, "limits": asdict(self.limits)}, self.limits.start_seconds)
         except StudentFailed as error:  # nothing of the student's has run yet
             if error.code == "timeout" and self._zygote is SHARED:  # something of another's may have stopped it
                 raise ZygoteLost from None
-            raise KeyholeError(f"the sandbox did not start: {self._zygote.last_words() if error.code == 'lost' else error.message}") from None
+            self._unusable = NotStarted("not_started", self._zygote.last_words() if error.code == "lost" else error.message)  # it can take its time: not once a test
+            raise self._unusable from None
         try:
-            self._ask("define", {"source": self._source}, self.limits.seconds)
+            self._run("define", {"source": self._source}, self.limits.seconds)
         except StudentFailed as error:
+            if error.code == "submission":
+                raise
             self._unusable = StudentFailed("definitions", error.message)
             self._unusable.kind = error.kind
             raise self._unusable from None
 
-    def _ask(self, command: str, content: dict, seconds: float, tensors=None, reply_bytes: int = wire.HEADER_BYTES) -> dict:
+    def _run(self, command: str, content: dict, seconds: float, *request) -> dict:
+        """`_ask` for what runs code of the student's, who pays for it."""
+        begun, last = time.monotonic(), seconds >= self._allowance.left
+        try:
+            return self._ask(command, content, min(seconds, self._allowance.left), *request)
+        except StudentFailed as error:
+            raise self._used_up() if last and error.code == "timeout" else error from None
+        finally:
+            self._allowance.used += time.monotonic() - begun
+
+    def _used_up(self) -> StudentFailed:
+        return StudentFailed("submission", f"{self._allowance.seconds:g}")
+
+    def _ask(self, command: str, content: dict, seconds: float, sent=None, reply_bytes: int = wire.HEADER_BYTES) -> dict:
         """Send one request, wait for its reply, and return its tensors."""
         try:
-            blob = self._child.exchange(wire.pack(tensors or {}, command=command, content=json.dumps(content)), seconds, reply_bytes)
+            blob = self._child.exchange(wire.pack(sent or {}, command=command, content=json.dumps(content)), seconds, reply_bytes)
             tensors, text = wire.unpack(blob)
             code = text.get("status")
             if code != "done" and code not in FAILURES:
                 raise wire.WireError("it has no status")
+            if code == "done" and command == "call":
+                adapters.check_reply(tensors, content["adapter"], sent, content["options"])
         except BaseException as error:  # also the TA's Ctrl-C: half an exchange cannot be gone on with
             self._end_child()
             match error:
@@ -218,7 +258,7 @@ class Zygote:
 
     def fork(self, box: str, models: list[str], *descriptors: int) -> None:
         """Ask for a child that lives in `box` and serves two pipes and a lifeline. Does not wait for it: should the zygote be
-        dead, the lifeline ends. Raises KeyholeError when there is no starting a zygote."""
+        dead, the lifeline ends. Raises NotStarted."""
         with self._lock:
             if not self._process or self._process.poll() is not None:
                 self._start()
@@ -252,7 +292,7 @@ class Zygote:
                     stderr=self._log, pass_fds=[theirs.fileno()], cwd="/", env=isolation.environment(self.level), start_new_session=True)
         except OSError as error:
             self._end()
-            raise KeyholeError(f"the sandbox did not start: {error.strerror}.") from None
+            raise NotStarted("not_started", error.strerror) from None
 
     def _end(self, patience: float = 0) -> None:
         process, self._process = self._process, None
@@ -279,7 +319,7 @@ class _Child:
             try:
                 self.box = os.path.realpath(tempfile.mkdtemp(prefix="keyhole-"))
             except OSError as error:
-                raise KeyholeError(f"there is no temporary folder for a submission: {error.strerror}.") from None
+                raise NotStarted("no_folder", error.strerror) from None
         theirs_in, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
         self._lifeline, theirs = socket.socketpair()

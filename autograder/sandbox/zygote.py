@@ -7,6 +7,7 @@ exit status once the child and all that it started are gone. An end without a st
 """
 
 import gc
+import importlib
 import json
 import os
 import pkgutil
@@ -25,8 +26,9 @@ import torch
 import keyhole
 from autograder.sandbox import child, lockdown, wire
 
-# What students' code may come to use, loaded while that is possible: at some levels a child can open no file.
-LIBRARIES = ["numpy", "numpy.random", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "transformers.pytorch_utils", "safetensors.torch",
+# What students' code may come to use, loaded while that is possible: at some levels a child can open no file. No student has a say in it: what else
+# a notebook imports, its own process imports behind the walls.
+LIBRARIES = ["numpy", "numpy.random", "numpy.fft", "numpy.polynomial", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "transformers.pytorch_utils", "safetensors.torch",
              "torch.func", "tqdm.auto", "copy", "itertools", "statistics", *(f"keyhole.{module.name}" for module in pkgutil.iter_modules(keyhole.__path__) if module.name != "cli")]
 REQUEST_BYTES = 64 * 1024
 PR_SET_CHILD_SUBREAPER = 36
@@ -37,7 +39,8 @@ def warm(level: str) -> None:
     """Load the libraries and use everything once, because much is loaded at first use only, and that is not the student's time."""
     torch.set_num_threads(1)
     torch.linalg.solve(torch.eye(2), torch.ones(2, requires_grad=True)).sum().backward()
-    child.prepare(LIBRARIES, [], {})
+    for name in LIBRARIES:
+        importlib.import_module(name)
     wire.unpack(wire.pack({"a": torch.ones(1)})[wire.LENGTH :])
     for layout in ("llama", "gpt2"):
         sys.modules["keyhole.toy"].toy_model(layout).next_token_probabilities(["Warm"])
@@ -76,7 +79,7 @@ class Nursery:
         """Returns None, and in the child the arguments of `child.main`. Raises RuntimeError when there is a second thread:
         a lock that it held would stay locked in the child for ever."""
         with suppress(Exception):  # the child will meet it again, and say it
-            child.prepare([], models, self.models)
+            child.load(models, self.models)
         gc.collect()
         gc.freeze()
         if sys.platform == "linux" and (threads := len(os.listdir("/proc/self/task"))) > 1:
