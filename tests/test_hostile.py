@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,22 +16,24 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import torch
 
 import autograder
-from autograder import secret
+from autograder import cli, secret
 from autograder.grade import Grader, grade_submission
 from autograder.hidden.case import Outcome, arguments_kept, outcome
-from autograder.messages import sentence
+from autograder.messages import failure, sentence
 from autograder.nbgrader_plugin import feedback
-from autograder.sandbox import Sandbox, isolation, process
+from autograder.sandbox import Limits, Sandbox, isolation, process
 from autograder.sandbox.process import Zygote
 from keyhole.judging import judge
 from tests.hostile import ATTACKS, PLANTED, SETTING
 from tests.standins import DOUBLE, HiddenTest, registry
+from tests.test_nbgrader import prepared  # noqa: F401 (a fixture)
 
 if sys.platform != "linux":
     pytest.skip("the levels that are tried here are Linux's", allow_module_level=True)
@@ -148,11 +151,11 @@ def decoy(decoys):
     return decoys()
 
 
-def hand_in(folder, *cells):
+def hand_in(folder, *cells, name="3_edit"):
     folder.mkdir(parents=True, exist_ok=True)
     ids = [f"cell{i}" for i in range(len(cells) - 1)] + ["double", "test_double"]
     marked = [nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": name}}) for cell, name in zip([*cells, ""], ids, strict=True)]
-    nbformat.write(nbformat.v4.new_notebook(cells=marked), folder / "3_edit.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=marked), folder / f"{name}.ipynb")
     return folder
 
 
@@ -221,17 +224,55 @@ def test_every_entry_of_the_catalogue_is_tried():
     assert {number for number, _, _ in ATTACKS} | elsewhere == set(range(1, 46))
 
 
-def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capfd):
+def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capfd, monkeypatch):
     folder = hand_in(tmp_path / "eve", "def double(x):\n    return x")
     for name in ("conftest.py", "sitecustomize.py", "usercustomize.py", "torch.py", "autograder.py", "keyhole.py", "nbgrader_config.py", "json.py", "double.pth"):
         (folder / name).write_text(f"import os; os.system('touch {planted['marker']}')")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p conftest")
-    old = os.getcwd()
-    os.chdir(folder)
-    try:
-        check_harmless(graded(folder), planted, capfd, tmp_path / "honest")
-    finally:
-        os.chdir(old)
+    process.SHARED.close()  # so that the zygote starts there
+    monkeypatch.chdir(folder)
+    check_harmless(graded(folder), planted, capfd, tmp_path / "honest")
+    command = Path(sys.executable).with_name("autograder")
+    said = subprocess.run([command, "grade", "--help"], capture_output=True, text=True)
+    assert "SUBMITTED_DIR" in said.stdout, said.stderr
+    assert not Path(planted["marker"]).exists()
+
+
+def test_27_what_sleeps_anew_in_every_process_comes_to_an_end(level, tmp_path):
+    tests = registry(*(HiddenTest(f"{name}.{case}", 1, run_double) for name in ("double", "triple") for case in "ab"))["3_edit"]
+    grader = Grader({"2_locate": tests, "3_edit": tests}, secret.TEST_SECRET, limits=Limits(submission_seconds=1))
+    sleeper = "import os, time\nclass C:\n    time.sleep(0.3)\ndef double(x):\n    time.sleep(0.3)\n    os._exit(0)\ndef triple(x): return double(x)"
+    hand_in(tmp_path, sleeper, name="2_locate")
+    result = grade_submission(hand_in(tmp_path, sleeper), "eve", grader)
+    assert result.seconds < 2.2 and result.score == 0  # eight times 0.6 else
+    said = [test.message for test in result.tests if test.verdict == "timeout"]
+    assert len(said) >= 6 and all(failure("submission", "1") in text or "Not run" in text for text in said) and failure("submission", "1") in said[0], said
+
+
+# A class of which files are made: what each makes of `double` and `triple`, as an entry of the catalogue or in words that are to be found again.
+CLASS = {"bo": ("def double(x): raise ValueError('a word of bo')", 44), "eve": (1, 42), "mal": (4, 8)}
+
+
+def test_no_file_that_a_grading_makes_holds_the_secret(level, planted, map_of_it_all, prepared, tmp_path, monkeypatch, capfd):
+    course = shutil.copytree(prepared, tmp_path / "course")
+    tests = registry(*(HiddenTest(f"{name}.plain", points, run_double, seconds=SECONDS) for name, points in {"double": 4, "triple": 2}.items()))
+    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
+    sources = {number: source for number, _, source in reversed(ATTACKS)}
+    for name, (double, triple) in CLASS.items():
+        notebook = nbformat.read(course / "assignments" / "model_editing" / "3_edit.ipynb", as_version=4)
+        notebook.cells[1].source = SETTING.format(**map_of_it_all)
+        notebook.cells[2].source, notebook.cells[4].source = sources.get(double, double), sources[triple].replace("def double", "def triple")
+        folder = course / "grading" / "submitted" / name / "model_editing"
+        folder.mkdir(parents=True)
+        nbformat.write(notebook, folder / "3_edit.ipynb")
+    report = [course / "r.json", course / "r.csv"]
+    assert cli.main(["grade", str(course / "grading" / "submitted"), "--json", str(report[0]), "--csv", str(report[1]), "--course", str(course), "--jobs", "1"]) == 0
+    assert [entry["score"] for entry in json.loads(report[0].read_text())] == [0] * len(CLASS)
+    made = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()} | {"shown": "".join(capfd.readouterr()).encode()}
+    assert not [path for path, content in made.items() if CANARY.encode() in content or NUMBER.encode() in content]
+    assert {path.suffix for path, content in made.items() if path != "shown" and b"a word of bo" in content} >= {".json", ".html", ".ipynb"}
+    assert not [path for path, content in made.items() if path != "shown" and path.suffix == ".html" and b"<script>alert(1)" in content]
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"cells":' * 100_000, b'{"cells": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}"], ids=["lists", "objects", "closed"])

@@ -3,17 +3,22 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder.grade import Grader, grade_submission, not_graded
+from autograder.messages import sentence
 from autograder.sandbox import Limits, Sandbox, isolation, process
 from autograder.sandbox.isolation import LEVELS, Found
 from autograder.sandbox.process import Zygote
+from autograder.secret import TEST_SECRET
 from keyhole.errors import KeyholeError
-
+from tests.standins import DOUBLE, TESTS
 
 ROOT = Path(__file__).resolve().parent.parent
 linux = pytest.mark.skipif(sys.platform != "linux", reason="walls of the Linux kernel")
@@ -25,6 +30,10 @@ def test_the_printed_line_says_what_is_missing_and_what_is_not_stopped():
     assert line.startswith("Isolation level C: Landlock and seccomp. Not stopped: ") and line.endswith("(no A: there is no bubblewrap; no B: PermissionError)")
     security = (ROOT / "docs" / "security.md").read_text("utf-8")
     assert all(level.walls in security for level in LEVELS.values())
+    rows = dict(re.findall(r"^\| ([A-E, ]+) \| (.+) \|$", security.partition("## The catalogue")[2], re.MULTILINE))
+    assert {name: entries.partition(":")[0] for names, entries in rows.items() for name in names.split(", ")} == {name: level.entries or "none" for name, level in LEVELS.items()}
+    assert LEVELS["E"].lets_through(root=True) - LEVELS["E"].lets_through(root=False) == {29} and {1, 5, 9, 28, 41} < LEVELS["E"].lets_through(root=False)
+    assert LEVELS["B"].lets_through(root=True) == {2} and not LEVELS["A"].lets_through(root=True)
 
 
 def test_a_level_that_is_none_is_refused(monkeypatch):
@@ -85,7 +94,7 @@ poorer("seccomp", error={errno.ENOSYS})
 
 @linux
 @pytest.mark.parametrize("level", ["A", "E"])
-def test_a_full_temporary_folder_is_said(monkeypatch, level):
+def test_a_full_temporary_folder_is_said(tmp_path, monkeypatch, level):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -96,6 +105,15 @@ def test_a_full_temporary_folder_is_said(monkeypatch, level):
     monkeypatch.setattr(process.tempfile, "TemporaryFile", full)
     with pytest.raises(KeyholeError, match="No space left"), Sandbox("def f(): return 1") as sandbox:
         sandbox.call("f", options={"order": []})
+    cell = nbformat.v4.new_code_cell(DOUBLE, metadata={"nbgrader": {"grade_id": "double"}})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "3_edit.ipynb")
+    result = grade_submission(tmp_path, "ada", Grader(TESTS, TEST_SECRET))
+    assert result.score == 0 and "No space left" in result.reason and {test.message for test in result.tests if test.verdict == "error"} == {sentence("our_fault")}
+
+
+def test_a_result_that_the_grader_failed_to_make_names_the_level_too(monkeypatch):
+    monkeypatch.setattr(isolation, "best", lambda: Found("C", {}))
+    assert not_graded("ada", Grader(TESTS, TEST_SECRET)).isolation == "C"
 
 
 # Limits as a file

@@ -8,16 +8,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy
 import pytest
 import torch
 
-from autograder.sandbox import Limits, Sandbox, StudentFailed, isolation, process, wire
+from autograder.sandbox import Limits, Sandbox, StudentFailed, adapters, child, isolation, process, wire
 from autograder.messages.en import FAILURES
 from autograder.sandbox.process import Zygote
 from keyhole.errors import KeyholeError
@@ -339,7 +341,41 @@ def spoil(model): model.weight(1).data.add_(1); return model.weight(1)"""
         assert torch.equal(sandbox.call("weight", "model_function", options=options).tensors["result"], toy.weight(1))
 
 
+def test_a_bias_that_was_taken_away_is_none_of_the_right_kind():
+    with Sandbox("def drop(module, new): module.bias = None", QUICK) as sandbox:
+        reply = sandbox.call("drop", "write_edit", {"weight": torch.zeros(2, 3), "new_weight": torch.ones(2, 3), "bias": torch.ones(2)}, {"kind": "linear"}).tensors
+    assert reply["bias"].shape == (0,)
+
+
+GRADIENT = {"order": ["a"], "grad": ["a"]}
+ONE, NO = torch.ones(2, 3), torch.tensor(False)
+FORMS = [  # (adapter, options, a reply that has the form, what to put in for another; None: to leave out)
+    ("plain", {"order": ["a"]}, {"result": ONE}, [{"result": None}, {"more": ONE}]),
+    ("plain", {"order": ["a"], "after": True}, {"result": ONE, "after.a": ONE}, [{"after.a": None}]),
+    ("plain", GRADIENT, {"result": ONE}, [{"grad.b": ONE}, {"grad.a": torch.ones(6)}, {"grad.a": ONE.double()}]),
+    ("plain", GRADIENT, {"result": ONE, "grad.a": ONE}, [{"result": None}]),
+    ("model_function", {"order": ["a"]}, {"result": ONE, "hooks_left": torch.tensor(0), "model_changed": NO},
+     [{"hooks_left": None}, {"model_changed": None}, {"model_changed": NO[None]}, {"model_changed": torch.tensor(0)}, {"hooks_left": torch.zeros(2, dtype=torch.int64)}]),
+    ("write_edit", {"kind": "linear"}, {"weight": ONE, "a": ONE, "same_parameter": NO}, [{"weight": None}, {"same_parameter": None}, {"same_parameter": torch.ones(3).bool()}, {"a": None}]),
+]
+
+
+@pytest.mark.parametrize("adapter, options, reply, others", FORMS, ids=lambda part: part if isinstance(part, str) else "")
+def test_a_reply_of_another_form_is_refused(adapter, options, reply, others):
+    adapters.check_reply(reply, adapter, {"a": ONE}, options)
+    for other in others:
+        with pytest.raises(wire.WireError):
+            adapters.check_reply({name: tensor for name, tensor in (reply | other).items() if tensor is not None}, adapter, {"a": ONE}, options)
+
+
 # What goes wrong
+
+
+@pytest.mark.parametrize("source", ["import numpy.f2py.__main__", "\n".join(f"import numpy.absent{i}" for i in range(5000)), "TEXT = '''\nimport numpy.f2py.__main__\n'''"], ids=["one that exits", "many", "none"])
+def test_what_a_notebook_imports_is_imported_behind_the_walls(source):
+    with Sandbox(source + "\nimport os\nSEEN = os.getpid()\ndef f(): return 1", Limits(start_seconds=2)) as sandbox:
+        assert run(sandbox, "f") == 1
+        assert sandbox._allowance.used > 0
 
 
 def test_blanks_and_absent_functions(box):
@@ -445,6 +481,22 @@ def test_a_grandchild_that_keeps_the_pipe_open(plain_box):
     still_works(plain_box)
 
 
+@linux
+def test_processes_and_threads_are_counted_where_the_user_is_not_root():
+    """In a process of its own that is nobody, since the kernel does not count root's."""
+    if not (pid := os.fork()):
+        started = -1
+        try:
+            if os.getuid() == 0:
+                os.setresuid(65534, 65534, 65534)
+            child.limit(asdict(Limits(processes=5, memory_mb=8192)), alone=False)
+            for started in range(100):
+                threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        finally:
+            os._exit(started)
+    assert 0 < os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) <= 5
+
+
 def test_a_file_has_a_size_limit(plain_box):
     assert "OSError" in failure(plain_box, "large_file")[1] or "File too large" in failure(plain_box, "large_file")[1]
 
@@ -529,8 +581,12 @@ def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkey
             python.chmod(0o700)
         monkeypatch.setattr(process, "SHARED", Zygote("E"))
         monkeypatch.setattr(isolation.sys, "executable", str(python))
-        with pytest.raises(KeyholeError, match=f"did not start: .*{says}"), Sandbox("def f(): pass") as sandbox:
-            sandbox.call("f")
+        with Sandbox("def f(): pass") as sandbox:
+            with pytest.raises(KeyholeError, match=f"did not start: .*{says}") as first:
+                sandbox.call("f")
+            with pytest.raises(KeyholeError) as second:
+                sandbox.call("f")
+            assert not content or second.value is first.value  # a start that takes its time to fail is not tried once a test
 
 
 # The zygote
