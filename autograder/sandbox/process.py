@@ -46,7 +46,7 @@ class Limits:
     submission_seconds: float = 300.0  # wall clock, for all calls and definitions of one submission together, in whatever processes
     start_seconds: float = 60.0  # wall clock, for what the first of a batch waits for: importing the libraries, loading the models
     cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
-    memory_mb: int = 2048  # address space above that of the loaded child
+    memory_mb: int = 1024  # address space above that of the loaded child
     reply_mb: int = 32
     file_mb: int = 16  # size of any one file, where files can be written: at level E
     processes: int = 64  # and threads, where any can be started: at level E
