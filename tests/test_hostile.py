@@ -224,6 +224,7 @@ def test_every_entry_of_the_catalogue_is_tried():
     assert {number for number, _, _ in ATTACKS} | elsewhere == set(range(1, 46))
 
 
+@pytest.mark.parametrize("level", ["E"], indirect=True)  # where nothing hides the folder
 def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capfd, monkeypatch):
     folder = hand_in(tmp_path / "eve", "def double(x):\n    return x")
     for name in ("conftest.py", "sitecustomize.py", "usercustomize.py", "torch.py", "autograder.py", "keyhole.py", "nbgrader_config.py", "json.py", "double.pth"):

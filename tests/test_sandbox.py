@@ -371,11 +371,10 @@ def test_a_reply_of_another_form_is_refused(adapter, options, reply, others):
 # What goes wrong
 
 
-@pytest.mark.parametrize("source", ["import numpy.f2py.__main__", "\n".join(f"import numpy.absent{i}" for i in range(5000)), "TEXT = '''\nimport numpy.f2py.__main__\n'''"], ids=["one that exits", "many", "none"])
-def test_what_a_notebook_imports_is_imported_behind_the_walls(source):
-    with Sandbox(source + "\nimport os\nSEEN = os.getpid()\ndef f(): return 1", Limits(start_seconds=2)) as sandbox:
+@pytest.mark.parametrize("source", ["import numpy.f2py.__main__", "TEXT = '''\nimport numpy.f2py.__main__\n'''"], ids=["it ends the process", "it is only a text"])
+def test_what_a_notebook_imports_is_no_affair_of_the_start(source):
+    with Sandbox(source + "\ndef f(): return 1", QUICK) as sandbox:
         assert run(sandbox, "f") == 1
-        assert sandbox._allowance.used > 0
 
 
 def test_blanks_and_absent_functions(box):
