@@ -356,7 +356,7 @@ FORMS = [  # (adapter, options, a reply that has the form, what to put in for an
     ("plain", GRADIENT, {"result": ONE, "grad.a": ONE}, [{"result": None}]),
     ("model_function", {"order": ["a"]}, {"result": ONE, "hooks_left": torch.tensor(0), "model_changed": NO},
      [{"hooks_left": None}, {"model_changed": None}, {"model_changed": NO[None]}, {"model_changed": torch.tensor(0)}, {"hooks_left": torch.zeros(2, dtype=torch.int64)}]),
-    ("write_edit", {"kind": "linear"}, {"weight": ONE, "a": ONE, "same_parameter": NO}, [{"weight": None}, {"same_parameter": None}, {"same_parameter": torch.ones(3).bool()}, {"a": None}]),
+    ("write_edit", {"kind": "linear"}, {"weight": ONE, "a": ONE, "after.new_weight": ONE, "same_parameter": NO}, [{"weight": None}, {"after.new_weight": None}, {"same_parameter": None}, {"same_parameter": torch.ones(3).bool()}, {"a": None}]),
 ]
 
 
