@@ -414,7 +414,7 @@ def double(x):
     (35, "deeply nested source", "\ndef double(x): return " + "(" * 50_000 + "x" + ")" * 50_000 + "\n"),
     (35, "deeply nested signs", "\ndef double(x): return " + "-" * 50_000 + "x\n"),
     (35, "a long chain", "\ndef double(x): return x" + ".t()" * 50_000 + "\n"),
-    (35, "a megabyte of empty lines", "\nTEXT = '''" + "\n" * 10**6 + "'''\ndef double(x): return x\n"),
+    (35, "nearly a megabyte of empty lines", "\nTEXT = '''" + "\n" * (9 * 10**5) + "'''\ndef double(x): return x\n"),
     (38, "kill whoever is there", '''
 def double(x):
     info = (ctypes.c_int * 32)(signal.SIGCONT, 0, -1)
