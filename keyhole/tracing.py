@@ -50,10 +50,10 @@ def check_cells(positions, layers, n_tokens, n_layers, kind, window):
         raise KeyholeError(problem("no_kind", kind=kind, known=", ".join(KINDS)))
     if window < 1:
         raise KeyholeError(problem("no_window", window=window))
-    for name, asked, end in (("position", positions, n_tokens), ("layer", layers, n_layers)):
+    for name, otherwise, asked, end in (("position", "no_position", positions, n_tokens), ("layer", "no_layer", layers, n_layers)):
         wrong = [number for number in asked if not 0 <= number < end]
         if wrong:
-            raise KeyholeError(problem(f"no_{name}", **{name: wrong[0]}, last=end - 1))
+            raise KeyholeError(problem(otherwise, **{name: wrong[0]}, last=end - 1))
 
 
 # ---------------------------------------------------------------- maps

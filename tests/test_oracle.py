@@ -6,9 +6,10 @@ import math
 import pytest
 import torch
 
-from autograder.oracle import editing, metrics
+from autograder.oracle import editing, metrics, references
 from keyhole.facts import Fact, Probe
 from keyhole.hooks import record
+from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_text
 
 
 def problem(d_out=4, d_in=7, n=50, seed=0):
@@ -111,3 +112,11 @@ def test_a_model_that_says_nan_has_failed():
 
     found = metrics.scores([metrics.by_kind(One(), torch.full((2, 2), float("nan")))])
     assert found["original"].share == found["neighborhood"].share == 0
+
+
+@pytest.mark.slow
+def test_the_mean_key_is_that_of_the_text_that_c_is_of(real_model):
+    mean, moment = references.mean_key(), load_moment().double()
+    some = torch.cat(list(keys_over(real_model, DEFAULT_LAYER, load_text()[::40]))).double().mean(0)
+    assert torch.cosine_similarity(mean, some, dim=0) > 0.9
+    assert torch.linalg.eigvalsh(moment - torch.outer(mean, mean)).min() > 0 and mean @ torch.linalg.solve(moment, mean) < 1

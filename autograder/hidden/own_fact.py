@@ -4,18 +4,16 @@ Two data files, read and measured in the grader's own process: nothing of the st
 message may tell what was measured.
 """
 
-from functools import cache
-
 import torch
 
 from autograder.hidden.case import HiddenTest, Outcome, outcome
-from autograder.oracle import editing
+from autograder.oracle import editing, references
 from keyhole import own_fact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.judging import Verdict, judge
 from keyhole.messages import feedback, misconception, opened, sentences
-from keyhole.moments import keys_over, load_moment, load_prefixes, load_text
+from keyhole.moments import load_moment, load_prefixes
 from keyhole.own_fact import EDIT_FILE, FACT_FILE
 from keyhole.probes import KINDS
 from keyhole.text import one_line
@@ -123,15 +121,9 @@ def _wrong_directions(model, own, moment, key, right_direction):
     solved = torch.linalg.solve(moment, torch.stack(list(found.values())).T).T
     # Where a subject ends the prompt, or has one token, some of these are right.
     found = {name: wrong for name, wrong in zip(found, solved, strict=True) if _cosine(wrong, right_direction) < SAME_DIRECTION}
-    mean = _mean_key(model)
+    mean = references.mean_key()
     found["moment_centred"] = torch.linalg.solve(moment - torch.outer(mean, mean), key)
     return {"moment_omitted": key, "moment_not_inverted": moment @ key, "moment_diagonal_used": key / moment.diag(), **found}
-
-
-@cache
-def _mean_key(model):
-    """About the mean key over the stored text, as one would subtract it: of a tenth of the text."""
-    return torch.cat(list(keys_over(model, own_fact.DEFAULT_LAYER, load_text()[::10]))).double().mean(0)
 
 
 @_test(FACT_FILE, EDIT_FILE)

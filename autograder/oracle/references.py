@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from autograder.oracle import editing, metrics
 from keyhole.facts import load_facts
-from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
+from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.probes import ProbeSet
 from keyhole.values import ValueSettings, optimise_value
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
-NUMBERS, HOW = FOLDER / "references.safetensors", FOLDER / "references.json"
+NUMBERS, HOW, MEAN = FOLDER / "references.safetensors", FOLDER / "references.json", FOLDER / "mean_key.safetensors"
 COUNT = 8
 
 
@@ -53,6 +53,12 @@ def load():
     """All reference matrices: list of Reference."""
     numbers = load_file(NUMBERS)
     return [Reference(fact, *(numbers[f"{fact.id}.{part}"] for part in ("key", "value", "left", "right"))) for fact in facts()]
+
+
+@cache
+def mean_key():
+    """The mean of the keys whose second moment is C: (d_in,), float64. Whoever centres C takes it out."""
+    return load_file(MEAN)["mean"]
 
 
 @cache
@@ -95,6 +101,7 @@ def make(model, progress=iter):
         losses[fact.id] = [round(loss, 4) for loss in found.losses]
     found = metrics.scores(measured)
     save_file(numbers, NUMBERS)
+    save_file({"mean": _mean_key(model)}, MEAN)
     HOW.write_text(json.dumps({
         "model": "smollm2-135m", "layer": DEFAULT_LAYER, "facts": [fact.id for fact in chosen],
         "key": "mean over data/prefixes.json of the float64 key, rounded to float32",
@@ -104,6 +111,11 @@ def make(model, progress=iter):
         "scores": {kind: score.share for kind, score in found.items()},
     }, indent=1) + "\n", encoding="utf-8")
     return NUMBERS
+
+
+def _mean_key(model):
+    text = load_text()
+    return sum(keys.double().sum(0) for keys in keys_over(model, DEFAULT_LAYER, text)) / text.numel()
 
 
 def _chosen(all_facts):

@@ -376,6 +376,7 @@ PROBLEMS = {
     "noise_tokens": "the noise is for {tokens} tokens of width {of_width}, but subject {subject!r} has {count} of width {width}.",
     "no_kind": "there is no kind {kind!r} of map: choose one of {known}.",
     "no_window": "a window of {window} layers is none: take 1 or more.",
+    "no_position": "position {position} does not exist: there are positions 0 to {last}.",
     "nothing_to_trace": "there is nothing to trace: it takes a prompt of two tokens or more, and at least one position.",
     "of_token": "token {position}",
     "of_corrupted_run": "the corrupted run",

@@ -371,6 +371,7 @@ PROBLEMS = {
     "noise_tokens": "雜訊是給 {tokens} 個寬度為 {of_width} 的 token，但主詞 {subject!r} 有 {count} 個，寬度是 {width}。",
     "no_kind": "沒有 {kind!r} 這一種圖：可以選 {known}。",
     "no_window": "{window} 層的視窗什麼都沒有：請用 1 或更大的數。",
+    "no_position": "位置 {position} 不存在：只有位置 0 到 {last}。",
     "nothing_to_trace": "沒有東西可以追蹤：prompt 要有兩個以上的 token，也至少要有一個位置。",
     "of_token": " token {position} ",
     "of_corrupted_run": "遮蓋後那一次",

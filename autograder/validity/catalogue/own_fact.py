@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import load, save
 
 from autograder import sample_edits
-from autograder.oracle import editing
+from autograder.oracle import editing, references
 from autograder.validity.solution import Solution
 from keyhole.facts import fact_from, load_facts
-from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
+from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.own_fact import EDIT_FILE, FACT_FILE, NAME
 
 KINDS = {"original", "paraphrase", "neighborhood", "reversion", "portability"}
@@ -87,7 +87,7 @@ def times(factor):
 
 
 def with_centred_c(files):
-    mean = torch.cat(list(keys_over(files.model, DEFAULT_LAYER, load_text()[-32:]))).double().mean(0)
+    mean = references.mean_key()
     files.made_again(files.key(), load_moment().double() - torch.outer(mean, mean))
 
 
