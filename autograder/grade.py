@@ -103,7 +103,7 @@ class Bench:
         """The student's function called in its process. Returns a Reply; raises StudentFailed."""
         # The shorter wins: --timeout may only tighten what a test asks for.
         limit = min(seconds or self.seconds or self.grader.limits.seconds, self.grader.seconds or float("inf"))
-        self.shared.setdefault("words", set()).update(WORD.findall(str(list((options or {}).get("values", {}).values()))))
+        self.shared.setdefault("words", set()).update(words_of(options or {}))
         with self.grader.unlocked():
             return self.sandbox.call(self.function, adapter, tensors or {}, options or {}, seconds=limit)
 
@@ -210,6 +210,11 @@ def not_runnable(case, notebook: str, function: str, found: Definitions, late: b
 
 def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, named: str | None = None) -> TestResult:
     return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, named, case.title)
+
+
+def words_of(options: Mapping) -> set[str]:
+    """The words of the texts that a call hands to a function."""
+    return set(WORD.findall(str(list(options.get("values", {}).values()))))
 
 
 def explained(failure: StudentFailed, function: str, found: Definitions, sent: Iterable[str] = ()) -> str:

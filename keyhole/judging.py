@@ -17,8 +17,9 @@ ERRORS = (
     ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
     ((), "KeyholeError", r"layer \S+ does not exist|層不存在", "layer_outside"),     # our own, in the languages of keyhole.messages
     ((), "RuntimeError", r"size of tensor [ab] \(0\)", "slice_empty"),
-    (("rank_one_update",), "RuntimeError", r"size mismatch|shapes cannot be multiplied", "shapes_disagree"),
-    (("rank_one_update",), "RuntimeError", r"size of tensor", "change_transposed"),       # the change is added to W, and they do not fit
+    # Two matrices that do not fit are W and its change.
+    (("rank_one_update",), "RuntimeError", r"size of tensor.* non-singleton dimension 1", "change_transposed"),
+    (("rank_one_update",), "RuntimeError", r"size mismatch|shapes cannot be multiplied|size of tensor", "shapes_disagree"),
     ((), "IndexError", r"index.* out of (bounds|range)", "index_past_end"),
 )
 

@@ -247,7 +247,8 @@ def test_27_what_sleeps_anew_in_every_process_comes_to_an_end(level, tmp_path):
     sleeper = "import os, time\nclass C:\n    time.sleep(0.3)\ndef double(x):\n    time.sleep(0.3)\n    os._exit(0)\ndef triple(x): return double(x)"
     hand_in(tmp_path, sleeper, name="2_locate")
     result = grade_submission(hand_in(tmp_path, sleeper), "eve", grader)
-    assert result.seconds < 2.2 and result.score == 0  # eight times 0.6 else
+    assert len(result.tests) == 8 and result.score == 0
+    # Each that runs sleeps for more than half of what all may use, so the third finds nothing left, in whichever notebook it is.
     said = [test.message for test in result.tests if test.verdict == "timeout"]
     assert len(said) >= 6 and all(failure("submission", "1") in text or "Not run" in text for text in said) and failure("submission", "1") in said[0], said
 

@@ -79,14 +79,12 @@ def key_clean(bench):
 @lru_cache(maxsize=1)
 def _real_keys(secret, test_id, model):
     """What is asked for on the real model, what is right, and what is wrong: made once for all submissions of a batch."""
-    def drawn(among):
-        return among[int(torch.randint(len(among), (1,), generator=generator))]
-
     generator = secrets.generator(secret, test_id, "inputs")
     spans = {fact: model.subject_slice(fact.prompt, fact.subject) for fact in load_facts() if fact.hidden and fact.prompt.isascii()}
-    fact = drawn([fact for fact, span in spans.items() if span.stop - span.start > 1])
-    others = [prefix for prefix in load_prefixes() if prefix]
-    first, *rest = (others.pop(int(torch.randint(len(others), (1,), generator=generator))) for _ in range(3))
+    facts = [fact for fact, span in spans.items() if span.stop - span.start > 1]
+    prefixes = [prefix for prefix in load_prefixes() if prefix]
+    fact = facts[int(torch.randint(len(facts), (1,), generator=generator))]
+    first, *rest = (prefixes[i] for i in torch.randperm(len(prefixes), generator=generator)[:3])
     # In this order none of the wrong choices (the first, the last, the bare one) is another.
     asked = {"layer": DEFAULT_LAYER, "prompt": fact.prompt, "subject": fact.subject, "prefixes": [first, "", *rest]}
     return asked, editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)

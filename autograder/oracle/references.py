@@ -107,6 +107,7 @@ def make(model, progress=iter):
         "key": "mean over data/prefixes.json of the float64 key, rounded to float32",
         "moment": f"data/moment_smollm2-135m_layer{DEFAULT_LAYER}.safetensors",
         "value": {"settings": asdict(ValueSettings()), "losses": losses},
+        "mean_key": "mean key over data/self_text.safetensors, in mean_key.safetensors, float64",
         "change": "left (d_out) times right (d_in) transposed, float64, by autograder.oracle.editing",
         "scores": {kind: score.share for kind, score in found.items()},
     }, indent=1) + "\n", encoding="utf-8")

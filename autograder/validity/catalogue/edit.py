@@ -196,6 +196,8 @@ WRONG = {
             "nothing_changed", UPDATE_CASES | SCORED | {"rank"}, _update(result="weight.clone()")),
         "Wᵀk": ("transposed W before multiplying it with k*",
             "shapes_disagree", ALL, _update(residual="value - weight.T @ key")),
+        "v* less k*": ("subtracted the key itself from the value, which has another size",
+            "shapes_disagree", ALL, _update(residual="value - key")),
         "added twice": ("changed W in place and added the change once more",
             "update_doubled", UPDATE_CASES | {"inputs", "neighborhood"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    change = torch.outer(value - weight @ key, u) / (u @ key)\n    weight += change\n    return weight + change"),
         "in place": ("changed the caller's W",
