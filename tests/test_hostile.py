@@ -60,7 +60,11 @@ def run_double(bench):
     return outcome(judge(result, 2 * x.double())) if kept.passed else kept
 
 
-GRADER = Grader(registry(HiddenTest("double.plain", 3, run_double, seconds=SECONDS), HiddenTest("double.again", 1, run_double, seconds=SECONDS)), secret.TEST_SECRET)
+def grader(seconds):
+    return Grader(registry(HiddenTest("double.plain", 3, run_double, seconds=seconds), HiddenTest("double.again", 1, run_double, seconds=seconds)), secret.TEST_SECRET)
+
+
+GRADER, PATIENT = grader(SECONDS), grader(60)  # the patient one is for attacks that should work, however slow the machine
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +164,8 @@ def hand_in(folder, *cells, name="3_edit"):
     return folder
 
 
-def graded(folder):
-    return grade_submission(folder, "eve", GRADER)
+def graded(folder, by=GRADER):
+    return grade_submission(folder, "eve", by)
 
 
 def shown(result, capfd) -> str:
@@ -194,8 +198,9 @@ def check_harmless(result, planted, capfd, folder):
 @pytest.mark.parametrize("level, number, what, source", ATTEMPTS, ids=[f"{level}: {number}: {what}" for level, number, what, _ in ATTEMPTS], indirect=["level"])
 def test_an_attack_gains_nothing_but_where_it_is_said(level, planted, map_of_it_all, decoy, tmp_path, capfd, number, what, source):
     start = time.monotonic()
-    result = graded(hand_in(tmp_path / "eve", SETTING.format(**map_of_it_all), source))
-    if number in isolation.LEVELS[level].lets_through(root=os.getuid() == 0):
+    works = number in isolation.LEVELS[level].lets_through(root=os.getuid() == 0)
+    result = graded(hand_in(tmp_path / "eve", SETTING.format(**map_of_it_all), source), PATIENT if works else GRADER)
+    if works:
         Path(planted["results"]).write_text(CANARY)
         assert result.score == 4 or not SURE and number in (5, 39, 40), [(test.verdict, test.message) for test in result.tests]
         return
