@@ -127,9 +127,7 @@ def check(chosen):
 
 def trace(chosen):
     prompt, subject = _prompt_and_subject(chosen)
-    _check_writable(chosen.out)
-    if chosen.out.suffix not in (".png", ".svg", ".pdf"):
-        raise Unusable(problem("picture_name", path=chosen.out))
+    _check_picture(chosen.out)
     count = prompt.count(subject)
     if chosen.occurrence is not None and not 1 <= chosen.occurrence <= count:
         raise Unusable(problem("no_occurrence", subject=subject, prompt=prompt, count=count, occurrence=chosen.occurrence))
@@ -158,8 +156,12 @@ def trace(chosen):
 
 def edit(chosen):
     prompt, subject, target = _asked(chosen)
-    for path in filter(None, (chosen.json, chosen.plot)):
-        _check_writable(path)
+    if chosen.json:
+        _check_writable(chosen.json)
+    if chosen.plot:
+        _check_picture(chosen.plot)
+    if prompt.count(subject) > 1:
+        print(shown("last_is_edited", subject=subject, count=prompt.count(subject)))
 
     from keyhole import editing
     from keyhole.models import load_model
@@ -173,6 +175,8 @@ def edit(chosen):
     functions = editing.functions_of(_notebook(chosen), ("subject_key", "value_objective", "rank_one_update"))
     model = load_model(chosen.model)
     model.block(chosen.layer)
+    if model.subject_slice(prompt, subject).stop == 1:
+        print(messages.misconception("subject_at_start"))
     answers = editing.first_answers(model, prompt)
     true = true or answers[0][0]
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
@@ -289,6 +293,12 @@ def _check_writable(path):
         raise Unusable(problem("not_writable", path=path))
 
 
+def _check_picture(path):
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise Unusable(problem("picture_name", path=path))
+    _check_writable(path)
+
+
 def _positive(text):
     number = float(text)
     if not 0 < number < float("inf"):
@@ -329,8 +339,8 @@ def _width(text):
 
 
 def _short(text, length):
-    """The end of a text: there the question is."""
-    return text if len(text) <= length else "…" + text[1 - length:]
+    """A text's beginning, where probes differ, and more of its end, where the question is."""
+    return text if len(text) <= length else text[:length // 3] + "…" + text[length // 3 + 1 - length:]
 
 
 def _as_json(chosen, prompt, subject, target, true, made, before, after):

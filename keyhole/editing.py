@@ -103,8 +103,12 @@ def known_fact(prompt, subject):
 
 
 def probes_of(fact, target, true):
-    """Probes of one of the kit's facts for another target: {kind: [Probe]}; only its own target has reversion and portability."""
-    probes = replace(fact, target_new=target, target_true=true).probes()
+    """Probes of one of the kit's facts for another target: {kind: [Probe]}; only its own target has reversion and portability.
+
+    Neighbors whose answer is that target are left out: the edit cannot harm them.
+    """
+    neighbors = tuple((prompt, answer) for prompt, answer in fact.neighbors if answer.strip() != target.strip())
+    probes = replace(fact, target_new=target, target_true=true, neighbors=neighbors).probes()
     return {kind: probes[kind] for kind in probes if target == fact.target_new or kind in ("original", "paraphrase", "neighborhood")}
 
 

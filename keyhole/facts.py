@@ -58,7 +58,7 @@ def load_facts(path=None):
     """Read a file of facts, the kit's own unless told: list of Fact.
 
     Raises KeyholeError, naming the record, where a key is missing, has another type, the prompt lacks the subject, a target lacks
-    its leading space, or a fact stands there twice.
+    its leading space, a text has a space too many, or a fact stands there twice.
     """
     path = Path(path) if path else data_folder() / "facts.json"
     try:
@@ -106,11 +106,19 @@ def fact_from(record, where="fact"):
     if values["target_true"].strip() == values["target_new"].strip():
         raise KeyholeError(problem("same_targets", where=where, target=values["target_true"]))
     fact = Fact(**values)
+    _no_blank_too_many(where, fact.subject)
     for probe in (probe for probes in fact.probes().values() for probe in probes):
+        _no_blank_too_many(where, probe.prompt.lstrip())
         for target in (probe.target_true, probe.target_new):
+            _no_blank_too_many(where, target.removeprefix(" "))
             if GLUED.search(f"{probe.prompt[-1]}|{target[0]}"):
                 raise KeyholeError(problem("target_glued", where=where, target=target, prompt=probe.prompt, spaced=" " + target))
     return fact
+
+
+def _no_blank_too_many(where, text):
+    if text != text.strip():
+        raise KeyholeError(problem("blank_too_many", where=where, text=text))
 
 
 def text_at(record, key, where):

@@ -250,11 +250,19 @@ def claims_hold(own, measured, kind):
                                    said=f"{said:.3f}", got=f"{got:.3f}", count=len(numbers)))
 
 
-def works(measured):
+def works(model, fact, measured):
     """Whether the new answer is ahead on the prompt itself, after the edit: Verdict."""
     [(old, new)] = [pair for pair in zip(measured.before, measured.after, strict=True) if pair[0].kind == "original"]
     shown = {"true": one_line(new.probe.target_true, 40), "p_true": f"{new.true:.3f}", "new": one_line(new.probe.target_new, 40), "p_new": f"{new.new:.3f}"}
-    return Verdict(new.new > new.true, feedback("own_works" if new.new > new.true else "own_fails", **shown))
+    if new.new > new.true:
+        return Verdict(True, feedback("own_works", **shown))
+    return explained(model, fact, feedback("own_fails", **shown))
+
+
+def explained(model, fact, message, otherwise=None):
+    """An edit that is not felt: `message` as a Verdict, with the misconception: of a prompt that begins with a subject of one token, or `otherwise`."""
+    likely = "subject_at_start" if model.subject_slice(fact.prompt, fact.subject).stop == 1 else otherwise
+    return Verdict(False, sentences(message, misconception(likely)) if likely else message, likely)
 
 
 # ---------------------------------------------------------------- the public check
@@ -282,7 +290,7 @@ def examine_files(model, folder="."):
     if own := parts.get("fact"):
         found += [("own", whose(own.fact)), ("known", _safely(lambda: known(model, own.fact)))]
     if len(parts) == 2:
-        found.append(("claims", _safely(lambda: _all_claims(own, measure(model, own, parts["edit"].change())))))
+        found.append(("claims", _safely(lambda: _all_claims(model, own, measure(model, own, parts["edit"].change())))))
     return CheckReport(NAME, tuple((check_title(f"{NAME}.{name}"), verdict) for name, verdict in found))
 
 
@@ -294,8 +302,8 @@ def whose(fact):
     return Verdict(True, feedback("own_new"))
 
 
-def _all_claims(own, measured):
-    verdicts = [works(measured), *(claims_hold(own, measured, kind) for kind in KINDS)]
+def _all_claims(model, own, measured):
+    verdicts = [works(model, own.fact, measured), *(claims_hold(own, measured, kind) for kind in KINDS)]
     return next((verdict for verdict in verdicts if not verdict.passed), verdicts[-1])
 
 

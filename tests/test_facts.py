@@ -30,6 +30,9 @@ def test_a_good_record():
     ("portability", {"prompt": "x", "target_true": 3}, "'target_true' must be a text"), ("target_new", " Paris", "nothing to edit"),
     ("target_new", "Paris", "nothing to edit"), ("target_new", "Rome", "'Rome' would be glued to the prompt 'The Tower is in': write ' Rome'"),
     ("neighbors", [{"prompt": "The Louvre is in", "answer": "Paris"}], "'Paris' would be glued"), ("target_new", " ", "'target_new' must be a text that is not empty"),
+    ("subject", "The Tower ", "a blank too many in 'The Tower '"), ("prompt", "The Tower is in ", "a blank too many in 'The Tower is in '"),
+    ("target_true", "  Paris", "a blank too many"), ("target_new", " Rome ", "a blank too many"), ("paraphrases", ["The Tower is in\n"], "a blank too many"),
+    ("neighbors", [{"prompt": "The Louvre is in ", "answer": " Paris"}], "a blank too many in 'The Louvre is in '"),
 ])
 def test_a_bad_record_is_named(key, value, sentence):
     with pytest.raises(KeyholeError, match=sentence) as raised:

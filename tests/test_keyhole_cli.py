@@ -122,9 +122,9 @@ def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
         second_moment="def second_moment(keys):\n    while True: pass",
         value_objective="def value_objective(*arguments):\n    return arguments[0].mean() * scale",
         rank_one_update="def rank_one_update(weight, moment, key, value):\n    import os; os._exit(0)")
-    assert main(["check", str(path), "--seconds", "3"]) == 1
+    assert main(["check", str(path), "--seconds", "10"]) == 1
     *lines, last = capsys.readouterr().out.splitlines()
-    expected = ["still a blank", "was stopped after 3 s", "NameError: name 'scale' is not defined", "ended the process", "4 of 4 public checks passed"]
+    expected = ["still a blank", "was stopped after 10 s", "NameError: name 'scale' is not defined", "ended the process", "4 of 4 public checks passed"]
     assert [line.split()[1] for line in lines] == list(NAMES)
     assert all(words in line for words, line in zip(expected, lines, strict=True)), lines
     assert "`scale` is set by a line that calls something" in lines[2]
@@ -261,6 +261,19 @@ def test_another_target_for_a_known_fact_keeps_the_probes_that_fit(edit, capsys)
     assert "paraphrase" in out and "neighborhood" in out and "reversion" not in out and "portability" not in out
 
 
+def test_neighbors_that_answer_the_new_target_are_not_asked(edit, capsys):
+    assert edit(to=" late") == 0
+    assert "neighborhood" not in capsys.readouterr().out
+
+
+def test_edit_tells_of_a_subject_that_begins_the_prompt_or_comes_twice(edit, capsys):
+    assert edit("B is here", subject="B", to=" old") == 0
+    assert "a text's first token has a key like no other" in capsys.readouterr().out
+    assert edit("People like Bert see Bert", subject="Bert", to=" old") == 0
+    out = capsys.readouterr().out
+    assert "stands in the prompt 2 times; the last one is edited" in out and "first token" not in out
+
+
 def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, capsys):
     toy_model("gpt2", seed=4).hf.save_pretrained(toy)
     assert edit() == 1
@@ -305,6 +318,8 @@ def test_edit_with_an_unfinished_notebook_is_one_sentence(edit, tmp_path, capsys
 def test_edit_leaves_no_work_for_a_report_that_cannot_be_written(edit, tmp_path, capsys):
     assert edit("People like Anna", "--json", str(tmp_path / "nowhere" / "x.json")) == 2
     assert "cannot be written" in capsys.readouterr().err
+    assert edit("People like Anna", "--plot", str(tmp_path / "picture.bmp")) == 2
+    assert "should end in .png" in capsys.readouterr().err
     assert edit("People like Anna", "--notebook", str(tmp_path / "absent.ipynb")) == 2
 
 

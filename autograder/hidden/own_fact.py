@@ -150,7 +150,7 @@ def value(bench, own, made):
     if said == new:
         return Outcome(True, feedback("own_value", **shown), fraction=1.0)
     message = feedback("own_value_wrong", says=one_line(model.tokenizer.decode([said]), 40), p_says=f"{found[said]:.3f}", **shown)
-    return Outcome(False, sentences(message, misconception("value_without_target")), "value_without_target")
+    return outcome(own_fact.explained(model, own.fact, message, "value_without_target"))
 
 
 def _answers_with(model, own, value):
@@ -178,7 +178,7 @@ def _claims_test(kind):
     @_test(FACT_FILE, EDIT_FILE)
     def run(bench, own, made):
         measured = _measured(bench, own, made)
-        if kind == "original" and not (works := own_fact.works(measured)).passed:
+        if kind == "original" and not (works := own_fact.works(bench.model(), own.fact, measured)).passed:
             return outcome(works)
         verdict = own_fact.claims_hold(own, measured, kind)
         return outcome(verdict if verdict.passed else Verdict(False, verdict.message, "claim_not_measured"))

@@ -201,6 +201,7 @@ MISCONCEPTIONS = {
     "claim_not_measured": "What was claimed is not what the files give.",
     "fact_not_known": "Choose a fact that it knows.",
     "fact_of_handout": "Choose one of your own.",
+    "subject_at_start": "The subject is the prompt's first token, and a text's first token has a key like no other, far from k*: let some words come before it.",
     "value_without_target": "v* is what makes the model say the new answer: was it optimised to the end?",
     # any function
     "graph_cut": "The result does not depend on {what} any more, so no gradient reaches it: keep tensors, without .item(), .detach() or numpy.",
@@ -410,6 +411,7 @@ PROBLEMS = {
     "prompt_lacks_subject": "{where}: the prompt {prompt!r} lacks the subject {subject!r}.",
     "same_targets": "{where}: the new target equals the true one ({target!r}): there is nothing to edit.",
     "target_glued": "{where}: {target!r} would be glued to the prompt {prompt!r}: write {spaced!r}, the space belongs to the token.",
+    "blank_too_many": "{where}: there is a blank too many in {text!r}: a subject and a prompt end without one, a target begins with exactly one and ends without.",
     "no_key": "{where}: the key {key!r} is missing.",
     "no_text": "{where}: {key!r} must be a text that is not empty, got {got!r}.",
     "no_texts": "{where}: {key!r} must be a list, not empty, of texts.",
@@ -449,6 +451,7 @@ SHOWN = {
     "moment_of": "C of layer {layer}",
     "moment_over": "C over {tokens} tokens: {path}",
     "piece": "piece",
+    "last_is_edited": "{subject!r} stands in the prompt {count} times; the last one is edited.",
     "last_is_meant": "{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is the first).",
     "target_taken": "The target is taken as {target!r}: in the middle of a sentence a word begins with its blank.",
     "blank_left_out": "The blank at the end of the prompt was left out: it belongs to the answer.",

@@ -196,6 +196,7 @@ MISCONCEPTIONS = {
     "claim_not_measured": "所寫的和檔案實際給出的不一樣。",
     "fact_not_known": "請選一個它知道的事實。",
     "fact_of_handout": "請自己選一個。",
+    "subject_at_start": "主詞就是 prompt 的第一個 token，而一段文字的第一個 token 的 key 與眾不同，離 k* 很遠：請在主詞前面加幾個字。",
     "value_without_target": "v* 要能讓模型說出新的答案：最佳化有沒有跑完？",
     # any function
     "graph_cut": "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
@@ -405,6 +406,7 @@ PROBLEMS = {
     "prompt_lacks_subject": "{where}：prompt {prompt!r} 裡沒有主詞 {subject!r}。",
     "same_targets": "{where}：新目標和原本的答案一樣（{target!r}）：沒有東西可以編輯。",
     "target_glued": "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {spaced!r}，空白是 token 的一部分。",
+    "blank_too_many": "{where}：{text!r} 裡多了一個空白：主詞和 prompt 的結尾不能有空白，target 的開頭剛好一個空白，結尾沒有。",
     "no_key": "{where}：少了 {key!r} 這個鍵。",
     "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got!r}。",
     "no_texts": "{where}：{key!r} 應該是一個不是空的 list，裡面是文字。",
@@ -444,6 +446,7 @@ SHOWN = {
     "moment_of": "第 {layer} 層的 C",
     "moment_over": "從 {tokens} 個 token 算出的 C：{path}",
     "piece": "段",
+    "last_is_edited": "{subject!r} 在 prompt 裡出現了 {count} 次；編輯的是最後一次。",
     "last_is_meant": "{subject!r} 在 prompt 裡出現了 {count} 次；這裡指的是最後一次（--occurrence 1 是第一次）。",
     "target_taken": "目標當作 {target!r}：在句子中間，一個字是從它前面的空白開始的。",
     "blank_left_out": "prompt 結尾的空白拿掉了：它是答案的一部分。",

@@ -11,6 +11,7 @@ from autograder.validity.solution import Solution
 from keyhole.facts import fact_from, load_facts
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.own_fact import EDIT_FILE, FACT_FILE, NAME
+from keyhole.values import ValueSettings, optimise_value
 
 KINDS = {"original", "paraphrase", "neighborhood", "reversion", "portability"}
 NEED_EDIT = {"direction", "value", *KINDS}
@@ -101,6 +102,14 @@ def from_svd(tensors):
     return {"left": (u[:, 0] * s[0]).contiguous(), "right": vh[0].contiguous()}
 
 
+def subject_first(files):
+    fact = {"prompt": "Microsoft was founded by Bill", "subject": "Microsoft", "target_true": " Gates", "target_new": " Clinton"}
+    files.record["fact"] |= fact | {"paraphrases": ["The founder of Microsoft is called Bill"]}
+    files.tensors["value"] = optimise_value(files.model, DEFAULT_LAYER, fact["prompt"], fact["subject"], fact["target_new"], load_prefixes()[:3],
+                                            editing.value_objective, ValueSettings(steps=10)).value
+    files.made_again(files.key(), load_moment())
+
+
 def edit_of(student):
     """The files of another member of the class, whose method was another."""
     def exchange(files):
@@ -136,6 +145,8 @@ WRONG = {
         "nothing_changed", {"direction", "value", "original"}, moved_by(0)),
     "hardly moved": ("stopped looking for v* long before it says the target",
         "value_without_target", {"value", "original"}, moved_by(0.01)),
+    "a subject that begins the prompt": ("took a prompt whose first token is the subject, where no edit is felt",
+        "subject_at_start", {"value", "original"}, subject_first, KINDS),
     "doubled": ("added the change twice",
         "update_doubled", {"value"}, times(2), KINDS),
     "the wrong sign": ("took the residual the wrong way round",
