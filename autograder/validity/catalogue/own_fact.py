@@ -146,7 +146,7 @@ WRONG = {
     "hardly moved": ("stopped looking for v* long before it says the target",
         "value_without_target", {"value", "original"}, moved_by(0.01)),
     "a subject that begins the prompt": ("took a prompt whose first token is the subject, where no edit is felt",
-        "subject_at_start", {"value", "original"}, subject_first, KINDS),
+        "subject_at_start", {"original"}, subject_first, KINDS | {"value"}),
     "doubled": ("added the change twice",
         "update_doubled", {"value"}, times(2), KINDS),
     "the wrong sign": ("took the residual the wrong way round",
