@@ -90,7 +90,8 @@ def main(arguments=None):
     chosen = parser().parse_args(arguments)
     if getattr(chosen, "lang", None):
         messages.use(chosen.lang)
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    for library in ("TRANSFORMERS", "HF_HUB"):
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     try:
         return chosen.run(chosen) or 0
     except KeyholeError as error:

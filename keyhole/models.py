@@ -196,6 +196,7 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
         source, local = name, folder_named(name) is not None
         if not local and "/" not in name and name not in HUB_MODELS:
             raise KeyholeError(problem("no_such_model", name=name, known=", ".join((DEFAULT_MODEL, *HUB_MODELS))))
+        local = local or not _hub_answers(name)
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -211,6 +212,18 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
         if bars:
             logging.enable_progress_bar()
     return EditableModel(hf.to(device), tokenizer)
+
+
+def _hub_answers(name):
+    """Whether the hub can be asked for a model; where not, its client would go on trying for a minute, and say so in 22 lines."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        get_hf_file_metadata(hf_hub_url(name, "config.json"))
+    except Exception as error:      # of the network or its client, each in its own way
+        return isinstance(error, HfHubHTTPError)        # that there is no such model is an answer too
+    return True
 
 
 def folder_named(name):

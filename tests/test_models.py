@@ -96,12 +96,24 @@ def test_a_model_of_an_unknown_layout_is_refused():
         EditableModel(bert, byte_tokenizer())
 
 
-def test_an_unknown_name_gets_one_sentence(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_an_unknown_name_gets_one_sentence(tmp_path):
     with pytest.raises(KeyholeError, match="no model 'no-such-model': there are smollm2-135m, gpt2"):
         load_model("no-such-model")
     with pytest.raises(KeyholeError, match="no model"):
         load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["owner/name", "gpt2-xl"])
+def test_a_hub_that_cannot_be_reached_is_asked_once_and_told_in_one_sentence(name, monkeypatch, caplog, capfd, tmp_path):
+    def refuse(*_, **__):
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it is tried again"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))      # whatever this machine has fetched
+    with pytest.raises(KeyholeError, match=f"no model '{name}': give 'smollm2-135m'"):
+        load_model(name)
+    assert not caplog.records and capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("layout", ["llama", "gpt2"])
@@ -138,13 +150,13 @@ def test_a_damaged_folder_gets_one_sentence(tmp_path, file, damage):
     assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_an_error_without_words_is_named(monkeypatch):
+def test_an_error_without_words_is_named(monkeypatch, tmp_path):
     def fails(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fails)
     with pytest.raises(KeyholeError, match="MemoryError"):
-        load_model("owner/name")
+        load_model(str(tmp_path))
 
 
 def test_the_same_spec_gives_the_same_toy():
