@@ -201,6 +201,8 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+        if not tokenizer("a", add_special_tokens=False)["input_ids"]:      # transformers makes an empty one where the files are missing
+            raise ValueError("the tokenizer is missing")
         hf, found = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
         if found["missing_keys"]:       # in whose place there are random numbers now
             raise ValueError(f"{min(found['missing_keys'])} is missing")

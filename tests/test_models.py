@@ -133,15 +133,22 @@ def of_other_width(path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"intermediate_size": 24}))
 
 
+def without_the_tokenizer(path):
+    for file in path.glob("tokenizer*"):
+        file.unlink()
+
+
 def without_a_tensor(path):
     tensors = load_file(path)
     del tensors["model.layers.1.mlp.down_proj.weight"]
     save_file(tensors, path, {"format": "pt"})
 
 
-@pytest.mark.parametrize("file, damage", [("model.safetensors", cut_off), ("model.safetensors", without_a_tensor), ("config.json", of_other_width), ("config.json", cut_off), ("tokenizer.json", cut_off)])
-def test_a_damaged_folder_gets_one_sentence(tmp_path, file, damage):
-    toy = toy_model()
+@pytest.mark.parametrize("layout, file, damage", [
+    ("llama", "model.safetensors", cut_off), ("llama", "model.safetensors", without_a_tensor), ("llama", "config.json", of_other_width), ("llama", "config.json", cut_off),
+    ("llama", "tokenizer.json", cut_off), ("llama", ".", without_the_tokenizer), ("gpt2", ".", without_the_tokenizer)])
+def test_a_damaged_folder_gets_one_sentence(tmp_path, layout, file, damage):
+    toy = toy_model(layout)
     toy.hf.save_pretrained(tmp_path)
     toy.tokenizer.save_pretrained(tmp_path)
     damage(tmp_path / file)
