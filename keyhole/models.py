@@ -38,11 +38,12 @@ def _layout_of(hf):
     for layout in LAYOUTS.values():
         try:
             hf.get_submodule(layout.embedding)
-            hf.get_submodule(f"{layout.blocks}.0.{layout.memory}")
+            for block in hf.get_submodule(layout.blocks).children():
+                block.get_submodule(layout.memory)
             return layout
         except AttributeError:
             continue
-    looked = listed(f"{layout.blocks}.0.{layout.memory}" for layout in LAYOUTS.values())
+    looked = listed(f"{layout.blocks}.*.{layout.memory}" for layout in LAYOUTS.values())
     raise KeyholeError(problem("unknown_layout", kind=type(hf).__name__, looked=looked))
 
 

@@ -344,7 +344,7 @@ FEEDBACK = {
 # What a KeyholeError says: something that was asked for cannot be done.
 PROBLEMS = {
     # models
-    "unknown_layout": "{kind} is a model of an unknown layout: it has none of the modules {looked}; Keyhole edits GPT-2-like and Llama-like models.",
+    "unknown_layout": "{kind} is a model of an unknown layout: it has none of the modules {looked} in every block; Keyhole edits GPT-2-like and Llama-like models.",
     "no_toy": "no toy model of layout {layout!r}: there are 'llama' and 'gpt2'.",
     "no_layer": "layer {layer} does not exist: there are layers 0 to {last}.",
     "no_tokens": "the text {text!r} has no tokens: write at least one word.",

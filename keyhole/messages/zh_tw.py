@@ -339,7 +339,7 @@ FEEDBACK = {
 # What a KeyholeError says: something that was asked for cannot be done.
 PROBLEMS = {
     # models
-    "unknown_layout": "{kind} 這種模型的結構是未知的：裡面沒有 {looked} 這些模組；Keyhole 能編輯的是 GPT-2 式和 Llama 式的模型。",
+    "unknown_layout": "{kind} 這種模型的結構是未知的：{looked} 這些模組裡，沒有一個是每一層都有的；Keyhole 能編輯的是 GPT-2 式和 Llama 式的模型。",
     "no_toy": "沒有結構為 {layout!r} 的小模型：只有 'llama' 和 'gpt2'。",
     "no_layer": "第 {layer} 層不存在：只有第 0 到第 {last} 層。",
     "no_tokens": "文字 {text!r} 裡沒有 token：請至少寫一個字。",
