@@ -6,7 +6,7 @@ with the `second_moment` that it is given, and `save_moment` keeps it in the cac
 
 import hashlib
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,6 +17,7 @@ from keyhole.hooks import record
 from keyhole.messages import problem
 from keyhole.models import DEFAULT_MODEL, folder_named
 from keyhole.paths import cache_folder, data_folder
+from keyhole.text import one_line
 
 DEFAULT_LAYER = 5
 SEQUENCES_AT_ONCE = 16      # of 161 tokens: 16 MB of keys
@@ -24,13 +25,25 @@ BEGINNING = 1000            # numbers of each parameter by which a model is know
 
 
 def load_prefixes():
-    """The stored prefixes, the empty one (the bare prompt) first: list of str to put before a prompt."""
-    return json.loads((data_folder() / "prefixes.json").read_text(encoding="utf-8"))["prefixes"]
+    """The stored prefixes, the empty one (the bare prompt) first: list of str to put before a prompt. Raises KeyholeError where they are damaged."""
+    with _of_the_kit("prefixes.json") as path:
+        return json.loads(path.read_text(encoding="utf-8"))["prefixes"]
 
 
 def load_text():
-    """The text that the default model said when left alone: token ids (sequences, tokens), int64."""
-    return load_file(data_folder() / "self_text.safetensors")["ids"].long()
+    """The text that the default model said when left alone: token ids (sequences, tokens), int64. Raises KeyholeError where it is damaged."""
+    with _of_the_kit("self_text.safetensors") as path:
+        return load_file(path)["ids"].long()
+
+
+@contextmanager
+def _of_the_kit(name):
+    """The path of a file in data/; turns what reading it raises into one sentence."""
+    path = data_folder() / name
+    try:
+        yield path
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        raise KeyholeError(problem("kit_unreadable", path=path, error=one_line(error, 120))) from None
 
 
 @torch.no_grad()

@@ -135,7 +135,7 @@ def load_maps(path=None):
         return [CausalMap(**{**record, "tokens": tuple(record["tokens"]), "span": tuple(record["span"])}, values=numbers[str(i)].float())
                 for i, record in enumerate(records)]
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
-        raise KeyholeError(problem("maps_unreadable", path=path, error=one_line(error, 120))) from None
+        raise KeyholeError(problem("kit_unreadable", path=path, error=one_line(error, 120))) from None
 
 
 def save_maps(maps, path):

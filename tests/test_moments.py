@@ -61,6 +61,16 @@ def test_a_moment_that_is_not_there_or_damaged_gets_a_sentence(tmp_path, monkeyp
         load_moment("other", 3)
 
 
+@pytest.mark.parametrize("file, load", [("prefixes.json", load_prefixes), ("self_text.safetensors", load_text)])
+@pytest.mark.parametrize("left", [100, 0, None])
+def test_prefixes_or_a_text_that_are_damaged_get_a_sentence(file, load, left, tmp_path, monkeypatch):
+    if left is not None:
+        (tmp_path / file).write_bytes((data_folder() / file).read_bytes()[:left])
+    monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
+    with pytest.raises(KeyholeError, match=rf"{file} cannot be read \(.+\): fetch the kit again\.$"):
+        load()
+
+
 def test_keys_are_the_inputs_of_w(toy):
     ids = torch.randint(256, (20, 9), generator=torch.Generator().manual_seed(0))
     pieces = list(keys_over(toy, 1, ids))

@@ -385,7 +385,6 @@ PROBLEMS = {
     "trace_shape": "`trace` returned the shape {got} for 1 position and {count} layers; it should be (1, {count}).",
     "trace_numbers": "`trace` returned numbers that are no probabilities for {of} ({count} of them NaN).",
     "unsure": "The model gives {answer!r} a probability of {clean} only: it does not know this, so there is hardly anything to trace. Choose a prompt that it completes with more certainty.",
-    "maps_unreadable": "the stored maps {path} cannot be read ({error}): fetch the kit again.",
     "no_average": "there is no map whose subject has two tokens or more, so there is no average.",
     # the search for v*, fine-tuning, the second moment
     "no_empty_prefix": "the empty prefix is missing: v* is defined on the bare prompt, so put '' among the prefixes.",
@@ -427,6 +426,7 @@ PROBLEMS = {
     "no_id": "{where}: {key!r} must be a number or a text, got {got!r}.",
     "no_part": "{where}: the key {key!r} is missing or no object.",
     # the checks and the commands
+    "kit_unreadable": "the kit's {path} cannot be read ({error}): fetch the kit again.",
     "checks_unreadable": "{path} and its numbers cannot be read ({error}): fetch the kit again.",
     "no_checks": "there are no stored checks in {folder}: fetch the kit again.",
     "other_notebook": "{file} defines none of the functions that are checked: is it the right notebook?",

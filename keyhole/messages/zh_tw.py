@@ -380,7 +380,6 @@ PROBLEMS = {
     "trace_shape": "`trace` 對 1 個位置和 {count} 層回傳的形狀是 {got}；應該是 (1, {count})。",
     "trace_numbers": "`trace` 對{of}回傳的數不是機率（其中有 {count} 個 NaN）。",
     "unsure": "模型給 {answer!r} 的機率只有 {clean}：它不知道這件事，所以幾乎沒有東西可以追蹤。請換一個它比較有把握接下去的 prompt。",
-    "maps_unreadable": "讀不出存好的圖 {path}（「{error}」）：請重新取得這份作業的檔案。",
     "no_average": "沒有一張圖的主詞有兩個以上的 token，所以沒有平均可算。",
     # the search for v*, fine-tuning, the second moment
     "no_empty_prefix": "少了空的前綴：v* 是在 prompt 本身上定義的，請把 '' 也放進前綴裡。",
@@ -422,6 +421,7 @@ PROBLEMS = {
     "no_id": "{where}：{key!r} 應該是數字或文字，現在是 {got!r}。",
     "no_part": "{where}：少了 {key!r} 這個鍵，或它不是物件。",
     # the checks and the commands
+    "kit_unreadable": "讀不出作業的檔案 {path}（「{error}」）：請重新取得這份作業的檔案。",
     "checks_unreadable": "讀不出 {path} 和它的數字（「{error}」）：請重新取得這份作業的檔案。",
     "no_checks": "{folder} 裡沒有存好的檢查：請重新取得這份作業的檔案。",
     "other_notebook": "{file} 裡沒有任何要檢查的函式：是不是拿錯筆記本了？",
