@@ -9,6 +9,7 @@ import os
 import sys
 import unicodedata
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -112,10 +113,8 @@ def fetch(chosen):
 def check(chosen):
     from keyhole.selfcheck import check_beside, check_notebook
 
-    if not chosen.notebook.exists():
-        raise Unusable(problem("no_file", path=chosen.notebook))
     passed = []
-    for name, well, line in check_notebook(chosen.notebook, chosen.seconds):
+    for name, well, line in check_notebook(_there(chosen.notebook), chosen.seconds):
         passed.append(well)
         print(f"{'✓' if well else '✗'} {name:<16} {line}", flush=True)
     beside = check_beside(chosen.notebook)
@@ -170,7 +169,7 @@ def edit(chosen):
     from keyhole.probes import ProbeSet, continuation
 
     fact = editing.known_fact(prompt, subject)
-    true = _spaced(chosen.true) if chosen.true else fact and fact.target_true
+    true = _spaced(_utf8(chosen.true)) if chosen.true else fact and fact.target_true
     if true and true.strip() == target.strip():
         raise KeyholeError(problem("target_is_true", target=target))
     functions = editing.functions_of(_notebook(chosen), ("subject_key", "value_objective", "rank_one_update"))
@@ -253,7 +252,7 @@ def facts(chosen):
 
 def _asked(chosen):
     """Prompt, subject and target, mended where that is safe, and said; refused before anything is loaded."""
-    target = chosen.to
+    target = _utf8(chosen.to)
     if not target.strip():
         raise KeyholeError(problem("no_target"))
     prompt, subject = _prompt_and_subject(chosen)
@@ -263,12 +262,21 @@ def _asked(chosen):
 
 
 def _prompt_and_subject(chosen):
-    prompt, subject = chosen.prompt.rstrip(), chosen.subject.strip()
+    prompt, subject = _utf8(chosen.prompt).rstrip(), chosen.subject.strip()
     if not subject or subject not in prompt:
         raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
     if prompt != chosen.prompt:
         print(shown("blank_left_out"))
     return prompt, subject
+
+
+def _utf8(text):
+    """A text, unless some of its bytes are no letters: no tokenizer takes them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Unusable(problem("no_utf8", text=text)) from None
+    return text
 
 
 def _spaced(target):
@@ -278,9 +286,7 @@ def _spaced(target):
 def _notebook(chosen, name=EDIT):
     """The notebook whose functions are used: the one named, else the staff's solution, else the student's own."""
     if chosen.notebook:
-        if not chosen.notebook.exists():
-            raise Unusable(problem("no_file", path=chosen.notebook))
-        return chosen.notebook
+        return _there(chosen.notebook)
     root = Path(__file__).resolve().parent.parent
     for folder in ("solutions", "assignments"):
         if (root / folder / name).exists():
@@ -288,10 +294,19 @@ def _notebook(chosen, name=EDIT):
     raise KeyholeError(problem("no_notebook", name=name))
 
 
+def _there(path):
+    """A path, unless there is nothing."""
+    if not os.path.exists(path):        # Path.exists raises where the name is too long
+        raise Unusable(problem("no_file", path=path))
+    return path
+
+
 def _check_writable(path):
     """Find out before the work that its result cannot be written."""
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise Unusable(problem("not_writable", path=path))
+    with suppress(OSError):     # a name that is too long
+        if not path.is_dir() and path.parent.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK):
+            return
+    raise Unusable(problem("not_writable", path=path))
 
 
 def _check_picture(path):

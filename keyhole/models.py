@@ -3,6 +3,7 @@
 Everything that differs between GPT-2-like and Llama-like models stands here, and nowhere else.
 """
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,7 +232,7 @@ def _hub_answers(name):
 
 def folder_named(name):
     """The folder that a model's name stands for, or None: the kit's own model is never one."""
-    return Path(name).resolve() if name != DEFAULT_MODEL and Path(name).is_dir() else None
+    return Path(name).resolve() if name != DEFAULT_MODEL and os.path.isdir(name) else None
 
 
 def _first_line(error):

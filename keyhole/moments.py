@@ -6,6 +6,7 @@ with the `second_moment` that it is given, and `save_moment` keeps it in the cac
 
 import hashlib
 import json
+import os
 from contextlib import contextmanager, suppress
 
 import torch
@@ -73,7 +74,7 @@ def moment_file(name, layer):
         name = f"{folder.name}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
     file = f"moment_{name.replace('/', '--')}_layer{layer}.safetensors"
     carried = data_folder() / file
-    return carried if carried.exists() else cache_folder() / file
+    return carried if os.path.exists(carried) else cache_folder() / file
 
 
 def made_of(model):

@@ -86,6 +86,22 @@ def test_unusable_arguments_give_2(arguments, capsys):
     assert caught.value.code == 2 and "Traceback" not in capsys.readouterr().err
 
 
+EDIT, LONG = ["edit", "The Tower is in", "--subject", "Tower", "--to", " Rome"], "x" * 300
+
+
+@pytest.mark.parametrize("arguments, status, words", [
+    (["check", LONG], 2, "there is no file"), ([*EDIT, "--notebook", LONG], 2, "there is no file"),
+    ([*EDIT, "--json", LONG], 2, "cannot be written"), (["trace", *EDIT[1:4], "--out", f"{LONG}.png"], 2, "cannot be written"),
+    ([*EDIT, "--model", LONG], 1, "no model"), (["moment", "--layer", "3", "--model", LONG], 1, "no model"),
+    (["edit", "The \udcff Tower is in", *EDIT[2:]], 2, "is not UTF-8"), ([*EDIT[:-1], " R\udcffme"], 2, "is not UTF-8"), ([*EDIT, "--true", "P\udcffris"], 2, "is not UTF-8"),
+    (["trace", "The Tower is \udcffin", *EDIT[2:4], "--out", "m.png"], 2, "is not UTF-8"),
+])
+def test_names_that_are_too_long_and_text_in_another_encoding_are_one_sentence(capsys, arguments, status, words):
+    assert main(arguments) == status
+    error = capsys.readouterr().err
+    assert words in error and error.startswith("keyhole: ") and error.count("\n") == 1
+
+
 def test_fetch_says_where_or_one_sentence_why_not(monkeypatch, capsys, tmp_path):
     import keyhole.fetch
     monkeypatch.setattr(keyhole.fetch, "fetch", lambda: tmp_path)

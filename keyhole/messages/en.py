@@ -433,6 +433,7 @@ PROBLEMS = {
     "checks_not_started": "the process that runs the checks did not start; try again, and see whether `python -c 'import torch'` works.",
     "no_file": "there is no file {path}.",
     "no_notebook": "there is neither solutions/{name} nor assignments/{name}: name a notebook with --notebook.",
+    "no_utf8": "the text {text!r} is not UTF-8: set the terminal to UTF-8, and type it again.",
     "no_target": "the target is empty: say with --to what the model should answer.",
     "target_is_true": "the target {target!r} is the true answer already: there is nothing to edit.",
     "says_target": "the model says {target!r} there already: choose another target.",

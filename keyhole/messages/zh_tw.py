@@ -428,6 +428,7 @@ PROBLEMS = {
     "checks_not_started": "執行檢查的行程沒有啟動；請再試一次，並看看 `python -c 'import torch'` 能不能執行。",
     "no_file": "沒有檔案 {path}。",
     "no_notebook": "solutions/{name} 和 assignments/{name} 都不存在：請用 --notebook 指定筆記本。",
+    "no_utf8": "文字 {text!r} 不是 UTF-8：請把終端機設成 UTF-8，再輸入一次。",
     "no_target": "目標是空的：請用 --to 說模型應該回答什麼。",
     "target_is_true": "目標 {target!r} 就是原本的答案：沒有東西可以編輯。",
     "says_target": "模型在那裡本來就會說 {target!r}：請換一個目標。",
