@@ -6,13 +6,14 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; d
 VENV := .venv
 export OMP_WAIT_POLICY ?= PASSIVE#          torch's threads leave the processor to others while they wait for one another
 TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile#   a file's tests share what they have prepared
-READY := $(VENV)/keyhole-ready#             a copy of the pyproject.toml that is installed
+VERSIONS := pyproject.toml autograder/sandbox/pins.txt
+READY := $(VENV)/keyhole-ready#             a copy of the versions that are installed
 UNFINISHED := $(VENV)/keyhole-unfinished#   there while pip works: found at the start, it tells of an interruption
 
 .PHONY: setup grade test check lab assignments student-pack bench fetch environment
 
 setup:
-	@cmp -s pyproject.toml $(READY) && $(VENV)/bin/python -c '' 2>/dev/null || $(MAKE) --no-print-directory environment
+	@test ! -e $(UNFINISHED) && cat $(VERSIONS) | cmp -s - $(READY) && $(VENV)/bin/python -c '' 2>/dev/null || $(MAKE) --no-print-directory environment
 
 environment:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -24,7 +25,7 @@ environment:
 	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r autograder/sandbox/pins.txt \
 	&& $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --editable . \
 	|| { echo "The set-up did not finish: see pip's message above, then run the same command again." >&2; exit 1; }
-	@cp pyproject.toml $(READY) && rm -f $(UNFINISHED)
+	@cat $(VERSIONS) > $(READY) && rm -f $(UNFINISHED)
 
 fetch: setup
 	@$(VENV)/bin/keyhole fetch

@@ -17,6 +17,7 @@ from autograder.student_pack import TOP, pack, students_project
 from keyhole.errors import KeyholeError
 
 ROOT = Path(__file__).resolve().parent.parent
+PINS = "autograder/sandbox/pins.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -34,10 +35,10 @@ def test_every_version_is_exact():
 
 def test_what_isolates_is_pinned_by_hash_too():
     """Whoever changes such a package changes what guards the grader."""
-    pins = (ROOT / "autograder" / "sandbox" / "pins.txt").read_text("utf-8")
+    pins = (ROOT / PINS).read_text("utf-8")
     hashed = re.findall(r"^([\w-]+==[\d.]+; sys_platform == 'linux')(?: --hash=sha256:[0-9a-f]{64})+$", pins, re.MULTILINE)
     assert hashed == [pin for pin in PROJECT["dependencies"] if "linux" in pin]
-    assert "--require-hashes --no-deps -r autograder/sandbox/pins.txt" in (ROOT / "Makefile").read_text("utf-8")
+    assert f"--require-hashes --no-deps -r {PINS}" in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_continuous_integration_calls_make_test():
@@ -68,8 +69,9 @@ esac
 @pytest.fixture
 def clone(tmp_path):
     """A folder with the Makefile, and a function that runs `make setup` there: (exit status, calls, what was said)."""
-    for name in ("Makefile", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / PINS).parent.mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", PINS):
+        shutil.copy(ROOT / name, tmp_path / name)
     python = tmp_path / "pretender"
     python.write_text(PRETENDER)
     python.chmod(0o755)
@@ -92,13 +94,14 @@ def test_set_up_once_then_reuse(clone):
     assert setup() == (0, [], "")
 
 
-def test_set_up_again_in_place_when_the_versions_changed(clone):
+@pytest.mark.parametrize("versions", ["pyproject.toml", PINS])
+def test_set_up_again_in_place_when_the_versions_changed(clone, versions):
     folder, setup = clone
     setup()
-    with (folder / "pyproject.toml").open("a") as file:
+    with (folder / versions).open("a") as file:
         file.write("# changed\n")
     assert setup()[:2] == (0, ["pip", "pip"])
-    os.utime(folder / "pyproject.toml")         # a checkout touches files without changing them
+    os.utime(folder / versions)         # a checkout touches files without changing them
     assert setup()[:2] == (0, [])
 
 
@@ -108,6 +111,19 @@ def test_a_set_up_interrupted_in_pip_starts_afresh(clone):
     status, calls, said = setup()
     assert status != 0 and calls == ["venv", "pip"] and "run the same command again" in said
     (folder / "pip-fails").unlink()
+    assert setup()[:2] == (0, ["venv", "pip", "pip"])
+    assert setup()[:2] == (0, [])
+
+
+def test_an_upgrade_interrupted_in_pip_and_taken_back_starts_afresh(clone):
+    folder, setup = clone
+    setup()
+    before = (folder / "pyproject.toml").read_text("utf-8")
+    (folder / "pyproject.toml").write_text(before + "# changed\n", "utf-8")
+    (folder / "pip-fails").touch()
+    assert setup()[0] != 0
+    (folder / "pip-fails").unlink()
+    (folder / "pyproject.toml").write_text(before, "utf-8")
     assert setup()[:2] == (0, ["venv", "pip", "pip"])
     assert setup()[:2] == (0, [])
 
