@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.hooks import count_hooks
 from keyhole.judging import Verdict, cause_of, distance, judge, scalar, usable
 from keyhole.messages import check_title, clauses, explanation, feedback, listed, misconception, percent, problem, sentences, titled
 from keyhole.messages import en as english
@@ -234,15 +235,11 @@ def _model(case, function, given):
     """No hook stays on the model, and its weights are those of its twin."""
     unusable = usable(_tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what)
     model, twin = given["model"].hf, case._toy().hf
-    if _hooks(model) > _hooks(twin):
+    if count_hooks(model) > count_hooks(twin):
         return Verdict(False, misconception("hooks_left"), "hooks_left")
     if any(not torch.equal(weight, other) for weight, other in zip(model.state_dict().values(), twin.state_dict().values(), strict=True)):
         return Verdict(False, misconception("model_changed"), "model_changed")
     return unusable or Verdict(True, feedback("clean"))
-
-
-def _hooks(module):
-    return sum(len(hooks) for part in module.modules() for hooks in (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks))
 
 
 def _gradient(case, function, given):

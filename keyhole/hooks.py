@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+KINDS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
 
 class Seen:
     """What a recorded module saw in its last call: `input` and `output`, detached tensors, None before the first call."""
@@ -50,3 +52,12 @@ def edit(module, function):
         yield
     finally:
         handle.remove()
+
+
+def count_hooks(module):
+    """How many hooks are on `module` and its parts, but for transformers' own, which stay once hidden states or attentions were asked for."""
+    from transformers.utils import output_capturing
+
+    hooks = [hook for part in module.modules() for kind in KINDS for hook in getattr(part, kind).values()]
+    # By __globals__, since a function's __module__ is whatever it was set to.
+    return sum(getattr(hook, "__globals__", None) is not vars(output_capturing) for hook in hooks)

@@ -106,6 +106,7 @@ def test_the_checks_of_a_function_take_less_than_two_seconds(cases):
     ("neighborhood", lambda true, new: np.mean(true.numpy() < new.numpy())),
     ("edit_score", lambda *parts: statistics.harmonic_mean(parts)),
     ("subject_key", lambda *a: subject_key(*a).double().numpy()[::-1][::-1]),
+    ("subject_key", lambda m, *a: subject_key(m, *a) if m.hf(torch.tensor([[1]]), output_hidden_states=True) else None),
     ("write_edit", lambda m, w: m.weight.data.copy_(w if m.weight.shape == w.shape and isinstance(m, torch.nn.Linear) else w.T)),
 ])
 def test_another_right_way_passes_too(name, function):

@@ -55,6 +55,7 @@ class NearBench:
         finally:
             for part in self.real_model.hf.modules() if self.real_model else ():
                 part._forward_hooks.clear()
+                vars(part).pop("_output_capturing_hooks_installed", None)    # transformers' note that its own are there
         return Reply({name: tensor.detach().clone() for name, tensor in reply.items()})
 
     def generator(self, *names):

@@ -314,15 +314,23 @@ def test_functions_of_a_model():
 import torch
 def weight(model, layer): return model.weight(layer)
 def spoil(model, layer): model.hf.get_parameter(next(iter(dict(model.hf.named_parameters())))).data.add_(1); return 1
-def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None); return 1"""
+def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None); return 1
+def ask(model, layer): return model.hf(torch.tensor([[1, 2]]), output_hidden_states=True, output_attentions=True).hidden_states[layer]
+def pretend(model, layer):
+    def look(*a): pass
+    look.__module__ = ask(model, layer) is None or "transformers.utils.output_capturing"
+    model.block(layer).register_forward_pre_hook(look)
+    return 1"""
     spec = {"layout": "gpt2", "seed": 3, "width": 12, "mlp_width": 20}
     options = {"order": ["layer"], "values": {"layer": 1}, "model": spec}
     with Sandbox(source, QUICK) as sandbox:
         reply = sandbox.call("weight", "model_function", options=options).tensors
         assert torch.equal(reply["result"], toy_model(**spec).weight(1)) and reply["hooks_left"] == 0 and not reply["model_changed"]
         assert sandbox.call("spoil", "model_function", options=options).tensors["model_changed"]
-        reply = sandbox.call("hook", "model_function", options=options).tensors
-        assert reply["hooks_left"] == 1 and not reply["model_changed"]
+        assert sandbox.call("ask", "model_function", options=options).tensors["hooks_left"] == 0
+        for leaves in ("hook", "pretend"):
+            reply = sandbox.call(leaves, "model_function", options=options).tensors
+            assert reply["hooks_left"] == 1 and not reply["model_changed"]
 
 
 def test_a_model_that_was_changed_is_loaded_again(plain, tmp_path):

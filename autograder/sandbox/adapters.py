@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from autograder.sandbox import wire
+from keyhole.hooks import count_hooks
 
 NUMBERS = (bool, int, float)
 WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint32)
@@ -33,9 +34,9 @@ def plain(function, tensors, options) -> dict:
 
 def model_function(function, tensors, options, model) -> dict:
     """Like `plain`, with an EditableModel as first argument; also "hooks_left" (hooks it left on modules) and "model_changed"."""
-    before, hooks = fingerprint(model.hf), _hooks(model.hf)
+    before, hooks = fingerprint(model.hf), count_hooks(model.hf)
     reply = _called(function, [model], tensors, options)
-    reply["hooks_left"] = torch.tensor(_hooks(model.hf) - hooks)
+    reply["hooks_left"] = torch.tensor(count_hooks(model.hf) - hooks)
     reply["model_changed"] = torch.tensor(fingerprint(model.hf) != before)
     return reply
 
@@ -124,11 +125,6 @@ def _sum_of_bits(tensor) -> int:
     bits = tensor.contiguous().flatten()
     whole_words = bits.nbytes % 8 == 0 and bits.storage_offset() * bits.itemsize % 8 == 0
     return int(bits.view(torch.int64 if whole_words else torch.uint8).sum(dtype=torch.int64))  # by words it is 25 times faster
-
-
-def _hooks(module) -> int:
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return sum(len(getattr(part, kind)) for part in module.modules() for kind in kinds)
 
 
 # What an adapter says besides tensors of the student's: single values, each of its dtype.

@@ -269,6 +269,7 @@ RIGHT = {
                 rows = [f[0, model.subject_slice(p + prompt, subject).stop - 1] for f, p in zip(found, prefixes)]
                 return sum(rows) / len(rows)
             '''),
+        "hidden states asked for as well": _key().replace("model.next_token_probabilities([text])", "model.hf(torch.tensor(model.encode([text])), output_hidden_states=True)"),
     },
     "second_moment": {
         "mean": _moment("keys.T @ keys / len(keys)"),

@@ -337,6 +337,9 @@ RIGHT = {
                 return torch.stack(found)
             '''),
         "helpers in cells of their own": tuple(_trace().split("\n\n\n")),
+        "hidden states of the model's own": _trace().replace("answer = model.next_token_probabilities([prompt])[0].argmax()",
+            "out = model.hf(torch.tensor(model.encode([prompt])), output_hidden_states=True)\n        answer = out.logits[0, -1].argmax()").replace(
+            "clean=seen[each].output[0]", "clean=(out.hidden_states[each + 1] if kind == 'state' and each + 1 < model.n_layers else seen[each].output)[0].detach()"),
         "logits by hand": _trace(cell="found[:, answer].double().sum() / len(noise)"),
         "own hooks": block('''
             def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
