@@ -18,8 +18,9 @@ from autograder.sandbox import Allowance, Limits, NotStarted, Sandbox, StudentFa
 from autograder.submission import Expected, read_submission
 from keyhole.errors import KeyholeError
 from keyhole.judging import cause_of
-from keyhole.messages import feedback, listed, misconception, opened, sentences
+from keyhole.messages import listed, misconception, opened, sentences
 from keyhole.notebook import Definitions
+from keyhole.selfcheck import unrunnable
 
 log = logging.getLogger(__name__)
 
@@ -177,8 +178,8 @@ def expected(hidden) -> Expected:
 
 def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:
     """One hidden test of one submission; `late`: its function already ran out of time. Raises NotStarted."""
-    if not case.of_files and (unrunnable := not_runnable(case, notebook, bench.function, found, late)):
-        return unrunnable
+    if not case.of_files and (not_run := not_runnable(case, notebook, bench.function, found, late)):
+        return not_run
     try:
         with bench.grader.lock:
             outcome = case.run(bench)
@@ -197,12 +198,8 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
 
 def not_runnable(case, notebook: str, function: str, found: Definitions, late: bool) -> TestResult | None:
     """What is said of a function that cannot be called at all, or not again."""
-    if function in found.broken:
-        return result_of(case, notebook, "error", opened(found.broken[function]))
-    if function in found.untouched:
-        return result_of(case, notebook, "missing", feedback("blank", function=function))
-    if function not in found.functions:
-        return result_of(case, notebook, "missing", feedback("absent", function=function))
+    if why := unrunnable(function, found):
+        return result_of(case, notebook, "error" if function in found.broken else "missing", opened(why))
     if late:
         return result_of(case, notebook, "timeout", messages.sentence("not_run_again", function=function))
     return None

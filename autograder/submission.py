@@ -210,7 +210,7 @@ def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tup
         "cells_twice": twice,
         "defined_twice": again,
         "functions_elsewhere": elsewhere,
-        "cells_missing": [name for name in (*expected.functions, *expected.cells) if name not in where and name not in defined],
+        "cells_missing": [name for name in (*expected.functions, *expected.cells) if name not in where and name not in defined and name not in found.dropped],
         "kinds_changed": [name for name in there if cells[counts[name] - 1]["cell_type"] != "code"],
         "marks_changed": [name for name in there if name in marked and _changed(_mark(cells[counts[name] - 1]), name, expected)],
     }

@@ -38,7 +38,7 @@ class Definitions:
     """What a notebook defines, with the student's own text of it; a later definition of a name wins, unless it is the blank."""
 
     source: str  # only imports, functions, classes and assignments that call nothing
-    functions: frozenset[str]
+    functions: frozenset[str]  # and what may be one
     untouched: frozenset[str]  # functions that still are the released stub
     broken: dict[str, str]  # function -> one sentence, for a function whose cell has a syntax error
     dropped: frozenset[str]  # names bound by top-level statements that were not kept
@@ -297,7 +297,8 @@ class _Collector:
 
     def _names_a_function(self, node) -> bool:
         value = getattr(node, "value", None)
-        return isinstance(value, ast.Lambda) or isinstance(value, ast.Name) and value.id in self.functions
+        may_be = isinstance(value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp))     # which only running it would tell
+        return may_be or isinstance(value, ast.Name) and value.id in self.functions
 
 
 def _tree(source: str) -> ast.Module:
@@ -373,8 +374,8 @@ def _only_names(target) -> bool:
 
 
 def _is_stub(node) -> bool:
-    """Is this a function with nothing in its body but `raise NotImplementedError(...)`, after an optional docstring?"""
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    """Is this a function with nothing in its body but `raise NotImplementedError(...)`, after an optional docstring? (A decorator may do the work.)"""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.decorator_list:
         return False
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     if len(body) != 1 or not isinstance(body[0], ast.Raise):

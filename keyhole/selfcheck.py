@@ -58,9 +58,11 @@ def check_beside(path):
 
 
 def unrunnable(name, found):
-    """The sentence on a graded function that cannot be run at all (broken, absent, still a blank), or None."""
+    """The sentence on a graded function that cannot be run at all (broken, not read, absent, still a blank), or None."""
     if name in found.broken:
         return found.broken[name]
+    if name in found.dropped and (name not in found.functions or name in found.untouched):
+        return feedback("no_def", function=name)
     if name not in found.functions:
         return feedback("absent", function=name)
     return feedback("blank", function=name) if name in found.untouched else None

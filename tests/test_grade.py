@@ -19,6 +19,7 @@ from autograder.copies import STAFF
 from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation
+from keyhole.messages import feedback
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
 
 GRADED = ("double", "triple", "test_double", "test_triple", "test_mine")  # cells that a whole notebook has
@@ -66,6 +67,11 @@ def test_blank_and_absent_functions_are_missing_not_errors(tmp_path, quick):
     assert verdicts(result) == dict.fromkeys(["double.plain", "double.again", "triple.plain"], ("missing", 0))
     assert "blank" in result.tests[0].message and "no function" in result.tests[2].message
     assert result.status == "graded"
+
+
+def test_of_a_function_that_is_made_by_a_call_that_is_said(tmp_path, quick):
+    result = grade(hand_in(tmp_path, "double = partial(mul, 2)", TRIPLE))
+    assert [(test.verdict, test.message) for test in result.tests[:2]] == 2 * [("missing", feedback("no_def", function="double"))] and result.tests[2].points == 2
 
 
 def test_syntax_error_costs_its_own_cell_only(tmp_path, quick):

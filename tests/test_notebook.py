@@ -16,6 +16,7 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import feedback
 from keyhole.notebook import definitions, read_notebook
 from keyhole.notebook_file import FILE_MB
+from keyhole.selfcheck import unrunnable
 from keyhole.text import one_line
 
 
@@ -85,6 +86,25 @@ def test_setting_an_attribute_of_something_is_no_definition():
 ])
 def test_a_stub_is_known_by_its_body(body, untouched):
     assert of(f"def f(a):\n    {body}").untouched == ({"f"} if untouched else set())
+
+
+def test_a_stub_with_a_decorator_may_do_its_work_elsewhere():
+    found = of("from functools import singledispatch", "@singledispatch\ndef f(a):\n    raise NotImplementedError(a)\n@f.register\ndef _(a: int): return a + 1")
+    assert found.untouched == set() and run(found)["f"](1) == 2
+
+
+def test_what_a_name_is_given_may_be_a_function():
+    found = of("class A:\n    @staticmethod\n    def f(): return 1", "f = A.f\ng = [A.f][0]\nh = f if f else g", "one = 1\nmade = A().f\nlater = made.f")
+    names = run(found)
+    assert found.functions == {"f", "g", "h"} and names["f"]() == names["g"]() == names["h"]() == 1 and found.dropped == {"made", "later"}
+
+
+def test_of_a_function_that_is_not_read_that_is_said():
+    made, real, stub = "f = partial(min, 1)", "def f():\n    return 1", "def f():\n    raise NotImplementedError()"
+    for cells in ([made], [stub, made], ["if True:\n    def f(): return 1"], ["try:\n    def f(): return 1\nfinally:\n    pass"], ["f = made = go()"]):
+        assert unrunnable("f", of(*cells)) == feedback("no_def", function="f")
+    assert unrunnable("f", of(made, stub)) == feedback("blank", function="f") and unrunnable("f", of("f = 1")) == feedback("absent", function="f")
+    assert unrunnable("f", of(made, real)) is unrunnable("f", of(real, made)) is None
 
 
 def test_a_stub_filled_in_elsewhere_is_not_untouched():

@@ -52,6 +52,11 @@ def test_without_metadata_functions_are_found_by_name(folder):
     assert found.definitions.functions == {"g"} and found.notes == (sentence("marks_lost", file="3_edit.ipynb"),)
 
 
+def test_a_function_that_is_made_by_a_call_is_not_missing(folder):
+    nbformat.write(new_notebook(cells=[graded(new_code_cell("def f(): return 1"), "f"), new_code_cell("g = partial(f)")]), folder / "3_edit.ipynb")
+    assert read(folder)["3_edit"].notes == (sentence("marks_changed", file="3_edit.ipynb", cells="`f`"),)
+
+
 @pytest.mark.parametrize("cells, kept", [(["x = 1"], False), (["def f(:"], True), ([], False)])
 def test_a_notebook_without_the_expected_cells(folder, cells, kept):
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), folder / "3_edit.ipynb")

@@ -256,6 +256,7 @@ FEEDBACK = {
     "raised_at": "`{function}` raised {error}, in the line `{line}`.",
     "the_same": "the same.",
     "absent": "The notebook has no function `{function}`; keep its name and its arguments as they were released.",
+    "no_def": "`{function}` is made by a call, or stands inside an `if` or `try`, which the grader does not run: write `def {function}(...)` at the top level.",
     "timeout": "`{function}` was stopped after {seconds:g} s: is there a loop that never ends?",
     "ended": "`{function}` ended the process that ran it: is there an exit(), or was the memory used up?",
     "undefined": "`{function}` is not there: its definition did not run ({error}).",

@@ -251,6 +251,7 @@ FEEDBACK = {
     "raised_at": "`{function}` 發生了錯誤「{error}」，在 `{line}` 這一行。",
     "the_same": "同上。",
     "absent": "筆記本裡沒有函式 `{function}`；請保留發下來時的名稱和引數。",
+    "no_def": "`{function}` 是呼叫函式得到的，或寫在 `if`、`try` 裡面，評分程式不會執行那些：請在最外層直接寫 `def {function}(...)`。",
     "timeout": "`{function}` 跑了 {seconds:g} 秒後被停下來：是不是有停不了的迴圈？",
     "ended": "`{function}` 把執行它的行程結束了：是不是有 exit()，或是記憶體用完了？",
     "undefined": "沒有 `{function}`：它的定義沒有成功執行（「{error}」）。",

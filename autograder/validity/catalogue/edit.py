@@ -319,6 +319,13 @@ RIGHT = {
             "from torch import Tensor", "def solved(c: Tensor, k: Tensor) -> Tensor:\n    return torch.linalg.solve(c.double(), k.double())",
             "def missing(w: Tensor, k: Tensor, v: Tensor) -> Tensor:\n    return v.double() - w.double() @ k.double()",
             "def rank_one_update(w: Tensor, c: Tensor, k: Tensor, v: Tensor) -> Tensor:\n    u = solved(c, k)\n    return (w + torch.outer(missing(w, k, v), u) / (u @ k.double())).float()"),
+        "a static method under this name": (block('''
+            class Rome:
+                @staticmethod
+                def rank_one_update(weight, moment, key, value):
+                    u = torch.linalg.solve(moment, key)
+                    return weight + torch.outer(value - weight @ key, u) / (u @ key)
+            '''), "rank_one_update = Rome.rank_one_update"),
         "comments in Chinese": _update().replace("    r =", "    # 還差多少：v* 減掉 W k*\n    r ="),
         "u scaled first": _update(direction="(lambda x: x / x.norm())(torch.linalg.solve(moment, key))"),
         "with a graph": _update(result="(weight + torch.outer(r, u) / s).requires_grad_()"),
@@ -329,6 +336,26 @@ RIGHT = {
         "data replaced": _write("module.weight.data = new_weight.clone() if isinstance(module, torch.nn.Linear) else new_weight.T.contiguous()"),
         "a method of a class": ("class Writer:\n    @torch.no_grad()\n    def __call__(self, module, new):\n        stored = new.T if type(module).__name__ == 'Conv1D' else new\n"
                                 "        module.weight.copy_(stored)", "def write_edit(module, new_weight):\n    Writer()(module, new_weight)"),
+        "one function for each kind of module": (block('''
+            from functools import singledispatch
+
+            from transformers.pytorch_utils import Conv1D
+
+
+            @singledispatch
+            def write_edit(module, new_weight):
+                raise NotImplementedError(f"no way to write into {type(module).__name__}")
+
+
+            @write_edit.register
+            def _(module: torch.nn.Linear, new_weight):
+                module.weight.data.copy_(new_weight)
+
+
+            @write_edit.register
+            def _(module: Conv1D, new_weight):
+                module.weight.data.copy_(new_weight.T)
+            ''')),
         "in place by subtraction": _write("target = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T", "module.weight += target - module.weight"),
     },
 }

@@ -202,6 +202,7 @@ RIGHT = {
                 挑出的 = 對數機率[torch.arange(目標.numel()), 目標]
                 return 挑出的.neg().mean()   # 平均，不是總和
             '''),
+        "torch's own under this name": "sequence_nll = torch.nn.functional.cross_entropy",
         "shape (1,)": _nll("-log_probs[rows, target_ids].mean().reshape(1)"),
     },
     "efficacy": {
