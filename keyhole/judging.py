@@ -12,10 +12,13 @@ from keyhole.messages import feedback, misconception, percent, sentences
 
 # float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
 TOLERANCE = 1e-4
+NO_LAYER = r"layer \S+ does not exist|層不存在"     # our own, in the languages of keyhole.messages
 # What an error of a student's function means: (functions, or none for any; its type; in its text; misconception).
 ERRORS = (
     ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
-    ((), "KeyholeError", r"layer \S+ does not exist|層不存在", "layer_outside"),     # our own, in the languages of keyhole.messages
+    (("subject_key",), "KeyholeError", NO_LAYER, "other_layer"),
+    ((), "KeyholeError", NO_LAYER, "layer_outside"),
+    (("sequence_nll", "value_objective"), "RuntimeError", r"numpy\(\) on Tensor that requires grad", "gradient_in_numpy"),
     ((), "RuntimeError", r"size of tensor [ab] \(0\)", "slice_empty"),
     # Two matrices that do not fit are W and its change.
     (("rank_one_update",), "RuntimeError", r"size of tensor.* non-singleton dimension 1", "change_transposed"),

@@ -246,4 +246,4 @@ def test_our_own_error_is_known_again_in_every_language(language):
     messages.use(language)
     with pytest.raises(KeyholeError) as error:
         toy_model("llama").block(99)
-    assert cause_of(f"KeyholeError: {error.value}", "trace") == "layer_outside"
+    assert [cause_of(f"KeyholeError: {error.value}", function) for function in ("trace", "subject_key")] == ["layer_outside", "other_layer"]

@@ -148,7 +148,7 @@ MISCONCEPTIONS = {
     "layer_above": "This is the key of the layer above: layers are counted from 0.",
     "one_token_before": "This is the key one token before the subject's last one: the end of a slice is the first position *after* it.",
     "one_token_after": "This is the key one token after the subject's last one: the end of a slice is the first position *after* it.",
-    "other_layer": "This is the key of another layer than the one asked for: use the argument `layer`.",
+    "other_layer": "Another layer was looked at than the one asked for: use the argument `layer`.",
     "padding_read": "In a batch the shorter prompts are padded at their end, where -1 is no token of theirs: count from the beginning.",
     "space_inserted": "Something was put between prefix and prompt; a prefix has its space already, so it is prefix + prompt.",
     "value_not_key": "This is what comes out of W, a value; the key is what goes into it, the `input` of model.memory(layer).",
@@ -205,6 +205,7 @@ MISCONCEPTIONS = {
     "value_without_target": "v* is what makes the model say the new answer: was it optimised to the end?",
     # any function
     "graph_cut": "The result does not depend on {what} any more, so no gradient reaches it: keep tensors, without .item(), .detach() or numpy.",
+    "gradient_in_numpy": "numpy carries no gradient, and .detach() would cut it off: compute the result with torch alone.",
     "input_changed": "Your function changed its argument `{what}` in place; work on a copy, since the caller goes on using it.",
     "hooks_left": "Hooks were left on the model: use `with record(...)`, which removes them.",
     "model_changed": "The model's weights were changed by looking at it.",

@@ -143,7 +143,7 @@ MISCONCEPTIONS = {
     "layer_above": "這是上面一層的 key：層從 0 算起。",
     "one_token_before": "這是主詞最後一個 token 再前一個的 key：slice 的終點是「之後」的第一個位置。",
     "one_token_after": "這是主詞最後一個 token 再後一個的 key：slice 的終點是「之後」的第一個位置。",
-    "other_layer": "這是另一層的 key，不是所要的那一層：請用引數 `layer`。",
+    "other_layer": "看的是另一層，不是所要的那一層：請用引數 `layer`。",
     "padding_read": "一批 prompt 裡短的會在尾端補齊，那裡的 -1 不是它自己的 token：請從頭數。",
     "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接 前綴 + prompt 就好。",
     "value_not_key": "這是 W 的輸出，也就是 value；key 是 W 的輸入，model.memory(layer) 的 `input`。",
@@ -200,6 +200,7 @@ MISCONCEPTIONS = {
     "value_without_target": "v* 要能讓模型說出新的答案：最佳化有沒有跑完？",
     # any function
     "graph_cut": "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
+    "gradient_in_numpy": "numpy 不會帶著梯度，而 .detach() 會把它切斷：請只用 torch 計算結果。",
     "input_changed": "你的函式直接改了引數 `{what}`；請在複本上做，因為呼叫它的程式之後還要用。",
     "hooks_left": "模型上留下了 hook：請用 `with record(...)`，它會自己拿掉。",
     "model_changed": "函式只該讀取模型，模型的權重卻被改了。",

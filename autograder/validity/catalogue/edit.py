@@ -95,6 +95,8 @@ WRONG = {
             "value_not_key", ALL, _key(side="output")),
         "a fixed layer": ("computed a layer of its own in place of the one asked for",
             "other_layer", {"llama", "gpt2", "repeated", "non_ascii"}, _key(layer="model.n_layers // 6")),
+        "the notebook's LAYER": ("looked at the notebook's own LAYER in place of the layer asked for",
+            "other_layer", KEY_CASES - {"real"} | {"clean"}, ("LAYER = 5", _key(layer="LAYER"))),
         "hook left behind": ("left its hooks on the model",
             "hooks_left", {"clean"}, block('''
             def subject_key(model, layer, prompt, subject, prefixes):
