@@ -90,7 +90,9 @@ def _own_fact(record):
         raise KeyholeError(feedback("own_keys", file=FACT_FILE, missing=listed(missing)))
     fact = fact_from(record["fact"], FACT_FILE)
     layer = record["layer"]
-    if not isinstance(layer, int) or isinstance(layer, bool) or layer != DEFAULT_LAYER:
+    if type(layer) is not int:
+        raise KeyholeError(feedback("own_layer_type", file=FACT_FILE, got=one_line(json.dumps(layer, ensure_ascii=False), 40), layer=DEFAULT_LAYER))
+    if layer != DEFAULT_LAYER:
         raise KeyholeError(feedback("own_layer", file=FACT_FILE, got=one_line(layer, 40), layer=DEFAULT_LAYER))
     probes = [probe for kind in fact.probes().values() for probe in kind]
     if len(probes) > MOST_PROBES:

@@ -310,6 +310,7 @@ FEEDBACK = {
     "own_too_large": "{file} has {size} MB; at most {limit} MB are read: is it the file that the notebook writes?",
     "own_no_json": "{file} is not valid JSON: write it with json.dump, as in section 3.8.",
     "own_keys": "{file} lacks {missing}: it must be an object with \"layer\", \"fact\" and \"measured\", as section 3.8 writes it.",
+    "own_layer_type": "{file} has \"layer\": {got}, which is no whole number: write \"layer\": {layer}, without quotation marks.",
     "own_layer": "{file} says layer {got}; hand in an edit of layer {layer}, since the stored C is that layer's.",
     "own_many": "{file} has {count} probes; at most {most} are measured: leave some paraphrases or neighbors out.",
     "own_long": "a text in {file} has more than {most} characters: one short sentence is enough.",

@@ -305,6 +305,7 @@ FEEDBACK = {
     "own_too_large": "{file} 有 {size} MB；最多讀 {limit} MB：這是筆記本寫出的檔案嗎？",
     "own_no_json": "{file} 不是合法的 JSON：請照 3.8 節用 json.dump 寫出。",
     "own_keys": "{file} 少了 {missing}：它應該是一個物件，有 \"layer\"、\"fact\" 和 \"measured\"，就像 3.8 節寫出來的那樣。",
+    "own_layer_type": "{file} 裡寫的是 \"layer\": {got}，這不是整數：請寫 \"layer\": {layer}，不加引號。",
     "own_layer": "{file} 說的是第 {got} 層；請交第 {layer} 層的編輯，因為存好的 C 是那一層的。",
     "own_many": "{file} 有 {count} 題；最多量 {most} 題：請拿掉一些 paraphrase 或鄰居。",
     "own_long": "{file} 裡有一段文字超過 {most} 個字元：一句短句就夠了。",
