@@ -323,7 +323,7 @@ def raised(name, error, function=None):
     file = _file_of(function)
     if _is_blank(error, file):
         return feedback("blank", function=name)
-    said = one_line(error, 200)
+    said = one_line(error, 200).rstrip(".。")
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
     lines = [linecache.getline(file, place.tb_lineno).strip() for place in _places(error) if place.tb_frame.f_code.co_filename == file]
     if not lines or not lines[-1]:

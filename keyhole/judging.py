@@ -24,6 +24,9 @@ ERRORS = (
     (("rank_one_update",), "RuntimeError", r"size of tensor.* non-singleton dimension 1", "change_transposed"),
     (("rank_one_update",), "RuntimeError", r"size mismatch|shapes cannot be multiplied|size of tensor", "shapes_disagree"),
     ((), "IndexError", r"index.* out of (bounds|range)", "index_past_end"),
+    ((), "RuntimeError", r"index \S+ is out of bounds", "index_past_end"),
+    (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
+    (("write_edit",), "TypeError", r"cannot assign .* as parameter", "tensor_for_parameter"),
 )
 
 

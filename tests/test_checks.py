@@ -189,6 +189,7 @@ def _zeroes_bias(module, new_weight):
     ("sequence_nll", lambda logits, ids: len(ids) * sequence_nll(logits, ids), "nll_summed", "repeated"),
     ("sequence_nll", _exponentials, "exponential_overflows", "large"),
     ("sequence_nll", lambda logits, ids: sum(sequence_nll(logits[i:i + 1], ids[[i]]) for i in range(3)) / 3, "index_past_end", "one_token"),
+    ("sequence_nll", lambda logits, ids: -logits.log_softmax(-1).gather(0, ids[None]).mean(), "index_past_end", "tokens"),
     ("efficacy", lambda true, new: (new <= true).float().mean(), "tie_counts", "ties"),
     ("efficacy", lambda true, new: (new > true).float().mean(), "efficacy_reversed", "one"),
     ("neighborhood", efficacy, "neighborhood_reversed", "mixed"),
@@ -214,6 +215,8 @@ def _zeroes_bias(module, new_weight):
     ("rank_one_update", lambda w, c, k, v: w + torch.outer(v - w @ k, k) / (k @ k), "moment_omitted", "preservation"),
     ("rank_one_update", lambda w, c, k, v: rank_one_update(w, c, k, v) - w, "only_the_change", "wide"),
     ("write_edit", _replaces, "parameter_replaced", "parameter"),
+    ("write_edit", lambda m, w: m.weight.copy_(w), "no_grad_missing", "linear"),
+    ("write_edit", lambda m, w: setattr(m, "weight", w), "tensor_for_parameter", "linear"),
     ("write_edit", _zeroes_bias, "bias_changed", "conv1d"),
     ("write_edit", lambda m, w: m.weight.data.copy_(w) if m.weight.shape == w.shape else m.weight.data.copy_(w.T), "transpose_missing", "square"),
     ("write_edit", lambda m, w: w.clone(), "nothing_written", "linear"),
@@ -223,6 +226,7 @@ def test_a_wrong_solution_fails_in_its_case_with_its_name(name, function, miscon
     verdicts = dict(report.verdicts)
     assert verdicts[CHECKS[f"{name}.{case}"]].misconception == misconception
     assert repr(report).count(MISCONCEPTIONS[misconception]) <= 1        # said once, however often it is seen
+    assert ".." not in repr(report).replace("...", "")       # where an error ends with a full stop
 
 
 def test_preservation_says_what_the_constraint_hides():

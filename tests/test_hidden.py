@@ -50,7 +50,7 @@ class NearBench:
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
             reply = adapters.ADAPTERS[adapter](*arguments)
-        except (RuntimeError, LookupError, ValueError, AttributeError, KeyholeError, ZeroDivisionError) as error:
+        except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, KeyholeError, ZeroDivisionError) as error:
             raise StudentFailed("raised", f"{type(error).__name__}: {error}") from None
         finally:
             for part in self.real_model.hf.modules() if self.real_model else ():

@@ -196,6 +196,8 @@ MISCONCEPTIONS = {
     "nothing_written": "The module's weight is what it was: the new weight never reached it. Write into `module.weight`, for example with `copy_`.",
     "added_not_written": "The new weight was added to the old one; it takes its place.",
     "parameter_replaced": "The module holds another Parameter now; write into the one that it has, so that whatever shares it sees the edit.",
+    "no_grad_missing": "A Parameter tracks gradients and cannot be written over just so: write inside `with torch.no_grad():`.",
+    "tensor_for_parameter": "A tensor cannot take a Parameter's place: write into the one that the module has, for example with `copy_`.",
     "bias_changed": "The bias was changed too; an edit of W leaves it alone.",
     # my_edit
     "claim_not_measured": "What was claimed is not what the files give.",

@@ -191,6 +191,8 @@ MISCONCEPTIONS = {
     "nothing_written": "模組的權重和原來一樣：新的權重沒有寫進去。請寫進 `module.weight`，例如用 `copy_`。",
     "added_not_written": "新的權重被加到舊的上面；應該是取代它。",
     "parameter_replaced": "模組裡換成了另一個 Parameter；請寫進原來的那一個，共用它的地方才看得到這次編輯。",
+    "no_grad_missing": "Parameter 會追蹤梯度，不能直接覆寫：請在 `with torch.no_grad():` 裡面寫入。",
+    "tensor_for_parameter": "一般的張量不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。",
     "bias_changed": "bias 也被改了；編輯 W 時不應該動到它。",
     # my_edit
     "claim_not_measured": "所寫的和檔案實際給出的不一樣。",

@@ -75,6 +75,8 @@ WRONG = {
             "repeated_token_once", {"repeated"}, _nll("sum(dict(zip(target_ids.tolist(), -log_probs[rows, target_ids])).values()) / len(set(target_ids.tolist()))")),
         "item": ("turned the loss into a Python number, which has no gradient",
             "graph_cut", {"gradient"}, _nll("-log_probs[rows, target_ids].mean().item()")),
+        "gathered along the rows": ("took the target's tokens for numbers of rows",
+            "index_past_end", LIKELIHOODS, _nll("-log_probs.gather(0, target_ids[None]).mean()"), {"inputs"}),
         "numpy": ("took the mean with numpy, which knows no gradient",
             "gradient_in_numpy", {"gradient"}, _nll("-log_probs[rows, target_ids].numpy().mean()")),
         "one row for all": ("read all tokens from the first row, as if none saw those before it",
