@@ -297,7 +297,7 @@ class _Collector:
 
     def _names_a_function(self, node) -> bool:
         value = getattr(node, "value", None)
-        may_be = isinstance(value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp))     # which only running it would tell
+        may_be = isinstance(node, ast.ImportFrom) or isinstance(value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp))  # only running it would tell
         return may_be or isinstance(value, ast.Name) and value.id in self.functions
 
 

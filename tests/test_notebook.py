@@ -39,7 +39,7 @@ def test_definitions_are_kept_and_calls_are_not():
     )
     names = run(found)
     assert names["f"](1) == 6 and names["square"](3) == pytest.approx(9) and (names["A"], names["B"], names["z"], names["w"]) == (1, 2, "é", 2)
-    assert found.functions == {"f", "square"}
+    assert found.functions == {"f", "square", "p"}
     assert {"model", "i", "total"} <= found.dropped and found.dropped.isdisjoint(names)
     assert found.notes == () and found.broken == {}
 
@@ -94,9 +94,9 @@ def test_a_stub_with_a_decorator_may_do_its_work_elsewhere():
 
 
 def test_what_a_name_is_given_may_be_a_function():
-    found = of("class A:\n    @staticmethod\n    def f(): return 1", "f = A.f\ng = [A.f][0]\nh = f if f else g", "one = 1\nmade = A().f\nlater = made.f")
+    found = of("class A:\n    @staticmethod\n    def f(): return 1", "from os import getcwd as k\nf = A.f\ng = [A.f][0]\nh = f if f else g", "one = 1\nmade = A().f\nlater = made.f")
     names = run(found)
-    assert found.functions == {"f", "g", "h"} and names["f"]() == names["g"]() == names["h"]() == 1 and found.dropped == {"made", "later"}
+    assert found.functions == {"f", "g", "h", "k"} and names["k"] is os.getcwd and names["f"]() == names["g"]() == names["h"]() == 1 and found.dropped == {"made", "later"}
 
 
 def test_of_a_function_that_is_not_read_that_is_said():
