@@ -12,7 +12,9 @@ from keyhole.messages import opened
 from keyhole.notebook import grade_id
 from keyhole.text import one_line
 
-MOST_SHOWN = 300_000  # characters of a notebook on its page, ten times those of an honest one: a page is made in seconds, not minutes
+MOST_SHOWN = 100_000  # characters of a notebook on its page, three times those of an honest one: a page is made in seconds, not minutes
+MOST_FORMULAS, MOST_BLANK = 100, 20  # of one kind in one cell; empty lines in a row: nbconvert's time grows with the square of either
+OPENINGS = (r"\begin{", r"\\[", r"\\(")  # of formulas, as nbconvert reads them
 FIRST_LETTER = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\]\((?:(?P<page>https?://)|attachment:(?P<picture>[^)\s]*))?")
 LINK_BELOW = re.compile(r"\]:(?!\s*https?://)")
@@ -58,8 +60,8 @@ def plain(cell, model=None, trusted: bool = False) -> NotebookNode:
     kind = (model or cell).cell_type
     pictures = attachments(cell) if kind == "markdown" else {}
     source = cell.source if trusted else UNSEEN.sub("\ufffd", cell.source.replace("\r\n", "\n").replace("\r", "\n"))
-    if not trusted and kind != "code":
-        source = harmless(source, pictures)
+    if not trusted:
+        source = harmless(closed_up(source), pictures) if kind != "code" else closed_up(source)
     new = getattr(nbformat.v4, f"new_{kind}_cell")(source)
     if model is not None:
         new.metadata = copy.deepcopy(model.metadata)
@@ -70,12 +72,25 @@ def plain(cell, model=None, trusted: bool = False) -> NotebookNode:
     return new
 
 
+def closed_up(text: str) -> str:
+    """The text with at most MOST_BLANK empty lines in a row."""
+    lines, blank = [], 0
+    for line in text.split("\n"):
+        blank = 0 if line.strip() else blank + 1
+        if blank <= MOST_BLANK:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def harmless(markdown: str, pictures=()) -> str:
     """
     Student's Markdown in which no tag can begin and links lead only to web pages and pasted pictures: nbconvert prints tags as
     they are and follows `javascript:`. A space is put between what would make one, so `a <b` and formulas read as before.
     """
     text = FIRST_LETTER.sub("< ", markdown)
+    for opening in OPENINGS:
+        if text.count(opening) > MOST_FORMULAS:
+            text = text.replace(opening, f"{opening[:-1]} {opening[-1]}")
     text = LINK.sub(lambda found: found[0] if found["page"] or found["picture"] in pictures else "] " + found[0][1:], text)
     return LINK_BELOW.sub("] :", text)
 

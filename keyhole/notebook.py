@@ -26,6 +26,7 @@ MOST_NOTES = 12  # on single cells
 PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}  # their body is ordinary Python
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
 DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
+LONG_DOTTED = re.compile(r"(?:\.[\s\\]*+\w++[\s\\]*+){200}")  # CPython keeps each beginning of a dotted name while it parses: memory grows with the square
 INDENTED = re.compile(r"\n*([ \t]+)(?=[^\s#])")
 MERGE = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 PLAIN = str.maketrans("“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*")  # what unicodedata.normalize leaves as it is
@@ -54,9 +55,10 @@ class Work:
 
     def tree(self, source: str) -> ast.Module:
         """The syntax tree of a text. Raises what `ast.parse` raises, and ValueError when there is no room left for it."""
-        if len(source) > self.left:
+        price = len(source) * (1 + source.count("{") // 1000)  # of many braces in one f-string CPython looks at each again for each
+        if price > self.left or LONG_DOTTED.search(source):
             raise ValueError(feedback("cell_work", most=f"{PARSED_CHARACTERS:,}"))
-        self.left -= len(source)
+        self.left -= price
         return _tree(source)
 
 

@@ -236,7 +236,10 @@ def _keep_only(*descriptors: int) -> None:
         os.set_inheritable(kept, False)
     for low, high in pairwise([2, *sorted(descriptors), 2**16]):
         os.closerange(low + 1, high)
-    os.dup2(0, 2)  # the zygote's input and output are the null device already
+    null = os.open(os.devnull, os.O_RDWR)  # its own: flags of the zygote's would reach the next child
+    for standard in range(3):
+        os.dup2(null, standard)
+    os.close(null)
 
 
 def live_in(folder: str) -> None:

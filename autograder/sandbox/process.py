@@ -33,7 +33,15 @@ FAILURES = {
     **dict.fromkeys(["exited", "crashed", "killed", "lost", "garbled"], "error"),
 }
 
+# What a child may say of a failure, which may be forged: code -> the details that there are, or None for text to be quoted with care.
+SAID = {
+    **dict.fromkeys(["stub", "none"], {""}), **dict.fromkeys(["definitions", "raised", "type"]), "device": {"meta"},
+    "layout": {str(each) for each in vars(torch).values() if isinstance(each, torch.layout)},
+    "dtype": {str(each).removeprefix("torch.") for each in vars(torch).values() if isinstance(each, torch.dtype)},
+}
+
 ZYGOTE = Path(__file__).with_name("zygote.py")
+STANDSTILL_SECONDS = 0.5  # what of a standstill of the grader's own is counted as the student's
 SILENT_SECONDS = 60  # a zygote that takes longer to end a child is given up; it may be loading a model
 MB = 2**20
 
@@ -84,6 +92,20 @@ class Allowance:
     @property
     def left(self) -> float:
         return self.seconds - self.used
+
+
+class Clock:
+    """Seconds that are left of a limit. A standstill of the grader's own, as when a parser holds Python's lock for another thread, is not the student's."""
+
+    def __init__(self, seconds: float):
+        self.seconds = self.left = seconds
+        self._at = time.monotonic()
+
+    def tick(self) -> float:
+        """Count what has passed, and return what is left."""
+        now = time.monotonic()
+        self.left, self._at = self.left - min(now - self._at, STANDSTILL_SECONDS), now
+        return self.left
 
 
 class NotStarted(KeyholeError):
@@ -184,7 +206,7 @@ class Sandbox:
         names = sorted(self._models)
         self._child = _Child(self._zygote, names)
         try:
-            self._ask("prepare", {"models": names, "limits": asdict(self.limits)}, self.limits.start_seconds)
+            self._ask("prepare", {"models": names, "limits": asdict(self.limits)}, Clock(self.limits.start_seconds))
         except StudentFailed as error:  # nothing of the student's has run yet
             if error.code == "timeout" and self._zygote is SHARED:  # something of another's may have stopped it
                 raise ZygoteLost from None
@@ -201,24 +223,27 @@ class Sandbox:
 
     def _run(self, command: str, content: dict, seconds: float, *request) -> dict:
         """`_ask` for what runs code of the student's, who pays for it."""
-        begun, last = time.monotonic(), seconds >= self._allowance.left
+        last, clock = seconds >= self._allowance.left, Clock(min(seconds, self._allowance.left))
         try:
-            return self._ask(command, content, min(seconds, self._allowance.left), *request)
+            return self._ask(command, content, clock, *request)
         except StudentFailed as error:
             raise self._used_up() if last and error.code == "timeout" else error from None
         finally:
-            self._allowance.used += time.monotonic() - begun
+            self._allowance.used += clock.seconds - clock.left
 
     def _used_up(self) -> StudentFailed:
         return StudentFailed("submission", f"{self._allowance.seconds:g}")
 
-    def _ask(self, command: str, content: dict, seconds: float, sent=None, reply_bytes: int = wire.HEADER_BYTES) -> dict:
+    def _ask(self, command: str, content: dict, clock: Clock, sent=None, reply_bytes: int = wire.HEADER_BYTES) -> dict:
         """Send one request, wait for its reply, and return its tensors."""
         try:
-            blob = self._child.exchange(wire.pack(sent or {}, command=command, content=json.dumps(content)), seconds, reply_bytes)
+            blob = self._child.exchange(wire.pack(sent or {}, command=command, content=json.dumps(content)), clock, reply_bytes)
             tensors, text = wire.unpack(blob)
             code = text.get("status")
-            if code != "done" and code not in FAILURES:
+            detail = text.get("detail", "")
+            if code in (told := self._told(content)):
+                detail = told[code]
+            elif code != "done" and (code not in SAID or SAID[code] is not None and detail not in SAID[code]):
                 raise wire.WireError("it has no status")
             if code == "done" and command == "call":
                 adapters.check_reply(tensors, content["adapter"], sent, content["options"])
@@ -233,8 +258,12 @@ class Sandbox:
                     raise StudentFailed("lost") from None
             raise
         if code != "done":
-            raise StudentFailed(code, text.get("detail", ""))
+            raise StudentFailed(code, detail)
         return tensors
+
+    def _told(self, content: dict) -> dict:
+        """Details that the grader knows itself."""
+        return {"absent": content.get("function", ""), "memory": self.limits.memory_mb, "big": f"more than {content.get('reply_bytes', 0) / MB:.3g} MB"}
 
     def _end_child(self) -> None:
         child, self._child = self._child, None
@@ -335,19 +364,18 @@ class _Child:
             os.close(theirs_in)
             os.close(theirs_out)
 
-    def exchange(self, frame: bytes, seconds: float, reply_bytes: int) -> bytes:
+    def exchange(self, frame: bytes, clock: Clock, reply_bytes: int) -> bytes:
         """The reply to a frame, of at most `reply_bytes`. Raises StudentFailed; the caller then closes this child."""
-        deadline = time.monotonic() + seconds
         try:
-            self._send(frame, deadline)
-            length = wire.size(self._receive(wire.LENGTH, deadline))
+            self._send(frame, clock)
+            length = wire.size(self._receive(wire.LENGTH, clock))
             if length > reply_bytes:
                 raise StudentFailed("big", f"{length / MB:.3g} MB")
-            return self._receive(length, deadline)
+            return self._receive(length, clock)
         except TimeoutError:
-            raise StudentFailed("timeout", f"{seconds:g}") from None
+            raise StudentFailed("timeout", f"{clock.seconds:g}") from None
         except EOFError:
-            raise self._cause_of_death(deadline) from None
+            raise self._cause_of_death(clock) from None
 
     def has_spoken(self) -> bool:
         """Is there anything to read (or an end) when nothing was asked? Then what follows cannot be trusted to be a reply."""
@@ -364,18 +392,18 @@ class _Child:
         if self._zygote.level == "E":
             _remove(self.box)
 
-    def _send(self, data: bytes, deadline: float) -> None:
+    def _send(self, data: bytes, clock: Clock) -> None:
         rest = memoryview(data)
         with suppress(BrokenPipeError):  # it died: what it left to read says more
             while rest:
-                self._wait(self._to, select.POLLOUT, deadline)
+                self._wait(self._to, select.POLLOUT, clock)
                 with suppress(BlockingIOError):
                     rest = rest[os.write(self._to, rest[:MB]) :]
 
-    def _receive(self, count: int, deadline: float) -> bytes:
+    def _receive(self, count: int, clock: Clock) -> bytes:
         data = bytearray()
         while len(data) < count:
-            self._wait(self._from, select.POLLIN, deadline)
+            self._wait(self._from, select.POLLIN, clock)
             with suppress(BlockingIOError):
                 part = os.read(self._from, min(count - len(data), MB))
                 if not part:
@@ -383,16 +411,18 @@ class _Child:
                 data += part
         return bytes(data)
 
-    def _wait(self, pipe: int, event: int, deadline: float) -> None:
+    def _wait(self, pipe: int, event: int, clock: Clock) -> None:
         """Return when the pipe is ready. Raises TimeoutError, or EOFError when the process has ended and left nothing to read."""
-        ready = _ready(deadline - time.monotonic(), (pipe, event), self._lifeline)
-        if not ready or time.monotonic() > deadline:  # also for one that trickles bytes
-            raise TimeoutError
+        ready = ()
+        while not ready:
+            ready = _ready(min(clock.left, STANDSTILL_SECONDS), (pipe, event), self._lifeline)
+            if clock.tick() <= 0:  # also for one that trickles bytes
+                raise TimeoutError
         if pipe not in ready and not _ready(0, (pipe, event)):
             raise EOFError
 
-    def _cause_of_death(self, deadline: float) -> Exception:
-        if not _ready(max(0.5, deadline - time.monotonic()), self._lifeline):  # it closed its pipe and lives on
+    def _cause_of_death(self, clock: Clock) -> Exception:
+        if not _ready(max(0.5, clock.left), self._lifeline):  # it closed its pipe and lives on
             return StudentFailed("garbled", "it closed the pipe")
         with suppress(OSError):
             if told := self._lifeline.recv(16):
