@@ -214,15 +214,15 @@ def objective_gradient(bench):
 ORDER = ["weight", "moment", "key", "value"]
 
 
-def _problem(generator, d_out, d_in, condition=100.0, scale=1.0):
-    """W, C, k*, v* in float32; C with the condition number given, keys of size `scale`, k* like the keys that made C."""
+def _problem(generator, d_out, d_in, condition=100.0, scale=1.0, missing=1.0):
+    """W, C, k*, v* in float32; C with the condition number given, keys of size `scale`, k* like the keys that made C, v* - W k* of size `missing` |W k*|."""
     def draw(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     basis = torch.linalg.qr(draw(d_in, d_in)).Q
     roots = scale * torch.logspace(0, -0.5 * torch.log10(torch.tensor(condition)).item(), d_in, dtype=torch.float64)
     weight, key = draw(d_out, d_in), basis @ (roots * draw(d_in))
-    value = weight @ key + draw(d_out) * (weight @ key).norm() / d_out ** 0.5
+    value = weight @ key + draw(d_out) * missing * (weight @ key).norm() / d_out ** 0.5
     moment = (basis * roots.square()) @ basis.T
     return {"weight": weight.float(), "moment": moment.float(), "key": key.float(), "value": value.float()}
 
@@ -253,7 +253,8 @@ def update_conv1d(bench):
 
 
 def update_conditioned(bench):
-    return _update_test(bench, d_out=7, d_in=24, condition=ILL_CONDITIONED, tolerance=ILL_CONDITIONED_TOLERANCE)
+    """Little is missing: such a C makes the change large, and next to a much larger one a wrong W would pass."""
+    return _update_test(bench, d_out=7, d_in=24, condition=ILL_CONDITIONED, missing=0.1, tolerance=ILL_CONDITIONED_TOLERANCE)
 
 
 def update_small_keys(bench):
