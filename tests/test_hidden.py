@@ -120,6 +120,11 @@ def test_a_wrong_solution_loses_exactly_the_tests_it_should_and_is_told_why(solu
         assert solution.misconception in {found[case][1] for case in lost}, found
 
 
+@pytest.mark.parametrize("solution", each(WRONG, lambda solution: solution.misconception is None))
+def test_what_has_no_name_is_not_given_that_of_another(solution):
+    assert {name for _, name in verdicts(solution, TEST_SECRET).values()} == {None}
+
+
 @pytest.mark.parametrize("solution", each(RIGHT))
 def test_a_right_solution_written_differently_loses_nothing(solution):
     found, _ = outcomes(solution, far_from_the_model(solution.function))

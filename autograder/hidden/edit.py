@@ -402,6 +402,8 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
         return Verdict(False, sentences(messages.sentence("shapes_disagree", function="write_edit"), misconception(name)), name), {}, tensors
     right = (new.T if kind == "conv1d" else new).double()
     verdict = judge(got["weight"], right, partial(wrongs.write_edit, kind, before.double(), right), "The stored weight")
+    if verdict.passed and got["weight"].dtype != before.dtype:
+        verdict = Verdict(False, misconception("dtype_changed"), "dtype_changed")
     return verdict, got, tensors
 
 

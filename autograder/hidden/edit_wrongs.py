@@ -69,6 +69,7 @@ def second_moment(keys):
     right, centred, unit = editing.second_moment(keys), keys - keys.mean(0), keys / keys.norm(dim=1, keepdim=True)
     wrongs = {
         "moment_centred": editing.second_moment(centred),
+        "moment_centred:N - 1": centred.T @ centred / (len(keys) - 1),
         "moment_of_rows": keys @ keys.T,
         "moment_diagonal": right.diag().diag(),
         "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
@@ -94,6 +95,7 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
     rest = right - nll
     wrongs = {
         "sum_over_tokens": rest - targets.sum(-1).mean(),
+        "sum_over_tokens:and rows": rest - targets.sum(),
         "nll_missing_minus": rest - nll,
         "probability_before_log": rest - targets.exp().mean().log(),
         "kl_reversed": right - kl_weight * kl + kl_weight * (before.exp() * (before - now)).sum(),
@@ -126,6 +128,7 @@ def rank_one_update(weight, moment, key, value):
         "moment_diagonal_used": along(key / moment.diag()),
         "division_missing": along(direction, divisor=1),
         "divided_by_key_square": along(direction, divisor=key @ key),
+        "divided_by_direction_square": along(direction, divisor=direction @ direction),
         "value_not_residual": along(direction, left=value),
         "residual_reversed": along(direction, left=-residual),
         "only_the_change": right - weight,
