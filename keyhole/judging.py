@@ -10,7 +10,8 @@ import torch
 
 from keyhole.messages import feedback, misconception, percent, sentences
 
-# float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
+# float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones, and
+# what a small model gives by less than the second.
 TOLERANCE, ROUNDING = 1e-4, 1e-5
 NO_LAYER = r"layer \S+ does not exist|層不存在"     # our own, in the languages of keyhole.messages
 # What an error of a student's function means: (functions, or none for any; its type; in its text; misconception).

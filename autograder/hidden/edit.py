@@ -166,10 +166,14 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
         "target_log_probs": -draw(6, tokens).abs() * torch.linspace(0.5, 3, tokens) - 0.2, "kl_log_probs": (before + spread * draw(23)).log_softmax(-1),
         "kl_log_probs_before": before, "delta": draw(9), "value_before": 0.6 * draw(9)}
     weights = {"kl_weight": kl_weight, "decay": decay}
-    reply = bench.call(tensors=inputs, options={"order": OBJECTIVE_ORDER, "values": weights, "after": True, "grad": ["target_log_probs", "kl_log_probs", "delta"]})
-    got = reply.tensors["result"]
-    verdict = judge_number(bench, got, editing.value_objective(**inputs, **weights), partial(wrongs.value_objective, **inputs, **weights), "The loss")
-    return inputs, weights, reply.tensors, verdict
+    got = _objective_reply(bench, inputs, weights)
+    verdict = judge_number(bench, got["result"], editing.value_objective(**inputs, **weights), partial(wrongs.value_objective, **inputs, **weights), "The loss")
+    return inputs, weights, got, verdict
+
+
+def _objective_reply(bench, inputs, weights):
+    options = {"order": OBJECTIVE_ORDER, "values": weights, "after": True, "grad": ["target_log_probs", "kl_log_probs", "delta"]}
+    return bench.call(tensors=inputs, options=options).tensors
 
 
 def objective_value(bench):
@@ -204,7 +208,10 @@ def objective_gradient(bench):
         found = judge(mine, right, what=name, sentence="gradient")
         if not found.passed:
             return outcome(found)
-    # The loop that looks for v* hands in the same tensors at every step.
+    # The loop that looks for v* begins at a delta of zero, and hands in the same tensors at every step.
+    at_zero = _objective_reply(bench, inputs | {"delta": torch.zeros_like(inputs["delta"])}, weights)
+    if not at_zero.get("grad.delta", inputs["delta"]).isfinite().all():
+        return outcome(Verdict(False, misconception("root_at_zero"), "root_at_zero"))
     kept = arguments_kept({**got, "result": scalar(got["result"])}, inputs, (), "The loss")
     return kept if not kept.passed else Outcome(True, feedback("gradient_right"), fraction=1.0)
 

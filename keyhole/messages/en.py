@@ -175,6 +175,7 @@ MISCONCEPTIONS = {
     "decay_of_square": "The decay has |delta|² on top; it is |delta| / |v0|².",
     "decay_by_length": "The decay was divided by |v0|; it is |delta| / |v0|².",
     "decay_undivided": "The decay was not divided by |v0|²; it is |delta| / |v0|².",
+    "root_at_zero": "The objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), whose gradient there is zero, and not by the root of a sum of squares.",
     # rank_one_update
     "moment_omitted": "Your Ŵ equals W + Λ k*ᵀ: the C⁻¹ is missing. Ŵ k* = v* holds all the same, but the other keys are moved more than they need.",
     "moment_not_inverted": "Your Ŵ uses C k* where C⁻¹ k* belongs.",
@@ -400,7 +401,6 @@ PROBLEMS = {
     "objective_type": "the objective returned {got}, not a scalar tensor.",
     "objective_value": "the objective returned {got}: v* cannot be searched with it.",
     "objective_cut": "the objective's result does not depend on delta any more: keep tensors, no .item() or .detach().",
-    "objective_gradient": "the objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), whose gradient there is zero, and not by the root of a sum of squares.",
     "loss_value": "the loss returned {got}, not a finite scalar tensor: nothing can be learned from it.",
     "loss_cut": "the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or numpy.",
     "weights_not_kept": "the old weights cannot be kept in {folder} ({reason}): make room there, or name another folder in TMPDIR.",

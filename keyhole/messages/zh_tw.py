@@ -170,6 +170,7 @@ MISCONCEPTIONS = {
     "decay_of_square": "decay 的分子是 |delta|²；應該是 |delta| / |v0|²。",
     "decay_by_length": "decay 除以了 |v0|；應該是 |delta| / |v0|²。",
     "decay_undivided": "decay 沒有除以 |v0|²；應該是 |delta| / |v0|²。",
+    "root_at_zero": "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，它在那裡的梯度是零；不要用平方和開根號。",
     # rank_one_update
     "moment_omitted": "你的 Ŵ 等於 W + Λ k*ᵀ：少了 C⁻¹。Ŵ k* = v* 雖然還是成立，其他的 key 卻動得比必要的多。",
     "moment_not_inverted": "你的 Ŵ 在該用 C⁻¹ k* 的地方用了 C k*。",
@@ -395,7 +396,6 @@ PROBLEMS = {
     "objective_type": "目標函數回傳了 {got}，不是只有一個數的 tensor。",
     "objective_value": "目標函數回傳了 {got}：這樣沒辦法找 v*。",
     "objective_cut": "目標函數的結果不再和 delta 有關：請一直用 tensor，不要用 .item() 或 .detach()。",
-    "objective_gradient": "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，它在那裡的梯度是零；不要用平方和開根號。",
     "loss_value": "loss 回傳了 {got}，不是只有一個有限數的 tensor：從它什麼也學不到。",
     "loss_cut": "loss 不再和 logits 有關：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
     "weights_not_kept": "原本的權重存不進 {folder}（{reason}）：請在那裡清出空間，或用 TMPDIR 指定另一個資料夾。",

@@ -176,6 +176,8 @@ WRONG = {
             "graph_cut", {"gradient"}, _objective(nll="-target_log_probs.mean().item()")),
         "the length in place": ("squared |v0|'s elements in the caller's tensor",
             "input_changed", {"gradient"}, _objective(decay="decay * delta.norm() / value_before.square_().sum()")),
+        "root of the squares": ("took |delta| by a root, which has no gradient at zero, where the search begins",
+            "root_at_zero", {"gradient"}, _objective(decay="decay * (delta ** 2).sum().sqrt() / value_before.norm() ** 2")),
         "delta detached": ("detached delta, so that the decay has no gradient",
             "graph_cut", {"gradient"}, _objective(decay="decay * delta.detach().norm() / value_before.norm() ** 2")),
     },
