@@ -111,8 +111,8 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
     return told_apart(wrongs, right)
 
 
-def rank_one_update(weight, moment, key, value):
-    """Wrong Ŵ: another direction, another divisor, another residual, or not Ŵ at all."""
+def rank_one_update(weight, moment, key, value, tolerance=CHANGE_TOLERANCE):
+    """Wrong Ŵ, by more than `tolerance` of the change: another direction, another divisor, another residual, or not Ŵ at all."""
     weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
     residual = value - weight @ key
     direction = torch.linalg.solve(moment, key)
@@ -135,12 +135,13 @@ def rank_one_update(weight, moment, key, value):
         "change_transposed": weight.T + torch.outer(direction, residual) / (direction @ key),
         "nothing_changed": weight,
         "update_doubled": along(direction, left=2 * residual),
+        "half_precision": weight + (right - weight).half().double(),
     }
     if len(key) <= FEW_DIMENSIONS:
         identity = torch.eye(len(key), dtype=torch.float64)
         wrongs |= {f"identity_added_to_c:{epsilon}": along(torch.linalg.solve(moment + epsilon * identity, key)) for epsilon in EPSILONS}
         wrongs |= {f"key_clipped:{most}": along(torch.linalg.solve(moment, key.clamp(-most, most))) for most in CLIPS}
-    return told_apart(wrongs, right, weight, CHANGE_TOLERANCE)
+    return told_apart(wrongs, right, weight, tolerance)
 
 
 def write_edit(kind, before, right):

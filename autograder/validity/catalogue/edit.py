@@ -218,6 +218,8 @@ WRONG = {
             "input_changed", {"inputs"}, "def rank_one_update(weight, moment, key, value):\n    u = torch.linalg.solve(moment, key)\n    weight += torch.outer(value - weight @ key, u) / (u @ key)\n    return weight"),
         "half precision": ("returned Ŵ in half precision",
             "half_precision", ALL, _update(result="(weight + torch.outer(r, u) / s).half()")),
+        "change in half precision": ("rounded the change to half precision on the way",
+            "half_precision", {"wide"}, _update(result="weight + (torch.outer(r, u) / s).half().float()")),
         "ridge": ("added a little of the identity to C before solving",
             "identity_added_to_c", {"small_keys"}, _update(direction="torch.linalg.solve(moment + 1e-6 * torch.eye(len(key)), key)")),
         "clipped key": ("clipped large keys",
