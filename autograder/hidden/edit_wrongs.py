@@ -99,7 +99,7 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
         "nll_missing_minus": rest - nll,
         "probability_before_log": rest - targets.exp().mean().log(),
         "kl_reversed": right - kl_weight * kl + kl_weight * (before.exp() * (before - now)).sum(),
-        "log_of_log": torch.tensor(torch.nan, dtype=torch.float64),
+        "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),     # or NaN
         "kl_missing": right - kl_weight * kl,
         "kl_not_weighted": right - kl_weight * kl + kl,
         "kl_mean": right - kl_weight * kl + kl_weight * kl / len(now),
