@@ -207,7 +207,6 @@ class Case:
 
     def judge(self, got):
         """A result against the right one and the wrong ones, in the scale that fits it best."""
-        got = self.shaped(got)
         origin = self.stored[f"in/{self.origin}"].double() if self.origin else 0
         wrongs = {name.removeprefix("wrong/"): wrong for name, wrong in self.stored.items() if name.startswith("wrong/")}
         verdicts = [judge(got, scale * self.stored["right"], lambda: {name: scale * wrong for name, wrong in wrongs.items()},
@@ -288,6 +287,8 @@ def _stored_weight(case, function, given):
     weight, bias = module.weight, None if module.bias is None else module.bias.detach().clone()
     _answer(case, function, given)
     verdict = case.judge(_tensor(module.weight, case))
+    if verdict.passed and module.weight.dtype != case.stored["in/weight"].dtype:
+        return Verdict(False, misconception("dtype_changed"), "dtype_changed")
     if verdict.passed and bias is not None and (module.bias is None or not torch.equal(module.bias, bias)):
         return Verdict(False, misconception("bias_changed"), "bias_changed")
     if verdict.passed and case.looks_at == "parameter" and module.weight is not weight:

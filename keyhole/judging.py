@@ -10,8 +10,9 @@ import torch
 
 from keyhole.messages import feedback, misconception, percent, sentences
 
-# float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones.
-TOLERANCE = 1e-4
+# float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones, and
+# what a small model gives by less than the second.
+TOLERANCE, ROUNDING = 1e-4, 1e-5
 NO_LAYER = r"layer \S+ does not exist|層不存在"     # our own, in the languages of keyhole.messages
 # What an error of a student's function means: (functions, or none for any; its type; in its text; misconception).
 ERRORS = (
@@ -95,8 +96,14 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     """Compare `got` with `right` (float64); if it is wrong, with each of `wrongs()`, a dict from misconception to what it gives.
 
     `origin` is subtracted before sizes are taken: for Ŵ it is W, so that what counts is the change. Everything is relative.
-    A wrong answer is recognised when `got` lies as near to it as a right answer would to the right one.
+    A wrong answer is recognised when `got` lies as near to it as a right answer would to the right one. A number may come as a whole one, as a
+    share of 0 does; what was rounded to one is recognised first.
     """
+    rounded = {}
+    if right.dim() == 0:
+        if not got.dtype.is_floating_point and got.dtype != torch.bool:
+            rounded = {"whole_numbers:down": right.floor(), "whole_numbers:nearest": right.round()}
+        got = scalar(got)
     unusable = usable(got, right.shape, what)
     if unusable:
         named = None if unusable.misconception else _named_by_shape(got, wrongs())
@@ -104,15 +111,20 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     off = distance(got, right, origin)
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))
-    message = feedback(sentence, what=what, distance=percent(off))
-    near = {name: distance(got, right, origin, wrong) for name, wrong in wrongs().items() if wrong.shape == got.shape}
+    message = feedback("not_zero" if right.dim() == 0 and right == 0 else sentence, what=what, distance=percent(off))
     # Single numbers meet by chance more often than tensors do; and what is only a little wrong is near to whatever else is.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
-    near = {name: away for name, away in near.items() if away <= radius}
+    near = {name: away for name, wrong in (rounded | wrongs()).items() if wrong.shape == got.shape and _of_its_size(got, wrong, origin)
+            and (away := distance(got, right, origin, wrong)) <= radius}
     if near:
         likely = min(near, key=near.get)
         return Verdict(False, sentences(message, misconception(name_of(likely))), name_of(likely))
     return Verdict(False, message)
+
+
+def _of_its_size(got, wrong, origin):
+    """Whether `got` is `wrong` in units of that one, too, but for rounding: next to a large right answer all small ones are alike."""
+    return bool((got.double() - wrong).norm() <= 0.05 * (wrong - origin).norm() + ROUNDING * wrong.norm())
 
 
 def _named_by_shape(got, wrongs):

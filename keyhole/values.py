@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import problem
+from keyhole.messages import misconception, problem
 from keyhole.hooks import edit, record
 from keyhole.suspended import Suspended
 
@@ -86,7 +86,7 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
         optimiser.zero_grad()
         loss.backward()
         if not delta.grad.isfinite().all():
-            raise KeyholeError(problem("objective_gradient"))
+            raise KeyholeError(misconception("root_at_zero"))
         optimiser.step()
         with torch.no_grad():
             delta *= (settings.clamp * value_before.norm() / delta.norm()).clamp(max=1)

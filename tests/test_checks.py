@@ -125,10 +125,10 @@ def test_every_stored_wrong_result_fails_and_is_named(cases):
                         named.add(verdict.misconception)
     there = {name_of(wrong.removeprefix("wrong/")) for all_cases in cases.values() for case in all_cases for wrong in case.stored if "wrong/" in wrong}
     assert named == there
-    by_looking_on = {"graph_cut", "input_changed", "hooks_left", "model_changed", "parameter_replaced", "bias_changed", "whole_numbers",
+    by_looking_on = {"graph_cut", "input_changed", "hooks_left", "model_changed", "parameter_replaced", "bias_changed", "dtype_changed", "whole_numbers",
                      *(name for *_, name in ERRORS)}
     of_the_files = {"claim_not_measured", "fact_not_known", "fact_of_handout", "subject_at_start", "value_without_target"}
-    hidden_only = {"noise_of_its_own", "other_noise", "zero_division", "hard_coded", "near_tie"}
+    hidden_only = {"root_at_zero", "noise_of_its_own", "other_noise", "zero_division", "hard_coded", "near_tie"}
     assert there | by_looking_on == set(MISCONCEPTIONS) - of_the_files - hidden_only
 
 
@@ -187,6 +187,10 @@ def _zeroes_bias(module, new_weight):
     ("sequence_nll", lambda logits, ids: sequence_nll(logits, ids).numpy(), "gradient_in_numpy", "gradient"),
     ("sequence_nll", lambda logits, ids: sequence_nll(logits[:-1], ids[1:]), "row_too_early", "tokens"),
     ("sequence_nll", lambda logits, ids: len(ids) * sequence_nll(logits, ids), "nll_summed", "repeated"),
+    ("write_edit", lambda module, new: write_edit(module.double(), new), "dtype_changed", "square"),
+    ("efficacy", lambda true, new: (new < true).sum() // len(new), "whole_numbers", "mixed"),
+    ("efficacy", lambda true, new: (new < true).all(), "all_or_nothing", "mixed"),
+    ("neighborhood", lambda true, new: (true < new).sum(), "counted_not_shared", "mixed"),
     ("sequence_nll", _exponentials, "exponential_overflows", "large"),
     ("sequence_nll", lambda logits, ids: sum(sequence_nll(logits[i:i + 1], ids[[i]]) for i in range(3)) / 3, "index_past_end", "one_token"),
     ("sequence_nll", lambda logits, ids: -logits.log_softmax(-1).gather(0, ids[None]).mean(), "index_past_end", "tokens"),
@@ -235,6 +239,11 @@ def test_preservation_says_what_the_constraint_hides():
     assert message.startswith("Ŵ k* = v* holds, but the other keys are moved")
     message = dict(examine("rank_one_update", lambda w, c, k, v: w + torch.outer(v, k)).verdicts)[CHECKS["rank_one_update.preservation"]].message
     assert message.startswith("Ŵ k* misses v* by")
+
+
+def test_of_what_should_be_zero_no_share_is_told():
+    message = dict(examine("edit_score", lambda *parts: 3 / sum(1 / (part + 1e-3) for part in parts)).verdicts)[CHECKS["edit_score.zero"]].message
+    assert message == feedback("not_zero", what="The score")
 
 
 def test_a_blank_is_one_sentence():

@@ -145,7 +145,7 @@ def test_a_language_is_spoken_until_another_is():
     messages.use("zh-TW")
     assert messages.language() == "zh-TW" and messages.misconception("only_the_change").startswith("你")
     assert messages.feedback("right", what="The map") == messages.feedback("right", what="這張圖")
-    assert messages.percent(12) == "12 倍" and messages.percent(0.31) == "31 %"
+    assert messages.percent(12) == "12 倍" and messages.percent(2.1e13) == "超過 1,000 倍" and messages.percent(0.31) == "31 %"
     messages.use("en")
     assert "The map" in messages.feedback("right", what="The map")
 

@@ -8,7 +8,7 @@ import torch
 
 from autograder import messages
 from keyhole.checks import load_cases
-from keyhole.judging import Verdict, judge, scalar, usable
+from keyhole.judging import Verdict, judge, usable
 from keyhole.messages import feedback, misconception
 
 
@@ -64,7 +64,7 @@ def words(generator, count, length=4):
 
 def judge_number(bench, got, right, wrongs, what):
     """Verdict on a result of one number; what a public check expects is a wrong one here, too."""
-    return judge(scalar(got), right, lambda: wrongs() | _public_answers(bench.function), what)
+    return judge(got, right, lambda: wrongs() | _public_answers(bench.function), what)
 
 
 @cache

@@ -69,6 +69,7 @@ def second_moment(keys):
     right, centred, unit = editing.second_moment(keys), keys - keys.mean(0), keys / keys.norm(dim=1, keepdim=True)
     wrongs = {
         "moment_centred": editing.second_moment(centred),
+        "moment_centred:N - 1": centred.T @ centred / (len(keys) - 1),
         "moment_of_rows": keys @ keys.T,
         "moment_diagonal": right.diag().diag(),
         "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
@@ -94,9 +95,11 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
     rest = right - nll
     wrongs = {
         "sum_over_tokens": rest - targets.sum(-1).mean(),
+        "sum_over_tokens:and rows": rest - targets.sum(),
         "nll_missing_minus": rest - nll,
         "probability_before_log": rest - targets.exp().mean().log(),
         "kl_reversed": right - kl_weight * kl + kl_weight * (before.exp() * (before - now)).sum(),
+        "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),     # or NaN
         "kl_missing": right - kl_weight * kl,
         "kl_not_weighted": right - kl_weight * kl + kl,
         "kl_mean": right - kl_weight * kl + kl_weight * kl / len(now),
@@ -109,8 +112,8 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
     return told_apart(wrongs, right)
 
 
-def rank_one_update(weight, moment, key, value):
-    """Wrong Ŵ: another direction, another divisor, another residual, or not Ŵ at all."""
+def rank_one_update(weight, moment, key, value, tolerance=CHANGE_TOLERANCE):
+    """Wrong Ŵ, by more than `tolerance` of the change: another direction, another divisor, another residual, or not Ŵ at all."""
     weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
     residual = value - weight @ key
     direction = torch.linalg.solve(moment, key)
@@ -126,18 +129,21 @@ def rank_one_update(weight, moment, key, value):
         "moment_diagonal_used": along(key / moment.diag()),
         "division_missing": along(direction, divisor=1),
         "divided_by_key_square": along(direction, divisor=key @ key),
+        "divided_by_direction_square": along(direction, divisor=direction @ direction),
         "value_not_residual": along(direction, left=value),
         "residual_reversed": along(direction, left=-residual),
         "only_the_change": right - weight,
+        "weight_left_out": along(direction, left=value) - weight,
         "change_transposed": weight.T + torch.outer(direction, residual) / (direction @ key),
         "nothing_changed": weight,
         "update_doubled": along(direction, left=2 * residual),
+        "half_precision": weight + (right - weight).half().double(),
     }
     if len(key) <= FEW_DIMENSIONS:
         identity = torch.eye(len(key), dtype=torch.float64)
         wrongs |= {f"identity_added_to_c:{epsilon}": along(torch.linalg.solve(moment + epsilon * identity, key)) for epsilon in EPSILONS}
         wrongs |= {f"key_clipped:{most}": along(torch.linalg.solve(moment, key.clamp(-most, most))) for most in CLIPS}
-    return told_apart(wrongs, right, weight, CHANGE_TOLERANCE)
+    return told_apart(wrongs, right, weight, tolerance)
 
 
 def write_edit(kind, before, right):

@@ -33,7 +33,9 @@ def sequence_nll(logits, target_ids):
         "nll_of_last_token": each[-1],
         "nll_all_pairs": -log_probs[:, target_ids].mean(),
         "nll_of_best_token": -log_probs.max(-1).values.mean(),
-        "nll_over_vocabulary": each.sum() / log_probs.shape[1] / count,
+        "nll_over_vocabulary:too": each.sum() / log_probs.shape[1] / count,
+        "nll_over_vocabulary:alone": each.sum() / log_probs.shape[1],
+        "logarithm_missing": -each.neg().exp().mean(),
     }
     probabilities = log_probs.exp()[tokens, target_ids]
     wrongs |= {f"epsilon_in_log:{epsilon}": -(probabilities + epsilon).log().mean() for epsilon in EPSILONS}
@@ -62,7 +64,7 @@ def _shares(wanted, rival):
         "tie_counts_half": (won + tied / 2).mean(),
         "counted_not_shared": won.sum(),
         "share_in_percent": 100 * won.mean(),
-        "means_compared": (wanted.mean() < rival.mean()).double(),
+        "one_verdict_for_all": (wanted.mean() < rival.mean()).double(),
         "all_or_nothing": won.min(),
         "difference_not_share": (rival - wanted).mean(),
         "probability_difference": ((-wanted).exp() - (-rival).exp()).mean(),

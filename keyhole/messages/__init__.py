@@ -60,7 +60,9 @@ def check_title(name):
 
 
 def percent(share):
-    """A share as a person would say it: '31 %', '0.02 %', '12 times'."""
+    """A share as a person would say it: '31 %', '0.02 %', '12 times', 'more than 1,000 times'."""
+    if share > 1000:
+        return LANGUAGES[_spoken].MANY_TIMES
     if share >= 10:
         return LANGUAGES[_spoken].TIMES.format(float(f"{share:.2g}"))  # in few digits, as the others: more would tell what is right
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"

@@ -14,6 +14,7 @@ MISCONCEPTIONS = {
     "nll_as_probability": "This is a probability again; asked for is the NLL itself, without the exponential.",
     "nll_as_perplexity": "This is the perplexity; asked for is the NLL itself, without the exponential.",
     "nll_in_bits": "This is in bits: the logarithm is the natural one.",
+    "logarithm_missing": "The logarithm is missing: this is the mean of −p, and the NLL is that of −log p; `nll_loss` expects log probabilities.",
     "softmax_missing": "These are logits, not log probabilities: the softmax is missing.",
     "softmax_twice": "The softmax was taken twice: `cross_entropy` and `log_softmax` expect logits, not probabilities.",
     "softmax_over_tokens": "The softmax runs over the target's positions; it should run over the vocabulary, the last dimension.",
@@ -21,7 +22,7 @@ MISCONCEPTIONS = {
     "nll_of_last_token": "Only the target's last token counts here; the NLL is the mean over all of them.",
     "nll_all_pairs": "Every row was read at every target token; row i is read at target token i alone.",
     "nll_of_best_token": "This is the NLL of whatever is most probable; asked for is that of the target.",
-    "nll_over_vocabulary": "This was divided by the size of the vocabulary too; the mean is taken over the target's tokens.",
+    "nll_over_vocabulary": "This was divided by the size of the vocabulary; the mean is taken over the target's tokens alone.",
     "nll_per_token": "There is one number a token; the NLL of the target is their mean.",
     "first_token_skipped": "The target's first token was left out. It is no start token: with its leading space it counts like the others.",
     "one_row_for_all": "All tokens were looked up in one row; row i is the prediction of target token i, which has seen those before it.",
@@ -35,7 +36,7 @@ MISCONCEPTIONS = {
     "tie_counts_half": "A tie was counted as half a success; equally probable is a failure.",
     "counted_not_shared": "This is a number of probes; asked for is their share, a number from 0 to 1.",
     "share_in_percent": "This is in percent; asked for is a share, from 0 to 1.",
-    "means_compared": "The means were compared, which gives one verdict for all; each probe has one of its own, and the share is their mean.",
+    "one_verdict_for_all": "This is one verdict for all probes: were the means compared, or is it asked whether any went well? Each probe has one of its own, and the share is their mean.",
     "all_or_nothing": "This asks whether all probes went well; asked for is the share of them.",
     "difference_not_share": "This is the mean difference of the NLLs; asked for is the share of probes on which the right one is smaller.",
     "probability_difference": "This is the mean difference of the probabilities, the paper's magnitude; asked for is the share of probes.",
@@ -166,6 +167,7 @@ MISCONCEPTIONS = {
     "nll_missing_minus": "The sign of the target's term is wrong: a probable target must give a small loss.",
     "probability_before_log": "The probabilities were averaged before the logarithm; the mean is taken over log probabilities.",
     "kl_reversed": "The divergence runs the wrong way round: it is KL(now ‖ before), weighted by the probabilities *now*.",
+    "log_of_log": "Is a logarithm taken of log probabilities, which are negative? They are logarithms already: `kl_div` has to be told so, by log_target=True.",
     "kl_missing": "The KL term is missing: nothing keeps what the model says of the subject in general.",
     "kl_not_weighted": "The KL term is not multiplied by `kl_weight`.",
     "kl_mean": "The KL term was divided by the size of the vocabulary; a divergence is a sum over it.",
@@ -174,6 +176,7 @@ MISCONCEPTIONS = {
     "decay_of_square": "The decay has |delta|² on top; it is |delta| / |v0|².",
     "decay_by_length": "The decay was divided by |v0|; it is |delta| / |v0|².",
     "decay_undivided": "The decay was not divided by |v0|²; it is |delta| / |v0|².",
+    "root_at_zero": "The objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), whose gradient there is zero, and not by the root of a sum of squares.",
     # rank_one_update
     "moment_omitted": "Your Ŵ equals W + Λ k*ᵀ: the C⁻¹ is missing. Ŵ k* = v* holds all the same, but the other keys are moved more than they need.",
     "moment_not_inverted": "Your Ŵ uses C k* where C⁻¹ k* belongs.",
@@ -181,9 +184,11 @@ MISCONCEPTIONS = {
     "moment_diagonal_used": "Your Ŵ uses only the diagonal of C; dimensions that go together must be undone together.",
     "division_missing": "Ŵ k* misses v*: the division by λ = (C⁻¹ k*)ᵀ k* is missing.",
     "divided_by_key_square": "You divided by k*ᵀ k*; λ is (C⁻¹ k*)ᵀ k*.",
+    "divided_by_direction_square": "You divided by the square of C⁻¹ k*; λ is (C⁻¹ k*)ᵀ k*.",
     "value_not_residual": "You wrote v* itself into W; what has to be added is what is missing, v* − W k*.",
     "residual_reversed": "Your change has the wrong sign: the residual is v* − W k*, not W k* − v*.",
     "only_the_change": "You returned the change Ŵ − W; asked for is Ŵ itself.",
+    "weight_left_out": "W does not occur in your Ŵ: the change is added to W, and it writes what is missing, v* − W k*.",
     "change_transposed": "The outer product is the wrong way round: rows of W belong to the value, columns to the key.",
     "nothing_changed": "Your Ŵ equals W: nothing was changed.",
     "update_doubled": "Your change is twice the right one: was W changed in place, or the update added twice?",
@@ -198,6 +203,7 @@ MISCONCEPTIONS = {
     "parameter_replaced": "The module holds another Parameter now; write into the one that it has, so that whatever shares it sees the edit.",
     "no_grad_missing": "A Parameter tracks gradients and cannot be written over just so: write inside `with torch.no_grad():`.",
     "tensor_for_parameter": "A tensor cannot take a Parameter's place: write into the one that the module has, for example with `copy_`.",
+    "dtype_changed": "The module's weight has another dtype now, so the model stops at it with an error: write into it with `copy_`, which keeps the dtype.",
     "bias_changed": "The bias was changed too; an edit of W leaves it alone.",
     # my_edit
     "claim_not_measured": "What was claimed is not what the files give.",
@@ -223,6 +229,7 @@ MISCONCEPTIONS = {
 FEEDBACK = {
     "right": "{what} is right: it agrees with the reference.",
     "wrong": "{what} is off by {distance} of its size.",
+    "not_zero": "{what} should be 0 here.",
     "wrong_change": "The change Ŵ − W is off by {distance} of its size.",
     "shape": "{what} has shape {got}; expected is {expected}.",
     "shape_transposed": "It is the right shape transposed.",
@@ -396,7 +403,6 @@ PROBLEMS = {
     "objective_type": "the objective returned {got}, not a scalar tensor.",
     "objective_value": "the objective returned {got}: v* cannot be searched with it.",
     "objective_cut": "the objective's result does not depend on delta any more: keep tensors, no .item() or .detach().",
-    "objective_gradient": "the objective's gradient is not a number where delta is zero: take |delta| by delta.norm(), whose gradient there is zero, and not by the root of a sum of squares.",
     "loss_value": "the loss returned {got}, not a finite scalar tensor: nothing can be learned from it.",
     "loss_cut": "the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or numpy.",
     "weights_not_kept": "the old weights cannot be kept in {folder} ({reason}): make room there, or name another folder in TMPDIR.",
@@ -548,7 +554,7 @@ CHECKS = {
 }
 
 WORDS = {}  # words that are put into sentences, in another language: see there
-TIMES = "{:,.0f} times"
+TIMES, MANY_TIMES = "{:,.0f} times", "more than 1,000 times"
 
 # How sentences, a title and its message, and names are put together.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "

@@ -9,6 +9,7 @@ MISCONCEPTIONS = {
     "nll_as_probability": "這又變回機率了；要的是 NLL 本身，不必再取指數。",
     "nll_as_perplexity": "這是 perplexity；要的是 NLL 本身，不必再取指數。",
     "nll_in_bits": "這是以 bit 為單位；對數應該用自然對數。",
+    "logarithm_missing": "少了對數：這是 −p 的平均，NLL 是 −log p 的平均；`nll_loss` 要的是對數機率。",
     "softmax_missing": "這些是 logits，不是對數機率：少了 softmax。",
     "softmax_twice": "softmax 做了兩次：`cross_entropy` 和 `log_softmax` 要的是 logits，不是機率。",
     "softmax_over_tokens": "softmax 是沿著目標的位置做的；應該沿著詞彙表，也就是最後一維。",
@@ -16,7 +17,7 @@ MISCONCEPTIONS = {
     "nll_of_last_token": "這裡只算了目標的最後一個 token；應該是所有 token 的平均。",
     "nll_all_pairs": "每一列都讀了每一個目標 token；第 i 列只讀第 i 個目標 token。",
     "nll_of_best_token": "這是機率最高的 token 的 NLL；要的是目標的 NLL。",
-    "nll_over_vocabulary": "你還多除了詞彙表的大小；只要對目標的 token 取平均。",
+    "nll_over_vocabulary": "你除以了詞彙表的大小；只要對目標的 token 取平均。",
     "nll_per_token": "每個 token 各有一個數；目標的 NLL 是它們的平均。",
     "first_token_skipped": "目標的第一個 token 被漏掉了。它不是起始符號：連同前面的空白，它和其他 token 一樣要算。",
     "one_row_for_all": "所有 token 都在同一列裡查；第 i 列是第 i 個目標 token 的預測，它已經看過前面的 token。",
@@ -30,7 +31,7 @@ MISCONCEPTIONS = {
     "tie_counts_half": "平手被算成半個成功了；機率相等算失敗。",
     "counted_not_shared": "這是成功的題數；要的是比例，介於 0 和 1 之間。",
     "share_in_percent": "這是百分比；要的是比例，介於 0 和 1 之間。",
-    "means_compared": "你比較的是平均值，全部只得到一個判定；每一題各有自己的判定，比例是它們的平均。",
+    "one_verdict_for_all": "這是所有題目合起來的一個判定：你比較的是平均值，還是只問有沒有任何一題成功？每一題各有自己的判定，比例是它們的平均。",
     "all_or_nothing": "這是在問是不是每一題都成功；要的是成功的比例。",
     "difference_not_share": "這是 NLL 的平均差；要的是「該贏的一方 NLL 較小」的比例。",
     "probability_difference": "這是機率的平均差，也就是論文的 magnitude；要的是比例。",
@@ -161,6 +162,7 @@ MISCONCEPTIONS = {
     "nll_missing_minus": "目標那一項的正負號錯了：機率大的目標，loss 應該小。",
     "probability_before_log": "先平均機率才取對數；應該對對數機率取平均。",
     "kl_reversed": "散度的方向反了：應該是 KL(現在 ‖ 之前)，用「現在」的機率加權。",
+    "log_of_log": "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 log_target=True。",
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
     "kl_not_weighted": "KL 項沒有乘上 `kl_weight`。",
     "kl_mean": "KL 項除以了詞彙表的大小；散度是對詞彙表的總和。",
@@ -169,6 +171,7 @@ MISCONCEPTIONS = {
     "decay_of_square": "decay 的分子是 |delta|²；應該是 |delta| / |v0|²。",
     "decay_by_length": "decay 除以了 |v0|；應該是 |delta| / |v0|²。",
     "decay_undivided": "decay 沒有除以 |v0|²；應該是 |delta| / |v0|²。",
+    "root_at_zero": "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，它在那裡的梯度是零；不要用平方和開根號。",
     # rank_one_update
     "moment_omitted": "你的 Ŵ 等於 W + Λ k*ᵀ：少了 C⁻¹。Ŵ k* = v* 雖然還是成立，其他的 key 卻動得比必要的多。",
     "moment_not_inverted": "你的 Ŵ 在該用 C⁻¹ k* 的地方用了 C k*。",
@@ -176,9 +179,11 @@ MISCONCEPTIONS = {
     "moment_diagonal_used": "你的 Ŵ 只用了 C 的對角線；維度之間有相關，要用整個 C 來解。",
     "division_missing": "Ŵ k* 不等於 v*：少除以 λ = (C⁻¹ k*)ᵀ k*。",
     "divided_by_key_square": "你除以了 k*ᵀ k*；λ 是 (C⁻¹ k*)ᵀ k*。",
+    "divided_by_direction_square": "你除以了 C⁻¹ k* 的平方；λ 是 (C⁻¹ k*)ᵀ k*。",
     "value_not_residual": "你把 v* 本身寫進了 W；要加的是還差的部分，v* − W k*。",
     "residual_reversed": "改變量的正負號反了：殘差是 v* − W k*，不是 W k* − v*。",
     "only_the_change": "你回傳的是改變量 Ŵ − W；要的是 Ŵ 本身。",
+    "weight_left_out": "你的 Ŵ 裡沒有 W：改變量要加在 W 上，寫進去的是還差的部分 v* − W k*。",
     "change_transposed": "外積的方向反了：W 的列屬於 value，行屬於 key。",
     "nothing_changed": "你的 Ŵ 等於 W：什麼都沒有改。",
     "update_doubled": "你的改變量是正確的兩倍：是不是直接改了 W，或是加了兩次？",
@@ -193,6 +198,7 @@ MISCONCEPTIONS = {
     "parameter_replaced": "模組裡換成了另一個 Parameter；請寫進原來的那一個，共用它的地方才看得到這次編輯。",
     "no_grad_missing": "Parameter 會追蹤梯度，不能直接覆寫：請在 `with torch.no_grad():` 裡面寫入。",
     "tensor_for_parameter": "一般的張量不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。",
+    "dtype_changed": "模組的權重換了 dtype，模型算到這裡就會出錯；請用 `copy_` 寫進去，dtype 就不會變。",
     "bias_changed": "bias 也被改了；編輯 W 時不應該動到它。",
     # my_edit
     "claim_not_measured": "所寫的和檔案實際給出的不一樣。",
@@ -218,6 +224,7 @@ MISCONCEPTIONS = {
 FEEDBACK = {
     "right": "{what}正確，和參考答案一致。",
     "wrong": "{what}的誤差是應有大小的 {distance}。",
+    "not_zero": "{what}在這裡應該是 0。",
     "wrong_change": "改變量 Ŵ − W 的誤差是應有大小的 {distance}。",
     "shape": "{what}的形狀是 {got}；應該是 {expected}。",
     "shape_transposed": "這是正確形狀的轉置。",
@@ -391,7 +398,6 @@ PROBLEMS = {
     "objective_type": "目標函數回傳了 {got}，不是只有一個數的 tensor。",
     "objective_value": "目標函數回傳了 {got}：這樣沒辦法找 v*。",
     "objective_cut": "目標函數的結果不再和 delta 有關：請一直用 tensor，不要用 .item() 或 .detach()。",
-    "objective_gradient": "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，它在那裡的梯度是零；不要用平方和開根號。",
     "loss_value": "loss 回傳了 {got}，不是只有一個有限數的 tensor：從它什麼也學不到。",
     "loss_cut": "loss 不再和 logits 有關：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
     "weights_not_kept": "原本的權重存不進 {folder}（{reason}）：請在那裡清出空間，或用 TMPDIR 指定另一個資料夾。",
@@ -558,7 +564,7 @@ WORDS = {
     "before": "之前",
     "after": "之後",
 }
-TIMES = "{:,.0f} 倍"
+TIMES, MANY_TIMES = "{:,.0f} 倍", "超過 1,000 倍"
 
 # How sentences, a title and its message, and names are put together.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = "", "：", "；", "、", "、"
