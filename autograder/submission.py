@@ -142,10 +142,13 @@ def _why_none(handed: HandedIn, file: str) -> str:
         return handed.problems[0]
     stem = file.removesuffix(".ipynb")
     for other in handed.others:
-        if other.startswith(f"{stem}.") and not other.endswith(".zip"):
+        if other.rpartition("/")[2].startswith(f"{stem}.") and other not in handed.closed and not other.endswith(".zip"):
             return sentence("other_form", file=file, other=one_line(other, 80))
-    there = [found.shown for found in handed.notebooks]
-    return sentence("only_others", file=file, others=named(there)) if there else sentence("none_at_all", file=file)
+    if handed.closed:
+        return sentence("archive_closed", file=file, archives=named(handed.closed))
+    if there := [found.shown for found in handed.notebooks]:
+        return sentence("only_others", file=file, others=named(there))
+    return sentence("only_these", file=file, others=named(handed.others)) if handed.others else sentence("none_at_all", file=file)
 
 
 def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> str:

@@ -17,6 +17,8 @@ SENTENCES = {
     "folder_absent": "there is no folder {folder} of this student's own.",
     "only_others": "there is no {file}, and none of the notebooks that are there is it: {others}.",
     "none_at_all": "there is no {file}, nor any other notebook.",
+    "only_these": "there is no {file}, nor any other notebook; what is there: {others}.",
+    "archive_closed": "there is no {file}, unless it is in {archives}. Of archives only a .zip that lies in no other one is opened: hand in the notebooks themselves, in a folder.",
     "other_form": "there is no {file}, only {other}, which is not a notebook: hand in the .ipynb file itself.",
     "not_this": "{file} holds none of the cells that are graded: it is another notebook, or they were deleted.",
     "found": "there is no {file} in its place; `{other}` was taken for it, by what is in it.",
