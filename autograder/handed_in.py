@@ -6,6 +6,7 @@ looked for, whatever paths the zip gives them.
 
 import errno
 import io
+import json
 import logging
 import os
 import tempfile
@@ -18,13 +19,15 @@ from pathlib import Path, PurePosixPath
 
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
+from keyhole.notebook_file import read_file
 from keyhole.selfcheck import FILES as BESIDE
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = ".ipynb_checkpoints"
-TAKEN_FROM_ZIPS = (*BESIDE, "timestamp.txt")
+TIMESTAMP, UNREAD_TIME = "timestamp.txt", "timestamp.unreadable.txt"   # which nbgrader reads; one that it would stop at
+TAKEN_FROM_ZIPS = (*BESIDE, TIMESTAMP)
 ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}    # of which a zip is opened, the others are named
 DEPTH, MOST_FOLDERS = 3, 300    # how far down is looked, and into how many folders
 MOST_ENTRIES = 1000     # of a folder or a zip that are looked at
@@ -112,6 +115,38 @@ def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
         others = [file.shown for file in found if file not in notebooks] or [f"{shown[path]}/" for path in folders]
         inside = dict.fromkeys(file.path.parent for file in found)
         yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(closed), tuple(inside), opened, tuple(problems))
+
+
+def time_in(folder: Path) -> str | None:
+    """The time in the timestamp.txt of a folder, without any byte-order mark; None where there is none that nbgrader can read."""
+    from nbgrader.utils import parse_utc  # late: it takes a while
+
+    try:
+        raw = read_file(folder / TIMESTAMP, 0.001, follow_links=False)
+        time = raw.decode(json.detect_encoding(raw)).strip()
+        parse_utc(time)
+    except Exception:  # it raises whatever the text makes it stumble over
+        return None
+    return time
+
+
+def time_lost(folder: Path) -> bool:
+    """Does a folder have a timestamp.txt that holds no time, also where it was put aside?"""
+    return time_in(folder) is None if os.path.lexists(folder / TIMESTAMP) else os.path.lexists(folder / UNREAD_TIME)
+
+
+def mend_time(folder: Path) -> None:
+    """nbgrader stops at a timestamp.txt that it cannot read: one that holds no time is put aside, another is written as nbgrader reads it."""
+    path = folder / TIMESTAMP
+    if not os.path.lexists(path) or folder.is_symlink():
+        return
+    try:
+        if not (time := time_in(folder)):
+            path.replace(folder / UNREAD_TIME)
+        elif path.read_bytes().strip() != time.encode():
+            path.write_text(time, encoding="utf-8")
+    except OSError as error:
+        log.warning("%s: %s", path, error)
 
 
 def _zip_for(student: Path) -> Path:

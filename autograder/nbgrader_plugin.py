@@ -16,7 +16,7 @@ from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
 from autograder import messages
-from autograder.handed_in import misplaced, students_in
+from autograder.handed_in import mend_time, misplaced, students_in
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
 from autograder.submission import Expected, read_submission
@@ -56,6 +56,8 @@ class MendingExporter(NotebookExporter):
                     log.warning("%s: not in the gradebook: %s", one_line(student, 80), why)
                 else:
                     converter.assignments[folder] = [str(Path(folder, f"{name}.ipynb")) for name in names]
+        for folder in converter.assignments:
+            mend_time(Path(folder))
 
     def from_filename(self, filename, resources=None, **kw):
         if language := language_in(self.config):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograder.handed_in import BESIDE, Found, HandedIn, handed_in
+from autograder.handed_in import BESIDE, Found, HandedIn, handed_in, time_lost
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, titled
@@ -64,7 +64,8 @@ def read_submission(folder, assignment_notebooks: Mapping[str, Expected]) -> Ite
     beside = BESIDE if any(expected.of_files for expected in assignment_notebooks.values()) else ()
     with handed_in(Path(folder), [*(f"{name}.ipynb" for name in assignment_notebooks), *beside]) as handed:
         reader = _Reader({function for expected in assignment_notebooks.values() for function in expected.functions})
-        yield {name: _chosen(handed, reader, name, expected) for name, expected in assignment_notebooks.items()}
+        on_time = [sentence("time_unreadable")] if time_lost(handed.folder) else []
+        yield {name: _with_notes(_chosen(handed, reader, name, expected), *on_time) for name, expected in assignment_notebooks.items()}
 
 
 class _Reader:

@@ -581,6 +581,12 @@ def _(folder, notebook):
     folder.parent.mkdir(parents=True)
 
 
+for name, content in (("that is none", b"yesterday"), ("of other bytes", b"\xff\xfe gestern \xa4"), ("that is empty", b"")):
+    DAMAGES[f"a time {name}"] = named("3_edit.ipynb", says="time_unreadable", also=lambda folder, notebook, content=content: save(folder, content, "timestamp.txt"))
+for mark in ("utf-8-sig", "utf-16"):
+    DAMAGES[f"a time in {mark}"] = named("3_edit.ipynb", says=None, also=lambda folder, notebook, mark=mark: save(folder, "2025-01-01 00:00:00 UTC".encode(mark), "timestamp.txt"))
+
+
 @kind("a link", NOTHING, "file_link")
 def _(folder, notebook):
     save(folder.parent / "elsewhere", notebook, "x")

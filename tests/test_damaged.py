@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from autograder import cli
 from autograder import grade as grading
@@ -92,7 +93,7 @@ def test_there_are_enough_of_them_and_silence_is_kept_only_where_nothing_is_mend
     assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
     assert {name for name, damage in DAMAGES.items() if damage.says is None} == {
         "a helper in its own cell", "sources that are lists", "metadata nested deeply", "saved by Colab", "saved by VS Code", "line ends of Windows in the file",
-        "a checkpoint beside it",
+        "a checkpoint beside it", "a time in utf-8-sig", "a time in utf-16",
     }
 
 
@@ -170,6 +171,25 @@ def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(cours
     assert {*HEALTHY, *students} == {entry["student"] for entry in json.loads((course / "r.json").read_text())}
     shutil.rmtree(submitted / HEALTHY[0] / "model_editing")
     assert grade() == 0 and gradebook(course) == recorded
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["grade", "autograde"])
+def test_a_time_is_read_as_far_as_it_is_one_and_stops_nothing(course, route):  # noqa: F811
+    submitted = course / "grading" / "submitted"
+    times = {name: name for name in DAMAGES if name.startswith("a time ")}
+    hand_in(submitted, right_notebook(released(course)), times)
+    save(submitted / HEALTHY[0] / "model_editing", "2025-01-01T08:00:00+08:00\r\n", "timestamp.txt")
+    for force in ((), (), ("--force",)):    # also where there is a result already
+        if route == "grade":
+            assert cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)]) == 0
+        else:
+            assert nbgrader("autograde", "model_editing", *force) == 0 and nbgrader("generate_feedback", "model_editing", *force) == 0
+        with Gradebook(f"sqlite:///{course / 'grading' / 'gradebook.db'}") as book:
+            found = {each.student.id: (each.score, each.timestamp and each.timestamp.isoformat()) for each in book.assignment_submissions("model_editing")}
+        read = {HEALTHY[0], "a time in utf-8-sig", "a time in utf-16"}
+        assert found == {student: (ALL, "2025-01-01T00:00:00" if student in read else None) for student in (*HEALTHY, *times)}
+        assert {student for student in times if said("time_unreadable", "en", noted(course, student))} == times.keys() - read
 
 
 @pytest.mark.slow
