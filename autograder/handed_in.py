@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
-from keyhole.notebook_file import read_file
+from keyhole.notebook_file import MOST_ENTRIES, file_called, is_called, read_file
 from keyhole.selfcheck import FILES as BESIDE
 from keyhole.text import one_line
 
@@ -27,10 +27,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINTS = ".ipynb_checkpoints"
 TIMESTAMP, UNREAD_TIME = "timestamp.txt", "timestamp.unreadable.txt"   # which nbgrader reads; one that it would stop at
-TAKEN_FROM_ZIPS = (*BESIDE, TIMESTAMP)
 ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}    # of which a zip is opened, the others are named
 DEPTH, MOST_FOLDERS = 3, 300    # how far down is looked, and into how many folders
-MOST_ENTRIES = 1000     # of a folder or a zip that are looked at
 MOST_ZIPS, MOST_FILES = 3, 50   # that are unpacked, and files from each
 ZIP_MB = 256            # that the files of one zip may unpack to
 DIRECTORY_MB = 1        # of a zip's list of contents
@@ -66,7 +64,7 @@ class HandedIn:
     def folder_of(self, notebook: Path | None) -> Path:
         """Where the files beside a notebook are: with it, else in another folder of the submission that has some."""
         folders = dict.fromkeys([*([notebook.parent] if notebook else []), self.folder, *self.folders])
-        return next((folder for folder in folders if any(os.path.lexists(folder / name) for name in BESIDE)), next(iter(folders)))
+        return next((folder for folder in folders if any(file_called(folder, name) for name in BESIDE)), next(iter(folders)))
 
 
 def students_in(submitted: Path) -> list[str]:
@@ -253,7 +251,7 @@ def _path_in(entry: zipfile.ZipInfo) -> PurePosixPath | None:
     path = PurePosixPath(text.replace("\\", "/"))
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     link = (entry.external_attr >> 16) & 0o170000 == 0o120000
-    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() in {".py", *ARCHIVES} or path.name in TAKEN_FROM_ZIPS
+    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() in {".py", *ARCHIVES} or path.name == TIMESTAMP or any(is_called(path.name, name) for name in BESIDE)
     return path if wanted and not hidden and not link and not entry.is_dir() else None
 
 

@@ -16,6 +16,7 @@ from autograder.messages import sentence
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, titled
 from keyhole.notebook import Definitions, Work, definitions, grade_id, read_mended
+from keyhole.notebook_file import file_called
 from keyhole.text import one_line
 
 MOST_CANDIDATES = 12    # notebooks that are looked at in search of one that is not where it belongs
@@ -161,14 +162,15 @@ def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> s
 
 
 def _on_files(file: Found, folder: Path, handed: HandedIn) -> list[str]:
-    """Sentences on what is handed in beside a notebook: where in `folder` it is taken from another place, and where a zip may hold it that cannot be opened."""
-    there = [name for name in BESIDE if os.path.lexists(folder / name)]
+    """Sentences on what is handed in beside a notebook: where in `folder` it is taken from another place or name, and where a zip may hold it that cannot be opened."""
+    there = {name: path.name for name in BESIDE if (path := file_called(folder, name))}
     if not there:
         return list(handed.problems)
+    renamed = [sentence("file_renamed", file=name, other=one_line(other, 80)) for name, other in there.items() if other != name]
     zip = handed.zip_of(folder)
     if folder == file.path.parent or zip and zip == handed.zip_of(file.path):
-        return []
-    return [sentence("files_elsewhere", file=one_line(file.path.name, 80), place=one_line(zip or folder.name, 80), files=named(there))]
+        return renamed
+    return [sentence("files_elsewhere", file=one_line(file.path.name, 80), place=one_line(zip or folder.name, 80), files=named(there)), *renamed]
 
 
 def _read(file: Found, handed: HandedIn, reader: _Reader, name: str, expected: Expected) -> Submitted:

@@ -34,6 +34,7 @@ SENTENCES = {
     "zip_too_large": "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder, without their outputs.",
     "no_room": "{zip} was not unpacked, because the grader has no room for temporary files; tell the course staff.",
     "files_elsewhere": "beside {file} there was none of the files that go with it; those in {place} were taken: {files}.",
+    "file_renamed": "there is no {file}; `{other}` was taken for it, by its name.",
     "time_unreadable": "timestamp.txt holds no time that can be read, so this submission has none; tell the course staff if that matters.",
     # what was mended in a notebook
     "marks_lost": "{file} has lost its nbgrader metadata, so its functions were found by their names.",

@@ -34,6 +34,7 @@ SENTENCES = {
     "zip_too_large": "{zip} 解開後超過 {limit} MB：請把清除輸出的筆記本放在資料夾裡繳交。",
     "no_room": "{zip} 沒有解開，因為評分程式沒有空間放暫存檔；請告訴助教。",
     "files_elsewhere": "{file} 旁邊沒有要一起繳交的檔案；採用 {place} 裡的 {files}。",
+    "file_renamed": "沒有 {file}；從名稱看，`{other}` 就是它，所以採用了。",
     "time_unreadable": "timestamp.txt 裡沒有讀得懂的時間，所以這份作業沒有繳交時間；如果有影響，請告訴助教。",
     # what was mended in a notebook
     "marks_lost": "{file} 的 nbgrader 標記不見了，所以依函式名稱找出要評分的函式。",
