@@ -53,7 +53,7 @@ class HandedIn:
     notebooks: tuple[Found, ...] = ()
     others: tuple[str, ...] = ()        # the other files, or folders where there is no file at all
     closed: tuple[str, ...] = ()        # archives that are not opened
-    folders: tuple[Path, ...] = ()      # in which there are files
+    folders: tuple[Path, ...] = ()      # in which there are files that go with a notebook
     opened: Mapping[Path, str] = field(default_factory=dict)    # folders in which zips were unpacked, and the names of these
     problems: tuple[str, ...] = ()      # a sentence for each zip that could not be, or on the folder that is not there
 
@@ -84,9 +84,9 @@ def misplaced(folder: Path) -> str | None:
 
 @contextmanager
 def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
-    """What a student handed in for an assignment, whose files of these `names` belong into `folder`: what is in it, or, where there is no such
-    folder, in the student's. Zips stay unpacked inside the `with`; they are opened only where one of these files is not where it belongs."""
-    student, there = folder.parent, folder.is_dir()
+    """What a student handed in for an assignment, whose files of these `names` belong into `folder`: what is in it, or, where there is
+    nothing, in the student's. Zips stay unpacked inside the `with`; they are opened only where one of these files is not where it belongs."""
+    student, there = folder.parent, any(_files(folder))
     files, folders = _below(folder if there else student)
     if not there and _ordinary(_zip_for(student)):
         files.append(_zip_for(student))
@@ -109,10 +109,18 @@ def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
                 opened[target] = path.name
                 found += [Found(file, f"{shown[path]}/{at}") for file, at in inside]
                 closed += [f"{shown[path]}/{at}" for at in archives]
-        notebooks = [file for file in found if ".ipynb" in file.path.name.lower() and not file.path.name.startswith("~")]
-        others = [file.shown for file in found if file not in notebooks] or [f"{shown[path]}/" for path in folders]
-        inside = dict.fromkeys(file.path.parent for file in found)
-        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(closed), tuple(inside), opened, tuple(problems))
+        notebooks = [file for file in found if _may_be(file.path)]
+        others = [file.shown for file in found if not _may_be(file.path)] or [f"{shown[path]}/" for path in folders if path != folder]
+        beside = dict.fromkeys(file.path.parent for file in found if _goes_with_one(file.path.name))
+        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(closed), tuple(beside), opened, tuple(problems))
+
+
+def _may_be(path: Path) -> bool:
+    return ".ipynb" in path.name.lower() and not path.name.startswith("~")
+
+
+def _goes_with_one(name: str) -> bool:
+    return any(is_called(name, wanted) for wanted in BESIDE)
 
 
 def time_in(folder: Path) -> str | None:
@@ -251,7 +259,7 @@ def _path_in(entry: zipfile.ZipInfo) -> PurePosixPath | None:
     path = PurePosixPath(text.replace("\\", "/"))
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     link = (entry.external_attr >> 16) & 0o170000 == 0o120000
-    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() in {".py", *ARCHIVES} or path.name == TIMESTAMP or any(is_called(path.name, name) for name in BESIDE)
+    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() in {".py", *ARCHIVES} or path.name == TIMESTAMP or _goes_with_one(path.name)
     return path if wanted and not hidden and not link and not entry.is_dir() else None
 
 
