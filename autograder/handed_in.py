@@ -84,9 +84,9 @@ def misplaced(folder: Path) -> str | None:
 
 @contextmanager
 def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
-    """What a student handed in for an assignment, whose files of these `names` belong into `folder`: what is in it, or, where there is
-    nothing, in the student's. Zips stay unpacked inside the `with`; they are opened only where one of these files is not where it belongs."""
-    student, there = folder.parent, any(_files(folder))
+    """What a student handed in for an assignment, whose files of these `names` belong into `folder`: what is in it, or, where there is no such
+    folder, in the student's. Zips stay unpacked inside the `with`; they are opened only where one of these files is not where it belongs."""
+    student, there = folder.parent, folder.is_dir()
     files, folders = _below(folder if there else student)
     if not there and _ordinary(_zip_for(student)):
         files.append(_zip_for(student))
@@ -110,7 +110,7 @@ def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
                 found += [Found(file, f"{shown[path]}/{at}") for file, at in inside]
                 closed += [f"{shown[path]}/{at}" for at in archives]
         notebooks = [file for file in found if _may_be(file.path)]
-        others = [file.shown for file in found if not _may_be(file.path)] or [f"{shown[path]}/" for path in folders if path != folder]
+        others = [file.shown for file in found if not _may_be(file.path)] or [f"{shown[path]}/" for path in folders]
         beside = dict.fromkeys(file.path.parent for file in found if _goes_with_one(file.path.name))
         yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(closed), tuple(beside), opened, tuple(problems))
 

@@ -556,12 +556,6 @@ for name in ("homework.rar", "homework.7z", "homework.tar.gz", "../homework.rar"
     DAMAGES[f"only {name.replace('/', ' in ')}"] = named(name, NOTHING, "archive_closed")
 
 
-@kind("in a folder beside an empty one", ALL, "found")
-def _(folder, notebook):
-    folder.mkdir(parents=True)
-    save(folder.parent, notebook, "hw7/3_edit.ipynb")
-
-
 @kind("only a .py file in the student's folder", NOTHING, "other_form")
 def _(folder, notebook):
     save(folder.parent, DOUBLE, "3_edit.py")
