@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from autograder.handed_in import students_in
+from autograder.handed_in import misplaced, students_in
 from autograder.result import Result, function_of, read_json, write_json, write_text
 from keyhole import messages
 from keyhole.errors import KeyholeError
@@ -220,25 +220,26 @@ def copies_in(submitted: Path, assignment: str, grader) -> list:
 def earlier(path: Path, submitted: Path, chosen) -> dict[str, Result]:
     """What an earlier report of the same class says: grading some students again loses none of the others."""
     try:
-        present = students_in(submitted, chosen.assignment)
+        present = students_in(submitted)
         return {result.student: result for result in read_json(path) if result.student in present}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
 def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[str]:
-    """The students with a folder in `submitted`, in order; only those named in `wanted`, if any are."""
+    """The students with a folder in `submitted`, in order; only those named in `wanted`, if any are. Raises Unusable where nobody has such an assignment."""
     if not submitted.is_dir():
         raise Unusable(f"there is no folder {submitted}")
     if assignment in ("", ".", "..") or Path(assignment).name != assignment:
         raise Unusable(f"{assignment!r} is not the name of an assignment")
-    students = students_in(submitted, assignment)
-    present = sorted({*students, *(entry.name for entry in submitted.iterdir() if entry.is_dir() and not entry.name.startswith("."))})
+    students = students_in(submitted)
     if wanted is not None:
         names = {name.strip() for name in wanted.split(",") if name.strip()}
-        if unknown := sorted(names.difference(present)):
+        if unknown := sorted(names.difference(students)):
             raise Unusable(f"no such student in {submitted}: {', '.join(unknown)}")
-        students = [name for name in present if name in names]  # also one without the assignment's folder: named, so to be told
+        students = [name for name in students if name in names]
+    elif all(misplaced(submitted / name / assignment) for name in students):
+        students = []
     if not students:
         raise Unusable(f"no submission found: expected {submitted}/<student>/{assignment}/")
     return students
@@ -287,6 +288,9 @@ def graded(submitted: Path, students: list[str], grader, chosen):
 
 
 def record(course, result: Result, folder: Path) -> None:
+    if result.status == "failed" and (why := misplaced(folder)):
+        print(f"  {shown(result.student)}: not in the gradebook: {why}", file=sys.stderr)
+        return
     try:
         course.record(result, folder)
     except Exception as error:

@@ -36,7 +36,7 @@ class Copy:
 def likely_copies(submitted: str | Path, assignment: str, weight_shape) -> list[Copy]:
     """Every pair of students in `submitted` whose fact or whose edit is the same. Files that cannot be used are left to their tests."""
     facts, edits = {}, {}
-    for student in students_in(Path(submitted), assignment):
+    for student in students_in(Path(submitted)):
         if Path(submitted, student).is_symlink():
             continue
         with handed_in(Path(submitted, student, assignment), BESIDE) as handed:

@@ -14,14 +14,13 @@ import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import parse_utc
 from sqlalchemy.exc import OperationalError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 from traitlets.log import get_logger
 
-from autograder import handed_in
 from autograder.grade import expected
+from autograder.handed_in import BESIDE, TIMESTAMP, time_in
 from autograder.mending import mended
 from autograder.nbgrader_plugin import language_in, results_file
 from autograder.result import Result, write_json
@@ -30,8 +29,6 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import language
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-TIMESTAMP = "timestamp.txt"
-BESIDE = (*handed_in.BESIDE, TIMESTAMP)  # of a submission, these are taken along with its notebooks
 LARGEST = 64 * 2**20
 TRIES, PAUSE = 3, 2.0  # at a locked gradebook; each try itself waits as long as nbgrader_config.py says
 
@@ -150,9 +147,14 @@ class Course:
             for name, submitted in submission.items():
                 notebook = mended(submitted, nbformat.read(released / f"{name}.ipynb", as_version=4))
                 nbformat.write(notebook, intake / f"{name}.ipynb")
-            for path in (submitted.folder / name for submitted in submission.values() for name in BESIDE):
-                if not folder.is_symlink() and _ordinary(path) and (path.name != TIMESTAMP or _is_time(path)):
+            if folder.is_symlink():
+                return
+            folders = dict.fromkeys([folder, *(submitted.folder for submitted in submission.values())])
+            for path in (each / name for each in folders for name in BESIDE):
+                if _ordinary(path):
                     shutil.copyfile(path, intake / path.name, follow_symlinks=False)
+            if time := next(filter(None, map(time_in, folders)), None):
+                (intake / TIMESTAMP).write_text(time, encoding="utf-8")
 
     @contextmanager
     def _logged(self):
@@ -193,11 +195,3 @@ def _ordinary(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST
-
-
-def _is_time(path: Path) -> bool:
-    """Does the file hold a time? One that does not would end nbgrader."""
-    try:
-        return parse_utc(path.read_text().strip()) is not None
-    except Exception:
-        return False

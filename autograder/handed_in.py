@@ -1,4 +1,4 @@
-"""What lies in a student's folder, also a level down and in a zip: where the notebooks may be, before any of them is read.
+"""What lies in a student's folder, also some levels down and in a zip: where the notebooks may be, before any of them is read.
 
 Nothing here follows a link, and a zip is unpacked in bounded time, memory and disk space into a folder of ours: plain files of the names that are
 looked for, whatever paths the zip gives them.
@@ -6,6 +6,7 @@ looked for, whatever paths the zip gives them.
 
 import errno
 import io
+import json
 import logging
 import os
 import tempfile
@@ -18,14 +19,16 @@ from pathlib import Path, PurePosixPath
 
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
+from keyhole.notebook_file import MOST_ENTRIES, file_called, is_called, read_file
 from keyhole.selfcheck import FILES as BESIDE
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = ".ipynb_checkpoints"
-TAKEN_FROM_ZIPS = (*BESIDE, "timestamp.txt")
-MOST_ENTRIES = 1000     # of a folder or a zip that are looked at
+TIMESTAMP, UNREAD_TIME = "timestamp.txt", "timestamp.unreadable.txt"   # which nbgrader reads; one that it would stop at
+ARCHIVES = {".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}    # of which a zip is opened, the others are named
+DEPTH, MOST_FOLDERS = 3, 300    # how far down is looked, and into how many folders
 MOST_ZIPS, MOST_FILES = 3, 50   # that are unpacked, and files from each
 ZIP_MB = 256            # that the files of one zip may unpack to
 DIRECTORY_MB = 1        # of a zip's list of contents
@@ -35,7 +38,7 @@ SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)   # the others may ask
 
 @dataclass(frozen=True)
 class Found:
-    """A file that may be a notebook, and how a sentence calls it. The files of a folder come before those a level down, and zips are last."""
+    """A file that may be a notebook, and how a sentence calls it. The files of a folder come before those a level down, and those in zips are last."""
 
     path: Path
     shown: str
@@ -48,8 +51,9 @@ class HandedIn:
 
     folder: Path
     notebooks: tuple[Found, ...] = ()
-    others: tuple[str, ...] = ()        # names of the other files in the folder
-    folders: tuple[Path, ...] = ()      # in which there are files
+    others: tuple[str, ...] = ()        # the other files, or folders where there is no file at all
+    closed: tuple[str, ...] = ()        # archives that are not opened
+    folders: tuple[Path, ...] = ()      # in which there are files that go with a notebook
     opened: Mapping[Path, str] = field(default_factory=dict)    # folders in which zips were unpacked, and the names of these
     problems: tuple[str, ...] = ()      # a sentence for each zip that could not be, or on the folder that is not there
 
@@ -60,70 +64,120 @@ class HandedIn:
     def folder_of(self, notebook: Path | None) -> Path:
         """Where the files beside a notebook are: with it, else in another folder of the submission that has some."""
         folders = dict.fromkeys([*([notebook.parent] if notebook else []), self.folder, *self.folders])
-        return next((folder for folder in folders if any(os.path.lexists(folder / name) for name in BESIDE)), next(iter(folders)))
+        return next((folder for folder in folders if any(file_called(folder, name) for name in BESIDE)), next(iter(folders)))
 
 
-def students_in(submitted: Path, assignment: str) -> list[str]:
-    """Those who handed something in for the assignment, in order: a folder of its name, else a zip or notebooks where that should be."""
-    folders, zips = {}, set()
-    for entry in submitted.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            folders[entry.name] = entry
-        elif entry.suffix.lower() == ".zip":
-            zips.add(entry.stem)
-    given = {name for name, folder in folders.items() if (folder / assignment).is_dir() or not folder.is_symlink() and any(map(_may_be, _files(folder)[0]))}
-    return sorted(given | (zips - given))
+def students_in(submitted: Path) -> list[str]:
+    """Everyone who has a folder, or a zip in its place, in order."""
+    entries = [entry for entry in submitted.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+    return sorted({entry.name if entry.is_dir() else entry.stem for entry in entries if entry.is_dir() or entry.suffix.lower() == ".zip"})
 
 
-def _may_be(path: Path) -> bool:
-    return ".ipynb" in path.name.lower() or path.suffix.lower() == ".zip"
+def misplaced(folder: Path) -> str | None:
+    """What the staff should know of a student who has neither the assignment's `folder` nor files in the place of it, but at most folders of other
+    names: these may be of other assignments."""
+    files, folders = _files(folder.parent)
+    if os.path.lexists(folder) or files or _ordinary(_zip_for(folder.parent)):
+        return None
+    return f"there is no {folder.name}, only {', '.join(one_line(each.name, 40) for each in folders[:MOST_ZIPS]) or 'an empty folder'}"
 
 
 @contextmanager
 def handed_in(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
-    """What a student handed in for an assignment, whose files of these `names` belong into `folder`. Zips stay unpacked
-    inside the `with`; they are opened only where one of these files is not where it belongs."""
-    absent = HandedIn(folder, problems=(sentence("folder_absent", folder=one_line(folder.name, 80)),))
-    if folder.is_symlink():
-        yield absent
+    """What a student handed in for an assignment, whose files of these `names` belong into `folder`: what is in it, or, where there is no such
+    folder, in the student's. Zips stay unpacked inside the `with`; they are opened only where one of these files is not where it belongs."""
+    student, there = folder.parent, folder.is_dir()
+    files, folders = _below(folder if there else student)
+    if not there and _ordinary(_zip_for(student)):
+        files.append(_zip_for(student))
+    if folder.is_symlink() or not there and (student.is_symlink() or not files and not folders):
+        yield HandedIn(folder, problems=(sentence("folder_absent", folder=one_line(folder.name, 80)),))
         return
-    files, folders = _files(folder)
-    if not folder.is_dir():
-        student = folder.parent
-        files = [path for path in (*_files(student)[0], student.with_name(f"{student.name}.zip")) if _may_be(path) and _ordinary(path)]
-        if student.is_symlink() or not files:
-            yield absent
-            return
+    shown = {path: str(path.relative_to(folder if there else student.parent)) for path in (*files, *folders)}
     zips = [path for path in files if path.suffix.lower() == ".zip"]
     with ExitStack() as unpacked:
-        found = [Found(path, path.name if path.parent == folder else f"{path.parent.name}/{path.name}") for path in files]
-        for below in folders:
-            found += [Found(path, f"{below.name}/{path.name}", below.name == CHECKPOINTS) for path in _files(below)[0]]
+        found = [Found(path, shown[path], path.parent.name == CHECKPOINTS) for path in files]
+        closed = [shown[path] for path in files if path.suffix.lower() in ARCHIVES and path not in zips[:MOST_ZIPS]]
         opened, problems = {}, []
         if not all(os.path.lexists(folder / name) for name in names):
             for path in zips[:MOST_ZIPS]:
                 try:
-                    target, inside = unpacked.enter_context(_unpacked(path))
+                    target, inside, archives = unpacked.enter_context(_unpacked(path))
                 except KeyholeError as problem:
                     problems.append(str(problem))
                     continue
                 opened[target] = path.name
-                found += [Found(file, f"{path.name}/{at}") for file, at in inside]
-        notebooks = [file for file in found if ".ipynb" in file.path.name.lower() and not file.path.name.startswith((".", "~"))]
-        others = [file.path.name for file in found if file not in notebooks]
-        inside = dict.fromkeys(file.path.parent for file in found)
-        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(inside), opened, tuple(problems))
+                found += [Found(file, f"{shown[path]}/{at}") for file, at in inside]
+                closed += [f"{shown[path]}/{at}" for at in archives]
+        notebooks = [file for file in found if _may_be(file.path)]
+        others = [file.shown for file in found if not _may_be(file.path)] or [f"{shown[path]}/" for path in folders]
+        beside = dict.fromkeys(file.path.parent for file in found if _goes_with_one(file.path.name))
+        yield HandedIn(folder, tuple(notebooks), tuple(others), tuple(closed), tuple(beside), opened, tuple(problems))
+
+
+def _may_be(path: Path) -> bool:
+    return ".ipynb" in path.name.lower() and not path.name.startswith("~")
+
+
+def _goes_with_one(name: str) -> bool:
+    return any(is_called(name, wanted) for wanted in BESIDE)
+
+
+def time_in(folder: Path) -> str | None:
+    """The time in the timestamp.txt of a folder, without any byte-order mark; None where there is none that nbgrader can read."""
+    from nbgrader.utils import parse_utc  # late: it takes a while
+
+    try:
+        raw = read_file(folder / TIMESTAMP, 0.001, follow_links=False)
+        time = raw.decode(json.detect_encoding(raw)).strip()
+        parse_utc(time)
+    except Exception:  # it raises whatever the text makes it stumble over
+        return None
+    return time
+
+
+def time_lost(folder: Path) -> bool:
+    """Does a folder have a timestamp.txt that holds no time, also where it was put aside?"""
+    return time_in(folder) is None if os.path.lexists(folder / TIMESTAMP) else os.path.lexists(folder / UNREAD_TIME)
+
+
+def mend_time(folder: Path) -> None:
+    """nbgrader stops at a timestamp.txt that it cannot read: one that holds no time is put aside, another is written as nbgrader reads it."""
+    path = folder / TIMESTAMP
+    if not os.path.lexists(path) or folder.is_symlink():
+        return
+    try:
+        if not (time := time_in(folder)):
+            path.replace(folder / UNREAD_TIME)
+        elif path.read_bytes().strip() != time.encode():
+            path.write_text(time, encoding="utf-8")
+    except OSError as error:
+        log.warning("%s: %s", path, error)
+
+
+def _zip_for(student: Path) -> Path:
+    """Where a zip is in place of a student's folder."""
+    return student.with_name(f"{student.name}.zip")
+
+
+def _below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The ordinary files in a folder and below it, and the folders below, nearest first."""
+    files, folders = [], [folder]
+    for each in folders:    # which grows
+        here, below = _files(each)
+        files += here
+        if len(each.relative_to(folder).parts) < DEPTH:
+            folders += below[: MOST_FOLDERS - len(folders)]
+    return files, folders[1:]
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The ordinary files of a folder and its folders, in order; links are neither, hidden ones are left out but for Jupyter's checkpoints."""
+    """The ordinary files of a folder and its folders, in order; links are neither, and what is hidden is left out but for Jupyter's checkpoints."""
     files, folders = [], []
     try:
         with os.scandir(folder) as entries:
             for entry in islice(entries, MOST_ENTRIES):
-                if entry.is_file(follow_symlinks=False):
+                if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
                     files.append(Path(entry.path))
                 elif entry.is_dir(follow_symlinks=False) and (entry.name == CHECKPOINTS or not entry.name.startswith((".", "__"))):
                     folders.append(Path(entry.path))
@@ -149,15 +203,18 @@ class _Bounded(io.FileIO):
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[tuple[Path, list]]:
-    """The notebooks of a zip and the files beside them, in a folder for the time of the `with`: it, and (file, path in the zip). Raises KeyholeError with one sentence."""
+def _unpacked(path: Path) -> Iterator[tuple[Path, list, list]]:
+    """The notebooks of a zip and the files beside them, in a folder for the time of the `with`: it, (file, path in the zip) of each, and the
+    paths of archives in the zip, which stay closed. Raises KeyholeError with one sentence."""
     name, target = one_line(path.name, 80), None
     with ExitStack() as cleared:
         try:
             target = Path(cleared.enter_context(tempfile.TemporaryDirectory(prefix="keyhole-zip-", ignore_cleanup_errors=True)))
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
             with _Bounded(handle) as file, zipfile.ZipFile(file) as archive:
-                found = _unpack(archive, target, name)
+                entries = [(path, entry) for entry in archive.infolist()[:MOST_ENTRIES] if (path := _path_in(entry)) is not None]
+                archives = [path for path, _ in entries if path.suffix.lower() in ARCHIVES]
+                found = _unpack(archive, [(path, entry) for path, entry in entries if path not in archives][:MOST_FILES], target, name)
         except KeyholeError:
             raise
         except Exception as error:  # zipfile raises whatever a damaged zip makes it stumble over
@@ -165,11 +222,10 @@ def _unpacked(path: Path) -> Iterator[tuple[Path, list]]:
                 log.error("%s was not unpacked: there is no room for temporary files; TMPDIR may name another folder. %s", path, error)
                 raise KeyholeError(sentence("no_room", zip=name)) from None
             raise KeyholeError(sentence("zip_damaged", zip=name)) from None
-        yield target, found
+        yield target, found, archives
 
 
-def _unpack(archive: zipfile.ZipFile, target: Path, name: str) -> list[tuple[Path, PurePosixPath]]:
-    wanted = [(path, entry) for entry in archive.infolist()[:MOST_ENTRIES] if (path := _path_in(entry)) is not None][:MOST_FILES]
+def _unpack(archive: zipfile.ZipFile, wanted: list, target: Path, name: str) -> list[tuple[Path, PurePosixPath]]:
     if any(entry.flag_bits & 1 for _, entry in wanted):
         raise KeyholeError(sentence("zip_locked", zip=name))
     left, found = ZIP_MB * 2**20, []
@@ -203,7 +259,7 @@ def _path_in(entry: zipfile.ZipInfo) -> PurePosixPath | None:
     path = PurePosixPath(text.replace("\\", "/"))
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     link = (entry.external_attr >> 16) & 0o170000 == 0o120000
-    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() == ".py" or path.name in TAKEN_FROM_ZIPS
+    wanted = ".ipynb" in path.name.lower() or path.suffix.lower() in {".py", *ARCHIVES} or path.name == TIMESTAMP or _goes_with_one(path.name)
     return path if wanted and not hidden and not link and not entry.is_dir() else None
 
 

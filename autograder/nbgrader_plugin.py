@@ -16,7 +16,7 @@ from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
 from autograder import messages
-from autograder.handed_in import students_in
+from autograder.handed_in import mend_time, misplaced, students_in
 from autograder.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
 from autograder.submission import Expected, read_submission
@@ -46,12 +46,18 @@ class MendingExporter(NotebookExporter):
         converter = options["parent"]
         course, assignment = converter.coursedir, converter.coursedir.assignment_id
         submitted = Path(course.format_path(course.submitted_directory, ".", "."))
-        names = [f"{name}.ipynb" for name in NOTEBOOKS if Path(course.format_path(course.release_directory, ".", assignment), f"{name}.ipynb").is_file()]
+        names = [name for name in NOTEBOOKS if Path(course.format_path(course.release_directory, ".", assignment), f"{name}.ipynb").is_file()]
         if course.notebook_id == "*" and names and submitted.is_dir():
-            for student in students_in(submitted, assignment):
-                if course.student_id in ("*", student):
-                    folder = course.format_path(course.submitted_directory, student, assignment)
-                    converter.assignments[folder] = [str(Path(folder, name)) for name in names]
+            for student in students_in(submitted):
+                folder = course.format_path(course.submitted_directory, student, assignment)
+                if course.student_id not in ("*", student):
+                    continue
+                if (why := misplaced(Path(folder))) and not any_found(folder, names):
+                    log.warning("%s: not in the gradebook: %s", one_line(student, 80), why)
+                else:
+                    converter.assignments[folder] = [str(Path(folder, f"{name}.ipynb")) for name in names]
+        for folder in converter.assignments:
+            mend_time(Path(folder))
 
     def from_filename(self, filename, resources=None, **kw):
         if language := language_in(self.config):
@@ -64,6 +70,11 @@ class MendingExporter(NotebookExporter):
         with read_submission(path.parent, {path.stem: graded_in(path.stem)}) as submission:
             notebook = mended(submission[path.stem], nbformat.read(release, as_version=4))
         return self.from_notebook_node(notebook, resources, **kw)
+
+
+def any_found(folder: str | Path, notebooks: list[str]) -> bool:
+    with read_submission(folder, {name: graded_in(name) for name in notebooks}) as submission:
+        return any(submitted.definitions for submitted in submission.values())
 
 
 def graded_in(notebook: str) -> Expected:

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograder.handed_in import BESIDE, Found, HandedIn, handed_in
+from autograder.handed_in import BESIDE, Found, HandedIn, handed_in, time_lost
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, titled
 from keyhole.notebook import Definitions, Work, definitions, grade_id, read_mended
+from keyhole.notebook_file import file_called
 from keyhole.text import one_line
 
 MOST_CANDIDATES = 12    # notebooks that are looked at in search of one that is not where it belongs
@@ -64,7 +65,8 @@ def read_submission(folder, assignment_notebooks: Mapping[str, Expected]) -> Ite
     beside = BESIDE if any(expected.of_files for expected in assignment_notebooks.values()) else ()
     with handed_in(Path(folder), [*(f"{name}.ipynb" for name in assignment_notebooks), *beside]) as handed:
         reader = _Reader({function for expected in assignment_notebooks.values() for function in expected.functions})
-        yield {name: _chosen(handed, reader, name, expected) for name, expected in assignment_notebooks.items()}
+        on_time = [sentence("time_unreadable")] if time_lost(handed.folder) else []
+        yield {name: _with_notes(_chosen(handed, reader, name, expected), *on_time) for name, expected in assignment_notebooks.items()}
 
 
 class _Reader:
@@ -142,10 +144,13 @@ def _why_none(handed: HandedIn, file: str) -> str:
         return handed.problems[0]
     stem = file.removesuffix(".ipynb")
     for other in handed.others:
-        if other.startswith(f"{stem}.") and not other.endswith(".zip"):
+        if other.rpartition("/")[2].startswith(f"{stem}.") and other not in handed.closed and not other.endswith(".zip"):
             return sentence("other_form", file=file, other=one_line(other, 80))
-    there = [found.shown for found in handed.notebooks]
-    return sentence("only_others", file=file, others=named(there)) if there else sentence("none_at_all", file=file)
+    if handed.closed:
+        return sentence("archive_closed", file=file, archives=named(handed.closed))
+    if there := [found.shown for found in handed.notebooks]:
+        return sentence("only_others", file=file, others=named(there))
+    return sentence("only_these", file=file, others=named(handed.others)) if handed.others else sentence("none_at_all", file=file)
 
 
 def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> str:
@@ -157,14 +162,15 @@ def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> s
 
 
 def _on_files(file: Found, folder: Path, handed: HandedIn) -> list[str]:
-    """Sentences on what is handed in beside a notebook: where in `folder` it is taken from another place, and where a zip may hold it that cannot be opened."""
-    there = [name for name in BESIDE if os.path.lexists(folder / name)]
+    """Sentences on what is handed in beside a notebook: where in `folder` it is taken from another place or name, and where a zip may hold it that cannot be opened."""
+    there = {name: path.name for name in BESIDE if (path := file_called(folder, name))}
     if not there:
         return list(handed.problems)
+    renamed = [sentence("file_renamed", file=name, other=one_line(other, 80)) for name, other in there.items() if other != name]
     zip = handed.zip_of(folder)
     if folder == file.path.parent or zip and zip == handed.zip_of(file.path):
-        return []
-    return [sentence("files_elsewhere", file=one_line(file.path.name, 80), place=one_line(zip or folder.name, 80), files=named(there))]
+        return renamed
+    return [sentence("files_elsewhere", file=one_line(file.path.name, 80), place=one_line(zip or folder.name, 80), files=named(there)), *renamed]
 
 
 def _read(file: Found, handed: HandedIn, reader: _Reader, name: str, expected: Expected) -> Submitted:

@@ -9,6 +9,8 @@ import os
 import re
 import stat
 import threading
+from itertools import islice
+from pathlib import Path
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback
@@ -18,6 +20,7 @@ FILE_MB = 256               # of a notebook with its outputs, which are passed o
 NOTEBOOK_MB = 20            # of what is left of it; read as JSON it takes up to some 12 times as much memory
 BRACKETS = 1_000_000        # in what is read as JSON; an honest notebook has some thousands
 PASSED_OVER = 2_000_000     # brackets in outputs, about 2 s
+MOST_ENTRIES = 1_000        # of a folder that are looked at
 DAMAGES = 20                # places in a damaged file from which reading goes on
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse and json.loads raise on bad text
@@ -53,6 +56,26 @@ def load(path, follow_links: bool = True) -> tuple[dict, list[str]]:
             raw = _without_outputs(raw, name)
             notes.append(feedback("file_large", file=name, size=f"{size / 2**20:.0f}"))
         return _parsed(raw.decode(), name, notes), notes
+
+
+def is_called(name: str, wanted: str) -> bool:
+    """Is a file of this name `wanted`, or what a browser or a desktop made of it: `My_Fact.json`, `my_fact (1).json`, `my_fact.json.txt`?"""
+    stem, suffix = os.path.splitext(wanted)
+    name = name.casefold().removesuffix(".txt")
+    return stem in name and name.endswith(suffix) and not name.startswith((".", "~"))
+
+
+def file_called(folder, wanted: str) -> Path | None:
+    """The file `wanted` of a folder, else an ordinary one that was meant to be it: the last by name, where a longer one comes after (`(10)` after `(9)`)."""
+    path = Path(folder, wanted)
+    if os.path.lexists(path):
+        return path
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, MOST_ENTRIES) if is_called(entry.name, wanted) and entry.is_file(follow_symlinks=False)]
+    except OSError:
+        return None
+    return Path(folder, max(names, key=lambda name: (len(name), name))) if names else None
 
 
 def read_file(path, limit_mb: float, follow_links: bool = True, sentence: str | None = None) -> bytes:

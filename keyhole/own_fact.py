@@ -6,7 +6,6 @@ anything is read, no link is followed, and nothing in them is ever run.
 
 import json
 import math
-import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +18,7 @@ from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.judging import Verdict, usable
 from keyhole.messages import check_title, feedback, listed, misconception, sentences
 from keyhole.moments import DEFAULT_LAYER
-from keyhole.notebook_file import UNREADABLE, read_file
+from keyhole.notebook_file import UNREADABLE, file_called, read_file
 from keyhole.probes import KINDS, ProbeSet
 from keyhole.text import one_line
 
@@ -128,10 +127,9 @@ def read_edit(folder, weight_shape):
 
 
 def _read(folder, name):
-    path = Path(folder) / name
     if Path(folder).is_symlink():
         raise KeyholeError(feedback("own_link", file=name))
-    if not os.path.lexists(path):
+    if not (path := file_called(folder, name)):
         raise Absent(feedback("own_absent", file=name))
     return read_file(path, LIMIT_MB, follow_links=False, sentence="own_too_large")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback, language, problem, sentences
 from keyhole.notebook import definitions, read_notebook
+from keyhole.notebook_file import file_called
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
@@ -48,7 +49,7 @@ def check_beside(path):
     if not any("check_files(" in cell["source"] for cell in read_notebook(path).cells if cell["cell_type"] == "code"):
         return None
     folder = Path(path).absolute().parent
-    if not any((folder / file).exists() for file in FILES):
+    if not any(file_called(folder, file) for file in FILES):
         return OWN, None, feedback("own_not_yet", file=FILES[0])
     from keyhole.models import load_model
     from keyhole.own_fact import examine_files      # late: it needs torch

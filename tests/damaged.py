@@ -63,8 +63,9 @@ def of_text(name, score, says=None):
 
 def save(folder: Path, content, name: str = "3_edit.ipynb") -> None:
     content = json.dumps(content) if isinstance(content, dict) else content
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    path = Path(os.path.normpath(folder / name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def cell(cells, name) -> dict:
@@ -548,6 +549,44 @@ def _(folder, notebook):
     save(folder, notebook, "b/3_edit.ipynb")
 
 
+for name in ("a/b/c", "model_editing/model_editing", "../hw7", "../Model_Editing", "../model_editing (1)", "../hw7/model_editing"):
+    DAMAGES[f"in the folder {name.replace('/', ' in ')}"] = named(f"{name}/3_edit.ipynb")
+
+for name in ("homework.rar", "homework.7z", "homework.tar.gz", "../homework.rar"):
+    DAMAGES[f"only {name.replace('/', ' in ')}"] = named(name, NOTHING, "archive_closed")
+
+
+@kind("only a .py file in the student's folder", NOTHING, "other_form")
+def _(folder, notebook):
+    save(folder.parent, DOUBLE, "3_edit.py")
+
+
+@kind("a file in place of the folder", NOTHING, "only_these")
+def _(folder, notebook):
+    save(folder.parent, notebook, folder.name)
+
+
+@kind("another assignment only", NOTHING, "only_others")
+def _(folder, notebook):
+    save(folder.parent, {"cells": [unmarked("x = 1")], "nbformat": 4}, "homework1/one.ipynb")
+
+
+@kind("an empty folder of another name", NOTHING, "only_these")
+def _(folder, notebook):
+    (folder.parent / "homework1").mkdir(parents=True)
+
+
+@kind("an empty folder of the student's", NOTHING, "folder_absent")
+def _(folder, notebook):
+    folder.parent.mkdir(parents=True)
+
+
+for name, content in (("that is none", b"yesterday"), ("of other bytes", b"\xff\xfe gestern \xa4"), ("that is empty", b"")):
+    DAMAGES[f"a time {name}"] = named("3_edit.ipynb", says="time_unreadable", also=lambda folder, notebook, content=content: save(folder, content, "timestamp.txt"))
+for mark in ("utf-8-sig", "utf-16"):
+    DAMAGES[f"a time in {mark}"] = named("3_edit.ipynb", says=None, also=lambda folder, notebook, mark=mark: save(folder, "2025-01-01 00:00:00 UTC".encode(mark), "timestamp.txt"))
+
+
 @kind("a link", NOTHING, "file_link")
 def _(folder, notebook):
     save(folder.parent / "elsewhere", notebook, "x")
@@ -572,6 +611,21 @@ def _(folder, notebook):
 @kind("a zip in the folder", ALL, "zip_opened")
 def _(folder, notebook):
     save(folder, zipped({"3_edit.ipynb": json.dumps(notebook)}), "homework.zip")
+
+
+@kind("a zip a folder down", ALL, "zip_opened")
+def _(folder, notebook):
+    save(folder, zipped({"3_edit.ipynb": json.dumps(notebook)}), "mine/homework.zip")
+
+
+@kind("a zip in a folder of another name", ALL, "zip_opened")
+def _(folder, notebook):
+    save(folder.parent, zipped({"3_edit.ipynb": json.dumps(notebook)}), "hw7/homework.zip")
+
+
+@kind("a zip in a zip", NOTHING, "archive_closed")
+def _(folder, notebook):
+    save(folder, zipped({"mine/inner.zip": zipped({"3_edit.ipynb": json.dumps(notebook)})}), "outer.zip")
 
 
 @kind("a zip in place of the folder", ALL, "zip_opened")
@@ -604,7 +658,7 @@ def _(folder, notebook):
     save(folder, {"cells": []}, "other.ipynb")
 
 
-@kind("a zip with a link", NOTHING, "none_at_all")
+@kind("a zip with a link", NOTHING, "only_these")
 def _(folder, notebook):
     link = zipfile.ZipInfo("3_edit.ipynb")
     link.external_attr = 0o120777 << 16

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 import string
 import sys
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from autograder import cli
 from autograder import grade as grading
@@ -28,6 +30,7 @@ STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in en
 # On these nbgrader by itself stops, gives 0 points without a word, or repairs them; what it does with a locked gradebook has a test of its own.
 KNOWN = ("every cell twice", "another schema", "a test cell deleted", "all metadata stripped", "named 3_edit (1).ipynb", "text that is no JSON", "no notebook",
          "a kernelspec that is none", "points and flags changed", "a solution turned into Markdown")
+NOT_RECORDED = ("another assignment only", "an empty folder of another name", "an empty folder of the student's")
 JAR = [(table, module) for table, module in (("SENTENCES", ours.en), ("FEEDBACK", messages.en))]
 
 
@@ -90,7 +93,7 @@ def test_there_are_enough_of_them_and_silence_is_kept_only_where_nothing_is_mend
     assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
     assert {name for name, damage in DAMAGES.items() if damage.says is None} == {
         "a helper in its own cell", "sources that are lists", "metadata nested deeply", "saved by Colab", "saved by VS Code", "line ends of Windows in the file",
-        "a checkpoint beside it",
+        "a checkpoint beside it", "a time in utf-8-sig", "a time in utf-16",
     }
 
 
@@ -132,7 +135,7 @@ def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
 @pytest.mark.slow
 def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
     submitted = course / "grading" / "submitted"
-    others = [student for student, name in STUDENTS.items() if name not in KNOWN]
+    others = [student for student, name in STUDENTS.items() if name not in (*KNOWN, *NOT_RECORDED)]
     students = {student: name for student, name in STUDENTS.items() if name in KNOWN or student in others[2::4]}     # a page takes a second; all of them are graded above
     assert {*KNOWN} <= {*students.values()}
     hand_in(submitted, right_notebook(released(course)), students)
@@ -152,6 +155,41 @@ def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, ca
         if entries[student]["reason"]:
             assert said(DAMAGES[name].says, "en", noted(course, student)), student
     assert not any(noted(course, student) for student in HEALTHY)
+
+
+@pytest.mark.slow
+def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(course, capfd, caplog):  # noqa: F811
+    submitted = course / "grading" / "submitted"
+    students = {name: name for name in (*NOT_RECORDED, "in the folder .. in hw7", "a file in place of the folder")}
+    recorded = dict.fromkeys((*HEALTHY, "in the folder .. in hw7"), ALL) | {"a file in place of the folder": NOTHING}
+    hand_in(submitted, right_notebook(released(course)), students)
+    for grade in (lambda: nbgrader("autograde", "model_editing", "--force"), lambda: cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)])):
+        assert grade() == 0 and gradebook(course) == recorded
+        told = capfd.readouterr().err + caplog.text
+        assert told.count("not in the gradebook: there is no model_editing, only homework1") == 2 and told.count("only an empty folder") == 1
+        caplog.clear()
+    assert {*HEALTHY, *students} == {entry["student"] for entry in json.loads((course / "r.json").read_text())}
+    shutil.rmtree(submitted / HEALTHY[0] / "model_editing")
+    assert grade() == 0 and gradebook(course) == recorded
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["grade", "autograde"])
+def test_a_time_is_read_as_far_as_it_is_one_and_stops_nothing(course, route):  # noqa: F811
+    submitted = course / "grading" / "submitted"
+    times = {name: name for name in DAMAGES if name.startswith("a time ")}
+    hand_in(submitted, right_notebook(released(course)), times)
+    save(submitted / HEALTHY[0] / "model_editing", "2025-01-01T08:00:00+08:00\r\n", "timestamp.txt")
+    for force in ((), (), ("--force",)):    # also where there is a result already
+        if route == "grade":
+            assert cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)]) == 0
+        else:
+            assert nbgrader("autograde", "model_editing", *force) == 0 and nbgrader("generate_feedback", "model_editing", *force) == 0
+        with Gradebook(f"sqlite:///{course / 'grading' / 'gradebook.db'}") as book:
+            found = {each.student.id: (each.score, each.timestamp and each.timestamp.isoformat()) for each in book.assignment_submissions("model_editing")}
+        read = {HEALTHY[0], "a time in utf-8-sig", "a time in utf-16"}
+        assert found == {student: (ALL, "2025-01-01T00:00:00" if student in read else None) for student in (*HEALTHY, *times)}
+        assert {student for student in times if said("time_unreadable", "en", noted(course, student))} == times.keys() - read
 
 
 @pytest.mark.slow

@@ -154,6 +154,17 @@ def test_links_pipes_and_folders_are_not_read(name, tmp_path):
             read(student)
 
 
+def test_files_are_found_by_the_names_that_a_browser_or_a_desktop_makes(tmp_path):
+    Files().write(tmp_path)
+    whole = read_fact(tmp_path)
+    (tmp_path / FACT_FILE).rename(tmp_path / "my_fact (1).json")
+    (tmp_path / EDIT_FILE).rename(tmp_path / "My_Edit.safetensors")
+    assert read_fact(tmp_path) == whole and read_edit(tmp_path, SHAPE)
+    (tmp_path / FACT_FILE).write_text("{")      # the name itself goes before
+    with pytest.raises(KeyholeError, match="not valid JSON"):
+        read_fact(tmp_path)
+
+
 def test_a_pickle_is_never_opened(tmp_path):
     class Trap:
         def __reduce__(self):

@@ -9,10 +9,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder import submission
+from autograder.handed_in import BESIDE
 from autograder.messages import sentence
 from autograder.submission import Expected, read_submission
 from keyhole import notebook as reading
 from keyhole.messages import feedback
+from keyhole.notebook_file import file_called
 from tests.damaged import save, zipped
 
 EXPECTED = {"3_edit": Expected(("f", "g")), "1_measure": Expected(("h",))}
@@ -133,6 +135,22 @@ def test_files_that_lie_elsewhere_are_found_beside_whole_notebooks(folder, whole
     for name in files:
         save(folder, "own", name)
     assert notes_and_files(folder, whole) == ([], dict.fromkeys(files, "own"))
+
+
+@pytest.mark.parametrize("zip", [None, "files.zip"])
+def test_files_whose_names_were_changed_are_found_as_notebooks_are(folder, whole, zip):
+    files = {"My_Fact.json": "{}", "my_edit (10).safetensors": "x", "notes.json": "[]"} | ({} if zip else {"my_edit (9).safetensors": "old", "._my_edit (11).safetensors": "?"})
+    if zip:
+        save(folder, zipped(files), zip)
+    else:
+        for name, content in files.items():
+            save(folder, content, name)
+        (folder / "copy of my_edit (12).safetensors").symlink_to(folder / "notes.json")
+    said = [sentence("file_renamed", file="my_fact.json", other="My_Fact.json"), sentence("file_renamed", file="my_edit.safetensors", other="my_edit (10).safetensors")]
+    notes, _ = notes_and_files(folder, whole)
+    assert notes == ([sentence("files_elsewhere", file="1_measure.ipynb", place=zip, files="`my_fact.json` and `my_edit.safetensors`")] if zip else []) + said
+    with read_submission(folder, whole) as found:
+        assert [file_called(found["1_measure"].folder, name).read_text() for name in BESIDE] == ["{}", "x"]
 
 
 @pytest.mark.parametrize("where, fails, says", [

@@ -17,6 +17,8 @@ SENTENCES = {
     "folder_absent": "there is no folder {folder} of this student's own.",
     "only_others": "there is no {file}, and none of the notebooks that are there is it: {others}.",
     "none_at_all": "there is no {file}, nor any other notebook.",
+    "only_these": "there is no {file}, nor any other notebook; what is there: {others}.",
+    "archive_closed": "there is no {file}, unless it is in {archives}. Of archives only a .zip that lies in no other one is opened: hand in the notebooks themselves, in a folder.",
     "other_form": "there is no {file}, only {other}, which is not a notebook: hand in the .ipynb file itself.",
     "not_this": "{file} holds none of the cells that are graded: it is another notebook, or they were deleted.",
     "found": "there is no {file} in its place; `{other}` was taken for it, by what is in it.",
@@ -32,6 +34,8 @@ SENTENCES = {
     "zip_too_large": "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder, without their outputs.",
     "no_room": "{zip} was not unpacked, because the grader has no room for temporary files; tell the course staff.",
     "files_elsewhere": "beside {file} there was none of the files that go with it; those in {place} were taken: {files}.",
+    "file_renamed": "there is no {file}; `{other}` was taken for it, by its name.",
+    "time_unreadable": "timestamp.txt holds no time that can be read, so this submission has none; tell the course staff if that matters.",
     # what was mended in a notebook
     "marks_lost": "{file} has lost its nbgrader metadata, so its functions were found by their names.",
     "cells_recovered": "in {file} the marks of {cells} were lost; they were found by what is in them.",

@@ -17,6 +17,8 @@ SENTENCES = {
     "folder_absent": "這位學生沒有自己的 {folder} 資料夾。",
     "only_others": "沒有 {file}，現有的筆記本也都不是它：{others}。",
     "none_at_all": "沒有 {file}，也沒有別的筆記本。",
+    "only_these": "沒有 {file}，也沒有別的筆記本；現有的是：{others}。",
+    "archive_closed": "沒有 {file}，除非它在 {archives} 裡面。壓縮檔只打開不在其他壓縮檔裡的 .zip：請把筆記本本身放在資料夾裡繳交。",
     "other_form": "沒有 {file}，只有 {other}，而它不是筆記本：請交 .ipynb 檔案本身。",
     "not_this": "{file} 裡沒有任何要評分的儲存格：它是別的筆記本，或是儲存格被刪掉了。",
     "found": "{file} 不在該在的地方；從內容看，`{other}` 就是它，所以採用了。",
@@ -32,6 +34,8 @@ SENTENCES = {
     "zip_too_large": "{zip} 解開後超過 {limit} MB：請把清除輸出的筆記本放在資料夾裡繳交。",
     "no_room": "{zip} 沒有解開，因為評分程式沒有空間放暫存檔；請告訴助教。",
     "files_elsewhere": "{file} 旁邊沒有要一起繳交的檔案；採用 {place} 裡的 {files}。",
+    "file_renamed": "沒有 {file}；從名稱看，`{other}` 就是它，所以採用了。",
+    "time_unreadable": "timestamp.txt 裡沒有讀得懂的時間，所以這份作業沒有繳交時間；如果有影響，請告訴助教。",
     # what was mended in a notebook
     "marks_lost": "{file} 的 nbgrader 標記不見了，所以依函式名稱找出要評分的函式。",
     "cells_recovered": "{file} 裡 {cells} 的標記不見了；已經從內容找回來。",
