@@ -20,7 +20,7 @@ from nbgrader.apps.nbgraderapp import NbGraderApp
 from autograder import cli
 from autograder import grade as grading
 from autograder.gradebook import Course
-from autograder.mending import harmless, mended
+from autograder.mending import closed_up, harmless, mended
 from autograder.nbgrader_plugin import GradeInSandbox, feedback, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
@@ -357,6 +357,15 @@ def test_neither_assignments_nor_submissions_change(course):
     before = [path.read_bytes() for path in paths]
     autograde(course)
     assert [path.read_bytes() for path in paths] == before
+
+
+@pytest.mark.parametrize("text", [r"\begin{a}", r"\\[", r"\\("])
+def test_formulas_that_are_opened_a_thousand_times_are_none(text):
+    assert harmless(99 * text) == 99 * text and text not in harmless(1000 * text)
+
+
+def test_empty_lines_in_plenty_are_closed_up():
+    assert closed_up("a\n\n\nb" + 1000 * "\n " + "\nc") == "a\n\n\nb" + 20 * "\n " + "\nc"
 
 
 def test_mending_a_whole_notebook_changes_no_text(course):

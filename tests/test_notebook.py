@@ -107,6 +107,14 @@ def test_of_a_function_that_is_not_read_that_is_said():
     assert unrunnable("f", of(made, real)) is unrunnable("f", of(real, made)) is None
 
 
+@pytest.mark.parametrize("costly", ["import a" + ".b" * 10_000, "import a" + ". \\\n b" * 10_000, "TEXT = f'" + "{1}" * 100_000 + "'"], ids=["dots", "spaced", "braces"])
+def test_what_the_parser_would_take_minutes_or_gigabytes_for_is_not_parsed(monkeypatch, costly):
+    parsed, tree = [], reading._tree
+    monkeypatch.setattr(reading, "_tree", lambda source: parsed.append(source) or tree(source))
+    found = of("def f(x): return x", costly + "\ndef g(x): return x", "def h(x): return x.a.b.c")
+    assert found.functions == {"f", "h"} and "are read" in " ".join([*found.notes, *found.broken.values()]) and not any(costly in source for source in parsed)
+
+
 def test_a_stub_filled_in_elsewhere_is_not_untouched():
     stub, real = "def f():\n    raise NotImplementedError()", "def f():\n    return 1"
     assert of(stub, real).untouched == set()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -423,6 +424,54 @@ def test_every_way_to_fail_is_a_sentence(box, how, kind, says):
     got = failure(box, "fail", how, seconds=1)
     assert got[0] == kind and says in got[1]
     still_works(box)
+
+
+FORGED = """
+import json, os
+def double(x, status):
+    detail = " ".join(f"{value:.4f}" for value in x.flatten().tolist())
+    text = json.dumps({"__metadata__": {"status": status, "detail": detail}}).encode()
+    for descriptor in range(3, 16):
+        try: os.write(descriptor, (len(text) + 8).to_bytes(8, "little") + len(text).to_bytes(8, "little") + text)
+        except OSError: pass
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("code", sorted(process.FAILURES))
+def test_a_forged_failure_has_known_words_or_is_the_student_s_own(code):
+    x = torch.randn(3, 5)
+    with Sandbox(FORGED, QUICK) as sandbox, pytest.raises(StudentFailed) as caught:
+        sandbox.call("double", tensors={"x": x}, options={"order": ["x", "status"], "values": {"status": code}})
+    own_words, told = {"definitions", "raised", "type"}, {"absent", "memory", "big"}  # the former are quoted without numbers, where a test is graded
+    assert caught.value.code == (code if code in own_words | told else "garbled")
+    assert code in own_words or f"{x.flatten()[0]:.4f}" not in caught.value.message
+
+
+def test_a_standstill_of_the_grader_s_own_is_no_time_out(plain_box, monkeypatch):
+    still_works(plain_box)
+    late, ready, clock = [0], process._ready, time.monotonic
+
+    def stalled(*watched):
+        found = ready(*watched)
+        late[0] = 1000
+        return found
+
+    monkeypatch.setattr(process, "_ready", stalled)
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: clock() + late[0]))
+    used = plain_box._allowance.used
+    still_works(plain_box)
+    assert late[0] and plain_box._allowance.used - used < 100
+
+
+@pytest.mark.parametrize("level", ["plain", "best"])
+def test_what_is_set_on_standard_input_does_not_reach_the_next(level, request):
+    if level == "plain":
+        request.getfixturevalue("plain")
+    source = "import ctypes, os\nlibc = ctypes.CDLL(None)\ndef put(): return libc.ioctl(0, 0x5421, ctypes.byref(ctypes.c_int(1)))\ndef get(): return libc.fcntl(0, 3, 0) & os.O_NONBLOCK"
+    for function in ("put", "get"):
+        with Sandbox(source, QUICK) as sandbox:
+            assert run(sandbox, function) == 0
 
 
 @pytest.mark.parametrize("function", ["loop", "sleep", "trickle", "close_and_stay"])
