@@ -168,6 +168,14 @@ def test_under_another_secret_the_names_are_the_same_but_for_a_few():
     assert len(differing) <= 0.01 * len(pairs), differing
 
 
+@pytest.mark.parametrize("solution", each(WRONG, lambda solution: solution.function == "indirect_effect"))
+def test_what_is_wrong_with_an_effect_shows_whatever_numbers_are_drawn(solution):
+    for number in range(30):
+        found, _ = outcomes(solution, CASES["indirect_effect"], secret=b"%d" % number)
+        lost = {case: outcome.misconception for case, outcome in found.items() if not outcome.passed}
+        assert lost == dict.fromkeys(solution.must_fail(found), solution.misconception), number
+
+
 FIRST_OF_EACH = {solution.function: solution for solution in reversed(RIGHT) if not solution.files}
 SAME_FOR_ALL = {"edit_score.nothing"}       # three zeros
 

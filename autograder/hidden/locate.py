@@ -101,25 +101,41 @@ def restore_inputs(bench):
 
 # ---------------------------------------------------------------- indirect_effect
 
-def _effect_case(bench, low, high, samples):
-    """Corrupted probabilities around `low`, restored ones around `high`."""
+# What some numbers would not tell from the right effect, or from one another.
+BY_CHANCE = ("effect_of_first_sample", "effect_of_last_sample", "effect_of_best_sample", "effect_of_median", "effect_rounded:2")
+
+
+def _effect_case(bench, low, high, samples, told=BY_CHANCE):
+    """Corrupted probabilities around `low`, restored ones around `high`, drawn until what is `told` shows."""
     generator = bench.generator("inputs")
-    corrupted, restored = (middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high))
+    while True:
+        corrupted, restored = (middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high))
+        right, wrong = tracing.indirect_effect(restored, corrupted), wrongs.indirect_effect(restored, corrupted)
+        apart = torch.stack([right, *(wrong.get(name, right) for name in told)]).sort().values.diff()
+        if apart.min() > 0.002 * right.abs() and (restored.mean() > 1.1 * corrupted.mean()) == (high > low):
+            break
     got = bench.call(tensors={"restored": restored, "corrupted": corrupted}, options={"order": ["restored", "corrupted"]}).tensors["result"]
-    return outcome(judge_number(bench, got, tracing.indirect_effect(restored, corrupted),
-                                partial(wrongs.indirect_effect, restored, corrupted), "The indirect effect"))
+    return judge_number(bench, got, right, lambda: wrong, "The indirect effect")
 
 
 def effect_difference(bench):
-    return _effect_case(bench, 0.1, 0.6, 7)
+    verdict = _effect_case(bench, 0.1, 0.6, 7)
+    bench.shared["right_above_zero"] = verdict.passed
+    return outcome(verdict)
 
 
 def effect_negative(bench):
-    return _effect_case(bench, 0.5, 0.15, 6)
+    """Below zero a sign taken away gives the same as one turned round; whose effects above zero are right took it away."""
+    verdict = _effect_case(bench, 0.5, 0.15, 6)
+    if verdict.misconception == "effect_reversed" and bench.shared.get("right_above_zero"):
+        message = verdict.message.replace(misconception("effect_reversed"), misconception("effect_absolute"))
+        verdict = Verdict(False, message, "effect_absolute")
+    return outcome(verdict)
 
 
 def effect_small(bench):
-    return _effect_case(bench, 0.02, 0.03, 10)
+    """A sign taken away shows in the mean where some samples lie below zero."""
+    return outcome(_effect_case(bench, 0.02, 0.03, 10, (*BY_CHANCE, "effect_absolute")))
 
 
 # ---------------------------------------------------------------- trace
