@@ -40,9 +40,11 @@ def corrupt(embeddings, subject, noise):
         "noise_averaged": added(subject.start, noise.mean(0, keepdim=True).expand_as(noise)),
         "noise_same_for_tokens": added(subject.start, noise[:, :1].expand_as(noise)),
         "nothing_corrupted": embeddings.repeat(len(noise), 1, 1),
-        "noise_summed": added(subject.start, noise).sum(0),
-        "noise_one_sample": added(subject.start, noise)[0],
     }
+    if len(noise) > 1:
+        wrongs["noise_summed"], wrongs["noise_one_sample"] = added(subject.start, noise).sum(0), added(subject.start, noise)[0]
+    else:       # both, and whoever squeezes, give the one sample without its dimension
+        wrongs["samples_squeezed"] = added(subject.start, noise)[0]
     if subject.start > 0:
         wrongs["noise_before_subject"] = added(subject.start - 1, noise)
     if subject.stop < count:

@@ -70,6 +70,7 @@ MISCONCEPTIONS = {
     "nothing_corrupted": "Nothing was corrupted: the noise has no effect on the result.",
     "noise_summed": "The samples were added up; they stay apart, one row of the batch each.",
     "noise_one_sample": "There is one sample only; the result has n of them, (n, T, d).",
+    "samples_squeezed": "The dimension of the samples is gone: one sample, too, is a row of the batch, (1, T, d).",
     "other_noise": "The right tokens were changed, but not by the noise that is given: add noise[i] as it is, and draw none.",
     # restore
     "restored_first_sample": "Only the first sample got its state back; every sample does: the token is the second index, not the first.",

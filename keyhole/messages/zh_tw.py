@@ -65,6 +65,7 @@ MISCONCEPTIONS = {
     "nothing_corrupted": "什麼都沒有遮蓋：雜訊對結果沒有影響。",
     "noise_summed": "各個樣本被加在一起了；它們應該分開，各佔 batch 的一列。",
     "noise_one_sample": "只有一個樣本；結果應該有 n 個，(n, T, d)。",
+    "samples_squeezed": "樣本的維度不見了：只有一個樣本時，它也是 batch 的一列，形狀是 (1, T, d)。",
     "other_noise": "改的 token 是對的，但加上的不是所給的雜訊：請原樣加上 noise[i]，不要自己抽。",
     # restore
     "restored_first_sample": "只有第一個樣本的狀態被還原；每個樣本都要：token 是第二個索引，不是第一個。",

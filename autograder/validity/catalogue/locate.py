@@ -100,6 +100,8 @@ WRONG = {
             "noise_summed", ALL, _corrupt("corrupted[:, subject] += noise", "corrupted.sum(0)")),
         "one sample": ("gave one sample back, not all of them",
             "noise_one_sample", ALL, _corrupt("corrupted[:, subject] += noise", "corrupted[0]")),
+        "squeezed": ("squeezed the samples' dimension away where there is one",
+            "samples_squeezed", {"single"}, _corrupt("corrupted[:, subject] += noise", "corrupted.squeeze(0)")),
         "drawn anew": ("drew noise of its own in place of what is given",
             "other_noise", {"middle", "start", "end", "single"}, _corrupt("corrupted[:, subject] += torch.randn_like(noise)")),
         "in place": ("changed the caller's embeddings, so that noise piles up from sample to sample",
