@@ -107,7 +107,8 @@ def judge(got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERA
     unusable = usable(got, right.shape, what)
     if unusable:
         named = None if unusable.misconception else _named_by_shape(got, wrongs())
-        return Verdict(False, sentences(unusable.message, misconception(named)), named) if named else unusable
+        shape = unusable.message.removesuffix(feedback("shape_transposed")).strip()     # which the name says better
+        return Verdict(False, sentences(shape, misconception(named)), named) if named else unusable
     off = distance(got, right, origin)
     if off <= tolerance:
         return Verdict(True, feedback("right", what=what))

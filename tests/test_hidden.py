@@ -28,7 +28,7 @@ from tests.test_messages import is_chinese, length
 CASES = {function: {case_of(case.id): case for case in cases} for function, cases in hidden_tests().items()}
 NEEDS_MODEL = {"real", "reference", *METRICS}
 OTHER_SECRET = b"another secret"
-QUICK = {"last subject token only", "the layer's input", "wraps around", "not clipped at the end", "as in the notebook", "a row in one batch"}    # of trace, whose maps take half a second
+QUICK = {"last subject token only", "the layer's input", "wraps around", "not clipped at the end", "as in the notebook", "a row in one batch", "transposed", "letters for tokens"}    # of trace, whose maps take half a second
 
 
 class NearBench:
@@ -39,7 +39,8 @@ class NearBench:
         for cell in solution.cells:
             exec(cell, space)
         self.function, self.call_it, self.real_model = solution.function, space[solution.function], real_model
-        self.secret, self.shared, self.test_id, self.sent = secret, {}, "", []
+        self.secret, self.test_id, self.sent = secret, "", []
+        self.shared = {"failed": {"corrupt": True, "restore": True}}    # where more is wrong in the notebook, messages are longest
 
     def call(self, adapter="plain", tensors=None, options=None, seconds=None):
         self.sent.append((tensors or {}, options or {}))
@@ -180,6 +181,21 @@ def test_what_is_drawn_never_lets_a_wrong_solution_through(solution):
     for secret in range(50):
         found, _ = outcomes(solution, cases, secret=b"course secret %d" % secret)
         loses_what_it_should(solution, {case for case, outcome in found.items() if not outcome.passed}, cases)
+
+
+@pytest.mark.parametrize("solution", each(WRONG, lambda solution: solution.function == "indirect_effect"))
+def test_what_is_wrong_with_an_effect_shows_whatever_numbers_are_drawn(solution):
+    for number in range(30):
+        found, _ = outcomes(solution, CASES["indirect_effect"], secret=b"%d" % number)
+        lost = {case: outcome.misconception for case, outcome in found.items() if not outcome.passed}
+        assert lost == dict.fromkeys(solution.must_fail(found), solution.misconception), number
+
+
+def test_noise_of_its_own_is_told_of_noise_that_was_drawn_and_of_nothing_else():
+    for solution in WRONG:
+        if solution.function == "trace":
+            found, _ = outcomes(solution, ["given_noise"])
+            assert (found["given_noise"].misconception == "noise_of_its_own") == (solution.misconception == "noise_of_its_own"), solution.name
 
 
 FIRST_OF_EACH = {solution.function: solution for solution in reversed(RIGHT) if not solution.files}

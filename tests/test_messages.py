@@ -21,7 +21,7 @@ from keyhole import messages
 from keyhole.checks import CheckFailed, check, examine, load_cases
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
-from keyhole.judging import cause_of
+from keyhole.judging import cause_of, name_of
 from keyhole.messages import LANGUAGES
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
@@ -96,7 +96,7 @@ def test_what_is_said_of_a_map_has_three_sentences_with_the_hint_to_look_elsewhe
     _, problem = locate._toy_map(TEST_SECRET, "trace.mlp", "llama", "mlp", 3, (4, 8), (1, 2), 2, 1.5)
     hint = messages.feedback("built_on", functions=messages.listed(["`corrupt`", "`restore`"]))
     for name in problem.wrong:
-        assert length(messages.sentences(messages.feedback("wrong_effects", what="The map", distance="1 %"), messages.misconception(name), hint)) <= 3, name
+        assert length(messages.sentences(messages.feedback("wrong_effects", what="The map", distance="1 %"), messages.misconception(name_of(name)), hint)) <= 3, name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -40,9 +40,11 @@ def corrupt(embeddings, subject, noise):
         "noise_averaged": added(subject.start, noise.mean(0, keepdim=True).expand_as(noise)),
         "noise_same_for_tokens": added(subject.start, noise[:, :1].expand_as(noise)),
         "nothing_corrupted": embeddings.repeat(len(noise), 1, 1),
-        "noise_summed": added(subject.start, noise).sum(0),
-        "noise_one_sample": added(subject.start, noise)[0],
     }
+    if len(noise) > 1:
+        wrongs["noise_summed"], wrongs["noise_one_sample"] = added(subject.start, noise).sum(0), added(subject.start, noise)[0]
+    else:       # both, and whoever squeezes, give the one sample without its dimension
+        wrongs["samples_squeezed"] = added(subject.start, noise)[0]
     if subject.start > 0:
         wrongs["noise_before_subject"] = added(subject.start - 1, noise)
     if subject.stop < count:
@@ -87,8 +89,11 @@ def indirect_effect(restored, corrupted):
         "effect_reversed": -right,
         "effect_summed": (a - b).sum(),
         "effect_as_ratio": a.mean() / b.mean(),
+        "effect_relative": right / b.mean(),
+        "effect_in_percent": 100 * right,
         "effect_absolute": (a - b).abs().mean(),
         "effect_of_first_sample": a[0] - b[0],
+        "effect_of_last_sample": a[-1] - b[-1],
         "effect_of_best_sample": a.max() - b.max(),
         "effect_in_logs": a.log().mean() - b.log().mean(),
         "effect_of_median": a.median() - b.median(),
@@ -106,11 +111,13 @@ def _added(embeddings, span, noise):
 
 
 @torch.no_grad()
-def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=False, keep=False, of_corrupted=False):
+def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=False, keep=False, of_corrupted=False,
+            place=lambda position: position, add=False):
     """The textbook loop: the last token's logits of the clean run (V,), of the corrupted one (n, V), and of every cell (P, L, n, V), float64.
 
     parts: the modules that are restored; windows: layer -> range of them, which goes on at the other end of the model; late: the noise comes
-    after the first block; keep: cells before stay restored; of_corrupted: what is put back comes from the corrupted run, its first sample.
+    after the first block; keep: cells before stay restored; of_corrupted: what is put back comes from the corrupted run, its first sample;
+    place: position -> the tokens that are restored; add: what is put back is added.
     """
     ids = torch.tensor(model.encode([prompt]))
 
@@ -118,8 +125,8 @@ def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=
         return model.hf(ids.expand(samples, -1)).logits[:, -1].double()
 
     def put(output, clean, position):
-        changed = output.clone()
-        changed[:, position] = clean[position]
+        changed, there = output.clone(), place(position)
+        changed[:, there] = clean[there] + add * output[:, there]
         return changed
 
     with ExitStack() as stack:
@@ -191,18 +198,35 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     def looped(*arguments, **twist):
         return loop(*arguments, **twist)[-1].softmax(-1).mean(-2)[..., answer]
 
+    def beside(step):
+        return of(positions=[(position + step) % sweep.length for position in positions])
+
     clean, corrupted, cells = loop()
+    embeddings = model.embedding(torch.tensor(model.encode([prompt])[0]))
+    letter = prompt.index(subject)
     answer, shares, covered = clean.argmax(), cells.softmax(-1), corrupted.softmax(-1)
     wrongs = {
         "noise_at_last_subject_token": covering(span.stop - 1, span.stop, noise[:, -1:]),
         "noise_at_first_subject_token": covering(span.start, span.start + 1, noise[:, :1]),
         "noise_after_first_block": looped(late=True),
-        "nothing_corrupted": torch.full_like(right, sweep.clean_probability),
+        "noise_replaces": covering(span.start, span.stop, noise - embeddings[span]),
+        "noise_subtracted": covering(span.start, span.stop, -noise),
+        "other_noise": covering(span.start, span.stop, 3 * noise),
         "trace_of_first_sample": shares[:, :, 0, answer],
         "cell_per_sample": shares[..., answer],
         "restored_first_sample": (shares[:, :, 0, answer] + covered[1:, answer].sum()) / len(noise),
+        "restored_added": looped(add=True),
+        "restored_before": beside(-1),
+        "restored_after": beside(1),
+        "restored_up_to": looped(place=lambda position: slice(position + 1)),
+        "restored_from": looped(place=lambda position: slice(position, None)),
         "restorings_pile_up": looped(keep=True),
         "softmax_after_mean": cells.mean(-2).softmax(-1)[..., answer],
+        "softmax_after_mean:of_logs": shares[..., answer].log().mean(-1).exp(),
+        "cells_summed": shares[..., answer].sum(-1),
+        "cells_of_median": shares[..., answer].median(-1).values,
+        "cells_of_best_sample": shares[..., answer].max(-1).values,
+        "cells_in_percent": 100 * right,
         "cells_in_logs": shares[..., answer].log().mean(-1),
         "answer_of_corrupted_run": shares.mean(-2)[..., covered.mean(0).argmax()],
         "answer_of_each_run": shares.mean(-2).max(-1).values,
@@ -213,16 +237,20 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         "index_for_position": of(positions=range(len(positions))),
         "index_for_layer": of(layers=range(len(layers))),
         "map_transposed": right.T,
+        **{f"cells_rounded:{decimals}": right.round(decimals=decimals) for decimals in (1, 2, 3) if noise.any() or right.round(decimals=decimals).any()},
     }
     if len(noise) > 1:      # one sample's own state changes nothing
         wrongs["corrupted_state_restored"] = looped(of_corrupted=True)
     if span.start > 0:
         wrongs["noise_at_beginning"] = covering(0, noise.shape[1])
+    if letter + noise.shape[1] <= sweep.length:
+        wrongs["noise_at_letters"] = covering(letter, letter + noise.shape[1])
     if span.stop < sweep.length:
         wrongs["noise_one_token_late"] = covering(span.start + 1, span.stop + 1)
     if span.start > 0:
         wrongs["noise_one_token_early"] = covering(span.start - 1, span.stop - 1)
-    if kind == "state":
+    if kind == "state":     # what was corrupted, or restored elsewhere, does not show in a clean state of all tokens
+        wrongs["cells_all_clean"] = torch.full_like(right, sweep.clean_probability)
         blocks = [model.embedding, *(model.block(layer) for layer in range(last - 1))]
         below = _logits(model, prompt, span, noise, positions, [layer for layer in layers if layer == 0], blocks, lambda layer: (layer, layer + 1))[-1] \
             if 0 in layers else None
@@ -236,6 +264,8 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         wrongs["layer_above_restored"] = of(layers=[min(layer + 1, last - 1) for layer in layers])
         wrongs["window_of_states"] = looped(lambda layer: tracing.window_of(layer, window, last))
     else:
+        wrongs["nothing_corrupted"] = torch.full_like(right, sweep.clean_probability)
+        wrongs["restored_everything"] = looped(place=lambda position: slice(None))
         wrongs["kind_ignored"] = of(kind="state")
         wrongs["other_kind"] = of(kind="attention" if kind == "mlp" else "mlp")
         wrongs |= {name: of(bounds=wrong) for name, wrong in WINDOWS.items()}
@@ -243,4 +273,4 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
             lowest, highest = lambda layer: layer - window // 2, lambda layer: layer + window - window // 2
             wrongs["window_wraps_around:below"] = looped(lambda layer: (lowest(layer), min(highest(layer), last)))
             wrongs["window_wraps_around"] = looped(lambda layer: (lowest(layer), highest(layer)))
-    return told_apart(wrongs, right, baseline, EFFECT_TOLERANCE)
+    return told_apart(wrongs, right, baseline if noise.any() else 0, EFFECT_TOLERANCE)
