@@ -360,7 +360,7 @@ def _student_scores(bench):
         updates, model = _reference_updates(bench), bench.model()
         weight = model.weight(DEFAULT_LAYER)
         bench.shared["unusable"] = sum(bool(usable(got, weight.shape, "Ŵ")) for _, got in updates)
-        bench.shared["scores"] = None if bench.shared["unusable"] else references.measured(model, [got.to(weight) - weight for _, got in updates])
+        bench.shared["scores"] = None if bench.shared["unusable"] else references.measured_once(model, [got.to(weight) - weight for _, got in updates])
     return bench.shared["scores"]
 
 

@@ -4,6 +4,8 @@ Two data files, read and measured in the grader's own process: nothing of the st
 message may tell what was measured.
 """
 
+from functools import lru_cache
+
 import torch
 
 from autograder.hidden.case import HiddenTest, Outcome, outcome
@@ -79,8 +81,13 @@ def _key(bench, own):
     """k* of the student's fact, by the oracle."""
     if "own key" not in bench.shared:
         own_fact.check_length(bench.model(), own.fact)
-        bench.shared["own key"] = editing.subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject, load_prefixes())
+        bench.shared["own key"] = _subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject)
     return bench.shared["own key"]
+
+
+@lru_cache(maxsize=8)       # a few of a class may choose the same fact
+def _subject_key(model, layer, prompt, subject):
+    return editing.subject_key(model, layer, prompt, subject, load_prefixes())
 
 
 def _cosine(one, other):
@@ -107,23 +114,29 @@ def direction(bench, own, made):
 
 def _wrong_directions(model, own, moment, key, right_direction):
     """The directions that misunderstandings give: misconception -> (d_in,). (Those of subject_key's hidden tests that lead elsewhere here.)"""
-    at = {name: [] for name in ("first_subject_token", "last_prompt_token", "one_token_before", "one_token_after")}
-    prefixes, right = load_prefixes(), []
-    for prefix in prefixes:
-        text = prefix + own.fact.prompt
-        with record(model.memory(own.layer)) as seen:
-            model.run_below(torch.tensor(model.encode([text])), own.layer + 1)
-        keys, span = seen.input[0].double(), model.subject_slice(text, own.fact.subject)
-        right.append(keys[span.stop - 1])
-        for name, place in zip(at, (span.start, len(keys) - 1, max(span.stop - 2, 0), min(span.stop, len(keys) - 1)), strict=True):
-            at[name].append(keys[place])
-    found = {name: torch.stack(rows).mean(0) for name, rows in at.items()} | {"bare_prompt_only": right[prefixes.index("")], "last_prefix_only": right[-1]}
+    found = _wrong_keys(model, own.layer, own.fact.prompt, own.fact.subject)
     solved = torch.linalg.solve(moment, torch.stack(list(found.values())).T).T
     # Where a subject ends the prompt, or has one token, some of these are right.
     found = {name: wrong for name, wrong in zip(found, solved, strict=True) if _cosine(wrong, right_direction) < SAME_DIRECTION}
     mean = references.mean_key()
     found["moment_centred"] = torch.linalg.solve(moment - torch.outer(mean, mean), key)
     return {"moment_omitted": key, "moment_not_inverted": moment @ key, "moment_diagonal_used": key / moment.diag(), **found}
+
+
+@lru_cache(maxsize=8)
+def _wrong_keys(model, layer, prompt, subject):
+    """What misunderstandings take for k*: misconception -> (d_in,), float64."""
+    at = {name: [] for name in ("first_subject_token", "last_prompt_token", "one_token_before", "one_token_after")}
+    prefixes, right = load_prefixes(), []
+    for prefix in prefixes:
+        text = prefix + prompt
+        with record(model.memory(layer)) as seen:
+            model.run_below(torch.tensor(model.encode([text])), layer + 1)
+        keys, span = seen.input[0].double(), model.subject_slice(text, subject)
+        right.append(keys[span.stop - 1])
+        for name, place in zip(at, (span.start, len(keys) - 1, max(span.stop - 2, 0), min(span.stop, len(keys) - 1)), strict=True):
+            at[name].append(keys[place])
+    return {name: torch.stack(rows).mean(0) for name, rows in at.items()} | {"bare_prompt_only": right[prefixes.index("")], "last_prefix_only": right[-1]}
 
 
 @_test(FACT_FILE, EDIT_FILE)

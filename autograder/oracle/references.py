@@ -3,6 +3,7 @@
 `autograder remake references` makes them; references.json says how, safetensors holds the numbers in float64.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from keyhole.values import ValueSettings, optimise_value
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
 NUMBERS, HOW, MEAN = FOLDER / "references.safetensors", FOLDER / "references.json", FOLDER / "mean_key.safetensors"
 COUNT = 8
+KNOWN = {}      # metrics that were run already: (model, what the changes were) -> scores
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,16 @@ def measured(model, changes):
         with model.edited(DEFAULT_LAYER, change):
             found.append(metrics.by_kind(fact, probes.log_probabilities()))
     return metrics.scores(found)
+
+
+def measured_once(model, changes):
+    """`measured`, run once for changes that are the same to the last bit, as those of one formula are on one machine."""
+    seen = hashlib.sha256()
+    for change in changes:
+        seen.update(change.contiguous().numpy())
+    if (model, seen.digest()) not in KNOWN:
+        KNOWN[model, seen.digest()] = measured(model, changes)
+    return KNOWN[model, seen.digest()]
 
 
 @cache

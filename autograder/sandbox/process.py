@@ -4,6 +4,7 @@ A child is believed in nothing: every wait has a deadline, every reply a size li
 back. After a time-out or a death all that it started is gone, and the next call gets a fresh one.
 """
 
+import fcntl
 import json
 import os
 import select
@@ -352,6 +353,9 @@ class _Child:
         theirs_in, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
         self._lifeline, theirs = socket.socketpair()
+        for pipe in (self._to, self._from):
+            with suppress(AttributeError, OSError):  # not Linux, or too many large ones already
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, MB)  # else a matrix comes in 50 parts
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         try:

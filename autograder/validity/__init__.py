@@ -13,10 +13,12 @@ def examined(functions=None, secret=None, jobs=1, progress=None):
     from autograder.secret import course_secret
     from autograder.validity.catalogue import RIGHT, WRONG
     from autograder.validity.report import Report
-    from autograder.validity.run import chosen, graded
+    from autograder.validity.run import chosen, graded, spread
 
     solutions, start = chosen((*WRONG, *RIGHT), functions), time.perf_counter()
-    found = graded(solutions, Grader(secret=course_secret(secret)), jobs)
+    found = graded(spread(solutions), Grader(secret=course_secret(secret)), jobs)
     if progress:
         found = progress(found, total=len(solutions), unit=" solutions")
-    return Report(list(found), time.perf_counter() - start, jobs, isolation.best().level)
+    order = {id(solution): place for place, solution in enumerate(solutions)}
+    found = sorted(found, key=lambda each: order[id(each.solution)])
+    return Report(found, time.perf_counter() - start, jobs, isolation.best().level)

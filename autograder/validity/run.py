@@ -92,6 +92,17 @@ def graded(solutions: Iterable[Solution], grader: Grader, jobs: int = 1) -> Iter
         yield from pool.map(lambda solution: _graded(solution, graders[solution.function]), solutions)
 
 
+def spread(solutions: Iterable[Solution]) -> list[Solution]:
+    """Those of each function evenly over the whole: some keep the grader busy, and others the students' processes."""
+    counts, seen = Counter(solution.function for solution in solutions), Counter()
+
+    def place(solution):
+        seen[solution.function] += 1
+        return seen[solution.function] / counts[solution.function]
+
+    return sorted(solutions, key=place)
+
+
 def only(grader: Grader, function: str) -> Grader:
     """`grader` with the hidden tests of one function; the model, the lock and the secret are the same."""
     restricted = copy.copy(grader)

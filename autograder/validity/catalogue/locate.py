@@ -228,8 +228,6 @@ WRONG = {
             "softmax_after_mean", MAP_CASES - {"one_sample"}, _trace(cell="found[:, answer].log().mean().exp()")),
         "one's complement": ("gave the probability of any other answer",
             None, MAP_CASES | {"given_noise"}, _trace(result="1 - values")),
-        "the second answer": ("followed the second-best answer of the clean run",
-            None, MAP_CASES | {"given_noise"}, _trace().replace("[0].argmax()", "[0].topk(2).indices[1]")),
         "first sample of noise": ("used the first sample of noise only",
             "trace_of_first_sample", MAP_CASES - {"one_sample"}, _trace(noise="noise[:1]")),
         "a map a sample": ("forgot the mean over the samples",

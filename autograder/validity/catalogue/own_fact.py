@@ -105,8 +105,8 @@ def from_svd(tensors):
 def subject_first(files):
     fact = {"prompt": "Microsoft was founded by Bill", "subject": "Microsoft", "target_true": " Gates", "target_new": " Clinton"}
     files.record["fact"] |= fact | {"paraphrases": ["The founder of Microsoft is called Bill"]}
-    files.tensors["value"] = optimise_value(files.model, DEFAULT_LAYER, fact["prompt"], fact["subject"], fact["target_new"], load_prefixes()[:3],
-                                            editing.value_objective, ValueSettings(steps=10)).value
+    files.tensors["value"] = optimise_value(files.model, DEFAULT_LAYER, fact["prompt"], fact["subject"], fact["target_new"], [""],
+                                            editing.value_objective, ValueSettings(steps=8)).value
     files.made_again(files.key(), load_moment())
 
 
