@@ -79,10 +79,8 @@ def whose(bench, own):
 
 def _key(bench, own):
     """k* of the student's fact, by the oracle."""
-    if "own key" not in bench.shared:
-        own_fact.check_length(bench.model(), own.fact)
-        bench.shared["own key"] = _subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject)
-    return bench.shared["own key"]
+    own_fact.check_length(bench.model(), own.fact)
+    return _subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject)
 
 
 @lru_cache(maxsize=8)       # a few of a class may choose the same fact

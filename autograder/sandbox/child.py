@@ -35,19 +35,18 @@ PR_SET_NO_NEW_PRIVS = 38
 
 def serve(requests: int, replies: int, models: dict, lock_in) -> None:
     """Answer requests until the grader closes the pipe; lock_in(limits) comes before anything of the student's."""
-    student, limits = None, {}
+    student = None
     while frame := _read(requests):
         tensors, text = wire.unpack(frame, REQUEST_HEADER_BYTES)
         content = json.loads(text["content"])
         match text["command"]:
             case "prepare":
-                limits = content["limits"]
-                _, answer = _tried(lambda: (load(content["models"], models), lock_in(limits)))
+                _, answer = _tried(lambda: (load(content["models"], models), lock_in(content["limits"])))
             case "define":
                 sys.meta_path.insert(0, StaffOnly())
                 student, answer = _tried(Student, content["source"])
             case "call":
-                answer = _answer(student, tensors, content, models, limits)
+                answer = _answer(student, tensors, content, models)
         _write(replies, answer)
 
 
@@ -131,7 +130,7 @@ class Student:
         """The function of that name; raises BadResult."""
         if name in self.names and callable(self.names[name]):
             return self.names[name]
-        raise BadResult("definitions", self.failed[name]) if name in self.failed else BadResult("absent", name)
+        raise BadResult("definitions", self.failed[name]) if name in self.failed else BadResult("absent")
 
     def explain(self, error) -> str:
         """What `error` says, and if it misses a name whose definition failed, why that did."""
@@ -150,20 +149,20 @@ def _bound(node):
             yield part.name
 
 
-def _answer(student, tensors, content, models, limits) -> bytes:
+def _answer(student, tensors, content, models) -> bytes:
     """The frame that answers one call."""
     try:
         function = student.function(content["function"])
         reply = ADAPTERS[content["adapter"]](function, tensors, content["options"], *_model(content["options"].get("model"), models))
         size = sum(tensor.numel() * tensor.itemsize for tensor in reply.values())
         if size > content["reply_bytes"]:
-            raise BadResult("big", f"{size / 2**20:.3g} MB")
+            raise BadResult("big")
         return wire.pack(reply, status="done")
     except BadResult as bad:
         code, detail = bad.code, bad.detail
     except BaseException as error:
         if isinstance(error, MemoryError) or isinstance(error, (RuntimeError, OSError)) and NO_MEMORY.search(describe(error)):
-            code, detail = "memory", str(limits["memory_mb"])
+            code, detail = "memory", ""
         elif isinstance(error, NotImplementedError) and _raised_by_student(error):
             code, detail = "stub", ""
         else:
