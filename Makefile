@@ -46,7 +46,7 @@ assignments: setup
 	@$(VENV)/bin/nbgrader generate_assignment model_editing --force --no-db
 
 student-pack: setup
-	@$(VENV)/bin/python -m autograder.student_pack keyhole-students.zip
+	@$(VENV)/bin/python -m autograder.making.student_pack keyhole-students.zip
 
 bench: fetch
 	@$(VENV)/bin/python -m bench

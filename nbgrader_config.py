@@ -29,10 +29,10 @@ c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedb
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
 # A kernel never runs: the hidden tests run in a sandbox, and every notebook is mended first.
-c.Autograde.exporter_class = "autograder.nbgrader_plugin.MendingExporter"
-c.Autograde.pre_convert_hook = "autograder.nbgrader_plugin.before_grading"
+c.Autograde.exporter_class = "autograder.gradebook.plugin.MendingExporter"
+c.Autograde.pre_convert_hook = "autograder.gradebook.plugin.before_grading"
 c.Autograde.autograde_preprocessors = [
-    "autograder.nbgrader_plugin.GradeInSandbox",
+    "autograder.gradebook.plugin.GradeInSandbox",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",

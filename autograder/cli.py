@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from autograder.handed_in import misplaced, students_in
+from autograder.submissions.folder import misplaced, students_in
 from autograder.result import Result, function_of, read_json, write_json, write_text
 from keyhole import messages
 from keyhole.errors import KeyholeError
@@ -83,8 +83,8 @@ def remake(chosen) -> int:
     """Make one of the pieces of data that the kit carries."""
     from tqdm import tqdm
 
-    from autograder import make_checks, sample_class, sample_edits
-    from autograder import remake as making
+    from autograder.making import checks as make_checks, sample_class, sample_edits
+    from autograder.making import model_data as making
     from autograder.oracle import references
     from keyhole.models import load_model
 
@@ -161,7 +161,7 @@ def grade(chosen) -> int:
     for path in filter(None, report):
         check_writable(path)
 
-    from autograder.copies import with_note  # late: torch takes seconds, bad arguments should not
+    from autograder.submissions.copies import with_note  # late: torch takes seconds, bad arguments should not
     from autograder.grade import Grader, admit
 
     try:
@@ -197,7 +197,7 @@ def grade(chosen) -> int:
 
 def speak(chosen) -> None:
     """Speak to students in the language asked for, else in the course's."""
-    from autograder.gradebook import REPOSITORY, language_of
+    from autograder.gradebook.course import REPOSITORY, language_of
 
     try:
         messages.use(chosen.lang or language_of(chosen.course or REPOSITORY) or messages.language())
@@ -207,7 +207,7 @@ def speak(chosen) -> None:
 
 def copies_in(submitted: Path, assignment: str, grader) -> list:
     """Who handed in the same fact or the same edit, where a fact is part of the assignment at all."""
-    from autograder.copies import likely_copies
+    from autograder.submissions.copies import likely_copies
     from autograder.grade import cases_of
 
     if not any(case.of_files for hidden in grader.notebooks.values() for case in cases_of(hidden)):
@@ -257,7 +257,7 @@ def check_writable(path: Path) -> None:
 
 def open_course(chosen, grader):
     """The gradebook, or None with a sentence: a course without one still gets its report."""
-    from autograder.gradebook import REPOSITORY, Course
+    from autograder.gradebook.course import REPOSITORY, Course
 
     try:
         return Course(chosen.assignment, grader.notebooks, chosen.course or REPOSITORY)

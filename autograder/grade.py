@@ -15,12 +15,12 @@ from autograder import messages
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Allowance, Limits, NotStarted, Sandbox, StudentFailed, isolation
-from autograder.submission import Expected, read_submission
+from autograder.submissions.notebooks import Expected, read_submission
 from keyhole.errors import KeyholeError
-from keyhole.judging import cause_of
+from keyhole.checking.judging import cause_of
 from keyhole.messages import listed, misconception, opened, sentences
-from keyhole.notebook import Definitions
-from keyhole.selfcheck import unrunnable
+from keyhole.notebooks.definitions import Definitions
+from keyhole.checking.selfcheck import unrunnable
 
 log = logging.getLogger(__name__)
 

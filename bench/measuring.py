@@ -2,7 +2,7 @@
 
 from bench.row import Row, timed
 from keyhole.facts import load_facts
-from keyhole.measure_facts import score
+from autograder.making.facts import score
 from keyhole.models import load_model
 from keyhole.probes import continuation, continuations
 

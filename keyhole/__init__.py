@@ -15,8 +15,8 @@ _HOMES = {
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
     "values": ("ValueSettings", "optimise_value"),
     "tracing": ("CausalMap", "average_effects", "load_maps", "subject_noise", "trace_map", "zero_noise"),
-    "checks": ("check", "compare"),
-    "own_fact": ("check_files",),
+    "checking.checks": ("check", "compare"),
+    "checking.own_fact": ("check_files",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)

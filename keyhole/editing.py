@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from keyhole.checks import as_tensor, raised
+from keyhole.checking.checks import as_tensor, raised
 from keyhole.errors import KeyholeError
 from keyhole.facts import Probe, load_facts
-from keyhole.judging import usable
+from keyhole.checking.judging import usable
 from keyhole.messages import feedback, problem, titled
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import load_prefixes, load_text, moment_over
-from keyhole.notebook import definitions, read_notebook
-from keyhole.selfcheck import Student, unrunnable
+from keyhole.notebooks.definitions import definitions, read_notebook
+from keyhole.checking.selfcheck import Student, unrunnable
 from keyhole.values import optimise_value
 
 PARAPHRASES, NEIGHBORS = 3, 5       # probes made for a fact that is not one of the kit's

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import keyhole
-from autograder.make_checks import make
-from keyhole import checks
-from keyhole.checks import CheckFailed, check, examine, load_cases
+from autograder.making.checks import make
+from keyhole.checking import checks
+from keyhole.checking.checks import CheckFailed, check, examine, load_cases
 from keyhole.hooks import record
-from keyhole.judging import ERRORS, judge, name_of
+from keyhole.checking.judging import ERRORS, judge, name_of
 from keyhole.messages import feedback
 from keyhole.messages.en import CHECKS, MISCONCEPTIONS
 from keyhole.paths import data_folder

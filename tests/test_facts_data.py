@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from keyhole import measure_facts
+from autograder.making import facts as measure_facts
 from keyhole.errors import KeyholeError
 from keyhole.facts import load_facts
-from keyhole.measure_facts import RULES, measure, report, score
+from autograder.making.facts import RULES, measure, report, score
 from keyhole.paths import data_folder
 
 FACTS = load_facts()

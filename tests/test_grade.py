@@ -13,9 +13,10 @@ import nbformat
 import pytest
 import torch
 
-from autograder import cli, result as results, sample_edits, secret
+from autograder import cli, result as results, secret
+from autograder.making import sample_edits
 from autograder import grade as grading
-from autograder.copies import STAFF
+from autograder.submissions.copies import STAFF
 from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation

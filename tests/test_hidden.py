@@ -20,7 +20,7 @@ from autograder.validity.run import case_of, hidden_tests
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
-from keyhole.judging import cause_of
+from keyhole.checking.judging import cause_of
 from keyhole.messages.en import MISCONCEPTIONS
 from keyhole.toy import toy_model
 from tests.test_messages import is_chinese, length

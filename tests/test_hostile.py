@@ -27,10 +27,10 @@ from autograder import cli, secret
 from autograder.grade import Grader, grade_submission
 from autograder.hidden.case import Outcome, arguments_kept, outcome
 from autograder.messages import failure, sentence
-from autograder.nbgrader_plugin import feedback
+from autograder.gradebook.plugin import feedback
 from autograder.sandbox import Limits, Sandbox, isolation, process
 from autograder.sandbox.process import Zygote
-from keyhole.judging import judge
+from keyhole.checking.judging import judge
 from tests.hostile import ATTACKS, PLANTED, SETTING
 from tests.standins import DOUBLE, HiddenTest, registry
 from tests.test_nbgrader import prepared  # noqa: F401 (a fixture)

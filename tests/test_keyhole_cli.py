@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from keyhole import cli, editing, selfcheck
+from keyhole import cli, editing
+from keyhole.checking import selfcheck
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.fetch import fetch
@@ -378,7 +379,8 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
 # ---------------------------------------------------------------- keyhole facts
 
 def test_facts_writes_what_was_measured(tmp_path, monkeypatch, capsys):
-    from keyhole import measure_facts, models
+    from keyhole import models
+    from autograder.making import facts as measure_facts
     monkeypatch.setattr(models, "load_model", lambda name: name)
     monkeypatch.setattr(measure_facts, "measure", lambda model, candidates, progress: ([fact("one", "Anna", "tall")], [{"id": "x", "reason": "unknown"}]))
     (tmp_path / "candidates.json").write_text("{}")
@@ -392,8 +394,8 @@ def test_facts_errors(tmp_path, monkeypatch, capsys):
     assert main(["facts", "--measure", str(tmp_path / "absent"), "--out", str(tmp_path / "x")]) == 2
     assert main(["facts", "--measure", str(tmp_path / "bad.json"), "--out", str(tmp_path / "x")]) == 1
     assert "not JSON" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "keyhole.measure_facts", None)
-    monkeypatch.delattr("keyhole.measure_facts", raising=False)
+    monkeypatch.setitem(sys.modules, "autograder.making.facts", None)
+    monkeypatch.delattr("autograder.making.facts", raising=False)
     assert main(["facts", "--measure", "a", "--out", "b"]) == 1
     assert "left to the staff" in capsys.readouterr().err
 

@@ -13,15 +13,15 @@ import pytest
 from autograder import messages as staff
 from autograder.grade import Grader, grade_submission, not_graded
 from autograder.hidden import NOTEBOOKS, locate
-from autograder.nbgrader_plugin import feedback as table
+from autograder.gradebook.plugin import feedback as table
 from autograder.result import VERDICTS
 from autograder.sandbox.process import FAILURES
 from autograder.secret import TEST_SECRET
 from keyhole import messages
-from keyhole.checks import CheckFailed, check, examine, load_cases
+from keyhole.checking.checks import CheckFailed, check, examine, load_cases
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
-from keyhole.judging import cause_of, name_of
+from keyhole.checking.judging import cause_of, name_of
 from keyhole.messages import LANGUAGES
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
@@ -123,7 +123,7 @@ def said_by(call):
 
 def test_no_sentence_stands_in_the_code():
     """KeyholeErrors of keyhole speak both languages, and so does what it prints, but for what only the staff reads."""
-    for path in (ROOT / "keyhole").glob("*.py"):
+    for path in (ROOT / "keyhole").rglob("*.py"):
         if path.name == "measure_facts.py":
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))

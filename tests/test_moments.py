@@ -5,14 +5,14 @@ import shutil
 import pytest
 import torch
 
-from autograder import remake
+from autograder.making import model_data as remake
 from autograder.oracle import editing
 from keyhole import moments
 from keyhole.errors import KeyholeError
 from keyhole.hooks import record
 from keyhole.moments import keys_over, load_moment, load_prefixes, load_text, made_of, moment_file, moment_over, save_moment
 from keyhole.paths import data_folder
-from keyhole.sampling import _nucleus, sample
+from autograder.making.sampling import _nucleus, sample
 
 
 def test_the_stored_pieces_are_what_they_say():

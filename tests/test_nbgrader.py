@@ -19,12 +19,12 @@ from nbgrader.apps.nbgraderapp import NbGraderApp
 
 from autograder import cli
 from autograder import grade as grading
-from autograder.gradebook import Course
-from autograder.mending import closed_up, harmless, mended
-from autograder.nbgrader_plugin import GradeInSandbox, feedback, grader
+from autograder.gradebook.course import Course
+from autograder.gradebook.mending import closed_up, harmless, mended
+from autograder.gradebook.plugin import GradeInSandbox, feedback, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
-from autograder.submission import read_submission
+from autograder.submissions.notebooks import read_submission
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
@@ -322,7 +322,7 @@ def test_a_lost_result_gives_zero_not_full_credit(course):
 
 def test_a_locked_gradebook_is_waited_for(course, monkeypatch):
     hand_in(course, "ada", double=DOUBLE)
-    monkeypatch.setattr("autograder.gradebook.PAUSE", 0.0)
+    monkeypatch.setattr("autograder.gradebook.course.PAUSE", 0.0)
     config = course / "nbgrader_config.py"
     config.write_text(config.read_text().replace("timeout=60", "timeout=0.1"))
     result = grading.grade_submission(course / "grading" / "submitted" / "ada" / "model_editing", "ada")
@@ -331,7 +331,7 @@ def test_a_locked_gradebook_is_waited_for(course, monkeypatch):
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(KeyholeError, match="could not record ada"):
         open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
-    monkeypatch.setattr("autograder.gradebook.time.sleep", lambda _: other.in_transaction and other.execute("ROLLBACK"))
+    monkeypatch.setattr("autograder.gradebook.course.time.sleep", lambda _: other.in_transaction and other.execute("ROLLBACK"))
     open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
     other.close()
     assert gradebook(course) == {"ada": 4}

@@ -1,4 +1,4 @@
-"""keyhole.notebook: a notebook's definitions, and nothing but its definitions."""
+"""keyhole.notebooks.definitions: a notebook's definitions, and nothing but its definitions."""
 
 import ast
 import json
@@ -11,12 +11,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from keyhole import notebook as reading
+from keyhole.notebooks import definitions as reading
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback
-from keyhole.notebook import definitions, read_notebook
-from keyhole.notebook_file import FILE_MB
-from keyhole.selfcheck import unrunnable
+from keyhole.notebooks.definitions import definitions, read_notebook
+from keyhole.notebooks.file import FILE_MB
+from keyhole.checking.selfcheck import unrunnable
 from keyhole.text import one_line
 
 
@@ -225,7 +225,7 @@ def test_one_line_holds_nothing_that_moves_the_cursor():
 PEAK = """
 import re, sys
 from keyhole.errors import KeyholeError
-from keyhole.notebook import definitions, read_mended
+from keyhole.notebooks.definitions import definitions, read_mended
 try:
     notebook, notes = read_mended(sys.argv[1])
     said = f"{sorted(definitions(notebook).functions)} {notes}"
@@ -255,7 +255,7 @@ def test_outputs_of_100_mb_take_no_more_memory_than_the_file(tmp_path, output, s
 
 def test_a_file_without_permission_is_told_so(tmp_path, monkeypatch):
     path = save(tmp_path / "a.ipynb", {"cells": []})
-    monkeypatch.setattr("keyhole.notebook_file.os.open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr("keyhole.notebooks.file.os.open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     with pytest.raises(KeyholeError, match="a.ipynb cannot be read: Permission denied"):
         read_notebook(path)
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from autograder import sample_class, sample_edits
+from autograder.making import sample_class, sample_edits
 from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from keyhole.facts import fact_from
-from keyhole.notebook import definitions, grade_id, read_notebook
+from keyhole.notebooks.definitions import definitions, grade_id, read_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS, ASSIGNMENTS = ROOT / "solutions" / "model_editing", ROOT / "assignments" / "model_editing"

@@ -12,18 +12,18 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from autograder.copies import STAFF, likely_copies, with_note
+from autograder.submissions.copies import STAFF, likely_copies, with_note
 from autograder.hidden.own_fact import TESTS
 from autograder.result import Result
 from autograder.validity import catalogue
 from autograder.validity.catalogue.own_fact import KINDS, Files, change, false_claim
-from keyhole import own_fact
-from keyhole.checks import CheckFailed
+from keyhole.checking import own_fact
+from keyhole.checking.checks import CheckFailed
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.facts import fact_from, load_facts
 from keyhole.moments import DEFAULT_LAYER
-from keyhole.own_fact import EDIT_FILE, EXAMPLES, FACT_FILE, check_files, examine_files, read_edit, read_fact, told_in_handout
+from keyhole.checking.own_fact import EDIT_FILE, EXAMPLES, FACT_FILE, check_files, examine_files, read_edit, read_fact, told_in_handout
 
 SHAPE = (576, 1536)
 CASES = {test.id.partition(".")[2]: test for test in TESTS}
@@ -276,7 +276,7 @@ def test_the_handout_s_facts_are_known_in_other_words():
 
 
 def test_the_examples_are_those_of_the_notebook():
-    from keyhole.notebook import read_notebook
+    from keyhole.notebooks.definitions import read_notebook
     from tests.test_notebooks import ASSIGNMENTS
 
     text = "\n".join(cell["source"] for cell in read_notebook(ASSIGNMENTS / "3_edit.ipynb").cells)

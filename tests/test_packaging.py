@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autograder.student_pack import TOP, pack, students_project
+from autograder.making.student_pack import TOP, pack, students_project
 from keyhole.errors import KeyholeError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -233,8 +233,8 @@ def test_the_real_pack_imports_and_tells_nothing(tmp_path):
     with zipfile.ZipFile(tmp_path / "pack.zip") as archive:
         archive.extractall(tmp_path)
     program = ("import importlib, pkgutil, sys, keyhole\n"
-               "for module in pkgutil.iter_modules(keyhole.__path__):\n"
-               "    if module.name != '__main__': importlib.import_module('keyhole.' + module.name)\n"
+               "for module in pkgutil.walk_packages(keyhole.__path__, 'keyhole.'):\n"
+               "    importlib.import_module(module.name)\n"
                "print(keyhole.__file__, [name for name in sys.modules if name.startswith('autograder')])")
     # Another folder and no site paths of an editable install: what is imported is the unpacked copy.
     out = subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, text=True, capture_output=True,

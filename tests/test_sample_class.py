@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.copies import likely_copies
+from autograder.submissions.copies import likely_copies
 from autograder.grade import Grader, grade_submission
 from autograder.hidden import NOTEBOOKS
 from autograder.secret import TEST_SECRET

@@ -1,4 +1,4 @@
-"""autograder.submission: whatever lies in a student's folder, each notebook gives definitions or a reason."""
+"""autograder.submissions.notebooks: whatever lies in a student's folder, each notebook gives definitions or a reason."""
 
 import errno
 import json
@@ -8,13 +8,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder import submission
-from autograder.handed_in import BESIDE
+from autograder.submissions import notebooks as submission
+from autograder.submissions.folder import BESIDE
 from autograder.messages import sentence
-from autograder.submission import Expected, read_submission
-from keyhole import notebook as reading
+from autograder.submissions.notebooks import Expected, read_submission
+from keyhole.notebooks import definitions as reading
 from keyhole.messages import feedback
-from keyhole.notebook_file import file_called
+from keyhole.notebooks.file import file_called
 from tests.damaged import save, zipped
 
 EXPECTED = {"3_edit": Expected(("f", "g")), "1_measure": Expected(("h",))}
@@ -158,7 +158,7 @@ def test_files_whose_names_were_changed_are_found_as_notebooks_are(folder, whole
     ("_unpack", OSError(errno.EINVAL, "Invalid argument"), "zip_damaged"),
 ])
 def test_a_full_disk_is_not_the_students_fault(folder, whole, monkeypatch, caplog, where, fails, says):
-    monkeypatch.setattr(f"autograder.handed_in.{where}", lambda *_, **__: (_ for _ in ()).throw(fails))
+    monkeypatch.setattr(f"autograder.submissions.folder.{where}", lambda *_, **__: (_ for _ in ()).throw(fails))
     save(folder, zipped({"my_fact.json": "{}"}), "files.zip")
     said = sentence(says, zip="files.zip", limit=0)
     assert notes_and_files(folder, whole) == ([said], {}) and ("TMPDIR" in caplog.text) == (says == "no_room")

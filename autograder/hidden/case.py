@@ -7,8 +7,8 @@ from functools import cache
 import torch
 
 from autograder import messages
-from keyhole.checks import load_cases
-from keyhole.judging import Verdict, judge, usable
+from keyhole.checking.checks import load_cases
+from keyhole.checking.judging import Verdict, judge, usable
 from keyhole.messages import feedback, misconception
 
 

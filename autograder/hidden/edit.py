@@ -18,7 +18,7 @@ from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
 from autograder.sandbox import StudentFailed
 from keyhole.facts import load_facts
-from keyhole.judging import Verdict, distance, judge, scalar, usable
+from keyhole.checking.judging import Verdict, distance, judge, scalar, usable
 from keyhole.messages import explanation, feedback, misconception, percent, sentences
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text

@@ -7,7 +7,7 @@ import torch
 
 from autograder.oracle import editing
 from keyhole.hooks import record
-from keyhole.judging import told_apart
+from keyhole.checking.judging import told_apart
 
 CHANGE_TOLERANCE = 1e-3         # Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W
 FEW_LAYERS, FEW_DIMENSIONS = 8, 100                         # of a toy: there more is tried

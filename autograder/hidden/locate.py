@@ -13,7 +13,7 @@ from autograder.hidden import locate_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome, words
 from autograder.oracle import tracing
 from autograder.result import function_of
-from keyhole.judging import TOLERANCE, Verdict, distance, judge, usable
+from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge, usable
 from keyhole.messages import feedback, listed, misconception, sentences
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model

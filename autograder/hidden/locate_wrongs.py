@@ -10,7 +10,7 @@ import torch
 
 from autograder.oracle import tracing
 from keyhole.hooks import edit, record
-from keyhole.judging import told_apart
+from keyhole.checking.judging import told_apart
 
 
 # A map is judged by its effects, which are a tenth of its probabilities and less; float32 rounds those at 1e-7.

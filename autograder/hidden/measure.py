@@ -14,7 +14,7 @@ from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.facts import load_facts
-from keyhole.judging import Verdict, judge, scalar
+from keyhole.checking.judging import Verdict, judge, scalar
 from keyhole.messages import feedback, misconception, sentences
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits

@@ -6,7 +6,7 @@ A wrong result that happens to equal the right one (a target of one token, no ti
 import torch
 
 from autograder.oracle import measuring
-from keyhole.judging import told_apart
+from keyhole.checking.judging import told_apart
 
 
 EPSILONS = [10.0 ** -power for power in range(5, 16)] + [torch.finfo(torch.float32).eps]

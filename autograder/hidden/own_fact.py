@@ -10,13 +10,13 @@ import torch
 
 from autograder.hidden.case import HiddenTest, Outcome, outcome
 from autograder.oracle import editing, references
-from keyhole import own_fact
+from keyhole.checking import own_fact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
-from keyhole.judging import Verdict, judge
+from keyhole.checking.judging import Verdict, judge
 from keyhole.messages import feedback, misconception, opened, sentences
 from keyhole.moments import load_moment, load_prefixes
-from keyhole.own_fact import EDIT_FILE, FACT_FILE
+from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE
 from keyhole.probes import KINDS
 from keyhole.text import one_line
 

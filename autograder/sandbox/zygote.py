@@ -29,7 +29,7 @@ from autograder.sandbox import child, lockdown, wire
 # What students' code may come to use, loaded while that is possible: at some levels a child can open no file. No student has a say in it: what else
 # a notebook imports, its own process imports behind the walls.
 LIBRARIES = ["numpy", "numpy.random", "numpy.fft", "numpy.polynomial", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "transformers.pytorch_utils", "safetensors.torch",
-             "torch.func", "tqdm.auto", "copy", "itertools", "statistics", *(f"keyhole.{module.name}" for module in pkgutil.iter_modules(keyhole.__path__) if module.name != "cli")]
+             "torch.func", "tqdm.auto", "copy", "itertools", "statistics", *(module.name for module in pkgutil.walk_packages(keyhole.__path__, "keyhole.") if module.name != "keyhole.cli")]
 REQUEST_BYTES = 64 * 1024
 PR_SET_CHILD_SUBREAPER = 36
 ROUNDS = 100  # of killing what a child left: what forks faster than that is not chased for ever

@@ -1,7 +1,7 @@
 """Solutions of 1_measure.ipynb."""
 
 from autograder.validity.solution import ALL, block
-from keyhole.checks import load_cases
+from keyhole.checking.checks import load_cases
 
 HARMONIC = "0.0 if min(parts) == 0 else {}"
 LONG = {"tokens", "repeated", "large", "improbable", "gradient", "real"}        # targets of several tokens

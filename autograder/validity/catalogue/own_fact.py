@@ -5,12 +5,12 @@ import json
 import torch
 from safetensors.torch import load, save
 
-from autograder import sample_edits
+from autograder.making import sample_edits
 from autograder.oracle import editing, references
 from autograder.validity.solution import Solution
 from keyhole.facts import fact_from, load_facts
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
-from keyhole.own_fact import EDIT_FILE, FACT_FILE, NAME
+from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, NAME
 from keyhole.values import ValueSettings, optimise_value
 
 KINDS = {"original", "paraphrase", "neighborhood", "reversion", "portability"}

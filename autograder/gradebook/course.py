@@ -20,15 +20,15 @@ from traitlets.config.loader import PyFileConfigLoader
 from traitlets.log import get_logger
 
 from autograder.grade import expected
-from autograder.handed_in import BESIDE, TIMESTAMP, time_in
-from autograder.mending import mended
-from autograder.nbgrader_plugin import language_in, results_file
+from autograder.submissions.folder import BESIDE, TIMESTAMP, time_in
+from autograder.gradebook.mending import mended
+from autograder.gradebook.plugin import language_in, results_file
 from autograder.result import Result, write_json
-from autograder.submission import read_submission
+from autograder.submissions.notebooks import read_submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import language
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST = 64 * 2**20
 TRIES, PAUSE = 3, 2.0  # at a locked gradebook; each try itself waits as long as nbgrader_config.py says
 

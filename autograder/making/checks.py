@@ -44,7 +44,7 @@ def make(folder=None):
 
 
 def _tensors(inputs, right, wrong, **more):
-    """The numbers of one case under the names that keyhole.checks reads."""
+    """The numbers of one case under the names that keyhole.checking.checks reads."""
     return ({f"in/{name}": tensor for name, tensor in inputs.items()} | {"right": right}
             | {f"wrong/{name}": tensor for name, tensor in wrong.items()} | more)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback, listed
-from keyhole.notebook_file import UNREADABLE, load
+from keyhole.notebooks.file import UNREADABLE, load
 from keyhole.text import one_line
 
 MOST_CELLS = 1_000  # an honest notebook has some 50

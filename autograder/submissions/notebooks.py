@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograder.handed_in import BESIDE, Found, HandedIn, handed_in, time_lost
+from autograder.submissions.folder import BESIDE, Found, HandedIn, handed_in, time_lost
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, titled
-from keyhole.notebook import Definitions, Work, definitions, grade_id, read_mended
-from keyhole.notebook_file import file_called
+from keyhole.notebooks.definitions import Definitions, Work, definitions, grade_id, read_mended
+from keyhole.notebooks.file import file_called
 from keyhole.text import one_line
 
 MOST_CANDIDATES = 12    # notebooks that are looked at in search of one that is not where it belongs

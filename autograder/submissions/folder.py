@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 
 from autograder.messages import sentence
 from keyhole.errors import KeyholeError
-from keyhole.notebook_file import MOST_ENTRIES, file_called, is_called, read_file
-from keyhole.selfcheck import FILES as BESIDE
+from keyhole.notebooks.file import MOST_ENTRIES, file_called, is_called, read_file
+from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)

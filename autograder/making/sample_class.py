@@ -10,11 +10,11 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.sample_edits import fact_of, handed_in
-from keyhole.notebook import grade_id
+from autograder.making.sample_edits import fact_of, handed_in
+from keyhole.notebooks.definitions import grade_id
 from keyhole.paths import data_folder
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = "model_editing"
 
 # In their notebooks; what the last three do with their files stands in sample_edits.py.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from autograder.handed_in import BESIDE, handed_in, students_in
+from autograder.submissions.folder import BESIDE, handed_in, students_in
 from autograder.result import Result
 from keyhole.errors import KeyholeError
-from keyhole.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
+from keyhole.checking.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
 from keyhole.text import one_line
 
 SAME_EDIT = 0.9999      # cosine of the columns and of the rows; other targets or other subjects lie below 0.99

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from keyhole.checks import CheckFailed, CheckReport
+from keyhole.checking.checks import CheckFailed, CheckReport
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
-from keyhole.judging import Verdict, usable
+from keyhole.checking.judging import Verdict, usable
 from keyhole.messages import check_title, feedback, listed, misconception, sentences
 from keyhole.moments import DEFAULT_LAYER
-from keyhole.notebook_file import UNREADABLE, file_called, read_file
+from keyhole.notebooks.file import UNREADABLE, file_called, read_file
 from keyhole.probes import KINDS, ProbeSet
 from keyhole.text import one_line
 

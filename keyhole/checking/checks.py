@@ -13,7 +13,7 @@ import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.hooks import count_hooks
-from keyhole.judging import Verdict, cause_of, distance, judge, scalar, usable
+from keyhole.checking.judging import Verdict, cause_of, distance, judge, scalar, usable
 from keyhole.messages import check_title, clauses, explanation, feedback, listed, misconception, percent, problem, sentences, titled
 from keyhole.messages import en as english
 from keyhole.paths import data_folder

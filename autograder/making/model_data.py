@@ -10,7 +10,7 @@ from keyhole.facts import load_facts
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, load_text, moment_over, save_moment
 from keyhole.paths import data_folder
-from keyhole.sampling import sample
+from autograder.making.sampling import sample
 from keyhole.tracing import KINDS, save_maps, subject_noise, zero_noise
 
 SEED = 20250617

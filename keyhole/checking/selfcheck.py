@@ -10,14 +10,14 @@ from pathlib import Path
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback, language, problem, sentences
-from keyhole.notebook import definitions, read_notebook
-from keyhole.notebook_file import file_called
+from keyhole.notebooks.definitions import definitions, read_notebook
+from keyhole.notebooks.file import file_called
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
 SECONDS = 60.0              # most that the checks of one function may take
 START_SECONDS = 180.0       # until torch is loaded: a cold disk is slow
-OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")     # as in keyhole.own_fact, which needs torch
+OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")     # as in keyhole.checking.own_fact, which needs torch
 
 
 def graded_functions(path, found):
@@ -52,7 +52,7 @@ def check_beside(path):
     if not any(file_called(folder, file) for file in FILES):
         return OWN, None, feedback("own_not_yet", file=FILES[0])
     from keyhole.models import load_model
-    from keyhole.own_fact import examine_files      # late: it needs torch
+    from keyhole.checking.own_fact import examine_files      # late: it needs torch
 
     report = examine_files(load_model(), folder)
     return OWN, report.passed, report.reason
@@ -95,7 +95,7 @@ class _Child:
     """A process that answers in lines of JSON: one when it is ready, then one a function."""
 
     def __init__(self, source, names):
-        program = "from keyhole.selfcheck import serve; serve()"
+        program = "from keyhole.checking.selfcheck import serve; serve()"
         self._process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=os.environ | {"KEYHOLE_LANG": language()})
         self._lines = queue.Queue()
@@ -148,7 +148,7 @@ def serve():
         replies.write(json.dumps(content) + "\n")
         replies.flush()
 
-    from keyhole.checks import examine, load_cases, raised
+    from keyhole.checking.checks import examine, load_cases, raised
 
     load_cases()
     answer(ready=True)

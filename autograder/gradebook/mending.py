@@ -7,9 +7,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.messages import sentence
-from autograder.submission import Submitted, named
+from autograder.submissions.notebooks import Submitted, named
 from keyhole.messages import opened
-from keyhole.notebook import grade_id
+from keyhole.notebooks.definitions import grade_id
 from keyhole.text import one_line
 
 MOST_SHOWN = 100_000  # characters of a notebook on its page, three times those of an honest one: a page is made in seconds, not minutes

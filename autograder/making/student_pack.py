@@ -11,9 +11,9 @@ from pathlib import Path
 from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from keyhole.errors import KeyholeError
-from keyhole.notebook import definitions, read_notebook
+from keyhole.notebooks.definitions import definitions, read_notebook
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"            # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
 FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "environment.yml": "environment.yml", "docs/students.md": "README.md"}

@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save, save_file
 from autograder.oracle import editing
 from keyhole.facts import fact_from
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
-from keyhole.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
+from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
 from keyhole.probes import ProbeSet
 from keyhole.values import optimise_value
 
-FOLDER = Path(__file__).resolve().parent / "sample"
+FOLDER = Path(__file__).resolve().parents[1] / "sample"
 FACTS, EDITS = FOLDER / "my_facts.json", FOLDER / "my_edits.safetensors"
 COPIES = {"otto-copies-a-fact": "hana-other-words"}       # both files are somebody else's; only the id is new
 LEARNING_RATE, MOST_STEPS = 2.0, 200                    # of fine-tuning W alone by plain gradient descent

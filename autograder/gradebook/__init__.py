@@ -1,0 +1,1 @@
+"""All that knows nbgrader: its pipeline, its gradebook, its pages."""

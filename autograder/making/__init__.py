@@ -1,0 +1,1 @@
+"""What makes the kit's own data, from the model and stored seeds."""

@@ -1,0 +1,1 @@
+"""What came in: folders, notebooks, and work that looks copied."""

@@ -1,0 +1,1 @@
+"""From the bytes of a notebook to the definitions in it."""
