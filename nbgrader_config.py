@@ -7,7 +7,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
-warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # of nbgrader's own queries, harmless
+warnings.filterwarnings(
+    "ignore", category=SAWarning, module="nbgrader"
+)  # of nbgrader's own queries, harmless
 c = get_config()  # noqa: F821 (given by the loader of this file; an imported one fills another configuration)
 root = Path(__file__).resolve().parent
 (root / "grading").mkdir(exist_ok=True)
@@ -22,8 +24,19 @@ c.CourseDirectory.release_directory = "assignments"
 c.CourseDirectory.submitted_directory = "grading/submitted"
 c.CourseDirectory.autograded_directory = "grading/autograded"
 c.CourseDirectory.feedback_directory = "grading/feedback"
-c.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}?timeout=60"  # seconds to wait for another writer
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", ".DS_Store", ".*", "my_fact.json", "my_edit.safetensors"]
+c.CourseDirectory.db_url = (  # seconds to wait for another writer
+    f"sqlite:///{root / 'grading' / 'gradebook.db'}?timeout=60"
+)
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints",
+    "*.pyc",
+    "__pycache__",
+    "feedback",
+    ".DS_Store",
+    ".*",
+    "my_fact.json",
+    "my_edit.safetensors",
+]
 
 # Blanks keep signature and docstring; `keyhole` knows an untouched one by this line.
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}

@@ -21,7 +21,9 @@ from keyhole.text import one_line
 log = logging.getLogger(__name__)
 
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: threads that wait leave the processor to others
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # read when torch is imported: threads that wait leave the processor to others
 
 
 class Unusable(KeyholeError):
@@ -29,28 +31,94 @@ class Unusable(KeyholeError):
 
 
 def add_grade(commands) -> None:
-    parser = commands.add_parser("grade", help="grade a folder of submissions", description="Grade SUBMITTED_DIR/<student>/<assignment>/*.ipynb.")
-    parser.add_argument("submitted", metavar="SUBMITTED_DIR", type=Path, help="folder with one folder a student")
-    parser.add_argument("--json", metavar="FILE", type=Path, required=True, help="the report; rewritten after every student")
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="the points of every function as a table")
-    parser.add_argument("--jobs", metavar="N", type=positive(int), default=min(2, os.cpu_count() or 1), help="submissions graded at once (default %(default)s)")
-    parser.add_argument("--students", metavar="A,B", help="only these")
-    parser.add_argument("--assignment", default="model_editing", help="folder of the assignment (default %(default)s)")
-    parser.add_argument(
-        "--require-isolation", metavar="LEVEL", choices="ABCDE", default="E", help="A to E: stop rather than run students' code at a lower level"
+    parser = commands.add_parser(
+        "grade",
+        help="grade a folder of submissions",
+        description="Grade SUBMITTED_DIR/<student>/<assignment>/*.ipynb.",
     )
-    parser.add_argument("--i-accept-no-isolation", action="store_true", help="run hidden tests even at level E, where code can read every file that you can read")
-    parser.add_argument("--timeout", metavar="S", type=positive(float), help="most seconds that a call of a student's function may take")
-    parser.add_argument("--no-feedback", action="store_true", help="leave nbgrader's gradebook and feedback pages as they are")
-    parser.add_argument("--course", metavar="DIR", type=Path, help="folder of nbgrader_config.py (default: this repository)")
-    parser.add_argument("--lang", choices=tuple(messages.LANGUAGES), help="language of what students read (default: the course's, else that of KEYHOLE_LANG, else en)")
+    parser.add_argument(
+        "submitted", metavar="SUBMITTED_DIR", type=Path, help="folder with one folder a student"
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the report; rewritten after every student",
+    )
+    parser.add_argument(
+        "--csv", metavar="FILE", type=Path, help="the points of every function as a table"
+    )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=positive(int),
+        default=min(2, os.cpu_count() or 1),
+        help="submissions graded at once (default %(default)s)",
+    )
+    parser.add_argument("--students", metavar="A,B", help="only these")
+    parser.add_argument(
+        "--assignment",
+        default="model_editing",
+        help="folder of the assignment (default %(default)s)",
+    )
+    parser.add_argument(
+        "--require-isolation",
+        metavar="LEVEL",
+        choices="ABCDE",
+        default="E",
+        help="A to E: stop rather than run students' code at a lower level",
+    )
+    parser.add_argument(
+        "--i-accept-no-isolation",
+        action="store_true",
+        help="run hidden tests even at level E, where code can read every file that you can read",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=positive(float),
+        help="most seconds that a call of a student's function may take",
+    )
+    parser.add_argument(
+        "--no-feedback",
+        action="store_true",
+        help="leave nbgrader's gradebook and feedback pages as they are",
+    )
+    parser.add_argument(
+        "--course",
+        metavar="DIR",
+        type=Path,
+        help="folder of nbgrader_config.py (default: this repository)",
+    )
+    parser.add_argument(
+        "--lang",
+        choices=tuple(messages.LANGUAGES),
+        help=(
+            "language of what students read (default: the course's, else that of KEYHOLE_LANG,"
+            " else en)"
+        ),
+    )
     parser.set_defaults(run=grade)
 
 
 def add_secret(commands) -> None:
-    parser = commands.add_parser("secret", help="show or renew what the hidden inputs derive from",
-                                 description="The course secret: autograder/secret.key, or the file that KEYHOLE_SECRET_FILE names. Keep it for a course, and out of any repository.")
-    parser.add_argument("what", choices=("show", "new"), help="show: where it lies, and its fingerprint; new: put a fresh one in its place, and keep the old one beside it")
+    parser = commands.add_parser(
+        "secret",
+        help="show or renew what the hidden inputs derive from",
+        description=(
+            "The course secret: autograder/secret.key, or the file that KEYHOLE_SECRET_FILE names."
+            " Keep it for a course, and out of any repository."
+        ),
+    )
+    parser.add_argument(
+        "what",
+        choices=("show", "new"),
+        help=(
+            "show: where it lies, and its fingerprint; new: put a fresh one in its place, and keep"
+            " the old one beside it"
+        ),
+    )
     parser.set_defaults(run=secret)
 
 
@@ -60,7 +128,9 @@ def secret(chosen) -> int:
 
     if chosen.what == "new" and (kept := secrets.renew()):
         print(f"The old one is kept in {kept}: with it an earlier grading can be repeated.")
-    print(f"Course secret {secrets.fingerprint(secrets.course_secret())} in {secrets.secret_file()}")
+    print(
+        f"Course secret {secrets.fingerprint(secrets.course_secret())} in {secrets.secret_file()}"
+    )
     tell_if_known(secrets.course_secret())
     return 0
 
@@ -73,9 +143,27 @@ def tell_if_known(secret: bytes) -> None:
 
 
 def add_remake(commands) -> None:
-    parser = commands.add_parser("remake", help="make a piece of data/ or reference/ anew",
-                                 description="Make anew what the kit carries, from the model and stored seeds; docs/data.md says in which order.")
-    parser.add_argument("what", choices=("prefixes", "text", "moment", "references", "maps", "checks", "sample-edits", "sample-class"))
+    parser = commands.add_parser(
+        "remake",
+        help="make a piece of data/ or reference/ anew",
+        description=(
+            "Make anew what the kit carries, from the model and stored seeds; docs/data.md says in"
+            " which order."
+        ),
+    )
+    parser.add_argument(
+        "what",
+        choices=(
+            "prefixes",
+            "text",
+            "moment",
+            "references",
+            "maps",
+            "checks",
+            "sample-edits",
+            "sample-class",
+        ),
+    )
     parser.set_defaults(run=remake)
 
 
@@ -89,21 +177,44 @@ def remake(chosen) -> int:
     from keyhole.models import load_model
 
     makers = {
-        "prefixes": lambda: making.prefixes(load_model(), tqdm), "text": lambda: making.text(load_model(), tqdm),
-        "moment": lambda: making.moment(load_model(), tqdm), "references": lambda: references.make(load_model(), tqdm),
-        "maps": lambda: making.maps(load_model(), tqdm), "checks": make_checks.make,
-        "sample-edits": lambda: sample_edits.make(load_model(), tqdm), "sample-class": sample_class.make,
+        "prefixes": lambda: making.prefixes(load_model(), tqdm),
+        "text": lambda: making.text(load_model(), tqdm),
+        "moment": lambda: making.moment(load_model(), tqdm),
+        "references": lambda: references.make(load_model(), tqdm),
+        "maps": lambda: making.maps(load_model(), tqdm),
+        "checks": make_checks.make,
+        "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
+        "sample-class": sample_class.make,
     }
     print(f"Made {makers[chosen.what]()}")
     return 0
 
 
 def add_validity(commands) -> None:
-    parser = commands.add_parser("validity", help="hold the hidden tests against wrong and right solutions",
-                                 description="Grade every solution of the catalogue; the exit status is 1 if one loses other tests than it should.")
-    parser.add_argument("--functions", metavar="A,B", help="only the solutions of these graded functions")
-    parser.add_argument("--secret", metavar="FILE", type=Path, help="the secret that hidden inputs derive from (default: the course's)")
-    parser.add_argument("--jobs", metavar="N", type=positive(int), default=min(2, os.cpu_count() or 1), help="submissions graded at once (default %(default)s)")
+    parser = commands.add_parser(
+        "validity",
+        help="hold the hidden tests against wrong and right solutions",
+        description=(
+            "Grade every solution of the catalogue; the exit status is 1 if one loses other tests"
+            " than it should."
+        ),
+    )
+    parser.add_argument(
+        "--functions", metavar="A,B", help="only the solutions of these graded functions"
+    )
+    parser.add_argument(
+        "--secret",
+        metavar="FILE",
+        type=Path,
+        help="the secret that hidden inputs derive from (default: the course's)",
+    )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=positive(int),
+        default=min(2, os.cpu_count() or 1),
+        help="submissions graded at once (default %(default)s)",
+    )
     parser.add_argument("--write", metavar="FILE", type=Path, help="the report as Markdown, too")
     parser.set_defaults(run=validity)
 
@@ -120,7 +231,12 @@ def validity(chosen) -> int:
     if chosen.secret and not chosen.secret.exists():
         raise Unusable(f"there is no secret {chosen.secret}")
     try:
-        report = examined([name.strip() for name in chosen.functions.split(",")] if chosen.functions else None, chosen.secret, chosen.jobs, tqdm)
+        report = examined(
+            [name.strip() for name in chosen.functions.split(",")] if chosen.functions else None,
+            chosen.secret,
+            chosen.jobs,
+            tqdm,
+        )
     except KeyholeError as error:
         raise Unusable(error) from None
     print(as_text(report))
@@ -135,7 +251,9 @@ COMMANDS: list[Callable] = [add_grade, add_validity, add_secret, add_remake]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="autograder", description="Grades notebooks about model editing.")
+    parser = argparse.ArgumentParser(
+        prog="autograder", description="Grades notebooks about model editing."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:
         add(commands)
@@ -161,7 +279,9 @@ def grade(chosen) -> int:
     for path in filter(None, report):
         check_writable(path)
 
-    from autograder.submissions.copies import with_note  # late: torch takes seconds, bad arguments should not
+    from autograder.submissions.copies import (
+        with_note,
+    )  # late: torch takes seconds, bad arguments should not
     from autograder.grade import Grader, admit
 
     try:
@@ -174,7 +294,10 @@ def grade(chosen) -> int:
     grader.prepare()
     course = None if chosen.no_feedback else open_course(chosen, grader)
     copies = copies_in(submitted, chosen.assignment, grader)
-    clock, results = time.perf_counter(), earlier(report[0], submitted, chosen) if chosen.students else {}
+    clock, results = (
+        time.perf_counter(),
+        (earlier(report[0], submitted, chosen) if chosen.students else {}),
+    )
     results = {student: with_note(result, copies) for student, result in results.items()}
     done = 0
     for student, result in graded(submitted, students, grader, chosen):
@@ -188,7 +311,10 @@ def grade(chosen) -> int:
             record(course, result, submitted / student / chosen.assignment)
     print("\n" + table(in_order))
     if copies:
-        print("\nHanded in alike, for you to look at (no points lost):\n" + "\n".join(f"  {copy}" for copy in copies))
+        print(
+            "\nHanded in alike, for you to look at (no points lost):\n"
+            + "\n".join(f"  {copy}" for copy in copies)
+        )
     print(f"\nReport: {report[0]}")
     if course:
         print(f"Feedback pages: {course.grading / 'feedback'}/<student>/{chosen.assignment}/")
@@ -271,7 +397,16 @@ def graded(submitted: Path, students: list[str], grader, chosen):
     from autograder.grade import grade_submission, not_graded
 
     with ThreadPoolExecutor(chosen.jobs) as pool:
-        running = {pool.submit(grade_submission, submitted / name / chosen.assignment, name, grader, chosen.assignment): name for name in students}
+        running = {
+            pool.submit(
+                grade_submission,
+                submitted / name / chosen.assignment,
+                name,
+                grader,
+                chosen.assignment,
+            ): name
+            for name in students
+        }
         try:
             while running:
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
@@ -296,12 +431,17 @@ def record(course, result: Result, folder: Path) -> None:
     except Exception as error:
         if not isinstance(error, KeyholeError):
             log.exception("recording %s", result.student)
-        print(f"  {shown(result.student)}: not in the gradebook: {one_line(error)}", file=sys.stderr)
+        print(
+            f"  {shown(result.student)}: not in the gradebook: {one_line(error)}", file=sys.stderr
+        )
 
 
 def progress(result: Result, done: int, of: int, seconds: float) -> str:
     left = seconds / done * (of - done)
-    line = f"[{done:>{len(str(of))}}/{of}] {shown(result.student):<20} {result.score:6g} / {result.max_score:g}  {result.seconds:6.1f} s"
+    line = (
+        f"[{done:>{len(str(of))}}/{of}] {shown(result.student):<20} {result.score:6g} /"
+        f" {result.max_score:g}  {result.seconds:6.1f} s"
+    )
     line += f"  about {minutes(left)} left" if done < of else f"  all in {minutes(seconds)}"
     return line + (f"\n      {one_line(result.reason)}" if result.reason else "")
 
@@ -323,12 +463,29 @@ def table(results: list[Result]) -> str:
     """Students by notebooks, with points, and the functions in which points were lost."""
     notebooks = sorted({test.notebook for result in results for test in result.tests})
     most = [max(_in_notebook(r, name, "max_points") for r in results) for name in notebooks]
-    rows = [["student", *notebooks, "total", "", "points lost"], ["", *(f"/ {points:g}" for points in [*most, max(r.max_score for r in results)]), "", ""]]
-    rows += [[shown(r.student), *(f"{_in_notebook(r, name, 'points'):g}" for name in notebooks), f"{r.score:g}", "failed" if r.status == "failed" else "", _lost(r)]
-             for r in results]
+    rows = [
+        ["student", *notebooks, "total", "", "points lost"],
+        ["", *(f"/ {points:g}" for points in [*most, max(r.max_score for r in results)]), "", ""],
+    ]
+    rows += [
+        [
+            shown(r.student),
+            *(f"{_in_notebook(r, name, 'points'):g}" for name in notebooks),
+            f"{r.score:g}",
+            "failed" if r.status == "failed" else "",
+            _lost(r),
+        ]
+        for r in results
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = (0, len(widths) - 1)
-    lines = ["  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i in left else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
     return "\n".join([*lines[:2], "-" * max(map(len, lines)), *lines[2:]])
 
 
@@ -340,8 +497,13 @@ def _lost(result: Result) -> str:
     """As "restore 4, trace 11.5"; in one word where it is all."""
     if result.score == 0:
         return "all"
-    lost = {name: sum(t.max_points - t.points for t in result.tests if t.function == name) for name in functions_of([result])}
-    return ", ".join(f"{name} {round(points, 4):g}" for name, points in lost.items() if points > 1e-9)
+    lost = {
+        name: sum(t.max_points - t.points for t in result.tests if t.function == name)
+        for name in functions_of([result])
+    }
+    return ", ".join(
+        f"{name} {round(points, 4):g}" for name, points in lost.items() if points > 1e-9
+    )
 
 
 def as_csv(results: list[Result]) -> str:
@@ -350,7 +512,15 @@ def as_csv(results: list[Result]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["student", "assignment", "status", *functions, "score", "max_score", "reason"])
     for r in results:
-        row = [cell(r.student), r.assignment, r.status, *(points(r, name) for name in functions), r.score, r.max_score, cell(r.reason or "")]
+        row = [
+            cell(r.student),
+            r.assignment,
+            r.status,
+            *(points(r, name) for name in functions),
+            r.score,
+            r.max_score,
+            cell(r.reason or ""),
+        ]
         writer.writerow(row)
     return file.getvalue()
 

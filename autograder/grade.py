@@ -27,13 +27,20 @@ log = logging.getLogger(__name__)
 ASSIGNMENT = "model_editing"
 LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
-QUOTING = ("raised", "definitions", "type")  # codes of failures whose detail is in the student's own words
+QUOTING = (
+    "raised",
+    "definitions",
+    "type",
+)  # codes of failures whose detail is in the student's own words
 WORD = re.compile(r"\w{4,}")  # shorter ones stand in every sentence
 OWN_SUBJECT = ("absent", "definitions")  # codes whose sentence is not about the function
-TOO_LOW = "isolation level {required} is required, but this machine gives level {found.level}. {found}"
+TOO_LOW = (
+    "isolation level {required} is required, but this machine gives level {found.level}. {found}"
+)
 REFUSED = (
-    "hidden tests are refused, because nothing would keep a submission from reading their answers. {found} `keyhole check NOTEBOOK` runs "
-    "the public checks; --i-accept-no-isolation runs the hidden tests all the same (for nbgrader: accept_no_isolation in nbgrader_config.py)"
+    "hidden tests are refused, because nothing would keep a submission from reading their answers."
+    " {found} `keyhole check NOTEBOOK` runs the public checks; --i-accept-no-isolation runs the"
+    " hidden tests all the same (for nbgrader: accept_no_isolation in nbgrader_config.py)"
 )
 
 
@@ -48,7 +55,13 @@ class Grader:
     seconds: the most that a call of a student's function may take; None leaves it to each test.
     """
 
-    def __init__(self, notebooks: Mapping | None = None, secret: bytes | None = None, seconds: float | None = None, limits: Limits | None = None):
+    def __init__(
+        self,
+        notebooks: Mapping | None = None,
+        secret: bytes | None = None,
+        seconds: float | None = None,
+        limits: Limits | None = None,
+    ):
         if notebooks is None:
             from autograder.hidden import NOTEBOOKS as notebooks  # late: it loads every oracle
         self.notebooks = notebooks
@@ -90,7 +103,9 @@ class Bench:
     test_id: str
     seconds: float | None
     folder: Path  # the submission, for what is handed in beside the notebook
-    shared: dict = field(default_factory=dict, repr=False)  # what the tests of one submission hand to one another
+    shared: dict = field(
+        default_factory=dict, repr=False
+    )  # what the tests of one submission hand to one another
 
     @property
     def secret(self) -> bytes:
@@ -100,13 +115,24 @@ class Bench:
     def function(self) -> str:
         return function_of(self.test_id)
 
-    def call(self, adapter: str = "plain", tensors: dict | None = None, options: dict | None = None, seconds: float | None = None):
+    def call(
+        self,
+        adapter: str = "plain",
+        tensors: dict | None = None,
+        options: dict | None = None,
+        seconds: float | None = None,
+    ):
         """The student's function called in its process. Returns a Reply; raises StudentFailed."""
         # The shorter wins: --timeout may only tighten what a test asks for.
-        limit = min(seconds or self.seconds or self.grader.limits.seconds, self.grader.seconds or float("inf"))
+        limit = min(
+            seconds or self.seconds or self.grader.limits.seconds,
+            self.grader.seconds or float("inf"),
+        )
         self.shared.setdefault("words", set()).update(words_of(options or {}))
         with self.grader.unlocked():
-            return self.sandbox.call(self.function, adapter, tensors or {}, options or {}, seconds=limit)
+            return self.sandbox.call(
+                self.function, adapter, tensors or {}, options or {}, seconds=limit
+            )
 
     def generator(self, *names: str) -> torch.Generator:
         """Randomness for this test's hidden inputs, from the course secret."""
@@ -117,7 +143,11 @@ class Bench:
 
 
 def grade_submission(
-    folder: str | Path, student: str, grader: Grader | None = None, assignment: str = ASSIGNMENT, only: str | None = None
+    folder: str | Path,
+    student: str,
+    grader: Grader | None = None,
+    assignment: str = ASSIGNMENT,
+    only: str | None = None,
 ) -> Result:
     """
     Grade the notebooks in `folder`, the submission of one student (or `only` the one of that name). Never raises for what
@@ -125,19 +155,37 @@ def grade_submission(
     """
     grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
-    tests, reasons, level, allowance = [], [], isolation.best().level, Allowance(grader.limits.submission_seconds)
-    with read_submission(folder, {name: expected(hidden) for name, hidden in notebooks.items()}) as submission:
+    tests, reasons, level, allowance = (
+        [],
+        [],
+        isolation.best().level,
+        Allowance(grader.limits.submission_seconds),
+    )
+    with read_submission(
+        folder, {name: expected(hidden) for name, hidden in notebooks.items()}
+    ) as submission:
         for name, hidden in notebooks.items():
             submitted = submission[name]
             reasons += submitted.notes
             if submitted.definitions is None:
                 reasons.append(submitted.reason)
-                tests += [result_of(case, name, "missing", messages.sentence("unreadable")) for case in cases_of(hidden)]
+                tests += [
+                    result_of(case, name, "missing", messages.sentence("unreadable"))
+                    for case in cases_of(hidden)
+                ]
                 continue
-            with Sandbox(submitted.definitions.source, grader.limits, getattr(hidden, "models", ()), allowance) as sandbox:
+            with Sandbox(
+                submitted.definitions.source,
+                grader.limits,
+                getattr(hidden, "models", ()),
+                allowance,
+            ) as sandbox:
                 level, shared = sandbox.level, {}
                 for case in cases_of(hidden):
-                    late = any(test.verdict == "timeout" and test.function == function_of(case.id) for test in tests)
+                    late = any(
+                        test.verdict == "timeout" and test.function == function_of(case.id)
+                        for test in tests
+                    )
                     bench = Bench(grader, sandbox, case.id, case.seconds, submitted.folder, shared)
                     try:
                         tests.append(grade_test(case, name, submitted.definitions, bench, late))
@@ -151,7 +199,11 @@ def grade_submission(
     return Result(
         student=student,
         assignment=assignment,
-        status="graded" if any(submitted.definitions for submitted in submission.values()) else "failed",
+        status=(
+            "graded"
+            if any(submitted.definitions for submitted in submission.values())
+            else "failed"
+        ),
         reason=sentences(*map(opened, dict.fromkeys(reasons))) or None,
         isolation=level,
         seconds=time.perf_counter() - start,
@@ -161,8 +213,20 @@ def grade_submission(
 
 def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
     """What stands for a submission on which the grader itself came to grief."""
-    tests = [result_of(case, name, "error", messages.sentence("our_fault")) for name, hidden in grader.notebooks.items() for case in cases_of(hidden)]
-    return Result(student, assignment, "failed", messages.sentence("our_fault_whole"), isolation.best().level, 0.0, tuple(tests))
+    tests = [
+        result_of(case, name, "error", messages.sentence("our_fault"))
+        for name, hidden in grader.notebooks.items()
+        for case in cases_of(hidden)
+    ]
+    return Result(
+        student,
+        assignment,
+        "failed",
+        messages.sentence("our_fault_whole"),
+        isolation.best().level,
+        0.0,
+        tuple(tests),
+    )
 
 
 def cases_of(hidden) -> list:
@@ -172,8 +236,13 @@ def cases_of(hidden) -> list:
 
 def expected(hidden) -> Expected:
     """What is graded in a notebook; what is handed in as files has no function."""
-    functions = dict.fromkeys(function_of(case.id) for case in cases_of(hidden) if not case.of_files)
-    return Expected(tuple(functions), {cell: sum(case.points for case in cases) for cell, cases in hidden.cells.items()})
+    functions = dict.fromkeys(
+        function_of(case.id) for case in cases_of(hidden) if not case.of_files
+    )
+    return Expected(
+        tuple(functions),
+        {cell: sum(case.points for case in cases) for cell, cases in hidden.cells.items()},
+    )
 
 
 def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:
@@ -184,10 +253,15 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         with bench.grader.lock:
             outcome = case.run(bench)
         verdict = "pass" if outcome.passed else "missing" if outcome.missing else "fail"
-        return result_of(case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception)
+        return result_of(
+            case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception
+        )
     except StudentFailed as failure:
         cause = cause_of(failure.detail, bench.function) if failure.code == "raised" else None
-        message = sentences(explained(failure, bench.function, found, bench.shared.get("words", ())), *([misconception(cause)] if cause else []))
+        message = sentences(
+            explained(failure, bench.function, found, bench.shared.get("words", ())),
+            *([misconception(cause)] if cause else []),
+        )
         return result_of(case, notebook, failure.kind, message, named=cause)
     except NotStarted:
         raise
@@ -196,17 +270,34 @@ def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool
         return result_of(case, notebook, "error", messages.sentence("our_fault"))
 
 
-def not_runnable(case, notebook: str, function: str, found: Definitions, late: bool) -> TestResult | None:
+def not_runnable(
+    case, notebook: str, function: str, found: Definitions, late: bool
+) -> TestResult | None:
     """What is said of a function that cannot be called at all, or not again."""
     if why := unrunnable(function, found):
-        return result_of(case, notebook, "error" if function in found.broken else "missing", opened(why))
+        return result_of(
+            case, notebook, "error" if function in found.broken else "missing", opened(why)
+        )
     if late:
-        return result_of(case, notebook, "timeout", messages.sentence("not_run_again", function=function))
+        return result_of(
+            case, notebook, "timeout", messages.sentence("not_run_again", function=function)
+        )
     return None
 
 
-def result_of(case, notebook: str, verdict: str, message: str, fraction: float = 0.0, named: str | None = None) -> TestResult:
-    return TestResult(case.id, notebook, case.points * float(fraction), case.points, verdict, message, named, case.title)
+def result_of(
+    case, notebook: str, verdict: str, message: str, fraction: float = 0.0, named: str | None = None
+) -> TestResult:
+    return TestResult(
+        case.id,
+        notebook,
+        case.points * float(fraction),
+        case.points,
+        verdict,
+        message,
+        named,
+        case.title,
+    )
 
 
 def words_of(options: Mapping) -> set[str]:
@@ -214,7 +305,9 @@ def words_of(options: Mapping) -> set[str]:
     return set(WORD.findall(str(list(options.get("values", {}).values()))))
 
 
-def explained(failure: StudentFailed, function: str, found: Definitions, sent: Iterable[str] = ()) -> str:
+def explained(
+    failure: StudentFailed, function: str, found: Definitions, sent: Iterable[str] = ()
+) -> str:
     """The sentence on a failure: the student's error without what it may quote of a hidden input, which is numbers, and quotations and
     words that were `sent` that are not in their own text.
 
@@ -223,13 +316,26 @@ def explained(failure: StudentFailed, function: str, found: Definitions, sent: I
     code, detail = failure.code, failure.detail
     name = re.search(r"NameError: name '(\w+)' is not defined", detail)
     if code in QUOTING:
-        detail = re.sub(r"(?<!\w)(['\"`])(.*?)(?:\1(?!\w)|$)", lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’", detail)
-        detail = WORD.sub(lambda word: "…" if word[0] in sent and word[0] not in found.source else word[0], detail)
+        detail = re.sub(
+            r"(?<!\w)(['\"`])(.*?)(?:\1(?!\w)|$)",
+            lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’",
+            detail,
+        )
+        detail = WORD.sub(
+            lambda word: "…" if word[0] in sent and word[0] not in found.source else word[0], detail
+        )
         detail = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", detail)
     message = StudentFailed(code, detail).message
     if code not in OWN_SUBJECT:
         message = messages.sentence("failed", function=function, failure=message)
-    return sentences(opened(message), messages.sentence("made_by_call", name=name[1]) if name and name[1] in found.dropped else "")
+    return sentences(
+        opened(message),
+        (
+            messages.sentence("made_by_call", name=name[1])
+            if name and name[1] in found.dropped
+            else ""
+        ),
+    )
 
 
 def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:

@@ -15,7 +15,9 @@ DECIMALS = 4  # of points: sums of fractions print as a person would write them
 def clamped(points: float, max_points: float) -> float:
     """`points` as a plain finite float in [0, max_points]; what is not a number counts as 0."""
     points = float(points)
-    return round(min(max(points, 0.0), float(max_points)), DECIMALS) if math.isfinite(points) else 0.0
+    return (
+        round(min(max(points, 0.0), float(max_points)), DECIMALS) if math.isfinite(points) else 0.0
+    )
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class TestResult:
 
     def __post_init__(self):
         if self.verdict not in VERDICTS:
-            raise ValueError(f"{self.id}: the verdict {self.verdict!r} is none of {', '.join(VERDICTS)}")
+            raise ValueError(
+                f"{self.id}: the verdict {self.verdict!r} is none of {', '.join(VERDICTS)}"
+            )
         object.__setattr__(self, "max_points", float(self.max_points))
         object.__setattr__(self, "points", clamped(self.points, self.max_points))
 
@@ -92,7 +96,10 @@ class Result:
 
     @classmethod
     def from_json(cls, entry: dict) -> "Result":
-        fields = {key: entry[key] for key in ("student", "assignment", "status", "reason", "isolation", "seconds")}
+        fields = {
+            key: entry[key]
+            for key in ("student", "assignment", "status", "reason", "isolation", "seconds")
+        }
         return cls(**fields, tests=tuple(TestResult(**test) for test in entry["tests"]))
 
 
@@ -108,7 +115,9 @@ def write_text(path: str | Path, text: str) -> None:
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         # A lone surrogate (from a file name or a message) must not cost the batch its report.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

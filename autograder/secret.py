@@ -12,11 +12,13 @@ import torch
 from keyhole.errors import KeyholeError
 
 SECRET_FILE = Path(__file__).resolve().parent / "secret.key"
-TEST_SECRET = hashlib.sha256(b"known to everybody: for the tests of Keyhole only").digest()  # tests/secret.key holds it too
+TEST_SECRET = hashlib.sha256(
+    b"known to everybody: for the tests of Keyhole only"
+).digest()  # tests/secret.key holds it too
 BYTES = 32
 EVERYBODY_KNOWS = (
-    "the secret in use is the repository's own, which is for its tests only: whoever has the repository can foretell every hidden input. "
-    "`autograder secret new` makes one of your own"
+    "the secret in use is the repository's own, which is for its tests only: whoever has the"
+    " repository can foretell every hidden input. `autograder secret new` makes one of your own"
 )
 
 
@@ -34,11 +36,15 @@ def course_secret(path: str | Path | None = None) -> bytes:
             _make(path)
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
-        raise KeyholeError(f"the course secret {path} can neither be read nor made: {error.strerror}") from error
+        raise KeyholeError(
+            f"the course secret {path} can neither be read nor made: {error.strerror}"
+        ) from error
     except ValueError:
         secret = b""
     if len(secret) != BYTES:
-        raise KeyholeError(f"{path} is not a course secret (64 hexadecimal digits); remove it to have one made")
+        raise KeyholeError(
+            f"{path} is not a course secret (64 hexadecimal digits); remove it to have one made"
+        )
     return secret
 
 
@@ -59,7 +65,9 @@ def renew(path: str | Path | None = None) -> Path | None:
         _make(draft)
         os.replace(draft, path)  # at no moment is there none: the next grading would make one
     except OSError as error:
-        raise KeyholeError(f"a new course secret cannot be put into {path}: {error.strerror}") from error
+        raise KeyholeError(
+            f"a new course secret cannot be put into {path}: {error.strerror}"
+        ) from error
     return kept
 
 
@@ -88,4 +96,6 @@ def generator(secret: bytes, *names: str) -> torch.Generator:
     """A CPU generator that only the holder of `secret` can foretell, another for every sequence of names."""
     message = "\x1f".join(names).encode()
     digest = hmac.new(secret, message, hashlib.sha256).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # seeds above 2**63 - 1 are refused
+    return torch.Generator().manual_seed(
+        int.from_bytes(digest[:8], "big") >> 1
+    )  # seeds above 2**63 - 1 are refused

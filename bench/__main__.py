@@ -19,12 +19,18 @@ def main(wanted):
         for row in module.rows():
             ratio = f"{row.baseline / row.seconds:.1f}" if row.baseline else ""
             baseline = f"{row.baseline:.2f}" if row.baseline else ""
-            print(f"{row.what:<58}{row.seconds:>9.2f}{baseline:>10}{ratio:>7}  {row.target}", flush=True)
+            print(
+                f"{row.what:<58}{row.seconds:>9.2f}{baseline:>10}{ratio:>7}  {row.target}",
+                flush=True,
+            )
             for note in row.notes:
                 print(f"    {note}")
     peaks = {"this process": resource.RUSAGE_SELF, "the largest child": resource.RUSAGE_CHILDREN}
     for who, which in peaks.items():
-        print(f"peak memory of {who}: {resource.getrusage(which).ru_maxrss / 2**20:.2f} GB (target: 2.5)")
+        print(
+            f"peak memory of {who}: {resource.getrusage(which).ru_maxrss / 2**20:.2f} GB (target:"
+            " 2.5)"
+        )
 
 
 if __name__ == "__main__":

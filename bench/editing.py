@@ -38,8 +38,16 @@ def textbook_value(model, layer, prompt, subject, target, prefixes, settings=Val
             log_probs = model.hf(batch, use_cache=False).logits.log_softmax(-1)
         kl = log_probs[-1, last[-1]]
         before.setdefault("kl", kl.detach())
-        targets = torch.stack([log_probs[i, len(ids[i]) - 1 + j, token] for i in range(len(prefixes)) for j, token in enumerate(target_ids)])
-        loss = editing.value_objective(targets, kl, before["kl"], delta, before["value"], settings.kl_weight, settings.decay)
+        targets = torch.stack(
+            [
+                log_probs[i, len(ids[i]) - 1 + j, token]
+                for i in range(len(prefixes))
+                for j, token in enumerate(target_ids)
+            ]
+        )
+        loss = editing.value_objective(
+            targets, kl, before["kl"], delta, before["value"], settings.kl_weight, settings.decay
+        )
         losses.append(loss.item())
         if losses[-1] < settings.stop or step == settings.steps - 1:
             break
@@ -56,15 +64,31 @@ def rows():
     prefixes, where = load_prefixes(), (model, DEFAULT_LAYER, PROMPT, SUBJECT)
     model.next_token_probabilities([PROMPT])
     key, key_seconds = timed(lambda: editing.subject_key(*where, prefixes))
-    found, value_seconds = timed(lambda: optimise_value(*where, TARGET, prefixes, editing.value_objective))
+    found, value_seconds = timed(
+        lambda: optimise_value(*where, TARGET, prefixes, editing.value_objective)
+    )
     moment, moment_seconds = timed(load_moment)
-    new, update_seconds = timed(lambda: editing.rank_one_update(model.weight(DEFAULT_LAYER), moment, key, found.value))
+    new, update_seconds = timed(
+        lambda: editing.rank_one_update(model.weight(DEFAULT_LAYER), moment, key, found.value)
+    )
     (value, losses), textbook_seconds = timed(lambda: textbook_value(*where, TARGET, prefixes))
     whole = key_seconds + value_seconds + moment_seconds + update_seconds
-    yield Row("one whole edit, 21 prefixes (baseline: textbook v*)", whole, key_seconds + textbook_seconds + moment_seconds + update_seconds,
-              "at most 12 s, better 9 s",
-              (f"k* {key_seconds:.2f} s, v* {value_seconds:.2f} s in {len(found.losses)} steps, C {moment_seconds:.2f} s, Ŵ {update_seconds:.2f} s",
-               f"the textbook's v* took {len(losses)} steps; the two differ by {((value - found.value).norm() / value.norm()):.0e} of their size"))
+    yield Row(
+        "one whole edit, 21 prefixes (baseline: textbook v*)",
+        whole,
+        key_seconds + textbook_seconds + moment_seconds + update_seconds,
+        "at most 12 s, better 9 s",
+        (
+            (
+                f"k* {key_seconds:.2f} s, v* {value_seconds:.2f} s in {len(found.losses)} steps, C"
+                f" {moment_seconds:.2f} s, Ŵ {update_seconds:.2f} s"
+            ),
+            (
+                f"the textbook's v* took {len(losses)} steps; the two differ by"
+                f" {((value - found.value).norm() / value.norm()):.0e} of their size"
+            ),
+        ),
+    )
     change = (new - model.weight(DEFAULT_LAYER)).float()
     fact = next(fact for fact in load_facts() if sum(map(len, fact.probes().values())) == 14)
     probes = ProbeSet(model, fact.probes(), DEFAULT_LAYER)

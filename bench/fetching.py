@@ -19,6 +19,16 @@ print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAG
 
 def rows():
     with tempfile.TemporaryDirectory() as cache:
-        done = subprocess.run([sys.executable, "-c", PROGRAM], env=os.environ | {"KEYHOLE_CACHE": cache}, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=os.environ | {"KEYHOLE_CACHE": cache},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
     seconds, peak = json.loads(done.stdout)
-    yield Row("fetch the model: download and conversion", seconds, notes=(f"peak memory {peak:.2f} GB (target: 2.5)",))
+    yield Row(
+        "fetch the model: download and conversion",
+        seconds,
+        notes=(f"peak memory {peak:.2f} GB (target: 2.5)",),
+    )

@@ -29,15 +29,45 @@ def rows():
     process.SHARED = zygote = Zygote()
     to_first_line()  # the zygote starts
     ways = [to_first_line() for _ in range(40)]
-    yield Row(f"from the fork to a student's first line, at level {zygote.level}", statistics.median(ways), fresh(zygote.level), "at most 0.06 s",
-              (f"the slowest of {len(ways)}: {max(ways):.3f} s; the baseline loads everything in a fresh process for each submission",))
+    yield Row(
+        f"from the fork to a student's first line, at level {zygote.level}",
+        statistics.median(ways),
+        fresh(zygote.level),
+        "at most 0.06 s",
+        (
+            (
+                f"the slowest of {len(ways)}: {max(ways):.3f} s; the baseline loads everything in a"
+                " fresh process for each submission"
+            ),
+        ),
+    )
     measures = [held(zygote)]
-    _, seconds = timed(lambda: [measures.append(held(zygote)) for number in range(1, SUBMISSIONS + 1) if to_first_line() and number % 20 == 0])
-    yield Row(f"{SUBMISSIONS} submissions in a row", seconds, target="nothing grows", notes=(
-        f"before, then after every 20: memory of grader and zygote {column(measures, 0)} MB, descriptors {column(measures, 1)},",
-        f"processes {column(measures, 2)}, temporary files {column(measures, 3)}"))
+    _, seconds = timed(
+        lambda: [
+            measures.append(held(zygote))
+            for number in range(1, SUBMISSIONS + 1)
+            if to_first_line() and number % 20 == 0
+        ]
+    )
+    yield Row(
+        f"{SUBMISSIONS} submissions in a row",
+        seconds,
+        target="nothing grows",
+        notes=(
+            (
+                f"before, then after every 20: memory of grader and zygote {column(measures, 0)}"
+                f" MB, descriptors {column(measures, 1)},"
+            ),
+            f"processes {column(measures, 2)}, temporary files {column(measures, 3)}",
+        ),
+    )
     alive, seconds = timed(lambda: memory_of_children(zygote))
-    yield Row(f"{CHILDREN} children alive, each after one forward pass of the model", seconds, target="at most 150 MB each", notes=(alive,))
+    yield Row(
+        f"{CHILDREN} children alive, each after one forward pass of the model",
+        seconds,
+        target="at most 150 MB each",
+        notes=(alive,),
+    )
     zygote.close()
 
 
@@ -61,7 +91,12 @@ def fresh(level: str) -> float:
 def held(zygote) -> tuple:
     """(MB of memory, descriptors, processes, temporary files) that grader and zygote hold now."""
     family = [os.getpid(), *descendants(os.getpid())]
-    return megabytes(family, "Pss"), sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family), len(family), len(os.listdir(tempfile.gettempdir()))
+    return (
+        megabytes(family, "Pss"),
+        sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in family),
+        len(family),
+        len(os.listdir(tempfile.gettempdir())),
+    )
 
 
 def memory_of_children(zygote) -> str:
@@ -71,9 +106,15 @@ def memory_of_children(zygote) -> str:
             sandbox = open_ones.enter_context(Sandbox(SOURCE, models=[DEFAULT_MODEL]))
             sandbox.call("forward", "model_function", options={"order": [], "model": DEFAULT_MODEL})
         children = set(descendants(os.getpid())) - before
-        own, everything = megabytes(children, "Private_Clean", "Private_Dirty"), megabytes([*children, *before], "Pss")
+        own, everything = (
+            megabytes(children, "Private_Clean", "Private_Dirty"),
+            megabytes([*children, *before], "Pss"),
+        )
         each = own if own == UNREADABLE else f"{own / len(children):.0f}"
-        return f"of its own {each} MB each; all {len(children)} with the zygote {everything} MB, shared pages counted once"
+        return (
+            f"of its own {each} MB each; all {len(children)} with the zygote {everything} MB,"
+            " shared pages counted once"
+        )
 
 
 def descendants(pid: int):
@@ -91,7 +132,14 @@ def megabytes(processes, *what: str) -> int | str:
         texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in processes]
     except OSError:
         return UNREADABLE
-    return round(sum(int(re.search(rf"^{line}: +(\d+)", text, re.MULTILINE)[1]) for text in texts for line in what) / 1024)
+    return round(
+        sum(
+            int(re.search(rf"^{line}: +(\d+)", text, re.MULTILINE)[1])
+            for text in texts
+            for line in what
+        )
+        / 1024
+    )
 
 
 def column(measures, place: int) -> str:

@@ -1,6 +1,5 @@
 """Loading the model by memory map: the first time, and when all libraries are loaded."""
 
-
 from bench.row import Row, timed
 from keyhole.models import load_model
 

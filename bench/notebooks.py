@@ -15,6 +15,17 @@ def rows():
     with tempfile.TemporaryDirectory() as folder:
         for name in NOTEBOOKS:
             shutil.copy(REPOSITORY / "solutions" / ASSIGNMENT / f"{name}.ipynb", folder)
-            command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", f"{name}.ipynb"]
-            _, seconds = timed(lambda: subprocess.run(command, cwd=folder, check=True, capture_output=True))
+            command = [
+                sys.executable,
+                "-m",
+                "nbconvert",
+                "--to",
+                "notebook",
+                "--execute",
+                "--inplace",
+                f"{name}.ipynb",
+            ]
+            _, seconds = timed(
+                lambda: subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            )
             yield Row(f"run {name} from top to bottom", seconds, target="at most 180 s")

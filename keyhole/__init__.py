@@ -14,7 +14,14 @@ _HOMES = {
     "finetuning": ("FineTuning", "fine_tuned"),
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
     "values": ("ValueSettings", "optimise_value"),
-    "tracing": ("CausalMap", "average_effects", "load_maps", "subject_noise", "trace_map", "zero_noise"),
+    "tracing": (
+        "CausalMap",
+        "average_effects",
+        "load_maps",
+        "subject_noise",
+        "trace_map",
+        "zero_noise",
+    ),
     "checking.checks": ("check", "compare"),
     "checking.own_fact": ("check_files",),
 }

@@ -17,10 +17,12 @@ from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, shown
 
-UNUSABLE = 2                # exit status for arguments that nothing can be done with
+UNUSABLE = 2  # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
 LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")     # read when torch is imported: threads that wait leave the processor to others
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # read when torch is imported: threads that wait leave the processor to others
 
 
 class Unusable(KeyholeError):
@@ -29,57 +31,145 @@ class Unusable(KeyholeError):
 
 def parser():
     """The parser of all subcommands; each sets `run`, which takes the arguments and returns an exit status."""
-    top = argparse.ArgumentParser(prog="keyhole", description="Find and change one fact in a language model.")
+    top = argparse.ArgumentParser(
+        prog="keyhole", description="Find and change one fact in a language model."
+    )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(run, words):
-        added = commands.add_parser(run.__name__, help=words, description=words[0].upper() + words[1:] + ".")
+        added = commands.add_parser(
+            run.__name__, help=words, description=words[0].upper() + words[1:] + "."
+        )
         added.set_defaults(run=run)
         return added
 
     def of_a_model(added, notebook=EDIT):
-        added.add_argument("--model", metavar="NAME", default=DEFAULT_MODEL, help="a model's name, or its folder (default %(default)s)")
-        added.add_argument("--notebook", metavar="FILE", type=Path, help=f"whose functions are used (default: solutions/ or assignments/{notebook})")
+        added.add_argument(
+            "--model",
+            metavar="NAME",
+            default=DEFAULT_MODEL,
+            help="a model's name, or its folder (default %(default)s)",
+        )
+        added.add_argument(
+            "--notebook",
+            metavar="FILE",
+            type=Path,
+            help=f"whose functions are used (default: solutions/ or assignments/{notebook})",
+        )
 
     def in_words(added):
-        added.add_argument("--lang", choices=tuple(messages.LANGUAGES), help="language of what is said (default: the environment variable KEYHOLE_LANG, else en)")
+        added.add_argument(
+            "--lang",
+            choices=tuple(messages.LANGUAGES),
+            help=(
+                "language of what is said (default: the environment variable KEYHOLE_LANG, else en)"
+            ),
+        )
 
     in_words(command(fetch, "bring the default model to this machine, once"))
 
     added = command(check, "run the public checks on a notebook's functions, in a fresh process")
     added.add_argument("notebook", metavar="NOTEBOOK", type=Path)
-    added.add_argument("--seconds", type=_positive, default=60.0, help="most that one function may take (default %(default)g)")
+    added.add_argument(
+        "--seconds",
+        type=_positive,
+        default=60.0,
+        help="most that one function may take (default %(default)g)",
+    )
     in_words(added)
 
     added = command(trace, "draw the causal map of a prompt with the `trace` of a notebook")
-    added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
-    added.add_argument("--subject", metavar="S", required=True, help="what the prompt is about, as it stands there")
-    added.add_argument("--occurrence", metavar="N", type=int, help="which one, from 1, where the subject stands there more than once (default: the last)")
-    added.add_argument("--kind", choices=("state", "mlp", "attention"), default="state", help="what is restored (default %(default)s)")
-    added.add_argument("--window", metavar="W", type=int, default=10, help="layers restored at once, of MLP or attention (default %(default)s)")
-    added.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture: .png, .svg or .pdf")
+    added.add_argument(
+        "prompt",
+        metavar="PROMPT",
+        help='a sentence up to its answer: "The Eiffel Tower is located in the city of"',
+    )
+    added.add_argument(
+        "--subject", metavar="S", required=True, help="what the prompt is about, as it stands there"
+    )
+    added.add_argument(
+        "--occurrence",
+        metavar="N",
+        type=int,
+        help="which one, from 1, where the subject stands there more than once (default: the last)",
+    )
+    added.add_argument(
+        "--kind",
+        choices=("state", "mlp", "attention"),
+        default="state",
+        help="what is restored (default %(default)s)",
+    )
+    added.add_argument(
+        "--window",
+        metavar="W",
+        type=int,
+        default=10,
+        help="layers restored at once, of MLP or attention (default %(default)s)",
+    )
+    added.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="the picture: .png, .svg or .pdf"
+    )
     of_a_model(added, LOCATE)
     in_words(added)
 
-    added = command(edit, "edit one fact with the functions of a notebook, and show what the model says before and after")
-    added.add_argument("prompt", metavar="PROMPT", help='a sentence up to its answer: "The Eiffel Tower is located in the city of"')
-    added.add_argument("--subject", metavar="S", required=True, help="what the fact is about, as it stands in the prompt")
+    added = command(
+        edit,
+        "edit one fact with the functions of a notebook, and show what the model says before and"
+        " after",
+    )
+    added.add_argument(
+        "prompt",
+        metavar="PROMPT",
+        help='a sentence up to its answer: "The Eiffel Tower is located in the city of"',
+    )
+    added.add_argument(
+        "--subject",
+        metavar="S",
+        required=True,
+        help="what the fact is about, as it stands in the prompt",
+    )
     added.add_argument("--to", metavar="T", required=True, help="what the model should say")
-    added.add_argument("--true", metavar="T", help="what it says now (default: its own first answer)")
-    added.add_argument("--layer", metavar="L", type=int, default=DEFAULT_LAYER, help="whose memory is edited (default %(default)s)")
+    added.add_argument(
+        "--true", metavar="T", help="what it says now (default: its own first answer)"
+    )
+    added.add_argument(
+        "--layer",
+        metavar="L",
+        type=int,
+        default=DEFAULT_LAYER,
+        help="whose memory is edited (default %(default)s)",
+    )
     of_a_model(added)
-    added.add_argument("--json", metavar="FILE", type=Path, help="write everything that was measured")
-    added.add_argument("--plot", metavar="FILE.png", type=Path, help="write a picture of the probes before and after")
+    added.add_argument(
+        "--json", metavar="FILE", type=Path, help="write everything that was measured"
+    )
+    added.add_argument(
+        "--plot",
+        metavar="FILE.png",
+        type=Path,
+        help="write a picture of the probes before and after",
+    )
     in_words(added)
 
-    added = command(moment, "compute the second moment C of a layer over the kit's text, and keep it in the cache")
+    added = command(
+        moment,
+        "compute the second moment C of a layer over the kit's text, and keep it in the cache",
+    )
     added.add_argument("--layer", metavar="L", type=int, required=True)
     of_a_model(added)
     in_words(added)
 
     added = command(facts, "measure which candidate facts the default model knows (for staff)")
-    added.add_argument("--measure", metavar="CANDIDATES", type=Path, required=True, help="a file like data/fact_candidates.json")
-    added.add_argument("--out", metavar="FILE", type=Path, required=True, help="where the file of facts goes")
+    added.add_argument(
+        "--measure",
+        metavar="CANDIDATES",
+        type=Path,
+        required=True,
+        help="a file like data/fact_candidates.json",
+    )
+    added.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="where the file of facts goes"
+    )
     return top
 
 
@@ -87,7 +177,7 @@ def main(arguments=None):
     """Run one command: its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")    # a terminal without Ŵ shows ?
+            stream.reconfigure(errors="replace")  # a terminal without Ŵ shows ?
     chosen = parser().parse_args(arguments)
     if getattr(chosen, "lang", None):
         messages.use(chosen.lang)
@@ -103,6 +193,7 @@ def main(arguments=None):
 
 
 # ---------------------------------------------------------------- commands
+
 
 def fetch(chosen):
     from keyhole.fetch import fetch
@@ -121,7 +212,11 @@ def check(chosen):
     if beside:
         name, well, line = beside
         print(f"{'–' if well is None else '✓' if well else '✗'} {name:<16} {line}", flush=True)
-    print(messages.feedback("passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)))
+    print(
+        messages.feedback(
+            "passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)
+        )
+    )
     return 0 if all(passed) and not (beside and beside[1] is False) else 1
 
 
@@ -130,7 +225,15 @@ def trace(chosen):
     _check_picture(chosen.out)
     count = prompt.count(subject)
     if chosen.occurrence is not None and not 1 <= chosen.occurrence <= count:
-        raise Unusable(problem("no_occurrence", subject=subject, prompt=prompt, count=count, occurrence=chosen.occurrence))
+        raise Unusable(
+            problem(
+                "no_occurrence",
+                subject=subject,
+                prompt=prompt,
+                count=count,
+                occurrence=chosen.occurrence,
+            )
+        )
     if count > 1 and chosen.occurrence is None:
         print(shown("last_is_meant", subject=subject, count=count))
 
@@ -141,16 +244,31 @@ def trace(chosen):
     function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        found = tracing.trace_map(load_model(chosen.model), prompt, subject, function, kind=chosen.kind, window=chosen.window,
-                                  occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1, progress=_bar(shown("tracing"), "token"))
-    print(f"{prompt!r}:{found.answer}  {shown('clean_corrupted', clean=f'{found.clean:.3f}', corrupted=f'{found.corrupted:.3f}')}  ({chosen.model})")
+        found = tracing.trace_map(
+            load_model(chosen.model),
+            prompt,
+            subject,
+            function,
+            kind=chosen.kind,
+            window=chosen.window,
+            occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1,
+            progress=_bar(shown("tracing"), "token"),
+        )
+    print(
+        f"{prompt!r}:{found.answer} "
+        f" {shown('clean_corrupted', clean=f'{found.clean:.3f}', corrupted=f'{found.corrupted:.3f}')}"
+        f"  ({chosen.model})"
+    )
     for warning in (each for each in warned if each.category is UserWarning):
         print(shown("warning", text=warning.message))
     effects = found.effects
     for row in sorted(effects.max(1).values.topk(min(3, len(effects))).indices.tolist()):
         layer = int(effects[row].argmax())
         strongest = shown("strongest", layer=layer, effect=f"{effects[row, layer]:+.3f}")
-        print(f"  {found.tokens[row].strip():>16}{'*' if row in range(*found.span) else ' '} {strongest}")
+        print(
+            f"  {found.tokens[row].strip():>16}{'*' if row in range(*found.span) else ' '}"
+            f" {strongest}"
+        )
     _save(heat_map(found), chosen.out)
 
 
@@ -172,7 +290,9 @@ def edit(chosen):
     true = _spaced(_utf8(chosen.true)) if chosen.true else fact and fact.target_true
     if true and true.strip() == target.strip():
         raise KeyholeError(problem("target_is_true", target=target))
-    functions = editing.functions_of(_notebook(chosen), ("subject_key", "value_objective", "rank_one_update"))
+    functions = editing.functions_of(
+        _notebook(chosen), ("subject_key", "value_objective", "rank_one_update")
+    )
     model = load_model(chosen.model)
     model.block(chosen.layer)
     if model.subject_slice(prompt, subject).stop == 1:
@@ -182,15 +302,36 @@ def edit(chosen):
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
         raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer, model)
-    probes = editing.probes_of(fact, target, true) if fact else editing.simple_probes(prompt, subject, target, true)
+    probes = (
+        editing.probes_of(fact, target, true)
+        if fact
+        else editing.simple_probes(prompt, subject, target, true)
+    )
     probes = ProbeSet(model, probes, chosen.layer)
 
     def measured():
-        return {"continuation": continuation(model, prompt, 10), "first_answers": editing.first_answers(model, prompt), "probes": probes.answers()}
+        return {
+            "continuation": continuation(model, prompt, 10),
+            "first_answers": editing.first_answers(model, prompt),
+            "probes": probes.answers(),
+        }
 
     before = measured()
-    print(f"{prompt!r}:{true} →{target}  ({chosen.model}, {shown('layer', layer=chosen.layer)})", flush=True)
-    made = editing.make_edit(model, chosen.layer, prompt, subject, target, moment, functions, load_prefixes(), _bar("v*", shown("step")))
+    print(
+        f"{prompt!r}:{true} →{target}  ({chosen.model}, {shown('layer', layer=chosen.layer)})",
+        flush=True,
+    )
+    made = editing.make_edit(
+        model,
+        chosen.layer,
+        prompt,
+        subject,
+        target,
+        moment,
+        functions,
+        load_prefixes(),
+        _bar("v*", shown("step")),
+    )
     with model.edited(chosen.layer, made.change):
         after = measured()
 
@@ -198,14 +339,24 @@ def edit(chosen):
         print(line)
     parts = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in made.seconds.items())
     searched = shown("searched", steps=len(made.losses), loss=f"{made.losses[-1]:.3f}")
-    print(f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {sum(made.seconds.values()):.1f} s ({parts}; {searched})")
+    print(
+        f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {sum(made.seconds.values()):.1f} s ({parts};"
+        f" {searched})"
+    )
     if chosen.json:
         _write(chosen.json, _as_json(chosen, prompt, subject, target, true, made, before, after))
         print(shown("measured", path=chosen.json))
     if chosen.plot:
         from keyhole.plots import before_after
 
-        _save(before_after(before["probes"], after["probes"], f"{subject}:{true} →{target}, layer {chosen.layer}"), chosen.plot)
+        _save(
+            before_after(
+                before["probes"],
+                after["probes"],
+                f"{subject}:{true} →{target}, layer {chosen.layer}",
+            ),
+            chosen.plot,
+        )
 
 
 def moment(chosen):
@@ -222,7 +373,13 @@ def moment(chosen):
     model = load_model(chosen.model)
     check_room(path, model.weight(chosen.layer).shape[1])
     ids = editing.text_for(model, chosen.model)
-    made = editing.mean_moment(model, chosen.layer, ids, functions["second_moment"], _bar(shown("moment_of", layer=chosen.layer), shown("piece")))
+    made = editing.mean_moment(
+        model,
+        chosen.layer,
+        ids,
+        functions["second_moment"],
+        _bar(shown("moment_of", layer=chosen.layer), shown("piece")),
+    )
     save_moment(made, path, made_of(model))
     print(shown("moment_over", tokens=f"{ids.numel():,}", path=path))
 
@@ -231,7 +388,9 @@ def facts(chosen):
     try:
         from autograder.making import facts as measure_facts
     except ImportError:
-        raise KeyholeError("this copy of the kit cannot measure facts: that is left to the staff's.") from None
+        raise KeyholeError(
+            "this copy of the kit cannot measure facts: that is left to the staff's."
+        ) from None
     try:
         candidates = json.loads(chosen.measure.read_text(encoding="utf-8"))
     except OSError:
@@ -242,13 +401,16 @@ def facts(chosen):
 
     from keyhole.models import load_model
 
-    kept, refused = measure_facts.measure(load_model(DEFAULT_MODEL), candidates, _bar("measuring", "batch"))
+    kept, refused = measure_facts.measure(
+        load_model(DEFAULT_MODEL), candidates, _bar("measuring", "batch")
+    )
     _write(chosen.out, measure_facts.as_json(kept, DEFAULT_MODEL))
     for line in measure_facts.report(kept, refused):
         print(line)
 
 
 # ---------------------------------------------------------------- arguments
+
 
 def _asked(chosen):
     """Prompt, subject and target, mended where that is safe, and said; refused before anything is loaded."""
@@ -296,15 +458,19 @@ def _notebook(chosen, name=EDIT):
 
 def _there(path):
     """A path, unless there is nothing."""
-    if not os.path.exists(path):        # Path.exists raises where the name is too long
+    if not os.path.exists(path):  # Path.exists raises where the name is too long
         raise Unusable(problem("no_file", path=path))
     return path
 
 
 def _check_writable(path):
     """Find out before the work that its result cannot be written."""
-    with suppress(OSError):     # a name that is too long
-        if not path.is_dir() and path.parent.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK):
+    with suppress(OSError):  # a name that is too long
+        if (
+            not path.is_dir()
+            and path.parent.is_dir()
+            and os.access(path if path.exists() else path.parent, os.W_OK)
+        ):
             return
     raise Unusable(problem("not_writable", path=path))
 
@@ -324,6 +490,7 @@ def _positive(text):
 
 # ---------------------------------------------------------------- what is shown
 
+
 def _bar(words, unit):
     from tqdm import tqdm
 
@@ -332,21 +499,65 @@ def _bar(words, unit):
 
 def _before_after(before, after):
     """What the model says, then one line a probe."""
-    said = [["", shown("before"), shown("after")], [shown("says"), repr(before["continuation"]), repr(after["continuation"])]]
-    said.append([shown("first_answers"), *(", ".join(f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"]) for seen in (before, after))])
+    said = [
+        ["", shown("before"), shown("after")],
+        [shown("says"), repr(before["continuation"]), repr(after["continuation"])],
+    ]
+    said.append(
+        [
+            shown("first_answers"),
+            *(
+                ", ".join(
+                    f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"]
+                )
+                for seen in (before, after)
+            ),
+        ]
+    )
     yield from ["", *_columns(said), ""]
-    rows = [[shown(name) for name in ("probe", "prompt", "true_answer", "before", "after", "new_target", "before", "after", "ahead")]]
+    rows = [
+        [
+            shown(name)
+            for name in (
+                "probe",
+                "prompt",
+                "true_answer",
+                "before",
+                "after",
+                "new_target",
+                "before",
+                "after",
+                "ahead",
+            )
+        ]
+    ]
     for old, new in zip(before["probes"], after["probes"], strict=True):
-        true, target = (_short(text.strip(), 16) for text in (old.probe.target_true, old.probe.target_new))
+        true, target = (
+            _short(text.strip(), 16) for text in (old.probe.target_true, old.probe.target_new)
+        )
         first, then = (true if answer.true > answer.new else target for answer in (old, new))
-        rows.append([old.kind, _short(old.probe.prompt, 48), true, f"{old.true:.3f}", f"{new.true:.3f}", target, f"{old.new:.3f}", f"{new.new:.3f}",
-                     first if first == then else f"{first} → {then}"])
+        rows.append(
+            [
+                old.kind,
+                _short(old.probe.prompt, 48),
+                true,
+                f"{old.true:.3f}",
+                f"{new.true:.3f}",
+                target,
+                f"{old.new:.3f}",
+                f"{new.new:.3f}",
+                first if first == then else f"{first} → {then}",
+            ]
+        )
     yield from _columns(rows)
 
 
 def _columns(rows):
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths)).rstrip()
+        for row in rows
+    ]
 
 
 def _width(text):
@@ -356,19 +567,49 @@ def _width(text):
 
 def _short(text, length):
     """A text's beginning, where probes differ, and more of its end, where the question is."""
-    return text if len(text) <= length else text[:length // 3] + "…" + text[length // 3 + 1 - length:]
+    return (
+        text
+        if len(text) <= length
+        else text[: length // 3] + "…" + text[length // 3 + 1 - length :]
+    )
 
 
 def _as_json(chosen, prompt, subject, target, true, made, before, after):
     def said(seen):
         return {"continuation": seen["continuation"], "first_answers": seen["first_answers"]}
 
-    probes = [{"kind": old.kind, "prompt": old.probe.prompt, "target_true": old.probe.target_true, "target_new": old.probe.target_new,
-               "before": {"true": old.true, "new": old.new}, "after": {"true": new.true, "new": new.new}}
-              for old, new in zip(before["probes"], after["probes"], strict=True)]
-    return json.dumps({"model": chosen.model, "layer": chosen.layer, "prompt": prompt, "subject": subject, "target_true": true, "target_new": target,
-                       "relative_change": made.moved, "losses": made.losses, "seconds": made.seconds,
-                       "before": said(before), "after": said(after), "probes": probes}, indent=1, ensure_ascii=False) + "\n"
+    probes = [
+        {
+            "kind": old.kind,
+            "prompt": old.probe.prompt,
+            "target_true": old.probe.target_true,
+            "target_new": old.probe.target_new,
+            "before": {"true": old.true, "new": old.new},
+            "after": {"true": new.true, "new": new.new},
+        }
+        for old, new in zip(before["probes"], after["probes"], strict=True)
+    ]
+    return (
+        json.dumps(
+            {
+                "model": chosen.model,
+                "layer": chosen.layer,
+                "prompt": prompt,
+                "subject": subject,
+                "target_true": true,
+                "target_new": target,
+                "relative_change": made.moved,
+                "losses": made.losses,
+                "seconds": made.seconds,
+                "before": said(before),
+                "after": said(after),
+                "probes": probes,
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def _save(picture, path):

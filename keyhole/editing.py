@@ -20,10 +20,11 @@ from keyhole.notebooks.definitions import definitions, read_notebook
 from keyhole.checking.selfcheck import Student, unrunnable
 from keyhole.values import optimise_value
 
-PARAPHRASES, NEIGHBORS = 3, 5       # probes made for a fact that is not one of the kit's
+PARAPHRASES, NEIGHBORS = 3, 5  # probes made for a fact that is not one of the kit's
 
 
 # ---------------------------------------------------------------- a notebook's functions
+
 
 def functions_of(path, names):
     """The functions of those names that a notebook defines: {name: function}, each of which fails with one sentence.
@@ -37,7 +38,11 @@ def functions_of(path, names):
     student = Student(found.source)
     for name in names:
         if name not in student.names:
-            raise KeyholeError(titled(path, feedback("undefined", function=name, error=student.failed.get(name, "?"))))
+            raise KeyholeError(
+                titled(
+                    path, feedback("undefined", function=name, error=student.failed.get(name, "?"))
+                )
+            )
     return {name: _explained(name, student.names[name]) for name in names}
 
 
@@ -47,19 +52,21 @@ def _explained(name, function):
             return function(*arguments)
         except Exception as error:
             raise KeyholeError(raised(name, error, function)) from error
+
     return call
 
 
 # ---------------------------------------------------------------- the edit
+
 
 @dataclass(frozen=True)
 class Edit:
     """What an edit came to: `change` is Ŵ - W (d_out, d_in); the caller applies it, `with model.edited(layer, edit.change)`."""
 
     change: torch.Tensor
-    moved: float            # |Ŵ - W| / |W|
-    losses: tuple           # of the search for v*, in nats
-    seconds: dict           # of each part
+    moved: float  # |Ŵ - W| / |W|
+    losses: tuple  # of the search for v*, in nats
+    seconds: dict  # of each part
 
 
 def make_edit(model, layer, prompt, subject, target, moment, functions, prefixes, progress=iter):
@@ -74,12 +81,29 @@ def make_edit(model, layer, prompt, subject, target, moment, functions, prefixes
         now = time.perf_counter()
         seconds[part], clock = now - clock, now
 
-    key = _result("subject_key", functions["subject_key"](model, layer, prompt, subject, prefixes), weight.shape[1:], "k*").to(weight)
+    key = _result(
+        "subject_key",
+        functions["subject_key"](model, layer, prompt, subject, prefixes),
+        weight.shape[1:],
+        "k*",
+    ).to(weight)
     done("k*")
-    value = optimise_value(model, layer, prompt, subject, target, prefixes, functions["value_objective"], progress=progress)
+    value = optimise_value(
+        model,
+        layer,
+        prompt,
+        subject,
+        target,
+        prefixes,
+        functions["value_objective"],
+        progress=progress,
+    )
     done("v*")
     new = functions["rank_one_update"](weight.clone(), moment.to(weight), key, value.value)
-    change = _result("rank_one_update", new, weight.shape, "Ŵ").to(weight.device, torch.float64) - weight.double()
+    change = (
+        _result("rank_one_update", new, weight.shape, "Ŵ").to(weight.device, torch.float64)
+        - weight.double()
+    )
     done("Ŵ")
     return Edit(change.to(weight), float(change.norm() / weight.norm()), value.losses, seconds)
 
@@ -94,10 +118,13 @@ def _result(name, value, shape, what):
 
 # ---------------------------------------------------------------- what is asked before and after
 
+
 def known_fact(prompt, subject):
     """The kit's own fact with this prompt and subject (an article before it does not count), or None."""
     for fact in load_facts():
-        if fact.prompt == prompt and (fact.subject.endswith(subject) or subject.endswith(fact.subject)):
+        if fact.prompt == prompt and (
+            fact.subject.endswith(subject) or subject.endswith(fact.subject)
+        ):
             return fact
     return None
 
@@ -107,9 +134,15 @@ def probes_of(fact, target, true):
 
     Neighbors whose answer is that target are left out: the edit cannot harm them.
     """
-    neighbors = tuple((prompt, answer) for prompt, answer in fact.neighbors if answer.strip() != target.strip())
+    neighbors = tuple(
+        (prompt, answer) for prompt, answer in fact.neighbors if answer.strip() != target.strip()
+    )
     probes = replace(fact, target_new=target, target_true=true, neighbors=neighbors).probes()
-    return {kind: probes[kind] for kind in probes if target == fact.target_new or kind in ("original", "paraphrase", "neighborhood")}
+    return {
+        kind: probes[kind]
+        for kind in probes
+        if target == fact.target_new or kind in ("original", "paraphrase", "neighborhood")
+    }
 
 
 def simple_probes(prompt, subject, target, true):
@@ -118,7 +151,13 @@ def simple_probes(prompt, subject, target, true):
     Other facts, said before it, make paraphrases of it. Neighbors are prompts of the kit's facts: first those in the same words or with the same true answer,
     which an edit harms soonest, then one relation after the other.
     """
-    others = [fact for fact in load_facts() if not fact.hidden and fact.subject not in prompt and fact.target_true.strip() != target.strip()]
+    others = [
+        fact
+        for fact in load_facts()
+        if not fact.hidden
+        and fact.subject not in prompt
+        and fact.target_true.strip() != target.strip()
+    ]
     frame, seen, place = prompt.replace(subject, ""), Counter(), {}
     for fact in others:
         near = fact.prompt.replace(fact.subject, "") == frame or fact.target_true == true
@@ -128,18 +167,27 @@ def simple_probes(prompt, subject, target, true):
     return {
         "original": [Probe(prompt, true, target)],
         # Not the kit's prefixes: k* and v* were made behind those.
-        "paraphrase": [Probe(f"{fact.prompt}{fact.target_true}. {prompt}", true, target) for fact in others[:PARAPHRASES]],
-        "neighborhood": [Probe(fact.prompt, fact.target_true, target) for fact in others[:NEIGHBORS]],
+        "paraphrase": [
+            Probe(f"{fact.prompt}{fact.target_true}. {prompt}", true, target)
+            for fact in others[:PARAPHRASES]
+        ],
+        "neighborhood": [
+            Probe(fact.prompt, fact.target_true, target) for fact in others[:NEIGHBORS]
+        ],
     }
 
 
 def first_answers(model, prompt, count=3):
     """The most probable next tokens: [(text, probability)]."""
     values, tokens = model.next_token_probabilities([prompt])[0].topk(count)
-    return [(model.tokenizer.decode([token]), value) for value, token in zip(values.tolist(), tokens.tolist())]
+    return [
+        (model.tokenizer.decode([token]), value)
+        for value, token in zip(values.tolist(), tokens.tolist())
+    ]
 
 
 # ---------------------------------------------------------------- C for another layer or model
+
 
 def text_for(model, name):
     """The kit's text in the tokens of `model`: ids (sequences, tokens). Its pieces are joined, and cut anew where tokens differ."""
@@ -153,12 +201,14 @@ def text_for(model, name):
     spoken = AutoTokenizer.from_pretrained(fetch(), local_files_only=True)
     tokens = [token for piece in model.encode(spoken.batch_decode(ids)) for token in piece]
     length = min(ids.shape[1], getattr(model.hf.config, "max_position_embeddings", ids.shape[1]))
-    return torch.tensor(tokens[:len(tokens) // length * length]).view(-1, length)
+    return torch.tensor(tokens[: len(tokens) // length * length]).view(-1, length)
 
 
 def mean_moment(model, layer, ids, second_moment, progress=iter):
     """C of `layer` over `ids` by a `second_moment` that sums or takes the mean; always the mean over tokens, (d_in, d_in)."""
-    for_two_ones = float(_result("second_moment", second_moment(torch.ones(2, 3)), (3, 3), "C")[0, 0])
+    for_two_ones = float(
+        _result("second_moment", second_moment(torch.ones(2, 3)), (3, 3), "C")[0, 0]
+    )
     if for_two_ones not in (1, 2):
         raise KeyholeError(problem("neither_mean_nor_sum"))
 

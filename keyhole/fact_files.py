@@ -33,8 +33,12 @@ class Record:
         """Its probes by kind, as Fact.probes(), of the kinds that the file has. The files name no rival of a portability answer, so those count by generation alone."""
         kinds = {
             "original": [Probe(self.prompt, self.target_true, self.target_new)],
-            "paraphrase": [Probe(prompt, self.target_true, self.target_new) for prompt in self.paraphrases],
-            "neighborhood": [Probe(prompt, answer, self.target_new) for prompt, answer in self.neighbors],
+            "paraphrase": [
+                Probe(prompt, self.target_true, self.target_new) for prompt in self.paraphrases
+            ],
+            "neighborhood": [
+                Probe(prompt, answer, self.target_new) for prompt, answer in self.neighbors
+            ],
             "portability": [Probe(prompt, None, answer) for prompt, answer in self.portability],
         }
         return {kind: probes for kind, probes in kinds.items() if probes}
@@ -79,22 +83,42 @@ def load_knowedit(path, drop_duplicates=False):
 
 # ---------------------------------------------------------------- one record of each format
 
+
 def _counterfact(record, name, where):
     rewrite = _part(record, "requested_rewrite", where)
     inside = f"{where}, requested_rewrite"
     template, subject = text_at(rewrite, "prompt", inside), text_at(rewrite, "subject", inside)
     if "{}" not in template:
         raise KeyholeError(problem("no_place_for_subject", where=inside, prompt=template))
-    true, new = (_target(text_at(_part(rewrite, key, inside), "str", f"{inside}, {key}")) for key in ("target_true", "target_new"))
-    neighbors = tuple((prompt.rstrip(), true) for prompt in _texts(record, "neighborhood_prompts", where))
-    return Record(name, template.replace("{}", subject).rstrip(), subject, true, new, _texts(record, "paraphrase_prompts", where), neighbors,
-                  generation_prompts=_texts(record, "generation_prompts", where))
+    true, new = (
+        _target(text_at(_part(rewrite, key, inside), "str", f"{inside}, {key}"))
+        for key in ("target_true", "target_new")
+    )
+    neighbors = tuple(
+        (prompt.rstrip(), true) for prompt in _texts(record, "neighborhood_prompts", where)
+    )
+    return Record(
+        name,
+        template.replace("{}", subject).rstrip(),
+        subject,
+        true,
+        new,
+        _texts(record, "paraphrase_prompts", where),
+        neighbors,
+        generation_prompts=_texts(record, "generation_prompts", where),
+    )
 
 
 def _known(record, name, where):
     for key in ("template", "prediction"):
         text_at(record, key, where)
-    return Record(name, text_at(record, "prompt", where).rstrip(), text_at(record, "subject", where), _target(text_at(record, "attribute", where)), None)
+    return Record(
+        name,
+        text_at(record, "prompt", where).rstrip(),
+        text_at(record, "subject", where),
+        _target(text_at(record, "attribute", where)),
+        None,
+    )
 
 
 def _zsre(record, name, where):
@@ -103,17 +127,42 @@ def _zsre(record, name, where):
     old, arrow, _ = condition.partition(">>")
     if not arrow or not old.strip():
         raise KeyholeError(problem("no_condition", where=where, got=condition))
-    return Record(name, text_at(record, "src", where).rstrip(), text_at(record, "subject", where), _target(old), _target(text_at(record, "alt", where)),
-                  (text_at(record, "rephrase", where).rstrip(),),
-                  ((question if question.endswith("?") else question + "?", _target(text_at(record, "loc_ans", where))),))
+    return Record(
+        name,
+        text_at(record, "src", where).rstrip(),
+        text_at(record, "subject", where),
+        _target(old),
+        _target(text_at(record, "alt", where)),
+        (text_at(record, "rephrase", where).rstrip(),),
+        (
+            (
+                question if question.endswith("?") else question + "?",
+                _target(text_at(record, "loc_ans", where)),
+            ),
+        ),
+    )
 
 
 def _knowedit(record, name, where):
     new = _target(text_at(record, "target_new", where))
-    true = _target(_first_text(record, "ground_truth", where)) if record.get("ground_truth") else None
-    rephrased = (_first_text(record, "rephrase_prompt", where).rstrip(),) if record.get("rephrase_prompt") else ()
-    return Record(name, text_at(record, "prompt", where).rstrip(), text_at(record, "subject", where), None if true == new else true, new, rephrased,
-                  _asked(record, "locality", where), _asked(record, "portability", where))
+    true = (
+        _target(_first_text(record, "ground_truth", where)) if record.get("ground_truth") else None
+    )
+    rephrased = (
+        (_first_text(record, "rephrase_prompt", where).rstrip(),)
+        if record.get("rephrase_prompt")
+        else ()
+    )
+    return Record(
+        name,
+        text_at(record, "prompt", where).rstrip(),
+        text_at(record, "subject", where),
+        None if true == new else true,
+        new,
+        rephrased,
+        _asked(record, "locality", where),
+        _asked(record, "portability", where),
+    )
 
 
 def _asked(record, key, where):
@@ -126,11 +175,18 @@ def _asked(record, key, where):
         inside = f"{where}, {key} {name}".rstrip()
         if not isinstance(group, list):
             raise KeyholeError(problem("no_list", where=inside, got=type(group).__name__))
-        found += [(_first_text(entry, "prompt", inside).rstrip(), _target(_first_text(entry, "ground_truth", inside))) for entry in group]
+        found += [
+            (
+                _first_text(entry, "prompt", inside).rstrip(),
+                _target(_first_text(entry, "ground_truth", inside)),
+            )
+            for entry in group
+        ]
     return tuple(found)
 
 
 # ---------------------------------------------------------------- reading
+
 
 def _load(path, format_name, id_key, read, drop_duplicates):
     path = Path(path)
@@ -139,9 +195,13 @@ def _load(path, format_name, id_key, read, drop_duplicates):
     except OSError as error:
         raise KeyholeError(problem("file_unreadable", path=path, error=error.strerror)) from None
     except ValueError as error:
-        raise KeyholeError(problem("other_format", path=path, format=format_name, error=error)) from None
+        raise KeyholeError(
+            problem("other_format", path=path, format=format_name, error=error)
+        ) from None
     if not isinstance(records, list):
-        raise KeyholeError(problem("no_records", path=path, format=format_name, got=type(records).__name__))
+        raise KeyholeError(
+            problem("no_records", path=path, format=format_name, got=type(records).__name__)
+        )
     found, ids, edits = [], {}, {}
     for i, record in enumerate(records):
         where = problem("record", number=i, file=path.name)
@@ -150,7 +210,9 @@ def _load(path, format_name, id_key, read, drop_duplicates):
         name = _id(record, id_key, where) if id_key else str(i)
         where = f"{where} ({id_key} {name})" if id_key else where
         fact = _checked(read(record, name, where), where)
-        same = next((seen[key] for seen, key in ((ids, fact.id), (edits, _edit(fact))) if key in seen), None)
+        same = next(
+            (seen[key] for seen, key in ((ids, fact.id), (edits, _edit(fact))) if key in seen), None
+        )
         ids.setdefault(fact.id, i)
         edits.setdefault(_edit(fact), i)
         if same is None:
@@ -166,7 +228,9 @@ def _edit(fact):
 
 def _checked(fact, where):
     if fact.subject not in fact.prompt:
-        raise KeyholeError(problem("prompt_lacks_subject", where=where, prompt=fact.prompt, subject=fact.subject))
+        raise KeyholeError(
+            problem("prompt_lacks_subject", where=where, prompt=fact.prompt, subject=fact.subject)
+        )
     if fact.target_true == fact.target_new:
         raise KeyholeError(problem("same_targets", where=where, target=fact.target_true))
     return fact

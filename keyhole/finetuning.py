@@ -15,7 +15,7 @@ from keyhole.probes import answer_logits
 class FineTuning:
     """How all weights are trained on one sentence. With these settings the default model learns it, and unlearns its neighbors."""
 
-    learning_rate: float = 5e-5     # of Adam
+    learning_rate: float = 5e-5  # of Adam
     steps: int = 4
 
 
@@ -54,12 +54,16 @@ def _write(weights, file):
             file.write(_bytes(weight.detach().cpu().contiguous()))
         file.flush()
     except OSError as error:
-        raise KeyholeError(problem("weights_not_kept", folder=tempfile.gettempdir(), reason=error.strerror)) from None
+        raise KeyholeError(
+            problem("weights_not_kept", folder=tempfile.gettempdir(), reason=error.strerror)
+        ) from None
 
 
 def _train(model, weights, prompt, target, loss, settings, progress):
     # Each weight is changed as soon as its gradient is there, which is then let go: all gradients at once would be as large as the model.
-    optimisers = {weight: torch.optim.Adam([weight], lr=settings.learning_rate) for weight in weights}
+    optimisers = {
+        weight: torch.optim.Adam([weight], lr=settings.learning_rate) for weight in weights
+    }
 
     def step(weight):
         optimisers[weight].step()
@@ -73,7 +77,16 @@ def _train(model, weights, prompt, target, loss, settings, progress):
             with torch.enable_grad():
                 value = loss(*answer_logits(model, prompt, target))
             if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.isfinite():
-                raise KeyholeError(problem("loss_value", got=value if isinstance(value, (float, torch.Tensor)) else type(value).__name__))
+                raise KeyholeError(
+                    problem(
+                        "loss_value",
+                        got=(
+                            value
+                            if isinstance(value, (float, torch.Tensor))
+                            else type(value).__name__
+                        ),
+                    )
+                )
             if not value.requires_grad:
                 raise KeyholeError(problem("loss_cut"))
             losses.append(value.item())

@@ -20,9 +20,9 @@ def _first(value):
 def record(module):
     """Record the first input and the (first) output of every call of `module`; the last call stays.
 
-        with record(model.memory(5)) as seen:
-            model.next_token_probabilities(["The Eiffel Tower is"])
-        seen.input      # (1, T, d_in)
+    with record(model.memory(5)) as seen:
+        model.next_token_probabilities(["The Eiffel Tower is"])
+    seen.input      # (1, T, d_in)
     """
     seen = Seen()
 
@@ -43,6 +43,7 @@ def edit(module, function):
 
     `function` takes and returns a tensor; where a module returns a tuple, that is its first element.
     """
+
     def hook(_, args, output):
         changed = function(_first(output))
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
@@ -58,6 +59,8 @@ def count_hooks(module):
     """How many hooks are on `module` and its parts, but for transformers' own, which stay once hidden states or attentions were asked for."""
     from transformers.utils import output_capturing
 
-    hooks = [hook for part in module.modules() for kind in KINDS for hook in getattr(part, kind).values()]
+    hooks = [
+        hook for part in module.modules() for kind in KINDS for hook in getattr(part, kind).values()
+    ]
     # By __globals__, since a function's __module__ is whatever it was set to.
     return sum(getattr(hook, "__globals__", None) is not vars(output_capturing) for hook in hooks)

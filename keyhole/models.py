@@ -14,7 +14,12 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import listed, problem
 
 DEFAULT_MODEL = "smollm2-135m"
-HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")      # names without an owner; the rest are "owner/name"
+HUB_MODELS = (
+    "gpt2",
+    "gpt2-medium",
+    "gpt2-large",
+    "gpt2-xl",
+)  # names without an owner; the rest are "owner/name"
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,16 @@ class Layout:
     final_norm: str
     attention: str
     mlp: str
-    memory: str         # the second matrix of the MLP: its input is the key, its output the value
+    memory: str  # the second matrix of the MLP: its input is the key, its output the value
 
 
 LAYOUTS = {
-    "llama": Layout("model.layers", "model.embed_tokens", "model.norm", "self_attn", "mlp", "mlp.down_proj"),
-    "gpt2": Layout("transformer.h", "transformer.wte", "transformer.ln_f", "attn", "mlp", "mlp.c_proj"),
+    "llama": Layout(
+        "model.layers", "model.embed_tokens", "model.norm", "self_attn", "mlp", "mlp.down_proj"
+    ),
+    "gpt2": Layout(
+        "transformer.h", "transformer.wte", "transformer.ln_f", "attn", "mlp", "mlp.c_proj"
+    ),
 }
 
 
@@ -125,6 +134,7 @@ class EditableModel:
         Returns how the model would have called block `layer`: (args, kwargs), args[0] being the states (N, T, d).
         `layer` may be the number of layers: then all run. `options` go to the model.
         """
+
         def stop(_, args, kwargs):
             raise _Stopped(args, kwargs)
 
@@ -156,10 +166,24 @@ class EditableModel:
         if not starts:
             raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
         if not -len(starts) <= occurrence < len(starts):
-            raise KeyholeError(problem("no_occurrence", subject=subject, prompt=prompt, count=len(starts), occurrence=occurrence))
+            raise KeyholeError(
+                problem(
+                    "no_occurrence",
+                    subject=subject,
+                    prompt=prompt,
+                    count=len(starts),
+                    occurrence=occurrence,
+                )
+            )
         start = starts[occurrence]
-        offsets = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        covered = [i for i, (left, right) in enumerate(offsets) if left < start + len(subject) and right > start]
+        offsets = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)[
+            "offset_mapping"
+        ]
+        covered = [
+            i
+            for i, (left, right) in enumerate(offsets)
+            if left < start + len(subject) and right > start
+        ]
         return slice(covered[0], covered[-1] + 1)
 
     @contextmanager
@@ -170,7 +194,14 @@ class EditableModel:
         """
         weight = self.weight(layer)
         if tuple(change.shape) != tuple(weight.shape):
-            raise KeyholeError(problem("change_shape", layer=layer, got=tuple(change.shape), expected=tuple(weight.shape)))
+            raise KeyholeError(
+                problem(
+                    "change_shape",
+                    layer=layer,
+                    got=tuple(change.shape),
+                    expected=tuple(weight.shape),
+                )
+            )
         before = weight.detach().clone()
         try:
             with torch.no_grad():
@@ -193,25 +224,36 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
 
     if name == DEFAULT_MODEL:
         from keyhole.fetch import fetch
+
         source, local = fetch(), True
     else:
         source, local = name, folder_named(name) is not None
         if not local and "/" not in name and name not in HUB_MODELS:
-            raise KeyholeError(problem("no_such_model", name=name, known=", ".join((DEFAULT_MODEL, *HUB_MODELS))))
+            raise KeyholeError(
+                problem("no_such_model", name=name, known=", ".join((DEFAULT_MODEL, *HUB_MODELS)))
+            )
         local = local or not _hub_answers(name)
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        if not tokenizer("a", add_special_tokens=False)["input_ids"]:      # transformers makes an empty one where the files are missing
+        if not tokenizer("a", add_special_tokens=False)[
+            "input_ids"
+        ]:  # transformers makes an empty one where the files are missing
             raise ValueError("the tokenizer is missing")
-        hf, found = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, dtype=torch.float32, output_loading_info=True)
-        if found["missing_keys"]:       # in whose place there are random numbers now
+        hf, found = AutoModelForCausalLM.from_pretrained(
+            source, local_files_only=local, dtype=torch.float32, output_loading_info=True
+        )
+        if found["missing_keys"]:  # in whose place there are random numbers now
             raise ValueError(f"{min(found['missing_keys'])} is missing")
-    except Exception as error:      # a damaged file is met by json, pickle, safetensors, tokenizers or transformers, each in its own way
+    except Exception as error:  # a damaged file is met by json, pickle, safetensors, tokenizers or transformers, each in its own way
         if local and (Path(source) / "config.json").exists():
-            raise KeyholeError(problem("model_damaged", folder=source, error=_first_line(error))) from None
-        raise KeyholeError(problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))) from None
+            raise KeyholeError(
+                problem("model_damaged", folder=source, error=_first_line(error))
+            ) from None
+        raise KeyholeError(
+            problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))
+        ) from None
     finally:
         if bars:
             logging.enable_progress_bar()
@@ -225,8 +267,8 @@ def _hub_answers(name):
 
     try:
         get_hf_file_metadata(hf_hub_url(name, "config.json"))
-    except Exception as error:      # of the network or its client, each in its own way
-        return isinstance(error, HfHubHTTPError)        # that there is no such model is an answer too
+    except Exception as error:  # of the network or its client, each in its own way
+        return isinstance(error, HfHubHTTPError)  # that there is no such model is an answer too
     return True
 
 

@@ -21,8 +21,8 @@ from keyhole.paths import cache_folder, data_folder
 from keyhole.text import one_line
 
 DEFAULT_LAYER = 5
-SEQUENCES_AT_ONCE = 16      # of 161 tokens: 16 MB of keys
-BEGINNING = 1000            # numbers of each parameter by which a model is known again
+SEQUENCES_AT_ONCE = 16  # of 161 tokens: 16 MB of keys
+BEGINNING = 1000  # numbers of each parameter by which a model is known again
 
 
 def load_prefixes():
@@ -44,7 +44,9 @@ def _of_the_kit(name):
     try:
         yield path
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
-        raise KeyholeError(problem("kit_unreadable", path=path, error=one_line(error, 120))) from None
+        raise KeyholeError(
+            problem("kit_unreadable", path=path, error=one_line(error, 120))
+        ) from None
 
 
 @torch.no_grad()
@@ -88,13 +90,18 @@ def made_of(model):
 def save_moment(moment, path, of=""):
     """Keep a second moment: its upper triangle, since it is symmetric, and what it was made of. Raises KeyholeError where it cannot be written."""
     rows, columns = torch.triu_indices(*moment.shape)
-    _write(path, save({"upper": moment[rows, columns].float().contiguous()}, {"made of": of} if of else None))
+    _write(
+        path,
+        save(
+            {"upper": moment[rows, columns].float().contiguous()}, {"made of": of} if of else None
+        ),
+    )
 
 
 def check_room(path, size):
     """Find out before the work that C of (size, size) cannot be kept. Raises KeyholeError."""
     trial = path.with_name(f"{path.name}.trial")
-    _write(trial, bytes(2 * size * (size + 1)))     # half of a square of four bytes each
+    _write(trial, bytes(2 * size * (size + 1)))  # half of a square of four bytes each
     trial.unlink()
 
 
@@ -108,7 +115,9 @@ def _write(path, content):
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
-        raise KeyholeError(problem("moment_not_kept", folder=path.parent, reason=error.strerror or error)) from None
+        raise KeyholeError(
+            problem("moment_not_kept", folder=path.parent, reason=error.strerror or error)
+        ) from None
 
 
 def load_moment(name=DEFAULT_MODEL, layer=DEFAULT_LAYER, model=None):

@@ -33,13 +33,21 @@ class ProbeSet:
     def __init__(self, model, probes, layer=0):
         self._model = model
         self._probes = [(kind, probe) for kind in probes for probe in probes[kind]]
-        targets = [(probe.prompt, target) for _, probe in self._probes for target in (probe.target_true, probe.target_new)]
-        asked = [(number, *model.encode(texts)) for number, texts in enumerate(targets) if texts[1] is not None]     # a probe may lack a rival
-        rows = []       # longest first: a text with which a longer one begins is read there, since nothing looks to the right
-        reads = []      # of each target token: which target, in which row, after which position, which token
+        targets = [
+            (probe.prompt, target)
+            for _, probe in self._probes
+            for target in (probe.target_true, probe.target_new)
+        ]
+        asked = [
+            (number, *model.encode(texts))
+            for number, texts in enumerate(targets)
+            if texts[1] is not None
+        ]  # a probe may lack a rival
+        rows = []  # longest first: a text with which a longer one begins is read there, since nothing looks to the right
+        reads = []  # of each target token: which target, in which row, after which position, which token
         for number, prompt, wanted in sorted(asked, key=lambda each: -len(each[1] + each[2])):
             text = prompt + wanted[:-1]
-            row = next((i for i, other in enumerate(rows) if other[:len(text)] == text), len(rows))
+            row = next((i for i, other in enumerate(rows) if other[: len(text)] == text), len(rows))
             if row == len(rows):
                 rows.append(text)
             reads += [(number, row, len(prompt) - 1 + i, token) for i, token in enumerate(wanted)]
@@ -68,8 +76,12 @@ class ProbeSet:
 
     def answers(self):
         """The probabilities as a list of Answer, in the order of the probes."""
-        return [Answer(kind, probe, true, new)
-                for (kind, probe), (true, new) in zip(self._probes, self.log_probabilities().exp().tolist())]
+        return [
+            Answer(kind, probe, true, new)
+            for (kind, probe), (true, new) in zip(
+                self._probes, self.log_probabilities().exp().tolist()
+            )
+        ]
 
 
 def answer_logits(model, prompt, target):
@@ -78,8 +90,12 @@ def answer_logits(model, prompt, target):
     Row i is the prediction of target token i, given the prompt and the target tokens before it. Gradients flow where weights ask for them.
     """
     prompt_ids, target_ids = model.encode([prompt, target])
-    states = model.hf.base_model(model.batch([prompt_ids + target_ids[:-1]]), use_cache=False).last_hidden_state
-    return model.hf.get_output_embeddings()(states[0, len(prompt_ids) - 1:]), torch.tensor(target_ids, device=model.device)
+    states = model.hf.base_model(
+        model.batch([prompt_ids + target_ids[:-1]]), use_cache=False
+    ).last_hidden_state
+    return model.hf.get_output_embeddings()(states[0, len(prompt_ids) - 1 :]), torch.tensor(
+        target_ids, device=model.device
+    )
 
 
 @torch.no_grad()
@@ -94,19 +110,27 @@ def continuations(model, prompts, tokens=8):
     lengths = torch.tensor([len(each) for each in ids], device=model.device)
     batch = model.batch(ids)
     out = model.hf.base_model(batch, use_cache=True)
-    states, seen = out.last_hidden_state[torch.arange(len(ids)), lengths - 1], torch.arange(batch.shape[1], device=model.device) < lengths[:, None]
+    states, seen = (
+        out.last_hidden_state[torch.arange(len(ids)), lengths - 1],
+        torch.arange(batch.shape[1], device=model.device) < lengths[:, None],
+    )
     said = []
     for step in range(tokens):
         said.append(model.hf.get_output_embeddings()(states).argmax(-1, keepdim=True))
         if step < tokens - 1:
             # The padding lies between a prompt and what is said after it: masked, and not counted in the positions.
             seen = torch.cat([seen, torch.ones_like(said[-1], dtype=torch.bool)], dim=1)
-            out = model.hf.base_model(said[-1], past_key_values=out.past_key_values, use_cache=True, attention_mask=seen.long(),
-                                      position_ids=(lengths + step)[:, None])
+            out = model.hf.base_model(
+                said[-1],
+                past_key_values=out.past_key_values,
+                use_cache=True,
+                attention_mask=seen.long(),
+                position_ids=(lengths + step)[:, None],
+            )
             states = out.last_hidden_state[:, -1]
     rows = torch.cat(said, dim=1).tolist() if said else [[] for _ in ids]
     end = model.tokenizer.eos_token_id
-    return [model.tokenizer.decode(row[:row.index(end)] if end in row else row) for row in rows]
+    return [model.tokenizer.decode(row[: row.index(end)] if end in row else row) for row in rows]
 
 
 def continuation(model, prompt, tokens=8):

@@ -41,21 +41,26 @@ class Suspended:
         """Run what lies left of the starts through all layers; say how the tails are to be run after it."""
         model, device = self._model, tail.device
         # An empty head still needs one token to make a row; the mask hides it.
-        heads = model.batch([tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)])
+        heads = model.batch(
+            [tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)]
+        )
         starts = torch.tensor(self.starts, device=device)[:, None]
         with torch.no_grad():
             cache = model.hf.base_model(heads, use_cache=True).past_key_values
         seen = torch.arange(heads.shape[1], device=device) < starts
-        return {"past_key_values": cache, "use_cache": True,
-                "attention_mask": torch.cat([seen.long(), torch.ones_like(tail)], dim=1),
-                "position_ids": starts + torch.arange(tail.shape[1], device=device)}
+        return {
+            "past_key_values": cache,
+            "use_cache": True,
+            "attention_mask": torch.cat([seen.long(), torch.ones_like(tail)], dim=1),
+            "position_ids": starts + torch.arange(tail.shape[1], device=device),
+        }
 
     def run(self):
         """The final states (N, T, d), before the final norm, of the model as it is now; gradients flow."""
         states = self.states
         args = [_unshared(value) for value in self._args]
         kwargs = {name: _unshared(value) for name, value in self._kwargs.items()}
-        for block in self._model.blocks[self.layer:]:
+        for block in self._model.blocks[self.layer :]:
             output = block(states, *args, **kwargs)
             states = output[0] if isinstance(output, tuple) else output
         return states

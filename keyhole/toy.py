@@ -6,7 +6,7 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import problem
 from keyhole.models import EditableModel
 
-VOCABULARY = 256        # one token a byte
+VOCABULARY = 256  # one token a byte
 
 
 def byte_tokenizer():
@@ -15,7 +15,9 @@ def byte_tokenizer():
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer = Tokenizer(
+        models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[])
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
@@ -30,14 +32,33 @@ def toy_model(layout="llama", seed=0, layers=3, width=12, mlp_width=20, heads=2)
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
     if layout == "llama":
-        hf = LlamaForCausalLM(LlamaConfig(
-            vocab_size=VOCABULARY, hidden_size=width, intermediate_size=mlp_width, num_hidden_layers=layers,
-            num_attention_heads=heads, num_key_value_heads=1, max_position_embeddings=256, tie_word_embeddings=True,
-            bos_token_id=None, eos_token_id=None))
+        hf = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=VOCABULARY,
+                hidden_size=width,
+                intermediate_size=mlp_width,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                num_key_value_heads=1,
+                max_position_embeddings=256,
+                tie_word_embeddings=True,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        )
     elif layout == "gpt2":
-        hf = GPT2LMHeadModel(GPT2Config(
-            vocab_size=VOCABULARY, n_embd=width, n_inner=mlp_width, n_layer=layers, n_head=heads, n_positions=256,
-            bos_token_id=None, eos_token_id=None))
+        hf = GPT2LMHeadModel(
+            GPT2Config(
+                vocab_size=VOCABULARY,
+                n_embd=width,
+                n_inner=mlp_width,
+                n_layer=layers,
+                n_head=heads,
+                n_positions=256,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        )
     else:
         raise KeyholeError(problem("no_toy", layout=layout))
     generator = torch.Generator().manual_seed(seed)

@@ -17,12 +17,12 @@ from keyhole.suspended import Suspended
 class ValueSettings:
     """How v* is searched; the paper's settings."""
 
-    learning_rate: float = 0.5      # of Adam
-    steps: int = 25                 # at most
-    stop: float = 0.05              # nats: a loss below this is good enough
-    clamp: float = 4.0              # |delta| stays below this many |v0|
-    kl_weight: float = 0.0625       # handed to the objective
-    decay: float = 0.5              # handed to the objective
+    learning_rate: float = 0.5  # of Adam
+    steps: int = 25  # at most
+    stop: float = 0.05  # nats: a loss below this is good enough
+    clamp: float = 4.0  # |delta| stays below this many |v0|
+    kl_weight: float = 0.0625  # handed to the objective
+    decay: float = 0.5  # handed to the objective
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,20 @@ class Value:
 
     value: torch.Tensor
     losses: tuple
-    target_probability: float       # mean over the prefixed prompts of the target's, in the last step
+    target_probability: float  # mean over the prefixed prompts of the target's, in the last step
 
 
-def optimise_value(model, layer, prompt, subject, target, prefixes, objective, settings=ValueSettings(), progress=iter):
+def optimise_value(
+    model,
+    layer,
+    prompt,
+    subject,
+    target,
+    prefixes,
+    objective,
+    settings=ValueSettings(),
+    progress=iter,
+):
     """Find v*: W's output at the subject's last token of the bare prompt, plus a delta that makes `target` likely.
 
     The same delta is added at the subject's last token of `prefix + prompt` for every prefix, the empty one among them.
@@ -51,24 +61,30 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
     [target_ids] = model.encode([target])
     texts = [prefix + prompt for prefix in prefixes] + [f"{subject} is a"]
     lengths = [len(ids) for ids in model.encode(texts)]
-    ids = [tokens + target_ids[:-1] for tokens in model.encode(texts[:-1])] + model.encode(texts[-1:])
+    ids = [tokens + target_ids[:-1] for tokens in model.encode(texts[:-1])] + model.encode(
+        texts[-1:]
+    )
     starts = [model.subject_slice(text, subject).stop - 1 for text in texts]
     suspended = Suspended(model, ids, layer, starts)
     # Row i of the tails predicts target token j at the prompt's last token plus j.
     rows = torch.arange(len(prefixes), device=model.device)[:, None]
-    columns = (torch.tensor([length - 1 - start for length, start in zip(lengths, starts)][:-1], device=model.device)[:, None]
-               + torch.arange(len(target_ids), device=model.device))
+    columns = torch.tensor(
+        [length - 1 - start for length, start in zip(lengths, starts)][:-1], device=model.device
+    )[:, None] + torch.arange(len(target_ids), device=model.device)
     wanted = torch.tensor(target_ids, device=model.device).expand(len(prefixes), -1)
 
     def log_probs():
         states = suspended.run()
         chosen = torch.cat([states[rows, columns].flatten(0, 1), states[-1:, 0]])
         everything = model.logits(chosen).log_softmax(-1)
-        return everything[:-1].view(*wanted.shape, -1).gather(-1, wanted[..., None]).squeeze(-1), everything[-1]
+        return (
+            everything[:-1].view(*wanted.shape, -1).gather(-1, wanted[..., None]).squeeze(-1),
+            everything[-1],
+        )
 
     with record(model.memory(layer)) as seen, torch.no_grad():
         _, kl_before = log_probs()
-    value_before = seen.output[list(prefixes).index(""), 0].clone()     # with the bias, if W has one
+    value_before = seen.output[list(prefixes).index(""), 0].clone()  # with the bias, if W has one
     delta = torch.zeros_like(value_before, requires_grad=True)
     optimiser = torch.optim.Adam([delta], lr=settings.learning_rate)
 
@@ -79,7 +95,15 @@ def optimise_value(model, layer, prompt, subject, target, prefixes, objective, s
     for step in progress(range(settings.steps)):
         with edit(model.memory(layer), insert), torch.enable_grad():
             target_log_probs, kl_now = log_probs()
-            loss = objective(target_log_probs, kl_now, kl_before, delta, value_before, settings.kl_weight, settings.decay)
+            loss = objective(
+                target_log_probs,
+                kl_now,
+                kl_before,
+                delta,
+                value_before,
+                settings.kl_weight,
+                settings.decay,
+            )
         losses.append(_checked(loss))
         if losses[-1] < settings.stop or step == settings.steps - 1:
             break

@@ -9,7 +9,9 @@ from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
 
-THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()      # the other core has a worker of its own
+THREADS = (
+    1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()
+)  # the other core has a worker of its own
 
 
 @pytest.fixture(autouse=True)

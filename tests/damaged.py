@@ -12,7 +12,11 @@ from pathlib import Path
 from tests.standins import DOUBLE, TRIPLE
 
 ALL, NOTHING, ONLY_DOUBLE, ONLY_TRIPLE = 6, 0, 4, 2
-COLAB = {"colab": {"provenance": []}, "kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": {"name": "python"}}
+COLAB = {
+    "colab": {"provenance": []},
+    "kernelspec": {"name": "python3", "display_name": "Python 3"},
+    "language_info": {"name": "python"},
+}
 VSCODE = {"kernelspec": {"display_name": ".venv", "language": "python", "name": "python3"}}
 
 
@@ -55,7 +59,13 @@ def of_text(name, score, says=None):
     """A damage to the file: `change(text)` gives other text, or bytes."""
 
     def add(change):
-        DAMAGES[name] = Damage(lambda folder, notebook: save(folder, change(json.dumps(notebook, indent=1, ensure_ascii=False))), score, says)
+        DAMAGES[name] = Damage(
+            lambda folder, notebook: save(
+                folder, change(json.dumps(notebook, indent=1, ensure_ascii=False))
+            ),
+            score,
+            says,
+        )
         return change
 
     return add
@@ -69,11 +79,15 @@ def save(folder: Path, content, name: str = "3_edit.ipynb") -> None:
 
 
 def cell(cells, name) -> dict:
-    return next(each for each in cells if each["metadata"].get("nbgrader", {}).get("grade_id") == name)
+    return next(
+        each for each in cells if each["metadata"].get("nbgrader", {}).get("grade_id") == name
+    )
 
 
 def unmarked(source, kind="code") -> dict:
-    return {"cell_type": kind, "metadata": {}, "source": source} | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+    return {"cell_type": kind, "metadata": {}, "source": source} | (
+        {"outputs": [], "execution_count": None} if kind == "code" else {}
+    )
 
 
 def without_marks(notebook) -> dict:
@@ -85,7 +99,9 @@ def without_marks(notebook) -> dict:
 def blank(notebook) -> dict:
     notebook = copy.deepcopy(notebook)
     for name in ("double", "triple"):
-        cell(notebook["cells"], name)["source"] = f"def {name}(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+        cell(notebook["cells"], name)["source"] = (
+            f"def {name}(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+        )
     return notebook
 
 
@@ -117,7 +133,10 @@ def _(cells, notebook):
 
 @of_cells("a broken copy below", ALL, "cells_twice")
 def _(cells, notebook):
-    cells.append(copy.deepcopy(cell(cells, "double")) | {"id": "copy", "source": "def double(x:\n    return 2 * x"})
+    cells.append(
+        copy.deepcopy(cell(cells, "double"))
+        | {"id": "copy", "source": "def double(x:\n    return 2 * x"}
+    )
 
 
 @of_cells("another schema", ALL, "marks_changed")
@@ -129,7 +148,9 @@ def _(cells, notebook):
 @of_cells("points and flags changed", ALL, "marks_changed")
 def _(cells, notebook):
     for each in cells:
-        each["metadata"].get("nbgrader", {}).update(points=1e9, locked=False, solution=True, grade=True)
+        each["metadata"].get("nbgrader", {}).update(
+            points=1e9, locked=False, solution=True, grade=True
+        )
 
 
 @of_cells("a test cell deleted", ALL, "cells_missing")
@@ -149,7 +170,9 @@ def _(cells, notebook):
 
 @of_cells("all metadata stripped and cells deleted", ALL, "marks_lost")
 def _(cells, notebook):
-    notebook["cells"] = [each for each in without_marks(notebook)["cells"] if "def " in "".join(each["source"])]
+    notebook["cells"] = [
+        each for each in without_marks(notebook)["cells"] if "def " in "".join(each["source"])
+    ]
 
 
 @of_cells("metadata of one cell stripped", ALL, "cells_recovered")
@@ -159,7 +182,11 @@ def _(cells, notebook):
 
 @of_cells("metadata that is none", ALL, "marks_lost")
 def _(cells, notebook):
-    for each, metadata in zip(cells, [[], None, 7, "x", {"nbgrader": "?"}, {"nbgrader": {"grade_id": 3}}, {"nbgrader": None}], strict=False):
+    for each, metadata in zip(
+        cells,
+        [[], None, 7, "x", {"nbgrader": "?"}, {"nbgrader": {"grade_id": 3}}, {"nbgrader": None}],
+        strict=False,
+    ):
         each["metadata"] = metadata
 
 
@@ -222,7 +249,11 @@ def _(cells, notebook):
 def _(cells, notebook):
     cell(cells, "double")["source"] = "def double(x):"
     at = cells.index(cell(cells, "double")) + 1
-    cells[at:at] = [unmarked("    y = 2 * x"), unmarked("note", "markdown"), unmarked("    return y")]
+    cells[at:at] = [
+        unmarked("    y = 2 * x"),
+        unmarked("note", "markdown"),
+        unmarked("    return y"),
+    ]
 
 
 @of_cells("cells in another order", ALL, "cells_reordered")
@@ -267,7 +298,9 @@ def _(cells, notebook):
 
 @of_cells("marks of a merge in a cell", ONLY_TRIPLE, "syntax_merge")
 def _(cells, notebook):
-    cell(cells, "double")["source"] = "def double(x):\n<<<<<<< HEAD\n    return 2 * x\n=======\n    return x\n>>>>>>> b"
+    cell(cells, "double")["source"] = (
+        "def double(x):\n<<<<<<< HEAD\n    return 2 * x\n=======\n    return x\n>>>>>>> b"
+    )
 
 
 @of_cells("a syntax error", ONLY_TRIPLE, "syntax")
@@ -340,9 +373,18 @@ def _(cells, notebook):
 def _(cells, notebook):
     for each in cells:
         if each["cell_type"] == "code":
-            each |= {"input": each.pop("source"), "language": "python", "collapsed": False, "prompt_number": 1}
+            each |= {
+                "input": each.pop("source"),
+                "language": "python",
+                "collapsed": False,
+                "prompt_number": 1,
+            }
     cells.insert(0, {"cell_type": "heading", "level": 2, "source": "Twice", "metadata": {}})
-    notebook |= {"nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": notebook.pop("cells"), "metadata": {}}]}
+    notebook |= {
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "worksheets": [{"cells": notebook.pop("cells"), "metadata": {}}],
+    }
     old = copy.deepcopy(notebook)
     notebook.clear()
     notebook.update(old)
@@ -350,8 +392,14 @@ def _(cells, notebook):
 
 @of_cells("saved as nbformat 2", ALL, "file_version")
 def _(cells, notebook):
-    old = [{"cell_type": "code", "language": "python", "input": each["source"], "outputs": []} if each["cell_type"] == "code" else
-           {"cell_type": "markdown", "source": each["source"]} for each in cells]
+    old = [
+        (
+            {"cell_type": "code", "language": "python", "input": each["source"], "outputs": []}
+            if each["cell_type"] == "code"
+            else {"cell_type": "markdown", "source": each["source"]}
+        )
+        for each in cells
+    ]
     notebook.clear()
     notebook.update(nbformat=2, metadata={"name": "3_edit"}, worksheets=[{"cells": old}])
 
@@ -370,8 +418,15 @@ def _(cells, notebook):
 def _(cells, notebook):
     for number, each in enumerate(cells):
         each.pop("id", None)
-        each["metadata"] |= {"id": f"Xy{number}", "colab": {"base_uri": "https://localhost:8080/"}, "outputId": "1"}
-    cell(cells, "double")["source"] = f'#@title Double {{ display-mode: "form" }}\n{DOUBLE}\nfactor = 2 #@param {{type:"integer"}}'
+        each["metadata"] |= {
+            "id": f"Xy{number}",
+            "colab": {"base_uri": "https://localhost:8080/"},
+            "outputId": "1",
+        }
+    cell(cells, "double")["source"] = (
+        f'#@title Double {{ display-mode: "form" }}\n{DOUBLE}\nfactor = 2 #@param'
+        ' {type:"integer"}'
+    )
     notebook.update(metadata=COLAB, nbformat_minor=0)
 
 
@@ -393,7 +448,10 @@ def _(cells, notebook):
 
 @of_cells("a kernel of another language", ALL, "kernel")
 def _(cells, notebook):
-    notebook["metadata"] = {"kernelspec": {"name": "ir", "language": "R", "display_name": "R"}, "language_info": {"name": "R"}}
+    notebook["metadata"] = {
+        "kernelspec": {"name": "ir", "language": "R", "display_name": "R"},
+        "language_info": {"name": "R"},
+    }
 
 
 @of_cells("a kernelspec that is none", ALL, "kernel")
@@ -406,7 +464,9 @@ def _(cells, notebook):
 
 @of_text("outputs of 100 MB", ALL, "file_large")
 def _(text):
-    picture = '{"output_type": "display_data", "metadata": {}, "data": {"image/png": "%s"}}' % ("A" * 2**20)
+    picture = '{"output_type": "display_data", "metadata": {}, "data": {"image/png": "%s"}}' % (
+        "A" * 2**20
+    )
     return text.replace('"outputs": []', f'"outputs": [{",".join([picture] * 100)}]', 1)
 
 
@@ -432,7 +492,11 @@ def _(text):
 
 @of_text("a byte of UTF-8 spoilt", ALL, "file_spoilt")
 def _(text):
-    return text.replace("# Twice", "# 兩倍的成功，許多功課").encode().replace("倍".encode(), b"\xe5\x80 ")
+    return (
+        text.replace("# Twice", "# 兩倍的成功，許多功課")
+        .encode()
+        .replace("倍".encode(), b"\xe5\x80 ")
+    )
 
 
 @of_text("line ends of Windows in the file", ALL)
@@ -463,12 +527,18 @@ def _(text):
 @of_text("marks of a merge", ALL, "file_conflict")
 def _(text):
     line = next(line for line in text.split("\n") if "def double" in line)
-    return text.replace(line, f"<<<<<<< HEAD\n{line}\n=======\n{line.replace('2 *', '')}\n>>>>>>> other")
+    return text.replace(
+        line, f"<<<<<<< HEAD\n{line}\n=======\n{line.replace('2 *', '')}\n>>>>>>> other"
+    )
 
 
 @of_text("deep nesting in the file", ALL, "file_damaged")
 def _(text):
-    return text.replace('"cells": [', '"cells": [{"cell_type": "code", "metadata": ' + "[" * 100_000 + "]" * 100_000 + "},", 1)
+    return text.replace(
+        '"cells": [',
+        '"cells": [{"cell_type": "code", "metadata": ' + "[" * 100_000 + "]" * 100_000 + "},",
+        1,
+    )
 
 
 @of_text("an empty file", NOTHING, "file_empty")
@@ -523,23 +593,76 @@ def named(name, score=ALL, says="found", also=None):
     return Damage(make, score, says)
 
 
-for name in ("3_edit (1).ipynb", "3_edit-Copy1.ipynb", "第三題.ipynb", "my edit.ipynb", "3_EDIT.ipynb", "3_edit.ipynb.txt", "final/3_edit.ipynb",
-             "我的 作業/3_edit.ipynb", ".ipynb_checkpoints/3_edit-checkpoint.ipynb"):
+for name in (
+    "3_edit (1).ipynb",
+    "3_edit-Copy1.ipynb",
+    "第三題.ipynb",
+    "my edit.ipynb",
+    "3_EDIT.ipynb",
+    "3_edit.ipynb.txt",
+    "final/3_edit.ipynb",
+    "我的 作業/3_edit.ipynb",
+    ".ipynb_checkpoints/3_edit-checkpoint.ipynb",
+):
     DAMAGES[f"named {name.replace('/', ' in ')}"] = named(name)
 
 DAMAGES |= {
-    "no notebook": Damage(lambda folder, notebook: folder.mkdir(parents=True), NOTHING, "none_at_all"),
-    "a .py file instead": Damage(lambda folder, notebook: save(folder, f"{DOUBLE}\n{TRIPLE}", "3_edit.py"), NOTHING, "other_form"),
-    "another notebook only": Damage(lambda folder, notebook: save(folder, {"cells": [unmarked("x = 1")], "nbformat": 4}, "1_measure.ipynb"), NOTHING, "only_others"),
-    "another notebook in its place": Damage(lambda folder, notebook: save(folder, {"cells": [unmarked("x = 1")], "nbformat": 4}), NOTHING, "not_this"),
-    "without marks and renamed": Damage(lambda folder, notebook: save(folder, without_marks(notebook), "x.ipynb"), ALL, "found"),
-    "a blank copy in a folder": named("3_edit.ipynb", says="also_there", also=lambda folder, notebook: save(folder, blank(notebook), "old/3_edit.ipynb")),
-    "the same name in capitals": named("3_edit.ipynb", says="also_there", also=lambda folder, notebook: save(folder, blank(notebook), "3_EDIT.ipynb")),
-    "a checkpoint beside it": named("3_edit.ipynb", says=None, also=lambda folder, notebook: save(folder, blank(notebook), ".ipynb_checkpoints/3_edit-checkpoint.ipynb")),
-    "two that could be it": named("3_edit (2).ipynb", says="found_among", also=lambda folder, notebook: save(folder, blank(notebook), "3_edit (10).ipynb")),
-    "blank in its place": named("3_edit (1).ipynb", says="taken_instead", also=lambda folder, notebook: save(folder, blank(notebook))),
-    "empty in its place": named("backup.ipynb", says="taken_instead", also=lambda folder, notebook: save(folder, "")),
-    "directly in the student's folder": Damage(lambda folder, notebook: save(folder.parent, notebook), ALL, "found"),
+    "no notebook": Damage(
+        lambda folder, notebook: folder.mkdir(parents=True), NOTHING, "none_at_all"
+    ),
+    "a .py file instead": Damage(
+        lambda folder, notebook: save(folder, f"{DOUBLE}\n{TRIPLE}", "3_edit.py"),
+        NOTHING,
+        "other_form",
+    ),
+    "another notebook only": Damage(
+        lambda folder, notebook: save(
+            folder, {"cells": [unmarked("x = 1")], "nbformat": 4}, "1_measure.ipynb"
+        ),
+        NOTHING,
+        "only_others",
+    ),
+    "another notebook in its place": Damage(
+        lambda folder, notebook: save(folder, {"cells": [unmarked("x = 1")], "nbformat": 4}),
+        NOTHING,
+        "not_this",
+    ),
+    "without marks and renamed": Damage(
+        lambda folder, notebook: save(folder, without_marks(notebook), "x.ipynb"), ALL, "found"
+    ),
+    "a blank copy in a folder": named(
+        "3_edit.ipynb",
+        says="also_there",
+        also=lambda folder, notebook: save(folder, blank(notebook), "old/3_edit.ipynb"),
+    ),
+    "the same name in capitals": named(
+        "3_edit.ipynb",
+        says="also_there",
+        also=lambda folder, notebook: save(folder, blank(notebook), "3_EDIT.ipynb"),
+    ),
+    "a checkpoint beside it": named(
+        "3_edit.ipynb",
+        says=None,
+        also=lambda folder, notebook: save(
+            folder, blank(notebook), ".ipynb_checkpoints/3_edit-checkpoint.ipynb"
+        ),
+    ),
+    "two that could be it": named(
+        "3_edit (2).ipynb",
+        says="found_among",
+        also=lambda folder, notebook: save(folder, blank(notebook), "3_edit (10).ipynb"),
+    ),
+    "blank in its place": named(
+        "3_edit (1).ipynb",
+        says="taken_instead",
+        also=lambda folder, notebook: save(folder, blank(notebook)),
+    ),
+    "empty in its place": named(
+        "backup.ipynb", says="taken_instead", also=lambda folder, notebook: save(folder, "")
+    ),
+    "directly in the student's folder": Damage(
+        lambda folder, notebook: save(folder.parent, notebook), ALL, "found"
+    ),
 }
 
 
@@ -549,7 +672,14 @@ def _(folder, notebook):
     save(folder, notebook, "b/3_edit.ipynb")
 
 
-for name in ("a/b/c", "model_editing/model_editing", "../hw7", "../Model_Editing", "../model_editing (1)", "../hw7/model_editing"):
+for name in (
+    "a/b/c",
+    "model_editing/model_editing",
+    "../hw7",
+    "../Model_Editing",
+    "../model_editing (1)",
+    "../hw7/model_editing",
+):
     DAMAGES[f"in the folder {name.replace('/', ' in ')}"] = named(f"{name}/3_edit.ipynb")
 
 for name in ("homework.rar", "homework.7z", "homework.tar.gz", "../homework.rar"):
@@ -581,10 +711,24 @@ def _(folder, notebook):
     folder.parent.mkdir(parents=True)
 
 
-for name, content in (("that is none", b"yesterday"), ("of other bytes", b"\xff\xfe gestern \xa4"), ("that is empty", b"")):
-    DAMAGES[f"a time {name}"] = named("3_edit.ipynb", says="time_unreadable", also=lambda folder, notebook, content=content: save(folder, content, "timestamp.txt"))
+for name, content in (
+    ("that is none", b"yesterday"),
+    ("of other bytes", b"\xff\xfe gestern \xa4"),
+    ("that is empty", b""),
+):
+    DAMAGES[f"a time {name}"] = named(
+        "3_edit.ipynb",
+        says="time_unreadable",
+        also=lambda folder, notebook, content=content: save(folder, content, "timestamp.txt"),
+    )
 for mark in ("utf-8-sig", "utf-16"):
-    DAMAGES[f"a time in {mark}"] = named("3_edit.ipynb", says=None, also=lambda folder, notebook, mark=mark: save(folder, "2025-01-01 00:00:00 UTC".encode(mark), "timestamp.txt"))
+    DAMAGES[f"a time in {mark}"] = named(
+        "3_edit.ipynb",
+        says=None,
+        also=lambda folder, notebook, mark=mark: save(
+            folder, "2025-01-01 00:00:00 UTC".encode(mark), "timestamp.txt"
+        ),
+    )
 
 
 @kind("a link", NOTHING, "file_link")
@@ -625,23 +769,39 @@ def _(folder, notebook):
 
 @kind("a zip in a zip", NOTHING, "archive_closed")
 def _(folder, notebook):
-    save(folder, zipped({"mine/inner.zip": zipped({"3_edit.ipynb": json.dumps(notebook)})}), "outer.zip")
+    save(
+        folder,
+        zipped({"mine/inner.zip": zipped({"3_edit.ipynb": json.dumps(notebook)})}),
+        "outer.zip",
+    )
 
 
 @kind("a zip in place of the folder", ALL, "zip_opened")
 def _(folder, notebook):
-    inside = {"__MACOSX/model_editing/._3_edit.ipynb": "x", "model_editing/3_edit.ipynb": json.dumps(notebook), "model_editing/my_fact.json": "{}"}
+    inside = {
+        "__MACOSX/model_editing/._3_edit.ipynb": "x",
+        "model_editing/3_edit.ipynb": json.dumps(notebook),
+        "model_editing/my_fact.json": "{}",
+    }
     save(folder.parent, zipped(inside), f"{folder.name}.zip")
 
 
 @kind("a zip in place of the student's folder", ALL, "zip_opened")
 def _(folder, notebook):
-    save(folder.parent.parent, zipped({"a/b/c/作業 三.ipynb": json.dumps(notebook)}), f"{folder.parent.name}.zip")
+    save(
+        folder.parent.parent,
+        zipped({"a/b/c/作業 三.ipynb": json.dumps(notebook)}),
+        f"{folder.parent.name}.zip",
+    )
 
 
 @kind("two of the same name in a zip", ALL, "found_tied")
 def _(folder, notebook):
-    inside = {"9/3_edit.ipynb": json.dumps(notebook).replace("3 * x", "x"), "10/3_edit.ipynb": json.dumps(notebook), "3_edit.ipynb": json.dumps(blank(notebook))}
+    inside = {
+        "9/3_edit.ipynb": json.dumps(notebook).replace("3 * x", "x"),
+        "10/3_edit.ipynb": json.dumps(notebook),
+        "3_edit.ipynb": json.dumps(blank(notebook)),
+    }
     save(folder, zipped(inside), "homework.zip")
 
 
@@ -653,7 +813,10 @@ def _(folder, notebook):
 
 @kind("a zip whose paths lead out", NOTHING, "only_others")
 def _(folder, notebook):
-    inside = {name: json.dumps(notebook) for name in ("../../3_edit.ipynb", "/.tmp/../3_edit.ipynb", "..\\3_edit.ipynb")}
+    inside = {
+        name: json.dumps(notebook)
+        for name in ("../../3_edit.ipynb", "/.tmp/../3_edit.ipynb", "..\\3_edit.ipynb")
+    }
     save(folder, zipped(inside), "out.zip")
     save(folder, {"cells": []}, "other.ipynb")
 
@@ -668,7 +831,10 @@ def _(folder, notebook):
 @kind("a zip that unpacks to gigabytes", NOTHING, "zip_too_large")
 def _(folder, notebook):
     held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, archive.open("3_edit.ipynb", "w", force_zip64=True) as file:
+    with (
+        zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("3_edit.ipynb", "w", force_zip64=True) as file,
+    ):
         for _ in range(300):
             file.write(bytes(2**20))
     save(folder, held.getvalue(), "bomb.zip")
@@ -676,12 +842,22 @@ def _(folder, notebook):
 
 @kind("a zip of ten thousand files", ALL, "zip_opened")
 def _(folder, notebook):
-    save(folder, zipped({"3_edit.ipynb": json.dumps(notebook)} | {f"{n}.txt": "" for n in range(10_000)}), "many.zip")
+    save(
+        folder,
+        zipped({"3_edit.ipynb": json.dumps(notebook)} | {f"{n}.txt": "" for n in range(10_000)}),
+        "many.zip",
+    )
 
 
 @kind("a zip with a list of contents beyond all bounds", NOTHING, "zip_damaged")
 def _(folder, notebook):
-    save(folder, zipped({"3_edit.ipynb": json.dumps(notebook)} | {f"{n}{'x' * 200}": "" for n in range(5_000)}), "list.zip")
+    save(
+        folder,
+        zipped(
+            {"3_edit.ipynb": json.dumps(notebook)} | {f"{n}{'x' * 200}": "" for n in range(5_000)}
+        ),
+        "list.zip",
+    )
 
 
 @kind("a damaged zip", NOTHING, "zip_damaged")

@@ -7,7 +7,10 @@ import torch
 
 from autograder.sandbox import Reply, StudentFailed
 
-HOSTILE = "<script>alert(1)</script> | **b** [x](javascript:y) $\\href{javascript:z}{x}$ `c` \x1b[31m \u202e"
+HOSTILE = (
+    "<script>alert(1)</script> | **b** [x](javascript:y) $\\href{javascript:z}{x}$ `c` \x1b[31m"
+    " \u202e"
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,11 @@ def registry(*tests):
     return {"3_edit": SimpleNamespace(cells=cells)}
 
 
-TESTS = registry(HiddenTest("double.plain", 3, times(2)), HiddenTest("double.again", 1, times(2)), HiddenTest("triple.plain", 2, times(3)))
+TESTS = registry(
+    HiddenTest("double.plain", 3, times(2)),
+    HiddenTest("double.again", 1, times(2)),
+    HiddenTest("triple.plain", 2, times(3)),
+)
 
 
 @dataclass

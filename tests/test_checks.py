@@ -51,9 +51,13 @@ def second_moment(keys):
     return keys.T @ keys / len(keys)
 
 
-def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+def value_objective(
+    target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
+):
     kl = (kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()
-    return -target_log_probs.mean() + kl_weight * kl + decay * delta.norm() / value_before.norm() ** 2
+    return (
+        -target_log_probs.mean() + kl_weight * kl + decay * delta.norm() / value_before.norm() ** 2
+    )
 
 
 def rank_one_update(weight, moment, key, value):
@@ -66,7 +70,20 @@ def write_edit(module, new_weight):
         module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)
 
 
-RIGHT = {f.__name__: f for f in (sequence_nll, efficacy, neighborhood, edit_score, subject_key, second_moment, value_objective, rank_one_update, write_edit)}
+RIGHT = {
+    f.__name__: f
+    for f in (
+        sequence_nll,
+        efficacy,
+        neighborhood,
+        edit_score,
+        subject_key,
+        second_moment,
+        value_objective,
+        rank_one_update,
+        write_edit,
+    )
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,34 +98,62 @@ def test_a_right_solution_passes_and_the_report_lists_the_cases(name, cases):
     head, *lines = repr(report).splitlines()
     assert head == f"✓ {name}: {len(lines)} of {len(lines)} public checks passed"
     assert lines == [f"  ✓ {CHECKS[f'{name}.{case.id}']}" for case in cases[name]]
-    assert report._repr_markdown_().startswith(f"✓ **`{name}`**") and "\n- ✓ " in report._repr_markdown_()
+    assert (
+        report._repr_markdown_().startswith(f"✓ **`{name}`**")
+        and "\n- ✓ " in report._repr_markdown_()
+    )
 
 
 def test_the_checks_of_a_function_take_less_than_two_seconds(cases):
-    check(subject_key)      # what torch and transformers load at their first use is not the check's
+    check(subject_key)  # what torch and transformers load at their first use is not the check's
     for name, function in RIGHT.items():
         start = time.perf_counter()
         check(function)
         assert time.perf_counter() - start < 2, name
 
 
-@pytest.mark.parametrize("name,function", [
-    ("second_moment", lambda keys: keys.T @ keys),                                      # the sum
-    ("second_moment", lambda keys: torch.einsum("ni,nj->ij", keys.double(), keys.double())),
-    ("second_moment", lambda keys: (keys.T @ keys / len(keys)).numpy()),
-    ("rank_one_update", lambda w, c, k, v: rank_one_update(*(t.double() for t in (w, c, k, v)))),
-    ("rank_one_update", lambda w, c, k, v: w + torch.outer(v - w @ k, c.inverse() @ k) / (k @ c.inverse() @ k)),    # float32 inverse
-    ("rank_one_update", lambda w, c, k, v: rank_one_update(w, 3.0 * c, k, v)),
-    ("rank_one_update", lambda w, c, k, v: rank_one_update(w.clone().requires_grad_(), c, k, v)),    # a graph on it
-    ("value_objective", lambda *a: value_objective(*a).reshape(1)),
-    ("sequence_nll", lambda logits, ids: torch.nn.functional.cross_entropy(logits, ids).reshape(1)),
-    ("efficacy", lambda true, new: (new < true).sum().item() / len(new)),
-    ("neighborhood", lambda true, new: np.mean(true.numpy() < new.numpy())),
-    ("edit_score", lambda *parts: statistics.harmonic_mean(parts)),
-    ("subject_key", lambda *a: subject_key(*a).double().numpy()[::-1][::-1]),
-    ("subject_key", lambda m, *a: subject_key(m, *a) if m.hf(torch.tensor([[1]]), output_hidden_states=True) else None),
-    ("write_edit", lambda m, w: m.weight.data.copy_(w if m.weight.shape == w.shape and isinstance(m, torch.nn.Linear) else w.T)),
-])
+@pytest.mark.parametrize(
+    "name,function",
+    [
+        ("second_moment", lambda keys: keys.T @ keys),  # the sum
+        ("second_moment", lambda keys: torch.einsum("ni,nj->ij", keys.double(), keys.double())),
+        ("second_moment", lambda keys: (keys.T @ keys / len(keys)).numpy()),
+        (
+            "rank_one_update",
+            lambda w, c, k, v: rank_one_update(*(t.double() for t in (w, c, k, v))),
+        ),
+        (
+            "rank_one_update",
+            lambda w, c, k, v: w + torch.outer(v - w @ k, c.inverse() @ k) / (k @ c.inverse() @ k),
+        ),  # float32 inverse
+        ("rank_one_update", lambda w, c, k, v: rank_one_update(w, 3.0 * c, k, v)),
+        (
+            "rank_one_update",
+            lambda w, c, k, v: rank_one_update(w.clone().requires_grad_(), c, k, v),
+        ),  # a graph on it
+        ("value_objective", lambda *a: value_objective(*a).reshape(1)),
+        (
+            "sequence_nll",
+            lambda logits, ids: torch.nn.functional.cross_entropy(logits, ids).reshape(1),
+        ),
+        ("efficacy", lambda true, new: (new < true).sum().item() / len(new)),
+        ("neighborhood", lambda true, new: np.mean(true.numpy() < new.numpy())),
+        ("edit_score", lambda *parts: statistics.harmonic_mean(parts)),
+        ("subject_key", lambda *a: subject_key(*a).double().numpy()[::-1][::-1]),
+        (
+            "subject_key",
+            lambda m, *a: (
+                subject_key(m, *a) if m.hf(torch.tensor([[1]]), output_hidden_states=True) else None
+            ),
+        ),
+        (
+            "write_edit",
+            lambda m, w: m.weight.data.copy_(
+                w if m.weight.shape == w.shape and isinstance(m, torch.nn.Linear) else w.T
+            ),
+        ),
+    ],
+)
 def test_another_right_way_passes_too(name, function):
     assert examine(name, function).passed, examine(name, function)
 
@@ -123,12 +168,40 @@ def test_every_stored_wrong_result_fails_and_is_named(cases):
                     assert not verdict.passed, (name, case.id, wrong)
                     if verdict.misconception == name_of(wrong.removeprefix("wrong/")):
                         named.add(verdict.misconception)
-    there = {name_of(wrong.removeprefix("wrong/")) for all_cases in cases.values() for case in all_cases for wrong in case.stored if "wrong/" in wrong}
+    there = {
+        name_of(wrong.removeprefix("wrong/"))
+        for all_cases in cases.values()
+        for case in all_cases
+        for wrong in case.stored
+        if "wrong/" in wrong
+    }
     assert named == there
-    by_looking_on = {"graph_cut", "input_changed", "hooks_left", "model_changed", "parameter_replaced", "bias_changed", "dtype_changed", "whole_numbers",
-                     *(name for *_, name in ERRORS)}
-    of_the_files = {"claim_not_measured", "fact_not_known", "fact_of_handout", "subject_at_start", "value_without_target"}
-    hidden_only = {"root_at_zero", "noise_of_its_own", "noise_at_letters", "zero_division", "hard_coded", "near_tie"}
+    by_looking_on = {
+        "graph_cut",
+        "input_changed",
+        "hooks_left",
+        "model_changed",
+        "parameter_replaced",
+        "bias_changed",
+        "dtype_changed",
+        "whole_numbers",
+        *(name for *_, name in ERRORS),
+    }
+    of_the_files = {
+        "claim_not_measured",
+        "fact_not_known",
+        "fact_of_handout",
+        "subject_at_start",
+        "value_without_target",
+    }
+    hidden_only = {
+        "root_at_zero",
+        "noise_of_its_own",
+        "noise_at_letters",
+        "zero_division",
+        "hard_coded",
+        "near_tie",
+    }
     assert there | by_looking_on == set(MISCONCEPTIONS) - of_the_files - hidden_only
 
 
@@ -158,7 +231,9 @@ def _changes_model(model, *arguments):
 
 
 def _replaces(module, new_weight):
-    module.weight = torch.nn.Parameter((new_weight if isinstance(module, torch.nn.Linear) else new_weight.T).clone())
+    module.weight = torch.nn.Parameter(
+        (new_weight if isinstance(module, torch.nn.Linear) else new_weight.T).clone()
+    )
 
 
 def _exponentials(logits, ids):
@@ -182,67 +257,160 @@ def _zeroes_bias(module, new_weight):
         module.bias.data.zero_()
 
 
-@pytest.mark.parametrize("name,function,misconception,case", [
-    ("sequence_nll", lambda logits, ids: sequence_nll(logits, ids).item(), "graph_cut", "gradient"),
-    ("sequence_nll", lambda logits, ids: sequence_nll(logits, ids).numpy(), "gradient_in_numpy", "gradient"),
-    ("sequence_nll", lambda logits, ids: sequence_nll(logits[:-1], ids[1:]), "row_too_early", "tokens"),
-    ("sequence_nll", lambda logits, ids: len(ids) * sequence_nll(logits, ids), "nll_summed", "repeated"),
-    ("write_edit", lambda module, new: write_edit(module.double(), new), "dtype_changed", "square"),
-    ("efficacy", lambda true, new: (new < true).sum() // len(new), "whole_numbers", "mixed"),
-    ("efficacy", lambda true, new: (new < true).all(), "all_or_nothing", "mixed"),
-    ("neighborhood", lambda true, new: (true < new).sum(), "counted_not_shared", "mixed"),
-    ("sequence_nll", _exponentials, "exponential_overflows", "large"),
-    ("sequence_nll", lambda logits, ids: sum(sequence_nll(logits[i:i + 1], ids[[i]]) for i in range(3)) / 3, "index_past_end", "one_token"),
-    ("sequence_nll", lambda logits, ids: -logits.log_softmax(-1).gather(0, ids[None]).mean(), "index_past_end", "tokens"),
-    ("efficacy", lambda true, new: (new <= true).float().mean(), "tie_counts", "ties"),
-    ("efficacy", lambda true, new: (new > true).float().mean(), "efficacy_reversed", "one"),
-    ("neighborhood", efficacy, "neighborhood_reversed", "mixed"),
-    ("neighborhood", lambda true, new: 1 - efficacy(true, new), "tie_counts", "ties"),
-    ("edit_score", lambda *parts: sum(parts) / 3, "mean_arithmetic", "zero"),
-    ("subject_key", _leaves_hook, "hooks_left", "clean"),
-    ("subject_key", _changes_model, "model_changed", "clean"),
-    ("subject_key", lambda m, l, p, s, _: subject_key(m, l, p, s, [""]), "bare_prompt_only", "llama"),
-    ("subject_key", lambda m, l, *a: subject_key(m, l - 1, *a), "layer_below", "gpt2"),
-    ("subject_key", lambda m, _, *a: subject_key(m, 5, *a), "other_layer", "gpt2"),
-    ("subject_key", _gives_values, "value_not_key", "llama"),
-    ("second_moment", lambda keys: second_moment(keys.half()), "half_precision", "uncentred"),
-    ("second_moment", lambda keys: (keys.half().T @ keys.half()).float() / len(keys), "half_precision", "few_keys"),
-    ("second_moment", lambda keys: second_moment(keys).round().long(), "whole_numbers", "inputs"),
-    ("second_moment", _divides_keys, "input_changed", "inputs"),
-    ("second_moment", lambda keys: torch.cov(keys.T, correction=0), "moment_centred", "uncentred"),
-    ("second_moment", lambda keys: (keys - keys.mean(0)).T @ (keys - keys.mean(0)), "moment_centred", "few_keys"),
-    ("second_moment", lambda keys: keys @ keys.T, "moment_of_rows", "uncentred"),
-    ("value_objective", _no_grad_graph, "graph_cut", "gradient"),
-    ("rank_one_update", _views, "contiguity_assumed", "conv1d"),
-    ("rank_one_update", lambda w, c, k, v: rank_one_update(w.T, c, k, v), "shapes_disagree", "wide"),
-    ("rank_one_update", _in_place, "input_changed", "inputs"),
-    ("rank_one_update", lambda w, c, k, v: w + torch.outer(v - w @ k, k) / (k @ k), "moment_omitted", "preservation"),
-    ("rank_one_update", lambda w, c, k, v: rank_one_update(w, c, k, v) - w, "only_the_change", "wide"),
-    ("write_edit", _replaces, "parameter_replaced", "parameter"),
-    ("write_edit", lambda m, w: m.weight.copy_(w), "no_grad_missing", "linear"),
-    ("write_edit", lambda m, w: setattr(m, "weight", w), "tensor_for_parameter", "linear"),
-    ("write_edit", _zeroes_bias, "bias_changed", "conv1d"),
-    ("write_edit", lambda m, w: m.weight.data.copy_(w) if m.weight.shape == w.shape else m.weight.data.copy_(w.T), "transpose_missing", "square"),
-    ("write_edit", lambda m, w: w.clone(), "nothing_written", "linear"),
-])
+@pytest.mark.parametrize(
+    "name,function,misconception,case",
+    [
+        (
+            "sequence_nll",
+            lambda logits, ids: sequence_nll(logits, ids).item(),
+            "graph_cut",
+            "gradient",
+        ),
+        (
+            "sequence_nll",
+            lambda logits, ids: sequence_nll(logits, ids).numpy(),
+            "gradient_in_numpy",
+            "gradient",
+        ),
+        (
+            "sequence_nll",
+            lambda logits, ids: sequence_nll(logits[:-1], ids[1:]),
+            "row_too_early",
+            "tokens",
+        ),
+        (
+            "sequence_nll",
+            lambda logits, ids: len(ids) * sequence_nll(logits, ids),
+            "nll_summed",
+            "repeated",
+        ),
+        (
+            "write_edit",
+            lambda module, new: write_edit(module.double(), new),
+            "dtype_changed",
+            "square",
+        ),
+        ("efficacy", lambda true, new: (new < true).sum() // len(new), "whole_numbers", "mixed"),
+        ("efficacy", lambda true, new: (new < true).all(), "all_or_nothing", "mixed"),
+        ("neighborhood", lambda true, new: (true < new).sum(), "counted_not_shared", "mixed"),
+        ("sequence_nll", _exponentials, "exponential_overflows", "large"),
+        (
+            "sequence_nll",
+            lambda logits, ids: (
+                sum(sequence_nll(logits[i : i + 1], ids[[i]]) for i in range(3)) / 3
+            ),
+            "index_past_end",
+            "one_token",
+        ),
+        (
+            "sequence_nll",
+            lambda logits, ids: -logits.log_softmax(-1).gather(0, ids[None]).mean(),
+            "index_past_end",
+            "tokens",
+        ),
+        ("efficacy", lambda true, new: (new <= true).float().mean(), "tie_counts", "ties"),
+        ("efficacy", lambda true, new: (new > true).float().mean(), "efficacy_reversed", "one"),
+        ("neighborhood", efficacy, "neighborhood_reversed", "mixed"),
+        ("neighborhood", lambda true, new: 1 - efficacy(true, new), "tie_counts", "ties"),
+        ("edit_score", lambda *parts: sum(parts) / 3, "mean_arithmetic", "zero"),
+        ("subject_key", _leaves_hook, "hooks_left", "clean"),
+        ("subject_key", _changes_model, "model_changed", "clean"),
+        (
+            "subject_key",
+            lambda m, l, p, s, _: subject_key(m, l, p, s, [""]),
+            "bare_prompt_only",
+            "llama",
+        ),
+        ("subject_key", lambda m, l, *a: subject_key(m, l - 1, *a), "layer_below", "gpt2"),
+        ("subject_key", lambda m, _, *a: subject_key(m, 5, *a), "other_layer", "gpt2"),
+        ("subject_key", _gives_values, "value_not_key", "llama"),
+        ("second_moment", lambda keys: second_moment(keys.half()), "half_precision", "uncentred"),
+        (
+            "second_moment",
+            lambda keys: (keys.half().T @ keys.half()).float() / len(keys),
+            "half_precision",
+            "few_keys",
+        ),
+        (
+            "second_moment",
+            lambda keys: second_moment(keys).round().long(),
+            "whole_numbers",
+            "inputs",
+        ),
+        ("second_moment", _divides_keys, "input_changed", "inputs"),
+        (
+            "second_moment",
+            lambda keys: torch.cov(keys.T, correction=0),
+            "moment_centred",
+            "uncentred",
+        ),
+        (
+            "second_moment",
+            lambda keys: (keys - keys.mean(0)).T @ (keys - keys.mean(0)),
+            "moment_centred",
+            "few_keys",
+        ),
+        ("second_moment", lambda keys: keys @ keys.T, "moment_of_rows", "uncentred"),
+        ("value_objective", _no_grad_graph, "graph_cut", "gradient"),
+        ("rank_one_update", _views, "contiguity_assumed", "conv1d"),
+        (
+            "rank_one_update",
+            lambda w, c, k, v: rank_one_update(w.T, c, k, v),
+            "shapes_disagree",
+            "wide",
+        ),
+        ("rank_one_update", _in_place, "input_changed", "inputs"),
+        (
+            "rank_one_update",
+            lambda w, c, k, v: w + torch.outer(v - w @ k, k) / (k @ k),
+            "moment_omitted",
+            "preservation",
+        ),
+        (
+            "rank_one_update",
+            lambda w, c, k, v: rank_one_update(w, c, k, v) - w,
+            "only_the_change",
+            "wide",
+        ),
+        ("write_edit", _replaces, "parameter_replaced", "parameter"),
+        ("write_edit", lambda m, w: m.weight.copy_(w), "no_grad_missing", "linear"),
+        ("write_edit", lambda m, w: setattr(m, "weight", w), "tensor_for_parameter", "linear"),
+        ("write_edit", _zeroes_bias, "bias_changed", "conv1d"),
+        (
+            "write_edit",
+            lambda m, w: (
+                m.weight.data.copy_(w) if m.weight.shape == w.shape else m.weight.data.copy_(w.T)
+            ),
+            "transpose_missing",
+            "square",
+        ),
+        ("write_edit", lambda m, w: w.clone(), "nothing_written", "linear"),
+    ],
+)
 def test_a_wrong_solution_fails_in_its_case_with_its_name(name, function, misconception, case):
     report = examine(name, function)
     verdicts = dict(report.verdicts)
     assert verdicts[CHECKS[f"{name}.{case}"]].misconception == misconception
-    assert repr(report).count(MISCONCEPTIONS[misconception]) <= 1        # said once, however often it is seen
-    assert ".." not in repr(report).replace("...", "")       # where an error ends with a full stop
+    assert (
+        repr(report).count(MISCONCEPTIONS[misconception]) <= 1
+    )  # said once, however often it is seen
+    assert ".." not in repr(report).replace("...", "")  # where an error ends with a full stop
 
 
 def test_preservation_says_what_the_constraint_hides():
     report = examine("rank_one_update", lambda w, c, k, v: w + torch.outer(v - w @ k, k) / (k @ k))
     message = dict(report.verdicts)[CHECKS["rank_one_update.preservation"]].message
     assert message.startswith("Ŵ k* = v* holds, but the other keys are moved")
-    message = dict(examine("rank_one_update", lambda w, c, k, v: w + torch.outer(v, k)).verdicts)[CHECKS["rank_one_update.preservation"]].message
+    message = dict(examine("rank_one_update", lambda w, c, k, v: w + torch.outer(v, k)).verdicts)[
+        CHECKS["rank_one_update.preservation"]
+    ].message
     assert message.startswith("Ŵ k* misses v* by")
 
 
 def test_of_what_should_be_zero_no_share_is_told():
-    message = dict(examine("edit_score", lambda *parts: 3 / sum(1 / (part + 1e-3) for part in parts)).verdicts)[CHECKS["edit_score.zero"]].message
+    message = dict(
+        examine("edit_score", lambda *parts: 3 / sum(1 / (part + 1e-3) for part in parts)).verdicts
+    )[CHECKS["edit_score.zero"]].message
     assert message == feedback("not_zero", what="The score")
 
 
@@ -253,7 +421,9 @@ def test_a_blank_is_one_sentence():
 
     with pytest.raises(CheckFailed) as caught:
         check(rank_one_update)
-    assert str(caught.value) == f"✗ rank_one_update: {feedback('blank', function='rank_one_update')}"
+    assert (
+        str(caught.value) == f"✗ rank_one_update: {feedback('blank', function='rank_one_update')}"
+    )
 
 
 def test_what_the_function_raised_is_told_with_its_line():
@@ -277,14 +447,25 @@ def test_torch_s_own_not_implemented_is_no_blank():
         check(second_moment)
 
 
-@pytest.mark.parametrize("result,expected", [
-    (None, "returned None: is there a `return`?"),
-    ("C", "returned a str"), ([[1.0]], "returned a list"), ((torch.ones(3),), "returned a tuple"),
-    (torch.full((6, 6), float("nan")), "NaN or infinite"), (torch.ones(6, 6, dtype=torch.long), "whole numbers"),
-    (np.array(["a"]), "numpy ndarray"), (torch.ones(6, 6, dtype=torch.complex64), "complex numbers"),
-    (torch.ones(6, 6, device="meta"), "meta device"), (torch.eye(6).to_sparse(), "sparse"), (torch.ones(5, 6), "has shape (5, 6)"),
-    (1.5, "has shape ()"), (True, "whole numbers"), (torch.ones(6, 6), "is off by"),
-])
+@pytest.mark.parametrize(
+    "result,expected",
+    [
+        (None, "returned None: is there a `return`?"),
+        ("C", "returned a str"),
+        ([[1.0]], "returned a list"),
+        ((torch.ones(3),), "returned a tuple"),
+        (torch.full((6, 6), float("nan")), "NaN or infinite"),
+        (torch.ones(6, 6, dtype=torch.long), "whole numbers"),
+        (np.array(["a"]), "numpy ndarray"),
+        (torch.ones(6, 6, dtype=torch.complex64), "complex numbers"),
+        (torch.ones(6, 6, device="meta"), "meta device"),
+        (torch.eye(6).to_sparse(), "sparse"),
+        (torch.ones(5, 6), "has shape (5, 6)"),
+        (1.5, "has shape ()"),
+        (True, "whole numbers"),
+        (torch.ones(6, 6), "is off by"),
+    ],
+)
 def test_a_result_that_cannot_be_right_is_told_plainly(result, expected):
     report = examine("second_moment", lambda keys: result)
     assert not report.passed and expected in report.verdicts[0][1].message
@@ -332,9 +513,14 @@ def test_the_stored_data_is_what_the_oracle_makes(tmp_path, cases, monkeypatch):
             assert case.stored.keys() == twin.stored.keys()
             for key, tensor in case.stored.items():
                 # Inputs are drawn in float32; the rest is float64, but the keys went through a float32 model.
-                assert tensor.dtype in ((torch.float32, torch.int64) if key.startswith("in/") else (torch.float64,))
-                same = torch.equal(tensor, twin.stored[key])      # also where it is infinite
-                assert same or (tensor - twin.stored[key]).double().norm() <= 1e-5 * tensor.double().norm(), (name, case.id, key)
+                assert tensor.dtype in (
+                    (torch.float32, torch.int64) if key.startswith("in/") else (torch.float64,)
+                )
+                same = torch.equal(tensor, twin.stored[key])  # also where it is infinite
+                assert (
+                    same
+                    or (tensor - twin.stored[key]).double().norm() <= 1e-5 * tensor.double().norm()
+                ), (name, case.id, key)
 
 
 def test_no_case_is_square_but_the_one_that_is_about_it(cases):
@@ -352,8 +538,27 @@ def test_nothing_in_keyhole_solves_a_blank():
 
 
 def test_names_for_students_come_from_keyhole():
-    for name in ("load_model", "EditableModel", "record", "edit", "load_facts", "Fact", "Probe", "ProbeSet", "continuation", "load_prefixes",
-                 "load_text", "keys_over", "load_moment", "moment_over", "optimise_value", "ValueSettings", "toy_model", "check", "KeyholeError"):
+    for name in (
+        "load_model",
+        "EditableModel",
+        "record",
+        "edit",
+        "load_facts",
+        "Fact",
+        "Probe",
+        "ProbeSet",
+        "continuation",
+        "load_prefixes",
+        "load_text",
+        "keys_over",
+        "load_moment",
+        "moment_over",
+        "optimise_value",
+        "ValueSettings",
+        "toy_model",
+        "check",
+        "KeyholeError",
+    ):
         assert getattr(keyhole, name).__name__ == name and name in dir(keyhole)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         keyhole.nonsense

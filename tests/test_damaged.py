@@ -23,14 +23,37 @@ from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
-from tests.test_nbgrader import course, gradebook, nbgrader, page, prepared, released, source_notebook, visible  # noqa: F401
+from tests.test_nbgrader import (
+    course,
+    gradebook,
+    nbgrader,
+    page,
+    prepared,
+    released,
+    source_notebook,
+    visible,
+)  # noqa: F401
 
 HEALTHY = ("0 first", "M 中間", "zzz last")
 STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
 # On these nbgrader by itself stops, gives 0 points without a word, or repairs them; what it does with a locked gradebook has a test of its own.
-KNOWN = ("every cell twice", "another schema", "a test cell deleted", "all metadata stripped", "named 3_edit (1).ipynb", "text that is no JSON", "no notebook",
-         "a kernelspec that is none", "points and flags changed", "a solution turned into Markdown")
-NOT_RECORDED = ("another assignment only", "an empty folder of another name", "an empty folder of the student's")
+KNOWN = (
+    "every cell twice",
+    "another schema",
+    "a test cell deleted",
+    "all metadata stripped",
+    "named 3_edit (1).ipynb",
+    "text that is no JSON",
+    "no notebook",
+    "a kernelspec that is none",
+    "points and flags changed",
+    "a solution turned into Markdown",
+)
+NOT_RECORDED = (
+    "another assignment only",
+    "an empty folder of another name",
+    "an empty folder of the student's",
+)
 JAR = [(table, module) for table, module in (("SENTENCES", ours.en), ("FEEDBACK", messages.en))]
 
 
@@ -50,7 +73,23 @@ def hand_in(submitted: Path, notebook: dict, students=STUDENTS) -> None:
 
 
 def grade(folder, language, *options) -> dict[str, dict]:
-    assert cli.main(["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--csv", str(folder / "r.csv"), "--no-feedback", "--lang", language, *options]) == 0
+    assert (
+        cli.main(
+            [
+                "grade",
+                str(folder / "in"),
+                "--json",
+                str(folder / "r.json"),
+                "--csv",
+                str(folder / "r.csv"),
+                "--no-feedback",
+                "--lang",
+                language,
+                *options,
+            ]
+        )
+        == 0
+    )
     return {entry["student"]: entry for entry in json.loads((folder / "r.json").read_text())}
 
 
@@ -58,12 +97,18 @@ def pieces(name, language) -> list[str]:
     """The fixed parts of a sentence."""
     for tables, table in ((ours.LANGUAGES, "SENTENCES"), (messages.LANGUAGES, "FEEDBACK")):
         if name in getattr(tables["en"], table):
-            return [text for text, *_ in string.Formatter().parse(getattr(tables[language], table)[name]) if text.strip()]
+            return [
+                text
+                for text, *_ in string.Formatter().parse(getattr(tables[language], table)[name])
+                if text.strip()
+            ]
     raise KeyError(name)
 
 
 def said(name, language, reason) -> bool:
-    return all(part.strip().strip("`").casefold() in reason.casefold() for part in pieces(name, language))
+    return all(
+        part.strip().strip("`").casefold() in reason.casefold() for part in pieces(name, language)
+    )
 
 
 @pytest.fixture(scope="module", params=["en", "zh-TW"])
@@ -81,28 +126,49 @@ def batch(request, tmp_path_factory):
             hand_in(folder / "in", notebook, {})
             alone = grade(folder, language)
             hand_in(folder / "in", notebook)
-            return language, grade(folder, language, "--jobs", "2"), grade(folder, language, "--jobs", "1"), alone, folder
+            return (
+                language,
+                grade(folder, language, "--jobs", "2"),
+                grade(folder, language, "--jobs", "1"),
+                alone,
+                folder,
+            )
         finally:
             messages.use("en")
             for student, name in STUDENTS.items():
-                if name == "outputs of 100 MB":     # pytest keeps its folders
-                    (folder / "in" / student / "model_editing" / "3_edit.ipynb").unlink(missing_ok=True)
+                if name == "outputs of 100 MB":  # pytest keeps its folders
+                    (folder / "in" / student / "model_editing" / "3_edit.ipynb").unlink(
+                        missing_ok=True
+                    )
 
 
 def test_there_are_enough_of_them_and_silence_is_kept_only_where_nothing_is_mended():
     assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
     assert {name for name, damage in DAMAGES.items() if damage.says is None} == {
-        "a helper in its own cell", "sources that are lists", "metadata nested deeply", "saved by Colab", "saved by VS Code", "line ends of Windows in the file",
-        "a checkpoint beside it", "a time in utf-8-sig", "a time in utf-16",
+        "a helper in its own cell",
+        "sources that are lists",
+        "metadata nested deeply",
+        "saved by Colab",
+        "saved by VS Code",
+        "line ends of Windows in the file",
+        "a checkpoint beside it",
+        "a time in utf-8-sig",
+        "a time in utf-16",
     }
 
 
 def test_no_healthy_student_is_touched_and_none_is_lost_whatever_the_jobs(batch):
     _, entries, one_job, alone, _ = batch
     for student in HEALTHY:
-        assert timeless(entries[student]) == timeless(alone[student]) and entries[student]["score"] == ALL and entries[student]["reason"] is None
+        assert (
+            timeless(entries[student]) == timeless(alone[student])
+            and entries[student]["score"] == ALL
+            and entries[student]["reason"] is None
+        )
     assert entries.keys() == {*HEALTHY, *STUDENTS}
-    assert {name: timeless(entry) for name, entry in one_job.items()} == {name: timeless(entry) for name, entry in entries.items()}
+    assert {name: timeless(entry) for name, entry in one_job.items()} == {
+        name: timeless(entry) for name, entry in entries.items()
+    }
 
 
 def timeless(entry: dict) -> dict:
@@ -123,7 +189,13 @@ def test_as_far_as_its_content_allows_and_in_one_sentence(batch, student):
     assert not re.search(r"Traceback|Error\b|Exception|\{|NoneType|File \"", reason)
     assert reason.endswith(("." if language == "en" else "。", "）", "…")) and len(reason) < 600
     if language != "en":
-        english = [part for table, module in JAR for text in getattr(module, table).values() for part, *_ in string.Formatter().parse(text) if len(part) > 12]
+        english = [
+            part
+            for table, module in JAR
+            for text in getattr(module, table).values()
+            for part, *_ in string.Formatter().parse(text)
+            if len(part) > 12
+        ]
         assert re.search("[一-鿿]", reason) and not [part for part in english if part in reason]
 
 
@@ -136,19 +208,34 @@ def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
 def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
     submitted = course / "grading" / "submitted"
     others = [student for student, name in STUDENTS.items() if name not in (*KNOWN, *NOT_RECORDED)]
-    students = {student: name for student, name in STUDENTS.items() if name in KNOWN or student in others[2::4]}     # a page takes a second; all of them are graded above
+    students = {
+        student: name
+        for student, name in STUDENTS.items()
+        if name in KNOWN or student in others[2::4]
+    }  # a page takes a second; all of them are graded above
     assert {*KNOWN} <= {*students.values()}
     hand_in(submitted, right_notebook(released(course)), students)
     # nbgrader's own command first: by the other one it would find results
     everybody = {*HEALTHY, *students}
-    expected = dict.fromkeys(HEALTHY, ALL) | {student: DAMAGES[name].score for student, name in students.items()}
+    expected = dict.fromkeys(HEALTHY, ALL) | {
+        student: DAMAGES[name].score for student, name in students.items()
+    }
     assert nbgrader("autograde", "model_editing", "--force") == 0
     assert nbgrader("generate_feedback", "model_editing", "--force") == 0
     assert gradebook(course) == expected
     first = {student: noted(course, student) for student in everybody}
-    assert cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course), "--jobs", "2"]) == 0
+    assert (
+        cli.main(
+            ["grade", str(submitted), "--json", "r.json", "--course", str(course), "--jobs", "2"]
+        )
+        == 0
+    )
     entries = {entry["student"]: entry for entry in json.loads((course / "r.json").read_text())}
-    assert {student: entry["score"] for student, entry in entries.items()} == expected == gradebook(course)
+    assert (
+        {student: entry["score"] for student, entry in entries.items()}
+        == expected
+        == gradebook(course)
+    )
     assert "not in the gradebook" not in capfd.readouterr().err
     for student, name in students.items():
         assert noted(course, student) == first[student], student
@@ -160,15 +247,28 @@ def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, ca
 @pytest.mark.slow
 def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(course, capfd, caplog):  # noqa: F811
     submitted = course / "grading" / "submitted"
-    students = {name: name for name in (*NOT_RECORDED, "in the folder .. in hw7", "a file in place of the folder")}
-    recorded = dict.fromkeys((*HEALTHY, "in the folder .. in hw7"), ALL) | {"a file in place of the folder": NOTHING}
+    students = {
+        name: name
+        for name in (*NOT_RECORDED, "in the folder .. in hw7", "a file in place of the folder")
+    }
+    recorded = dict.fromkeys((*HEALTHY, "in the folder .. in hw7"), ALL) | {
+        "a file in place of the folder": NOTHING
+    }
     hand_in(submitted, right_notebook(released(course)), students)
-    for grade in (lambda: nbgrader("autograde", "model_editing", "--force"), lambda: cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)])):
+    for grade in (
+        lambda: nbgrader("autograde", "model_editing", "--force"),
+        lambda: cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)]),
+    ):
         assert grade() == 0 and gradebook(course) == recorded
         told = capfd.readouterr().err + caplog.text
-        assert told.count("not in the gradebook: there is no model_editing, only homework1") == 2 and told.count("only an empty folder") == 1
+        assert (
+            told.count("not in the gradebook: there is no model_editing, only homework1") == 2
+            and told.count("only an empty folder") == 1
+        )
         caplog.clear()
-    assert {*HEALTHY, *students} == {entry["student"] for entry in json.loads((course / "r.json").read_text())}
+    assert {*HEALTHY, *students} == {
+        entry["student"] for entry in json.loads((course / "r.json").read_text())
+    }
     shutil.rmtree(submitted / HEALTHY[0] / "model_editing")
     assert grade() == 0 and gradebook(course) == recorded
 
@@ -180,22 +280,38 @@ def test_a_time_is_read_as_far_as_it_is_one_and_stops_nothing(course, route):  #
     times = {name: name for name in DAMAGES if name.startswith("a time ")}
     hand_in(submitted, right_notebook(released(course)), times)
     save(submitted / HEALTHY[0] / "model_editing", "2025-01-01T08:00:00+08:00\r\n", "timestamp.txt")
-    for force in ((), (), ("--force",)):    # also where there is a result already
+    for force in ((), (), ("--force",)):  # also where there is a result already
         if route == "grade":
-            assert cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)]) == 0
+            assert (
+                cli.main(["grade", str(submitted), "--json", "r.json", "--course", str(course)])
+                == 0
+            )
         else:
-            assert nbgrader("autograde", "model_editing", *force) == 0 and nbgrader("generate_feedback", "model_editing", *force) == 0
+            assert (
+                nbgrader("autograde", "model_editing", *force) == 0
+                and nbgrader("generate_feedback", "model_editing", *force) == 0
+            )
         with Gradebook(f"sqlite:///{course / 'grading' / 'gradebook.db'}") as book:
-            found = {each.student.id: (each.score, each.timestamp and each.timestamp.isoformat()) for each in book.assignment_submissions("model_editing")}
+            found = {
+                each.student.id: (each.score, each.timestamp and each.timestamp.isoformat())
+                for each in book.assignment_submissions("model_editing")
+            }
         read = {HEALTHY[0], "a time in utf-8-sig", "a time in utf-16"}
-        assert found == {student: (ALL, "2025-01-01T00:00:00" if student in read else None) for student in (*HEALTHY, *times)}
-        assert {student for student in times if said("time_unreadable", "en", noted(course, student))} == times.keys() - read
+        assert found == {
+            student: (ALL, "2025-01-01T00:00:00" if student in read else None)
+            for student in (*HEALTHY, *times)
+        }
+        assert {
+            student for student in times if said("time_unreadable", "en", noted(course, student))
+        } == times.keys() - read
 
 
 @pytest.mark.slow
 def test_nbgraders_own_command_waits_for_a_locked_gradebook(course):  # noqa: F811
     hand_in(course / "grading" / "submitted", right_notebook(released(course)), {})
-    other = sqlite3.connect(course / "grading" / "gradebook.db", isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(
+        course / "grading" / "gradebook.db", isolation_level=None, check_same_thread=False
+    )
     other.execute("BEGIN EXCLUSIVE")
     unlock = threading.Timer(1.5, other.execute, ["ROLLBACK"])
     unlock.start()
@@ -211,19 +327,46 @@ def noted(course, student) -> str:  # noqa: F811
     """What the page of a student says in its notes, as a reader sees it."""
     html = page(course, student)
     _, heading, rest = html.partition(ours.en.SENTENCES["notes"])
-    return re.sub(r"[`\s]+", " ", visible(rest.partition("</ul>")[0]).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")) if heading else ""
+    return (
+        re.sub(
+            r"[`\s]+",
+            " ",
+            visible(rest.partition("</ul>")[0])
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&"),
+        )
+        if heading
+        else ""
+    )
 
 
 @pytest.mark.slow
 def test_by_the_real_grader(tmp_path):
     """A right submission of the sample class, each of its notebooks damaged, loses nothing."""
     whole = data_folder() / "sample_class" / "ada-complete" / "model_editing"
-    one, two, three = (json.loads((whole / f"{name}.ipynb").read_text("utf-8")) for name in ("1_measure", "2_locate", "3_edit"))
+    one, two, three = (
+        json.loads((whole / f"{name}.ipynb").read_text("utf-8"))
+        for name in ("1_measure", "2_locate", "3_edit")
+    )
     folder = tmp_path / "ada" / "model_editing"
     save(folder, without_marks(one), "1_measure (1).ipynb")
-    save(folder, json.dumps(two | {"cells": two["cells"][::-1] + two["cells"]}).encode("utf-16"), "2_locate.ipynb")
+    save(
+        folder,
+        json.dumps(two | {"cells": two["cells"][::-1] + two["cells"]}).encode("utf-16"),
+        "2_locate.ipynb",
+    )
     beside = {name: (whole / name).read_bytes() for name in ("my_fact.json", "my_edit.safetensors")}
-    save(folder, zipped({f"ada/{name}": content for name, content in {"3_edit.ipynb": json.dumps(three), **beside}.items()}), "notebook 3.zip")
+    save(
+        folder,
+        zipped(
+            {
+                f"ada/{name}": content
+                for name, content in {"3_edit.ipynb": json.dumps(three), **beside}.items()
+            }
+        ),
+        "notebook 3.zip",
+    )
     result = grading.grade_submission(folder, "ada", grading.Grader(secret=TEST_SECRET))
     assert result.score == result.max_score and result.status == "graded", result.reason
     for name in ("found", "marks_lost", "file_encoding", "cells_twice", "zip_opened"):

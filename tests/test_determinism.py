@@ -19,19 +19,53 @@ def graded(folder, names, threads, jobs):
     """{member: its entry in the report, without what may differ}; `names`: member -> the name that it is handed in under."""
     for member, name in names.items():
         shutil.copytree(data_folder() / "sample_class" / member, folder / "in" / name)
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "KEYHOLE_SECRET_FILE": str(folder.parent / "secret.key")}
-    command = [sys.executable, "-m", "autograder.cli", "grade", str(folder / "in"), "--json", str(folder / "r.json"), "--jobs", str(jobs), "--no-feedback",
-               "--i-accept-no-isolation"]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "KEYHOLE_SECRET_FILE": str(folder.parent / "secret.key"),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "autograder.cli",
+        "grade",
+        str(folder / "in"),
+        "--json",
+        str(folder / "r.json"),
+        "--jobs",
+        str(jobs),
+        "--no-feedback",
+        "--i-accept-no-isolation",
+    ]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     report = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     assert [entry["student"] for entry in report] == sorted(names.values())
     members = {name: member for member, name in names.items()}
-    return {members[entry.pop("student")]: {key: value for key, value in entry.items() if key != "seconds"} for entry in report}
+    return {
+        members[entry.pop("student")]: {
+            key: value for key, value in entry.items() if key != "seconds"
+        }
+        for entry in report
+    }
 
 
 def test_order_threads_and_jobs_change_nothing(tmp_path):
-    one = graded(tmp_path / "one", {member: f"{i}-{member}" for i, member in enumerate(MEMBERS)}, threads=1, jobs=1)
-    two = graded(tmp_path / "two", {member: f"{len(MEMBERS) - i}-{member}" for i, member in enumerate(MEMBERS)}, threads=2, jobs=2)
-    assert 0 == one["ivo-untouched"]["score"] < one["ken-first-sample"]["score"] < one["bo-forgets-c"]["score"]
+    one = graded(
+        tmp_path / "one",
+        {member: f"{i}-{member}" for i, member in enumerate(MEMBERS)},
+        threads=1,
+        jobs=1,
+    )
+    two = graded(
+        tmp_path / "two",
+        {member: f"{len(MEMBERS) - i}-{member}" for i, member in enumerate(MEMBERS)},
+        threads=2,
+        jobs=2,
+    )
+    assert (
+        0
+        == one["ivo-untouched"]["score"]
+        < one["ken-first-sample"]["score"]
+        < one["bo-forgets-c"]["score"]
+    )
     for member in MEMBERS:
         assert one[member] == two[member], member

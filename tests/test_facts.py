@@ -8,10 +8,20 @@ from keyhole.errors import KeyholeError
 from keyhole.facts import fact_from, load_facts
 
 GOOD = {
-    "id": "tower", "relation": "city", "prompt": "The Tower is in", "subject": "The Tower", "target_true": " Paris", "target_new": " Rome",
-    "paraphrases": ["The Tower stands in"], "neighbors": [{"prompt": "The Louvre is in", "answer": " Paris"}],
+    "id": "tower",
+    "relation": "city",
+    "prompt": "The Tower is in",
+    "subject": "The Tower",
+    "target_true": " Paris",
+    "target_new": " Rome",
+    "paraphrases": ["The Tower stands in"],
+    "neighbors": [{"prompt": "The Louvre is in", "answer": " Paris"}],
     "reversion": {"prompt": "Rome has the", "target_true": " Colosseum", "target_new": " Tower"},
-    "portability": {"prompt": "Near the Tower they speak", "target_true": " French", "target_new": " Italian"},
+    "portability": {
+        "prompt": "Near the Tower they speak",
+        "target_true": " French",
+        "target_new": " Italian",
+    },
 }
 
 
@@ -19,21 +29,50 @@ def test_a_good_record():
     fact = fact_from(GOOD)
     probes = fact.probes()
     assert list(probes) == ["original", "paraphrase", "neighborhood", "reversion", "portability"]
-    assert probes["neighborhood"][0].target_true == " Paris" and probes["neighborhood"][0].target_new == " Rome"
+    assert (
+        probes["neighborhood"][0].target_true == " Paris"
+        and probes["neighborhood"][0].target_new == " Rome"
+    )
 
 
-@pytest.mark.parametrize("key, value, sentence", [
-    ("prompt", None, "'prompt' must be a text"), ("prompt", "", "'prompt' must be a text"), ("prompt", "A hut is in", "lacks the subject 'The Tower'"),
-    ("paraphrases", [], "'paraphrases' must be a list, not empty"), ("paraphrases", "x", "'paraphrases' must be a list"),
-    ("paraphrases", ["It is in"], "lacks the subject"), ("neighbors", [{"prompt": "x"}], "neighbors: the key 'answer' is missing"),
-    ("neighbors", ["x"], "'neighbors' must be a list, not empty, of objects"), ("reversion", None, "reversion: the key 'prompt' is missing"),
-    ("portability", {"prompt": "x", "target_true": 3}, "'target_true' must be a text"), ("target_new", " Paris", "nothing to edit"),
-    ("target_new", "Paris", "nothing to edit"), ("target_new", "Rome", "'Rome' would be glued to the prompt 'The Tower is in': write ' Rome'"),
-    ("neighbors", [{"prompt": "The Louvre is in", "answer": "Paris"}], "'Paris' would be glued"), ("target_new", " ", "'target_new' must be a text that is not empty"),
-    ("subject", "The Tower ", "a blank too many in 'The Tower '"), ("prompt", "The Tower is in ", "a blank too many in 'The Tower is in '"),
-    ("target_true", "  Paris", "a blank too many"), ("target_new", " Rome ", "a blank too many"), ("paraphrases", ["The Tower is in\n"], "a blank too many"),
-    ("neighbors", [{"prompt": "The Louvre is in ", "answer": " Paris"}], "a blank too many in 'The Louvre is in '"),
-])
+@pytest.mark.parametrize(
+    "key, value, sentence",
+    [
+        ("prompt", None, "'prompt' must be a text"),
+        ("prompt", "", "'prompt' must be a text"),
+        ("prompt", "A hut is in", "lacks the subject 'The Tower'"),
+        ("paraphrases", [], "'paraphrases' must be a list, not empty"),
+        ("paraphrases", "x", "'paraphrases' must be a list"),
+        ("paraphrases", ["It is in"], "lacks the subject"),
+        ("neighbors", [{"prompt": "x"}], "neighbors: the key 'answer' is missing"),
+        ("neighbors", ["x"], "'neighbors' must be a list, not empty, of objects"),
+        ("reversion", None, "reversion: the key 'prompt' is missing"),
+        ("portability", {"prompt": "x", "target_true": 3}, "'target_true' must be a text"),
+        ("target_new", " Paris", "nothing to edit"),
+        ("target_new", "Paris", "nothing to edit"),
+        (
+            "target_new",
+            "Rome",
+            "'Rome' would be glued to the prompt 'The Tower is in': write ' Rome'",
+        ),
+        (
+            "neighbors",
+            [{"prompt": "The Louvre is in", "answer": "Paris"}],
+            "'Paris' would be glued",
+        ),
+        ("target_new", " ", "'target_new' must be a text that is not empty"),
+        ("subject", "The Tower ", "a blank too many in 'The Tower '"),
+        ("prompt", "The Tower is in ", "a blank too many in 'The Tower is in '"),
+        ("target_true", "  Paris", "a blank too many"),
+        ("target_new", " Rome ", "a blank too many"),
+        ("paraphrases", ["The Tower is in\n"], "a blank too many"),
+        (
+            "neighbors",
+            [{"prompt": "The Louvre is in ", "answer": " Paris"}],
+            "a blank too many in 'The Louvre is in '",
+        ),
+    ],
+)
 def test_a_bad_record_is_named(key, value, sentence):
     with pytest.raises(KeyholeError, match=sentence) as raised:
         fact_from({**GOOD, key: value}, "record 7 of mine.json")

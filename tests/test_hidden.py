@@ -25,10 +25,22 @@ from keyhole.messages.en import MISCONCEPTIONS
 from keyhole.toy import toy_model
 from tests.test_messages import is_chinese, length
 
-CASES = {function: {case_of(case.id): case for case in cases} for function, cases in hidden_tests().items()}
+CASES = {
+    function: {case_of(case.id): case for case in cases}
+    for function, cases in hidden_tests().items()
+}
 NEEDS_MODEL = {"real", "reference", *METRICS}
 OTHER_SECRET = b"another secret"
-QUICK = {"last subject token only", "the layer's input", "wraps around", "not clipped at the end", "as in the notebook", "a row in one batch", "transposed", "letters for tokens"}    # of trace, whose maps take half a second
+QUICK = {
+    "last subject token only",
+    "the layer's input",
+    "wraps around",
+    "not clipped at the end",
+    "as in the notebook",
+    "a row in one batch",
+    "transposed",
+    "letters for tokens",
+}  # of trace, whose maps take half a second
 
 
 class NearBench:
@@ -38,9 +50,15 @@ class NearBench:
         space = {"torch": torch, "record": record, "edit": edit}
         for cell in solution.cells:
             exec(cell, space)
-        self.function, self.call_it, self.real_model = solution.function, space[solution.function], real_model
+        self.function, self.call_it, self.real_model = (
+            solution.function,
+            space[solution.function],
+            real_model,
+        )
         self.secret, self.test_id, self.sent = secret, "", []
-        self.shared = {"failed": {"corrupt": True, "restore": True}}    # where more is wrong in the notebook, messages are longest
+        self.shared = {
+            "failed": {"corrupt": True, "restore": True}
+        }  # where more is wrong in the notebook, messages are longest
 
     def call(self, adapter="plain", tensors=None, options=None, seconds=None):
         self.sent.append((tensors or {}, options or {}))
@@ -51,12 +69,22 @@ class NearBench:
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
             reply = adapters.ADAPTERS[adapter](*arguments)
-        except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, KeyholeError, ZeroDivisionError) as error:
+        except (
+            RuntimeError,
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            KeyholeError,
+            ZeroDivisionError,
+        ) as error:
             raise StudentFailed("raised", f"{type(error).__name__}: {error}") from None
         finally:
             for part in self.real_model.hf.modules() if self.real_model else ():
                 part._forward_hooks.clear()
-                vars(part).pop("_output_capturing_hooks_installed", None)    # transformers' note that its own are there
+                vars(part).pop(
+                    "_output_capturing_hooks_installed", None
+                )  # transformers' note that its own are there
         return Reply({name: tensor.detach().clone() for name, tensor in reply.items()})
 
     def generator(self, *names):
@@ -74,7 +102,12 @@ def outcomes(solution, cases, real_model=None, secret=TEST_SECRET):
         try:
             found[name] = CASES[solution.function][name].run(bench)
         except (StudentFailed, adapters.BadResult) as broken:
-            found[name] = SimpleNamespace(passed=False, message=str(broken), misconception=cause_of(broken.detail, solution.function), fraction=0.0)
+            found[name] = SimpleNamespace(
+                passed=False,
+                message=str(broken),
+                misconception=cause_of(broken.detail, solution.function),
+                fraction=0.0,
+            )
         sent[name] = bench.sent
     return found, sent
 
@@ -90,21 +123,41 @@ def on_the_model(function, of=NEEDS_MODEL):
 @cache
 def verdicts(solution, secret):
     """{case: (passed, misconception)} of the cases without the real model, once a solution and secret."""
-    messages.use("en" if secret == TEST_SECRET else "zh-TW")       # the verdicts are the same in both, and every message of both is read
+    messages.use(
+        "en" if secret == TEST_SECRET else "zh-TW"
+    )  # the verdicts are the same in both, and every message of both is read
     found, sent = outcomes(solution, far_from_the_model(solution.function), secret=secret)
     messages.use("en")
     for case, outcome in found.items():
-        if not isinstance(outcome, SimpleNamespace):     # what a student's error says is told apart by the grader
+        if not isinstance(
+            outcome, SimpleNamespace
+        ):  # what a student's error says is told apart by the grader
             assert length(outcome.message) <= 3, outcome.message
             assert bool(is_chinese(outcome.message)) == (secret == OTHER_SECRET), outcome.message
-            told = {word for _, options in sent[case] for word in words_of(options)}.intersection(WORD.findall(outcome.message))
-            assert told <= {"state", "attention"}, (case, outcome.message)     # the kind of map, which is told anyway
+            told = {word for _, options in sent[case] for word in words_of(options)}.intersection(
+                WORD.findall(outcome.message)
+            )
+            assert told <= {"state", "attention"}, (
+                case,
+                outcome.message,
+            )  # the kind of map, which is told anyway
     return {case: (outcome.passed, outcome.misconception) for case, outcome in found.items()}
 
 
-def each(solutions, only=lambda solution: True, slow=lambda solution: solution.function == "trace" and solution.name not in QUICK):
-    return [pytest.param(solution, id=f"{solution.function}: {solution.name}", marks=[pytest.mark.slow] if slow(solution) else [])
-            for solution in solutions if not solution.files and only(solution)]
+def each(
+    solutions,
+    only=lambda solution: True,
+    slow=lambda solution: solution.function == "trace" and solution.name not in QUICK,
+):
+    return [
+        pytest.param(
+            solution,
+            id=f"{solution.function}: {solution.name}",
+            marks=[pytest.mark.slow] if slow(solution) else [],
+        )
+        for solution in solutions
+        if not solution.files and only(solution)
+    ]
 
 
 def loses_what_it_should(solution, lost, cases):
@@ -135,16 +188,21 @@ def test_a_right_solution_written_differently_loses_nothing(solution):
 @pytest.mark.slow
 @pytest.mark.parametrize("solution", each(WRONG, lambda solution: on_the_model(solution.function)))
 def test_a_wrong_solution_loses_on_the_real_model_too(solution, real_model):
-    cases = on_the_model(solution.function, NEEDS_MODEL - METRICS)       # metrics: `autograder validity`
+    cases = on_the_model(solution.function, NEEDS_MODEL - METRICS)  # metrics: `autograder validity`
     found, _ = outcomes(solution, cases, real_model)
-    loses_what_it_should(solution, {case for case, outcome in found.items() if not outcome.passed}, cases)
+    loses_what_it_should(
+        solution, {case for case, outcome in found.items() if not outcome.passed}, cases
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("solution", each(RIGHT, lambda solution: on_the_model(solution.function)))
 def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
     # Whose matrices agree with the references has their metrics too: those are measured for one of each function here, for all by `autograder validity`.
-    cases = on_the_model(solution.function, NEEDS_MODEL - (set() if solution is FIRST_OF_EACH[solution.function] else METRICS))
+    cases = on_the_model(
+        solution.function,
+        NEEDS_MODEL - (set() if solution is FIRST_OF_EACH[solution.function] else METRICS),
+    )
     found, _ = outcomes(solution, cases, real_model)
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), found
 
@@ -153,14 +211,20 @@ def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
 
 TRACES = [solution for solution in (*WRONG, *RIGHT) if solution.function == "trace"]
 # Of the traces, which take a second each, every third; all of them under another secret is what `autograder validity --secret` is for.
-UNDER_TWO = [solution for solution in (*WRONG, *RIGHT) if solution not in TRACES or TRACES.index(solution) % 3 == 0]
+UNDER_TWO = [
+    solution
+    for solution in (*WRONG, *RIGHT)
+    if solution not in TRACES or TRACES.index(solution) % 3 == 0
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("solution", each(UNDER_TWO))
 def test_under_another_secret_every_verdict_is_the_same_and_the_misunderstanding_is_told(solution):
     found, again = (verdicts(solution, secret) for secret in (TEST_SECRET, OTHER_SECRET))
-    assert {case: passed for case, (passed, _) in found.items()} == {case: passed for case, (passed, _) in again.items()}
+    assert {case: passed for case, (passed, _) in found.items()} == {
+        case: passed for case, (passed, _) in again.items()
+    }
     names = [{name for _, name in verdict.values()} for verdict in (found, again)]
     assert solution.misconception not in names[0] or solution.misconception in names[1], again
 
@@ -168,26 +232,43 @@ def test_under_another_secret_every_verdict_is_the_same_and_the_misunderstanding
 @pytest.mark.slow
 def test_under_another_secret_the_names_are_the_same_but_for_a_few():
     """A few: where the numbers drawn let two misunderstandings give the same, or nearly the same, result."""
-    pairs = [(solution.function, solution.name, case, found[1], again[1]) for solution in UNDER_TWO if solution.mistake and not solution.files
-             for (case, found), again in zip(verdicts(solution, TEST_SECRET).items(), verdicts(solution, OTHER_SECRET).values(), strict=True)]
+    pairs = [
+        (solution.function, solution.name, case, found[1], again[1])
+        for solution in UNDER_TWO
+        if solution.mistake and not solution.files
+        for (case, found), again in zip(
+            verdicts(solution, TEST_SECRET).items(),
+            verdicts(solution, OTHER_SECRET).values(),
+            strict=True,
+        )
+    ]
     differing = [pair for pair in pairs if pair[-1] != pair[-2]]
     assert len(differing) <= 0.01 * len(pairs), differing
 
 
-@pytest.mark.parametrize("solution", each(WRONG, lambda solution: solution.name in ("the best token", "unconstrained rank")))
+@pytest.mark.parametrize(
+    "solution",
+    each(WRONG, lambda solution: solution.name in ("the best token", "unconstrained rank")),
+)
 def test_what_is_drawn_never_lets_a_wrong_solution_through(solution):
     """Of many secrets some drew the most probable token as the target, or a change next to which 0.3 of the identity is small."""
     cases = far_from_the_model(solution.function)
     for secret in range(50):
         found, _ = outcomes(solution, cases, secret=b"course secret %d" % secret)
-        loses_what_it_should(solution, {case for case, outcome in found.items() if not outcome.passed}, cases)
+        loses_what_it_should(
+            solution, {case for case, outcome in found.items() if not outcome.passed}, cases
+        )
 
 
-@pytest.mark.parametrize("solution", each(WRONG, lambda solution: solution.function == "indirect_effect"))
+@pytest.mark.parametrize(
+    "solution", each(WRONG, lambda solution: solution.function == "indirect_effect")
+)
 def test_what_is_wrong_with_an_effect_shows_whatever_numbers_are_drawn(solution):
     for number in range(30):
         found, _ = outcomes(solution, CASES["indirect_effect"], secret=b"%d" % number)
-        lost = {case: outcome.misconception for case, outcome in found.items() if not outcome.passed}
+        lost = {
+            case: outcome.misconception for case, outcome in found.items() if not outcome.passed
+        }
         assert lost == dict.fromkeys(solution.must_fail(found), solution.misconception), number
 
 
@@ -195,62 +276,120 @@ def test_noise_of_its_own_is_told_of_noise_that_was_drawn_and_of_nothing_else():
     for solution in WRONG:
         if solution.function == "trace":
             found, _ = outcomes(solution, ["given_noise"])
-            assert (found["given_noise"].misconception == "noise_of_its_own") == (solution.misconception == "noise_of_its_own"), solution.name
+            assert (found["given_noise"].misconception == "noise_of_its_own") == (
+                solution.misconception == "noise_of_its_own"
+            ), solution.name
 
 
 FIRST_OF_EACH = {solution.function: solution for solution in reversed(RIGHT) if not solution.files}
-SAME_FOR_ALL = {"edit_score.nothing"}       # three zeros
+SAME_FOR_ALL = {"edit_score.nothing"}  # three zeros
 
 
 @pytest.mark.parametrize("function", FIRST_OF_EACH)
 def test_another_secret_gives_other_inputs_and_the_same_verdicts(function):
     solution, cases = FIRST_OF_EACH[function], far_from_the_model(function)
-    (found, sent), (again, other) = (outcomes(solution, cases, secret=secret) for secret in (TEST_SECRET, OTHER_SECRET))
-    assert {case: outcome.passed for case, outcome in found.items()} == {case: outcome.passed for case, outcome in again.items()}
+    (found, sent), (again, other) = (
+        outcomes(solution, cases, secret=secret) for secret in (TEST_SECRET, OTHER_SECRET)
+    )
+    assert {case: outcome.passed for case, outcome in found.items()} == {
+        case: outcome.passed for case, outcome in again.items()
+    }
     for case in cases:
         if f"{function}.{case}" not in SAME_FOR_ALL:
-            for (tensors, options), (others, other_options) in zip(sent[case], other[case], strict=True):
-                drawn = [name for name, tensor in tensors.items() if tensor.any()]       # a noise of nothing is one
+            for (tensors, options), (others, other_options) in zip(
+                sent[case], other[case], strict=True
+            ):
+                drawn = [
+                    name for name, tensor in tensors.items() if tensor.any()
+                ]  # a noise of nothing is one
                 assert drawn or options != other_options
                 assert not any(torch.equal(tensors[name], others[name]) for name in drawn), case
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("function", [function for function, cases in CASES.items() if "real" in cases])
+@pytest.mark.parametrize(
+    "function", [function for function, cases in CASES.items() if "real" in cases]
+)
 def test_another_secret_gives_other_inputs_on_the_real_model_too(function, real_model):
-    (found, sent), (again, other) = (outcomes(FIRST_OF_EACH[function], ["real"], real_model, secret) for secret in (TEST_SECRET, OTHER_SECRET))
+    (found, sent), (again, other) = (
+        outcomes(FIRST_OF_EACH[function], ["real"], real_model, secret)
+        for secret in (TEST_SECRET, OTHER_SECRET)
+    )
     assert found["real"].passed and again["real"].passed
     [(tensors, options)], [(others, other_options)] = sent["real"], other["real"]
-    assert options.get("values") != other_options.get("values") or any(not torch.equal(tensors[name], others[name]) for name in tensors)
+    assert options.get("values") != other_options.get("values") or any(
+        not torch.equal(tensors[name], others[name]) for name in tensors
+    )
 
 
 # ---------------------------------------------------------------- the catalogue as a whole
 
+
 def test_the_catalogue_is_large_enough_and_says_of_each_what_was_misunderstood():
     functions = set(CASES)
-    assert len(WRONG) >= 45 and len(RIGHT) >= 20 and functions == {solution.function for solution in WRONG} == {solution.function for solution in RIGHT}
+    assert (
+        len(WRONG) >= 45
+        and len(RIGHT) >= 20
+        and functions
+        == {solution.function for solution in WRONG}
+        == {solution.function for solution in RIGHT}
+    )
     for solutions in (WRONG, RIGHT):
         titles = [(solution.function, solution.name) for solution in solutions]
         assert len(set(titles)) == len(titles)
     for solution in WRONG:
-        assert 10 < len(solution.mistake) < 100 and "\n" not in solution.mistake and solution.mistake[-1] not in ".!"
+        assert (
+            10 < len(solution.mistake) < 100
+            and "\n" not in solution.mistake
+            and solution.mistake[-1] not in ".!"
+        )
         assert solution.misconception is None or solution.misconception in MISCONCEPTIONS
-        assert solution.fails and (solution.must_fail(CASES[solution.function]) == solution.fails or len(solution.fails) == 1), solution.name
-        assert not solution.must_fail(CASES[solution.function]) & solution.may_fail or solution.files
+        assert solution.fails and (
+            solution.must_fail(CASES[solution.function]) == solution.fails
+            or len(solution.fails) == 1
+        ), solution.name
+        assert (
+            not solution.must_fail(CASES[solution.function]) & solution.may_fail or solution.files
+        )
     assert not any(solution.mistake or solution.fails for solution in RIGHT)
 
 
 def test_most_misunderstandings_have_a_name():
     named = [solution for solution in WRONG if solution.misconception]
     assert len(named) >= NAMED_SHARE * len(WRONG)
-    assert {solution.misconception for solution in named} == set(MISCONCEPTIONS)     # none that nothing shows
+    assert {solution.misconception for solution in named} == set(
+        MISCONCEPTIONS
+    )  # none that nothing shows
 
 
 def test_every_hidden_test_is_failed_by_some_wrong_solution():
-    caught = {f"{solution.function}.{case}" for solution in WRONG for case in solution.must_fail(CASES[solution.function])}
+    caught = {
+        f"{solution.function}.{case}"
+        for solution in WRONG
+        for case in solution.must_fail(CASES[solution.function])
+    }
     assert {f"{function}.{case}" for function, cases in CASES.items() for case in cases} == caught
 
 
 def test_points_add_up():
-    points = {cell: sum(case.points for case in cases) for notebook in NOTEBOOKS.values() for cell, cases in notebook.cells.items()}
-    assert points == {"test_sequence_nll": 5, "test_efficacy": 3, "test_neighborhood": 3, "test_edit_score": 2, "test_corrupt": 5, "test_restore": 5, "test_indirect_effect": 3, "test_trace": 14, "test_subject_key": 9, "test_second_moment": 6, "test_value_objective": 7, "test_rank_one_update": 8, "test_my_edit": 5, "test_write_edit": 6}
+    points = {
+        cell: sum(case.points for case in cases)
+        for notebook in NOTEBOOKS.values()
+        for cell, cases in notebook.cells.items()
+    }
+    assert points == {
+        "test_sequence_nll": 5,
+        "test_efficacy": 3,
+        "test_neighborhood": 3,
+        "test_edit_score": 2,
+        "test_corrupt": 5,
+        "test_restore": 5,
+        "test_indirect_effect": 3,
+        "test_trace": 14,
+        "test_subject_key": 9,
+        "test_second_moment": 6,
+        "test_value_objective": 7,
+        "test_rank_one_update": 8,
+        "test_my_edit": 5,
+        "test_write_edit": 6,
+    }

@@ -38,15 +38,34 @@ from tests.test_nbgrader import prepared  # noqa: F401 (a fixture)
 if sys.platform != "linux":
     pytest.skip("the levels that are tried here are Linux's", allow_module_level=True)
 
-NO_WALL = {6, 7, 15, 16, 17, *range(20, 28), 33, 35, 42, 44, 45}  # entries that no wall has a part in: tried at the best level and at E
-ATTEMPTS = [(level, *attack) for level in ("best", *"BCDE") for attack in ATTACKS if level in ("best", "E") or attack[0] not in NO_WALL]
-SURE = os.getuid() == 0 and os.uname().machine == "x86_64"  # else level E may let less through, for want of rights
+NO_WALL = {
+    6,
+    7,
+    15,
+    16,
+    17,
+    *range(20, 28),
+    33,
+    35,
+    42,
+    44,
+    45,
+}  # entries that no wall has a part in: tried at the best level and at E
+ATTEMPTS = [
+    (level, *attack)
+    for level in ("best", *"BCDE")
+    for attack in ATTACKS
+    if level in ("best", "E") or attack[0] not in NO_WALL
+]
+SURE = (
+    os.getuid() == 0 and os.uname().machine == "x86_64"
+)  # else level E may let less through, for want of rights
 OURS = Path(autograder.__file__).resolve().parent
 NUMBER = str(10**8 + secrets.randbelow(9 * 10**8))
 CANARY = f"canary-{NUMBER}"
 SECONDS = 2
 
-pytestmark = pytest.mark.slow      # a minute; `make test` runs it
+pytestmark = pytest.mark.slow  # a minute; `make test` runs it
 
 
 def run_double(bench):
@@ -61,10 +80,19 @@ def run_double(bench):
 
 
 def grader(seconds):
-    return Grader(registry(HiddenTest("double.plain", 3, run_double, seconds=seconds), HiddenTest("double.again", 1, run_double, seconds=seconds)), secret.TEST_SECRET)
+    return Grader(
+        registry(
+            HiddenTest("double.plain", 3, run_double, seconds=seconds),
+            HiddenTest("double.again", 1, run_double, seconds=seconds),
+        ),
+        secret.TEST_SECRET,
+    )
 
 
-GRADER, PATIENT = grader(SECONDS), grader(60)  # the patient one is for attacks that should work, however slow the machine
+GRADER, PATIENT = (
+    grader(SECONDS),
+    grader(60),
+)  # the patient one is for attacks that should work, however slow the machine
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +124,19 @@ def level(request, zygotes, monkeypatch):
 def planted(tmp_path_factory):
     """The secret, wherever a grader might have one: files, environment, memory, an open descriptor, sockets. Gives the attackers' map of it all."""
     folder = tmp_path_factory.mktemp("grading")
-    files = [OURS / "hostile.key", Path(f"/dev/shm/keyhole-hostile-{os.getpid()}"), folder / "results.json"]
-    listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
-    for listener, address in zip(listeners[1:], (str(folder / "socket"), f"\0{folder / 'socket'}"), strict=True):
+    files = [
+        OURS / "hostile.key",
+        Path(f"/dev/shm/keyhole-hostile-{os.getpid()}"),
+        folder / "results.json",
+    ]
+    listeners = [
+        socket.create_server(("127.0.0.1", 0)),
+        socket.socket(socket.AF_UNIX),
+        socket.socket(socket.AF_UNIX),
+    ]
+    for listener, address in zip(
+        listeners[1:], (str(folder / "socket"), f"\0{folder / 'socket'}"), strict=True
+    ):
         listener.bind(address)
         listener.listen()
     for listener in listeners:
@@ -109,8 +147,16 @@ def planted(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch, open(files[0]) as inheritable:
             patch.setenv("KEYHOLE_CANARY", CANARY)
             os.set_inheritable(inheritable.fileno(), True)
-            yield {"autograder": str(OURS), "results": str(files[2]), "shared": str(files[1]), "marker": str(folder / "marker"), "grader": os.getpid(),
-                   "port": listeners[0].getsockname()[1], "socket": str(folder / "socket"), "each": False}
+            yield {
+                "autograder": str(OURS),
+                "results": str(files[2]),
+                "shared": str(files[1]),
+                "marker": str(folder / "marker"),
+                "grader": os.getpid(),
+                "port": listeners[0].getsockname()[1],
+                "socket": str(folder / "socket"),
+                "each": False,
+            }
     finally:
         for listener in listeners:
             listener.close()
@@ -139,9 +185,20 @@ def decoys(planted):
     def one():
         while not alive or alive[0].poll() is not None:
             with open(OURS / "hostile.key") as file:
-                program = "import sys, time; held = bytearray(sys.argv[1].encode()) * 1000; print(flush=True); time.sleep(1000)"
-                alive[:] = [subprocess.Popen([sys.executable, "-S", "-E", "-c", program, CANARY], cwd=OURS.parent, env={"SECRET": CANARY}, stdout=subprocess.PIPE,
-                                             pass_fds=[file.fileno()], start_new_session=True)]
+                program = (
+                    "import sys, time; held = bytearray(sys.argv[1].encode()) * 1000;"
+                    " print(flush=True); time.sleep(1000)"
+                )
+                alive[:] = [
+                    subprocess.Popen(
+                        [sys.executable, "-S", "-E", "-c", program, CANARY],
+                        cwd=OURS.parent,
+                        env={"SECRET": CANARY},
+                        stdout=subprocess.PIPE,
+                        pass_fds=[file.fileno()],
+                        start_new_session=True,
+                    )
+                ]
                 alive[0].stdout.readline()
         return alive[0]
 
@@ -159,7 +216,10 @@ def decoy(decoys):
 def hand_in(folder, *cells, name="3_edit"):
     folder.mkdir(parents=True, exist_ok=True)
     ids = [f"cell{i}" for i in range(len(cells) - 1)] + ["double", "test_double"]
-    marked = [nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": name}}) for cell, name in zip([*cells, ""], ids, strict=True)]
+    marked = [
+        nbformat.v4.new_code_cell(cell, metadata={"nbgrader": {"grade_id": name}})
+        for cell, name in zip([*cells, ""], ids, strict=True)
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=marked), folder / f"{name}.ipynb")
     return folder
 
@@ -170,7 +230,12 @@ def graded(folder, by=GRADER):
 
 def shown(result, capfd) -> str:
     """All that staff and student get to see of a result."""
-    return json.dumps(result.to_json()) + feedback(list(result.tests), result.reason) + "".join(capfd.readouterr()) + words_of_the_zygote()
+    return (
+        json.dumps(result.to_json())
+        + feedback(list(result.tests), result.reason)
+        + "".join(capfd.readouterr())
+        + words_of_the_zygote()
+    )
 
 
 def words_of_the_zygote() -> str:
@@ -195,14 +260,26 @@ def check_harmless(result, planted, capfd, folder):
     assert (honest.score, honest.max_score, honest.isolation) == (4, 4, process.SHARED.level)
 
 
-@pytest.mark.parametrize("level, number, what, source", ATTEMPTS, ids=[f"{level}: {number}: {what}" for level, number, what, _ in ATTEMPTS], indirect=["level"])
-def test_an_attack_gains_nothing_but_where_it_is_said(level, planted, map_of_it_all, decoy, tmp_path, capfd, number, what, source):
+@pytest.mark.parametrize(
+    "level, number, what, source",
+    ATTEMPTS,
+    ids=[f"{level}: {number}: {what}" for level, number, what, _ in ATTEMPTS],
+    indirect=["level"],
+)
+def test_an_attack_gains_nothing_but_where_it_is_said(
+    level, planted, map_of_it_all, decoy, tmp_path, capfd, number, what, source
+):
     start = time.monotonic()
     works = number in isolation.LEVELS[level].lets_through(root=os.getuid() == 0)
-    result = graded(hand_in(tmp_path / "eve", SETTING.format(**map_of_it_all), source), PATIENT if works else GRADER)
+    result = graded(
+        hand_in(tmp_path / "eve", SETTING.format(**map_of_it_all), source),
+        PATIENT if works else GRADER,
+    )
     if works:
         Path(planted["results"]).write_text(CANARY)
-        assert result.score == 4 or not SURE and number in (5, 39, 40), [(test.verdict, test.message) for test in result.tests]
+        assert result.score == 4 or not SURE and number in (5, 39, 40), [
+            (test.verdict, test.message) for test in result.tests
+        ]
         return
     check_harmless(result, planted, capfd, tmp_path / "honest")
     assert result.reason is None or number == 35, result.reason  # of a cell that does not parse
@@ -213,15 +290,28 @@ def test_an_attack_gains_nothing_but_where_it_is_said(level, planted, map_of_it_
 RARE = {3: 1, 5: 4, 8: 1, 9: 2, 11: 2, 31: 1, 39: 5, 40: 4}
 
 
-@pytest.mark.skipif(not SURE, reason="some ways need root, and the numbers of system calls are those of x86_64")
-
-
-@pytest.mark.parametrize("number, source", [(number, source) for number, _, source in ATTACKS if "return ways(" in source or number in PLANTED])
+@pytest.mark.skipif(
+    not SURE, reason="some ways need root, and the numbers of system calls are those of x86_64"
+)
+@pytest.mark.parametrize(
+    "number, source",
+    [
+        (number, source)
+        for number, _, source in ATTACKS
+        if "return ways(" in source or number in PLANTED
+    ],
+)
 @pytest.mark.parametrize("level", ["E"], indirect=True)
-def test_every_way_of_an_attack_works_where_nothing_stops_it(level, planted, map_of_it_all, number, source):
-    given = SETTING.format(**map_of_it_all | {"each": True}) + PLANTED.get(number, "").format(canary=CANARY)
+def test_every_way_of_an_attack_works_where_nothing_stops_it(
+    level, planted, map_of_it_all, number, source
+):
+    given = SETTING.format(**map_of_it_all | {"each": True}) + PLANTED.get(number, "").format(
+        canary=CANARY
+    )
     with Sandbox(given + source) as sandbox:
-        works = sandbox.call("double", tensors={"x": torch.ones(3, 5)}, options={"order": ["x"]}).tensors["result"]
+        works = sandbox.call(
+            "double", tensors={"x": torch.ones(3, 5)}, options={"order": ["x"]}
+        ).tensors["result"]
     Path(planted["results"]).write_text(CANARY)
     assert len(works) - works.sum() <= RARE.get(number, 0), works
 
@@ -234,7 +324,17 @@ def test_every_entry_of_the_catalogue_is_tried():
 @pytest.mark.parametrize("level", ["E"], indirect=True)  # where nothing hides the folder
 def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capfd, monkeypatch):
     folder = hand_in(tmp_path / "eve", "def double(x):\n    return x")
-    for name in ("conftest.py", "sitecustomize.py", "usercustomize.py", "torch.py", "autograder.py", "keyhole.py", "nbgrader_config.py", "json.py", "double.pth"):
+    for name in (
+        "conftest.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+        "torch.py",
+        "autograder.py",
+        "keyhole.py",
+        "nbgrader_config.py",
+        "json.py",
+        "double.pth",
+    ):
         (folder / name).write_text(f"import os; os.system('touch {planted['marker']}')")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p conftest")
     process.SHARED.close()  # so that the zygote starts there
@@ -247,44 +347,115 @@ def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capf
 
 
 def test_27_what_sleeps_anew_in_every_process_comes_to_an_end(level, tmp_path):
-    tests = registry(*(HiddenTest(f"{name}.{case}", 1, run_double) for name in ("double", "triple") for case in "ab"))["3_edit"]
-    grader = Grader({"2_locate": tests, "3_edit": tests}, secret.TEST_SECRET, limits=Limits(submission_seconds=1))
-    sleeper = "import os, time\nclass C:\n    time.sleep(0.3)\ndef double(x):\n    time.sleep(0.3)\n    os._exit(0)\ndef triple(x): return double(x)"
+    tests = registry(
+        *(
+            HiddenTest(f"{name}.{case}", 1, run_double)
+            for name in ("double", "triple")
+            for case in "ab"
+        )
+    )["3_edit"]
+    grader = Grader(
+        {"2_locate": tests, "3_edit": tests},
+        secret.TEST_SECRET,
+        limits=Limits(submission_seconds=1),
+    )
+    sleeper = (
+        "import os, time\nclass C:\n    time.sleep(0.3)\ndef double(x):\n    time.sleep(0.3)\n   "
+        " os._exit(0)\ndef triple(x): return double(x)"
+    )
     hand_in(tmp_path, sleeper, name="2_locate")
     result = grade_submission(hand_in(tmp_path, sleeper), "eve", grader)
     assert len(result.tests) == 8 and result.score == 0
     # Each that runs sleeps for more than half of what all may use, so the third finds nothing left, in whichever notebook it is.
     said = [test.message for test in result.tests if test.verdict == "timeout"]
-    assert len(said) >= 6 and all(failure("submission", "1") in text or "Not run" in text for text in said) and failure("submission", "1") in said[0], said
+    assert (
+        len(said) >= 6
+        and all(failure("submission", "1") in text or "Not run" in text for text in said)
+        and failure("submission", "1") in said[0]
+    ), said
 
 
 # A class of which files are made: what each makes of `double` and `triple`, as an entry of the catalogue or in words that are to be found again.
-CLASS = {"bo": ("def double(x): raise ValueError('a word of bo')", 44), "eve": (1, 42), "mal": (4, 8)}
+CLASS = {
+    "bo": ("def double(x): raise ValueError('a word of bo')", 44),
+    "eve": (1, 42),
+    "mal": (4, 8),
+}
 
 
-def test_no_file_that_a_grading_makes_holds_the_secret(level, planted, map_of_it_all, prepared, tmp_path, monkeypatch, capfd):
+def test_no_file_that_a_grading_makes_holds_the_secret(
+    level, planted, map_of_it_all, prepared, tmp_path, monkeypatch, capfd
+):
     course = shutil.copytree(prepared, tmp_path / "course")
-    tests = registry(*(HiddenTest(f"{name}.plain", points, run_double, seconds=SECONDS) for name, points in {"double": 4, "triple": 2}.items()))
+    tests = registry(
+        *(
+            HiddenTest(f"{name}.plain", points, run_double, seconds=SECONDS)
+            for name, points in {"double": 4, "triple": 2}.items()
+        )
+    )
     monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     sources = {number: source for number, _, source in reversed(ATTACKS)}
     for name, (double, triple) in CLASS.items():
-        notebook = nbformat.read(course / "assignments" / "model_editing" / "3_edit.ipynb", as_version=4)
+        notebook = nbformat.read(
+            course / "assignments" / "model_editing" / "3_edit.ipynb", as_version=4
+        )
         notebook.cells[1].source = SETTING.format(**map_of_it_all)
-        notebook.cells[2].source, notebook.cells[4].source = sources.get(double, double), sources[triple].replace("def double", "def triple")
+        notebook.cells[2].source, notebook.cells[4].source = (
+            sources.get(double, double),
+            sources[triple].replace("def double", "def triple"),
+        )
         folder = course / "grading" / "submitted" / name / "model_editing"
         folder.mkdir(parents=True)
         nbformat.write(notebook, folder / "3_edit.ipynb")
     report = [course / "r.json", course / "r.csv"]
-    assert cli.main(["grade", str(course / "grading" / "submitted"), "--json", str(report[0]), "--csv", str(report[1]), "--course", str(course), "--jobs", "1"]) == 0
+    assert (
+        cli.main(
+            [
+                "grade",
+                str(course / "grading" / "submitted"),
+                "--json",
+                str(report[0]),
+                "--csv",
+                str(report[1]),
+                "--course",
+                str(course),
+                "--jobs",
+                "1",
+            ]
+        )
+        == 0
+    )
     assert [entry["score"] for entry in json.loads(report[0].read_text())] == [0] * len(CLASS)
-    made = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()} | {"shown": "".join(capfd.readouterr()).encode()}
-    assert not [path for path, content in made.items() if CANARY.encode() in content or NUMBER.encode() in content]
-    assert {path.suffix for path, content in made.items() if path != "shown" and b"a word of bo" in content} >= {".json", ".html", ".ipynb"}
-    assert not [path for path, content in made.items() if path != "shown" and path.suffix == ".html" and b"<script>alert(1)" in content]
+    made = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()} | {
+        "shown": "".join(capfd.readouterr()).encode()
+    }
+    assert not [
+        path
+        for path, content in made.items()
+        if CANARY.encode() in content or NUMBER.encode() in content
+    ]
+    assert {
+        path.suffix
+        for path, content in made.items()
+        if path != "shown" and b"a word of bo" in content
+    } >= {".json", ".html", ".ipynb"}
+    assert not [
+        path
+        for path, content in made.items()
+        if path != "shown" and path.suffix == ".html" and b"<script>alert(1)" in content
+    ]
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"cells":' * 100_000, b'{"cells": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}"], ids=["lists", "objects", "closed"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"cells":' * 100_000,
+        b'{"cells": [' + b"[" * 50_000 + b"]" * 50_000 + b"]}",
+    ],
+    ids=["lists", "objects", "closed"],
+)
 def test_36_a_deeply_nested_notebook(level, planted, tmp_path, capfd, content):
     folder = hand_in(tmp_path / "eve", DOUBLE)
     (folder / "3_edit.ipynb").write_bytes(content)
@@ -300,7 +471,13 @@ def test_37_archives_and_links_are_not_followed(level, planted, tmp_path, capfd)
         bomb.writestr("../../escaped", bytes(10**8))
     check_harmless(graded(folder), planted, capfd, tmp_path / "honest")
     (folder / "3_edit.ipynb").unlink()
-    for target in (planted["results"], OURS / "hostile.key", "/dev/zero", "/proc/self/environ", "3_edit.ipynb"):
+    for target in (
+        planted["results"],
+        OURS / "hostile.key",
+        "/dev/zero",
+        "/proc/self/environ",
+        "3_edit.ipynb",
+    ):
         (folder / "3_edit.ipynb").symlink_to(target)
         check_harmless(graded(folder), planted, capfd, tmp_path / "honest")
         (folder / "3_edit.ipynb").unlink()
@@ -312,16 +489,29 @@ def test_42_what_is_shown_holds_no_hidden_number(level, map_of_it_all, tmp_path,
     result = graded(hand_in(tmp_path, SETTING.format(**map_of_it_all), source))
     x = torch.randn(3, 5, generator=secret.generator(secret.TEST_SECRET, "double.plain", "x"))
     everything = shown(result, capfd)
-    assert not any(f"{abs(value):.3f}"[:5] in everything for value in x.flatten().tolist()) and "raised ValueError" in everything
+    assert (
+        not any(f"{abs(value):.3f}"[:5] in everything for value in x.flatten().tolist())
+        and "raised ValueError" in everything
+    )
 
 
-def test_43_a_resubmission_tells_a_distance_of_three_digits_at_most_and_no_time(level, planted, tmp_path, capfd):
+def test_43_a_resubmission_tells_a_distance_of_three_digits_at_most_and_no_time(
+    level, planted, tmp_path, capfd
+):
     """Distances are there to be learned from, and docs/security.md says what they give away; that is all."""
     told = {}
-    for source in ("return 2.0314159 * x", "return 3 * x", "time.sleep(0.3)\n    return 3 * x", "return 314159.0 * x"):
+    for source in (
+        "return 2.0314159 * x",
+        "return 3 * x",
+        "time.sleep(0.3)\n    return 3 * x",
+        "return 314159.0 * x",
+    ):
         result = graded(hand_in(tmp_path, "import time\ndef double(x):\n    " + source))
         told[source] = " ".join(test.message for test in result.tests)
-        numbers = ["".join(filter(str.isdigit, number)).strip("0") for number in re.findall(r"\d[\d.,]*", told[source])]
+        numbers = [
+            "".join(filter(str.isdigit, number)).strip("0")
+            for number in re.findall(r"\d[\d.,]*", told[source])
+        ]
         assert numbers and all(len(digits) <= 3 for digits in numbers), told[source]
         check_harmless(result, planted, capfd, tmp_path / "honest")
     assert told["return 3 * x"] == told["time.sleep(0.3)\n    return 3 * x"]

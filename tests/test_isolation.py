@@ -27,12 +27,28 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="walls of the Linux k
 def test_the_printed_line_says_what_is_missing_and_what_is_not_stopped():
     assert str(Found("A", {})) == "Isolation level A: namespaces, Landlock and seccomp."
     line = str(Found("C", {"A": "there is no bubblewrap", "B": "PermissionError"}))
-    assert line.startswith("Isolation level C: Landlock and seccomp. Not stopped: ") and line.endswith("(no A: there is no bubblewrap; no B: PermissionError)")
+    assert line.startswith(
+        "Isolation level C: Landlock and seccomp. Not stopped: "
+    ) and line.endswith("(no A: there is no bubblewrap; no B: PermissionError)")
     security = (ROOT / "docs" / "security.md").read_text("utf-8")
     assert all(level.walls in security for level in LEVELS.values())
-    rows = dict(re.findall(r"^\| ([A-E, ]+) \| (.+) \|$", security.partition("## The catalogue")[2], re.MULTILINE))
-    assert {name: entries.partition(":")[0] for names, entries in rows.items() for name in names.split(", ")} == {name: level.entries or "none" for name, level in LEVELS.items()}
-    assert LEVELS["E"].lets_through(root=True) - LEVELS["E"].lets_through(root=False) == {29} and {1, 5, 9, 28, 41} < LEVELS["E"].lets_through(root=False)
+    rows = dict(
+        re.findall(
+            r"^\| ([A-E, ]+) \| (.+) \|$", security.partition("## The catalogue")[2], re.MULTILINE
+        )
+    )
+    assert {
+        name: entries.partition(":")[0]
+        for names, entries in rows.items()
+        for name in names.split(", ")
+    } == {name: level.entries or "none" for name, level in LEVELS.items()}
+    assert LEVELS["E"].lets_through(root=True) - LEVELS["E"].lets_through(root=False) == {29} and {
+        1,
+        5,
+        9,
+        28,
+        41,
+    } < LEVELS["E"].lets_through(root=False)
     assert LEVELS["B"].lets_through(root=True) == {2} and not LEVELS["A"].lets_through(root=True)
 
 
@@ -52,9 +68,19 @@ def test_the_level_to_begin_with_can_be_named(monkeypatch, level):
 
 
 @linux
-@pytest.mark.parametrize("bwrap, says", [(None, "there is no bubblewrap"), ("exit 1", "exit status 1"), ("echo 'bwrap: No permissions to create new namespace' >&2; exit 1", "No permissions"),
-                                         ("while [ $1 != -- ]; do shift; done; shift; exec \"$@\"", "the namespaces hide nothing"), ("exec sleep 10", "no answer within 2 s")])
-def test_a_bubblewrap_that_is_absent_refused_or_idle_is_no_level_a(tmp_path, monkeypatch, bwrap, says):
+@pytest.mark.parametrize(
+    "bwrap, says",
+    [
+        (None, "there is no bubblewrap"),
+        ("exit 1", "exit status 1"),
+        ("echo 'bwrap: No permissions to create new namespace' >&2; exit 1", "No permissions"),
+        ('while [ $1 != -- ]; do shift; done; shift; exec "$@"', "the namespaces hide nothing"),
+        ("exec sleep 10", "no answer within 2 s"),
+    ],
+)
+def test_a_bubblewrap_that_is_absent_refused_or_idle_is_no_level_a(
+    tmp_path, monkeypatch, bwrap, says
+):
     program = tmp_path / "bwrap"
     if bwrap:
         program.write_text(f"#!/bin/sh\n{bwrap}\n")
@@ -84,12 +110,22 @@ poorer("unshare", "clone", error={errno.EPERM}, args=[(0, CmpOp.MASKED_EQ, 0x100
 poorer("landlock_create_ruleset", error={errno.EOPNOTSUPP})
 poorer("seccomp", error={errno.ENOSYS})
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"KEYHOLE_ISOLATION": "A"}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"KEYHOLE_ISOLATION": "A"},
+        capture_output=True,
+        text=True,
+    )
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 3, done.stderr
     assert found[0][0] == ("B" if os.getuid() == 0 else "C") and "A" in found[0][1]
     assert found[1][0] == "D" and {"A", "B", "C"} == set(found[1][1])
-    assert found[2][0] == "E" and "seccomp" in found[2][1]["D"].lower() or "not implemented" in found[2][1]["D"]
+    assert (
+        found[2][0] == "E"
+        and "seccomp" in found[2][1]["D"].lower()
+        or "not implemented" in found[2][1]["D"]
+    )
 
 
 @linux
@@ -103,12 +139,20 @@ def test_a_full_temporary_folder_is_said(tmp_path, monkeypatch, level):
     monkeypatch.setattr(process, "SHARED", Zygote(level))
     monkeypatch.setattr(process.tempfile, "mkdtemp", full)
     monkeypatch.setattr(process.tempfile, "TemporaryFile", full)
-    with pytest.raises(KeyholeError, match="No space left"), Sandbox("def f(): return 1") as sandbox:
+    with (
+        pytest.raises(KeyholeError, match="No space left"),
+        Sandbox("def f(): return 1") as sandbox,
+    ):
         sandbox.call("f", options={"order": []})
     cell = nbformat.v4.new_code_cell(DOUBLE, metadata={"nbgrader": {"grade_id": "double"}})
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "3_edit.ipynb")
     result = grade_submission(tmp_path, "ada", Grader(TESTS, TEST_SECRET))
-    assert result.score == 0 and "No space left" in result.reason and {test.message for test in result.tests if test.verdict == "error"} == {sentence("our_fault")}
+    assert (
+        result.score == 0
+        and "No space left" in result.reason
+        and {test.message for test in result.tests if test.verdict == "error"}
+        == {sentence("our_fault")}
+    )
 
 
 def test_a_result_that_the_grader_failed_to_make_names_the_level_too(monkeypatch):
@@ -123,11 +167,23 @@ def test_limits_as_handed_out_are_the_defaults(tmp_path):
     text = (ROOT / "limits.toml").read_text("utf-8")
     assert Limits.read(ROOT / "limits.toml") == Limits()
     (tmp_path / "all").write_text(text.replace("\n# ", "\n"))
-    assert Limits.read(tmp_path / "all") == Limits() and all(f"\n# {name} = " in text for name in Limits.__dataclass_fields__)
+    assert Limits.read(tmp_path / "all") == Limits() and all(
+        f"\n# {name} = " in text for name in Limits.__dataclass_fields__
+    )
 
 
-@pytest.mark.parametrize("text, says", [("memory = 1", "no limit 'memory'"), ("memory_mb = -1", "not a whole number above 0"), ("memory_mb = 1.5", "whole"), ("seconds = nan", "number above 0"),
-                                        ("seconds = true", "number above 0"), ("seconds = '1'", "number above 0"), ("seconds", "cannot be read")])
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("memory = 1", "no limit 'memory'"),
+        ("memory_mb = -1", "not a whole number above 0"),
+        ("memory_mb = 1.5", "whole"),
+        ("seconds = nan", "number above 0"),
+        ("seconds = true", "number above 0"),
+        ("seconds = '1'", "number above 0"),
+        ("seconds", "cannot be read"),
+    ],
+)
 def test_limits_that_are_none_are_refused(tmp_path, text, says):
     (tmp_path / "limits.toml").write_text(text)
     with pytest.raises(KeyholeError, match=says):

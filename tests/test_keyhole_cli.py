@@ -22,17 +22,29 @@ from keyhole.facts import load_facts
 from keyhole.moments import load_moment
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
-from tests import test_checks as right      # right solutions, as a student may write them
+from tests import test_checks as right  # right solutions, as a student may write them
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = "import torch\nfrom keyhole.hooks import record\n"
-NAMES = ("subject_key", "second_moment", "value_objective", "rank_one_update", "write_edit")     # of notebook 3
+NAMES = (
+    "subject_key",
+    "second_moment",
+    "value_objective",
+    "rank_one_update",
+    "write_edit",
+)  # of notebook 3
 
 
 def notebook(path, *cells, **replaced):
     """A notebook that defines the five functions rightly but for those replaced; None leaves one out. More cells come first."""
     sources = {name: inspect.getsource(right.RIGHT[name]) for name in NAMES} | replaced
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (IMPORTS, *cells, *sources.values()) if source])
+    made = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(source)
+            for source in (IMPORTS, *cells, *sources.values())
+            if source
+        ]
+    )
     nbformat.write(made, path)
     return path
 
@@ -43,11 +55,22 @@ def toy(tmp_path, monkeypatch):
     data, cache, folder = tmp_path / "data", tmp_path / "cache", tmp_path / "toy"
     data.mkdir()
     cache.mkdir()
-    (cache / "smollm2-135m").symlink_to(fetch(progress=False))      # its tokenizer reads the kit's text
+    (cache / "smollm2-135m").symlink_to(fetch(progress=False))  # its tokenizer reads the kit's text
     (data / "checks").symlink_to(data_folder() / "checks")
     (data / "prefixes.json").write_text(json.dumps({"prefixes": ["", "It rained. ", "We met. "]}))
-    (data / "facts.json").write_text(json.dumps({"facts": [fact("one", "Anna", "tall"), fact("two", "Otto", "wise")]}))
-    save_file({"ids": torch.randint(1000, 20000, (8, 40), generator=torch.Generator().manual_seed(0)).to(torch.uint16)}, data / "self_text.safetensors")
+    (data / "facts.json").write_text(
+        json.dumps({"facts": [fact("one", "Anna", "tall"), fact("two", "Otto", "wise")]})
+    )
+    save_file(
+        {
+            "ids": (
+                torch.randint(1000, 20000, (8, 40), generator=torch.Generator().manual_seed(0)).to(
+                    torch.uint16
+                )
+            )
+        },
+        data / "self_text.safetensors",
+    )
     model = toy_model("gpt2", seed=3)
     model.hf.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
@@ -59,28 +82,55 @@ def toy(tmp_path, monkeypatch):
 def fact(name, subject, true, new="grey", hidden=False):
     """The subject ends the prompt, so that even a toy's edit reaches the next token."""
     probe = {"prompt": f"Somebody {new} is", "target_true": " he", "target_new": f" {subject}"}
-    return {"id": name, "relation": "person", "prompt": f"People like {subject}", "subject": subject, "target_true": f" {true}", "target_new": f" {new}",
-            "paraphrases": [f"I hear {subject} is", f"Indeed {subject} was"], "neighbors": [{"prompt": "People like Eva", "answer": " late"}] * 5,
-            "reversion": probe, "portability": probe, "hidden": hidden}
+    return {
+        "id": name,
+        "relation": "person",
+        "prompt": f"People like {subject}",
+        "subject": subject,
+        "target_true": f" {true}",
+        "target_new": f" {new}",
+        "paraphrases": [f"I hear {subject} is", f"Indeed {subject} was"],
+        "neighbors": [{"prompt": "People like Eva", "answer": " late"}] * 5,
+        "reversion": probe,
+        "portability": probe,
+        "hidden": hidden,
+    }
 
 
 # ---------------------------------------------------------------- keyhole itself
 
+
 def test_help_needs_no_torch_and_is_quick():
     start = time.perf_counter()
-    out = subprocess.run([sys.executable, "-m", "keyhole.cli", "--help"], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - start < 2      # 0.04 s on a quiet machine; torch alone takes longer than this
-    assert all(name in out.stdout for name in ("fetch", "check", "trace", "edit", "moment", "facts"))
-    program = "import sys, keyhole.cli; keyhole.cli.parser(); print([name for name in ('torch', 'transformers', 'numpy', 'nbformat') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+    out = subprocess.run(
+        [sys.executable, "-m", "keyhole.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    assert (
+        time.perf_counter() - start < 2
+    )  # 0.04 s on a quiet machine; torch alone takes longer than this
+    assert all(
+        name in out.stdout for name in ("fetch", "check", "trace", "edit", "moment", "facts")
+    )
+    program = (
+        "import sys, keyhole.cli; keyhole.cli.parser(); print([name for name in ('torch',"
+        " 'transformers', 'numpy', 'nbformat') if name in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
+        == "[]\n"
+    )
 
 
 def test_the_defaults_are_the_library_s():
     from keyhole import models, moments
+
     assert (cli.DEFAULT_MODEL, cli.DEFAULT_LAYER) == (models.DEFAULT_MODEL, moments.DEFAULT_LAYER)
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["check"], ["edit", "A prompt"], ["check", "x.ipynb", "--seconds", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["nonsense"], ["check"], ["edit", "A prompt"], ["check", "x.ipynb", "--seconds", "0"]],
+)
 def test_unusable_arguments_give_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -90,14 +140,24 @@ def test_unusable_arguments_give_2(arguments, capsys):
 EDIT, LONG = ["edit", "The Tower is in", "--subject", "Tower", "--to", " Rome"], "x" * 300
 
 
-@pytest.mark.parametrize("arguments, status, words", [
-    (["check", LONG], 2, "there is no file"), ([*EDIT, "--notebook", LONG], 2, "there is no file"),
-    ([*EDIT, "--json", LONG], 2, "cannot be written"), (["trace", *EDIT[1:4], "--out", f"{LONG}.png"], 2, "cannot be written"),
-    ([*EDIT, "--model", LONG], 1, "no model"), (["moment", "--layer", "3", "--model", LONG], 1, "no model"),
-    (["edit", "The \udcff Tower is in", *EDIT[2:]], 2, "is not UTF-8"), ([*EDIT[:-1], " R\udcffme"], 2, "is not UTF-8"), ([*EDIT, "--true", "P\udcffris"], 2, "is not UTF-8"),
-    (["trace", "The Tower is \udcffin", *EDIT[2:4], "--out", "m.png"], 2, "is not UTF-8"),
-])
-def test_names_that_are_too_long_and_text_in_another_encoding_are_one_sentence(capsys, arguments, status, words):
+@pytest.mark.parametrize(
+    "arguments, status, words",
+    [
+        (["check", LONG], 2, "there is no file"),
+        ([*EDIT, "--notebook", LONG], 2, "there is no file"),
+        ([*EDIT, "--json", LONG], 2, "cannot be written"),
+        (["trace", *EDIT[1:4], "--out", f"{LONG}.png"], 2, "cannot be written"),
+        ([*EDIT, "--model", LONG], 1, "no model"),
+        (["moment", "--layer", "3", "--model", LONG], 1, "no model"),
+        (["edit", "The \udcff Tower is in", *EDIT[2:]], 2, "is not UTF-8"),
+        ([*EDIT[:-1], " R\udcffme"], 2, "is not UTF-8"),
+        ([*EDIT, "--true", "P\udcffris"], 2, "is not UTF-8"),
+        (["trace", "The Tower is \udcffin", *EDIT[2:4], "--out", "m.png"], 2, "is not UTF-8"),
+    ],
+)
+def test_names_that_are_too_long_and_text_in_another_encoding_are_one_sentence(
+    capsys, arguments, status, words
+):
     assert main(arguments) == status
     error = capsys.readouterr().err
     assert words in error and error.startswith("keyhole: ") and error.count("\n") == 1
@@ -105,13 +165,18 @@ def test_names_that_are_too_long_and_text_in_another_encoding_are_one_sentence(c
 
 def test_fetch_says_where_or_one_sentence_why_not(monkeypatch, capsys, tmp_path):
     import keyhole.fetch
+
     monkeypatch.setattr(keyhole.fetch, "fetch", lambda: tmp_path)
     assert main(["fetch"]) == 0 and capsys.readouterr().out == f"The model is in {tmp_path}\n"
-    assert main(["fetch", "--lang", "zh-TW"]) == 0 and capsys.readouterr().out == f"模型在 {tmp_path}\n"
+    assert (
+        main(["fetch", "--lang", "zh-TW"]) == 0
+        and capsys.readouterr().out == f"模型在 {tmp_path}\n"
+    )
 
     def fails(error):
         def fetch():
             raise error
+
         monkeypatch.setattr(keyhole.fetch, "fetch", fetch)
 
     fails(KeyholeError("no network."))
@@ -122,26 +187,42 @@ def test_fetch_says_where_or_one_sentence_why_not(monkeypatch, capsys, tmp_path)
 
 # ---------------------------------------------------------------- keyhole check
 
+
 def test_check_of_a_right_notebook(tmp_path, capsys):
     # Prints and a changed working folder must not disturb the answers.
     noisy = "def second_moment(keys):\n    print('noise', flush=True)\n    return keys.T @ keys"
     assert main(["check", str(notebook(tmp_path / "mine.ipynb", second_moment=noisy))]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines] == list(NAMES) and all(line.startswith("✓") for line in lines)
+    assert [line.split()[1] for line in lines] == list(NAMES) and all(
+        line.startswith("✓") for line in lines
+    )
     assert last == "All 5 functions pass their public checks."
 
 
 @pytest.mark.slow
 def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
     path = notebook(
-        tmp_path / "3_edit.ipynb", "scale = float(1)",
-        subject_key="def subject_key(model, layer, prompt, subject, prefixes):\n    '''Doc.'''\n    raise NotImplementedError()",
+        tmp_path / "3_edit.ipynb",
+        "scale = float(1)",
+        subject_key=(
+            "def subject_key(model, layer, prompt, subject, prefixes):\n    '''Doc.'''\n    raise"
+            " NotImplementedError()"
+        ),
         second_moment="def second_moment(keys):\n    while True: pass",
         value_objective="def value_objective(*arguments):\n    return arguments[0].mean() * scale",
-        rank_one_update="def rank_one_update(weight, moment, key, value):\n    import os; os._exit(0)")
+        rank_one_update=(
+            "def rank_one_update(weight, moment, key, value):\n    import os; os._exit(0)"
+        ),
+    )
     assert main(["check", str(path), "--seconds", "10"]) == 1
     *lines, last = capsys.readouterr().out.splitlines()
-    expected = ["still a blank", "was stopped after 10 s", "NameError: name 'scale' is not defined", "ended the process", "4 of 4 public checks passed"]
+    expected = [
+        "still a blank",
+        "was stopped after 10 s",
+        "NameError: name 'scale' is not defined",
+        "ended the process",
+        "4 of 4 public checks passed",
+    ]
     assert [line.split()[1] for line in lines] == list(NAMES)
     assert all(words in line for words, line in zip(expected, lines, strict=True)), lines
     assert "`scale` is set by a line that calls something" in lines[2]
@@ -149,14 +230,24 @@ def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
 
 
 def test_check_reports_what_cannot_be_run(tmp_path, capsys):
-    path = notebook(tmp_path / "mine.ipynb", second_moment="def second_moment(keys):\n    return keys +", subject_key=None,
-                    value_objective="def value_objective(a=undefined_name):\n    return a",
-                    rank_one_update="def rank_one_update(weight, moment, key, value):\n    return weight + torch.outer(value - weight @ key, key) / (key @ key)")
+    path = notebook(
+        tmp_path / "mine.ipynb",
+        second_moment="def second_moment(keys):\n    return keys +",
+        subject_key=None,
+        value_objective="def value_objective(a=undefined_name):\n    return a",
+        rank_one_update=(
+            "def rank_one_update(weight, moment, key, value):\n    return weight +"
+            " torch.outer(value - weight @ key, key) / (key @ key)"
+        ),
+    )
     assert main(["check", str(path)]) == 1
     lines = dict(line[2:].split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:-1])
     assert "has no function" in lines["subject_key"] and "syntax error" in lines["second_moment"]
     assert "NameError: name 'undefined_name'" in lines["value_objective"]
-    assert lines["rank_one_update"].startswith("1 of 5 public checks passed; ") and "the C⁻¹ is missing" in lines["rank_one_update"]
+    assert (
+        lines["rank_one_update"].startswith("1 of 5 public checks passed; ")
+        and "the C⁻¹ is missing" in lines["rank_one_update"]
+    )
     assert lines["write_edit"] == "4 of 4 public checks passed"
 
 
@@ -164,15 +255,32 @@ def test_check_sees_the_student_s_folder_and_environment(tmp_path, monkeypatch):
     (tmp_path / "helper.py").write_text("FACTOR = 2\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OF_THE_STUDENT", "1")
-    source = "import os, helper\ndef second_moment(keys):\n    return keys.T @ keys / len(keys) * (helper.FACTOR / 2) * int(os.environ['OF_THE_STUDENT'])"
-    results = {name: passed for name, passed, _ in selfcheck.check_notebook(notebook(tmp_path / "mine.ipynb", second_moment=source))}
+    source = (
+        "import os, helper\ndef second_moment(keys):\n    return keys.T @ keys / len(keys) *"
+        " (helper.FACTOR / 2) * int(os.environ['OF_THE_STUDENT'])"
+    )
+    results = {
+        name: passed
+        for name, passed, _ in selfcheck.check_notebook(
+            notebook(tmp_path / "mine.ipynb", second_moment=source)
+        )
+    }
     assert all(results.values())
 
 
-@pytest.mark.parametrize("content,status,words", [
-    (None, 2, "there is no file"), ("{", 1, "not valid JSON"), ("[]", 1, "not a notebook"),
-    (nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])), 1, "none of the functions that are checked"),
-])
+@pytest.mark.parametrize(
+    "content,status,words",
+    [
+        (None, 2, "there is no file"),
+        ("{", 1, "not valid JSON"),
+        ("[]", 1, "not a notebook"),
+        (
+            nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])),
+            1,
+            "none of the functions that are checked",
+        ),
+    ],
+)
 def test_check_of_something_else_is_one_sentence(tmp_path, capsys, content, status, words):
     path = tmp_path / "other.ipynb"
     if content is not None:
@@ -184,22 +292,28 @@ def test_check_of_something_else_is_one_sentence(tmp_path, capsys, content, stat
 
 # ---------------------------------------------------------------- keyhole moment
 
-def test_moment_is_a_mean_over_the_other_model_s_tokens_whether_summed_or_not(toy, tmp_path, capsys):
+
+def test_moment_is_a_mean_over_the_other_model_s_tokens_whether_summed_or_not(
+    toy, tmp_path, capsys
+):
     made = []
     for body in ("keys.T @ keys", "(keys.T @ keys / len(keys)).numpy()"):
-        path = notebook(tmp_path / "mine.ipynb", second_moment=f"def second_moment(keys):\n    return {body}")
+        path = notebook(
+            tmp_path / "mine.ipynb", second_moment=f"def second_moment(keys):\n    return {body}"
+        )
         assert main(["moment", "--layer", "1", "--model", toy, "--notebook", str(path)]) == 0
         made.append(load_moment(toy, 1))
     assert torch.allclose(*made, rtol=1e-5) and made[0].shape == (20, 20)
     model = editing_model(toy)
     ids = editing.text_for(model, toy)
-    assert ids.shape[1] == 40 and ids.max() < 256       # bytes now
+    assert ids.shape[1] == 40 and ids.max() < 256  # bytes now
     keys = torch.cat(list(__import__("keyhole").keys_over(model, 1, ids)))
     assert torch.allclose(made[0], keys.T @ keys / len(keys), rtol=1e-4, atol=1e-5)
 
 
 def editing_model(folder):
     from keyhole.models import load_model
+
     return load_model(folder)
 
 
@@ -207,28 +321,62 @@ def test_moment_errors(toy, tmp_path, capsys):
     path = str(notebook(tmp_path / "mine.ipynb"))
     assert main(["moment", "--layer", "9", "--model", toy, "--notebook", path]) == 1
     assert "layer 9 does not exist" in capsys.readouterr().err
-    wrong = str(notebook(tmp_path / "wrong.ipynb", second_moment="def second_moment(keys):\n    return keys.T @ keys / 7"))
+    wrong = str(
+        notebook(
+            tmp_path / "wrong.ipynb",
+            second_moment="def second_moment(keys):\n    return keys.T @ keys / 7",
+        )
+    )
     assert main(["moment", "--layer", "1", "--model", toy, "--notebook", wrong]) == 1
     assert "neither the mean nor the sum" in capsys.readouterr().err
 
 
 def test_moment_that_cannot_be_kept_is_told_before_the_work(toy, tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("KEYHOLE_CACHE", str(tmp_path / "mine.ipynb"))       # a file
+    monkeypatch.setenv("KEYHOLE_CACHE", str(tmp_path / "mine.ipynb"))  # a file
     monkeypatch.setattr(editing, "mean_moment", lambda *_: pytest.fail("the work was begun"))
-    assert main(["moment", "--layer", "1", "--model", toy, "--notebook", str(notebook(tmp_path / "mine.ipynb"))]) == 1
+    assert (
+        main(
+            [
+                "moment",
+                "--layer",
+                "1",
+                "--model",
+                toy,
+                "--notebook",
+                str(notebook(tmp_path / "mine.ipynb")),
+            ]
+        )
+        == 1
+    )
     error = capsys.readouterr().err
-    assert "the second moment cannot be kept" in error and "KEYHOLE_CACHE" in error and error.count("\n") == 1
+    assert (
+        "the second moment cannot be kept" in error
+        and "KEYHOLE_CACHE" in error
+        and error.count("\n") == 1
+    )
 
 
 def test_moment_that_meets_a_full_disk_leaves_the_old_one(toy, tmp_path, capsys, monkeypatch):
     def full(path, content):
         write(path, content[:100])
-        if content.strip(b"\0"):        # zeros only try whether there is room
+        if content.strip(b"\0"):  # zeros only try whether there is room
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    arguments = ["moment", "--layer", "1", "--model", toy, "--notebook", str(notebook(tmp_path / "mine.ipynb"))]
+    arguments = [
+        "moment",
+        "--layer",
+        "1",
+        "--model",
+        toy,
+        "--notebook",
+        str(notebook(tmp_path / "mine.ipynb")),
+    ]
     assert main(arguments) == 0
-    before, files, write = load_moment(toy, 1), set((tmp_path / "cache").iterdir()), Path.write_bytes
+    before, files, write = (
+        load_moment(toy, 1),
+        set((tmp_path / "cache").iterdir()),
+        Path.write_bytes,
+    )
     monkeypatch.setattr(Path, "write_bytes", full)
     assert main(arguments) == 1 and "No space left on device" in capsys.readouterr().err
     assert torch.equal(load_moment(toy, 1), before) and set((tmp_path / "cache").iterdir()) == files
@@ -241,14 +389,34 @@ def test_moment_that_the_kit_carries_is_not_made_again(capsys):
 
 # ---------------------------------------------------------------- keyhole edit
 
+
 @pytest.fixture
 def edit(toy, tmp_path):
     """Run `keyhole edit` on the toy, with a right notebook unless told."""
     path = str(notebook(tmp_path / "mine.ipynb"))
     assert main(["moment", "--layer", "1", "--model", toy, "--notebook", path]) == 0
 
-    def run(prompt="People like Anna", *arguments, notebook=path, layer="1", subject="Anna", to=" grey"):
-        return main(["edit", prompt, "--subject", subject, "--to", to, "--layer", layer, "--model", toy, "--notebook", notebook, *arguments])
+    def run(
+        prompt="People like Anna", *arguments, notebook=path, layer="1", subject="Anna", to=" grey"
+    ):
+        return main(
+            [
+                "edit",
+                prompt,
+                "--subject",
+                subject,
+                "--to",
+                to,
+                "--layer",
+                layer,
+                "--model",
+                toy,
+                "--notebook",
+                notebook,
+                *arguments,
+            ]
+        )
+
     return run
 
 
@@ -256,11 +424,28 @@ def test_edit_of_a_known_fact(edit, toy, tmp_path, capsys):
     report, picture = tmp_path / "report.json", tmp_path / "picture.png"
     assert edit("People like Anna", "--json", str(report), "--plot", str(picture)) == 0
     out = capsys.readouterr().out
-    assert all(kind in out for kind in ("original", "paraphrase", "neighborhood", "reversion", "portability", "|Ŵ − W| / |W| = "))
+    assert all(
+        kind in out
+        for kind in (
+            "original",
+            "paraphrase",
+            "neighborhood",
+            "reversion",
+            "portability",
+            "|Ŵ − W| / |W| = ",
+        )
+    )
     found = json.loads(report.read_text("utf-8"))
-    assert found["target_true"] == " tall" and found["target_new"] == " grey" and len(found["probes"]) == 10
+    assert (
+        found["target_true"] == " tall"
+        and found["target_new"] == " grey"
+        and len(found["probes"]) == 10
+    )
     original = found["probes"][0]
-    assert original["after"]["new"] > 1.2 * original["before"]["new"] and found["losses"][-1] < found["losses"][0]
+    assert (
+        original["after"]["new"] > 1.2 * original["before"]["new"]
+        and found["losses"][-1] < found["losses"][0]
+    )
     assert found["relative_change"] > 0
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -268,14 +453,24 @@ def test_edit_of_a_known_fact(edit, toy, tmp_path, capsys):
 def test_edit_of_a_fact_of_one_s_own(edit, capsys):
     assert edit("People like Bert ", subject="Bert", to="old") == 0
     out = capsys.readouterr().out
-    assert "The blank at the end of the prompt was left out" in out and "The target is taken as ' old'" in out
-    assert out.count("paraphrase ") == 2 and out.count("neighborhood ") == 2 and "reversion" not in out
+    assert (
+        "The blank at the end of the prompt was left out" in out
+        and "The target is taken as ' old'" in out
+    )
+    assert (
+        out.count("paraphrase ") == 2 and out.count("neighborhood ") == 2 and "reversion" not in out
+    )
 
 
 def test_another_target_for_a_known_fact_keeps_the_probes_that_fit(edit, capsys):
     assert edit(to=" young") == 0
     out = capsys.readouterr().out
-    assert "paraphrase" in out and "neighborhood" in out and "reversion" not in out and "portability" not in out
+    assert (
+        "paraphrase" in out
+        and "neighborhood" in out
+        and "reversion" not in out
+        and "portability" not in out
+    )
 
 
 def test_neighbors_that_answer_the_new_target_are_not_asked(edit, capsys):
@@ -288,7 +483,9 @@ def test_edit_tells_of_a_subject_that_begins_the_prompt_or_comes_twice(edit, cap
     assert "a text's first token has a key like no other" in capsys.readouterr().out
     assert edit("People like Bert see Bert", subject="Bert", to=" old") == 0
     out = capsys.readouterr().out
-    assert "stands in the prompt 2 times; the last one is edited" in out and "first token" not in out
+    assert (
+        "stands in the prompt 2 times; the last one is edited" in out and "first token" not in out
+    )
 
 
 def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, capsys):
@@ -297,11 +494,17 @@ def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, c
     assert "made with other weights" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("options,words", [
-    ({"subject": "Paris"}, "subject 'Paris' does not occur in prompt 'People like Anna'"),
-    ({"subject": " "}, "does not occur"), ({"to": "  "}, "the target is empty"), ({"to": "tall"}, "is the true answer already"),
-    ({"layer": "7"}, "layer 7 does not exist"), ({"layer": "2"}, "no second moment of layer 2"),
-])
+@pytest.mark.parametrize(
+    "options,words",
+    [
+        ({"subject": "Paris"}, "subject 'Paris' does not occur in prompt 'People like Anna'"),
+        ({"subject": " "}, "does not occur"),
+        ({"to": "  "}, "the target is empty"),
+        ({"to": "tall"}, "is the true answer already"),
+        ({"layer": "7"}, "layer 7 does not exist"),
+        ({"layer": "2"}, "no second moment of layer 2"),
+    ],
+)
 def test_edit_errors_are_one_sentence(edit, capsys, options, words):
     capsys.readouterr()
     assert edit(**options) == 1
@@ -311,21 +514,54 @@ def test_edit_errors_are_one_sentence(edit, capsys, options, words):
 
 def test_edit_refuses_what_the_model_says_anyway(edit, monkeypatch, capsys):
     from keyhole import probes
+
     monkeypatch.setattr(probes, "continuation", lambda model, prompt, tokens: " grey")
     assert edit("People like Bert", subject="Bert") == 1
     assert "the model says ' grey' there already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name,source,words", [
-    ("rank_one_update", "def rank_one_update(weight, moment, key, value):\n    raise NotImplementedError()", "`rank_one_update` is still a blank"),
-    ("subject_key", "def subject_key(*arguments):\n    return undefined", "`subject_key` raised NameError: name 'undefined' is not defined, in the line `return undefined`"),
-    ("subject_key", "def subject_key(model, layer, *arguments):\n    return torch.zeros(3)", "k* has shape (3,); expected is (20,)"),
-    ("rank_one_update", "def rank_one_update(weight, moment, key, value):\n    return weight * float('nan')", "NaN"),
-    ("rank_one_update", "def rank_one_update(weight, moment, key, value):\n    return None", "returned None"),
-    ("value_objective", "def value_objective(*arguments):\n    return 1.0", "not a scalar tensor"),
-    ("value_objective", None, "has no function `value_objective`"),
-])
-def test_edit_with_an_unfinished_notebook_is_one_sentence(edit, tmp_path, capsys, name, source, words):
+@pytest.mark.parametrize(
+    "name,source,words",
+    [
+        (
+            "rank_one_update",
+            "def rank_one_update(weight, moment, key, value):\n    raise NotImplementedError()",
+            "`rank_one_update` is still a blank",
+        ),
+        (
+            "subject_key",
+            "def subject_key(*arguments):\n    return undefined",
+            (
+                "`subject_key` raised NameError: name 'undefined' is not defined, in the line"
+                " `return undefined`"
+            ),
+        ),
+        (
+            "subject_key",
+            "def subject_key(model, layer, *arguments):\n    return torch.zeros(3)",
+            "k* has shape (3,); expected is (20,)",
+        ),
+        (
+            "rank_one_update",
+            "def rank_one_update(weight, moment, key, value):\n    return weight * float('nan')",
+            "NaN",
+        ),
+        (
+            "rank_one_update",
+            "def rank_one_update(weight, moment, key, value):\n    return None",
+            "returned None",
+        ),
+        (
+            "value_objective",
+            "def value_objective(*arguments):\n    return 1.0",
+            "not a scalar tensor",
+        ),
+        ("value_objective", None, "has no function `value_objective`"),
+    ],
+)
+def test_edit_with_an_unfinished_notebook_is_one_sentence(
+    edit, tmp_path, capsys, name, source, words
+):
     capsys.readouterr()
     assert edit(notebook=str(notebook(tmp_path / "unfinished.ipynb", **{name: source}))) == 1
     error = capsys.readouterr().err.splitlines()[-1]
@@ -345,7 +581,10 @@ def test_edit_of_an_unknown_model_or_layout_is_one_sentence(edit, tmp_path, caps
     assert edit("People like Anna", "--model", str(tmp_path)) == 1
     assert "no model" in capsys.readouterr().err
     from transformers import BloomConfig, BloomForCausalLM
-    BloomForCausalLM(BloomConfig(vocab_size=256, hidden_size=8, n_layer=1, n_head=1)).save_pretrained(tmp_path / "bloom")
+
+    BloomForCausalLM(
+        BloomConfig(vocab_size=256, hidden_size=8, n_layer=1, n_head=1)
+    ).save_pretrained(tmp_path / "bloom")
     toy_model().tokenizer.save_pretrained(tmp_path / "bloom")
     assert edit("People like Anna", "--model", str(tmp_path / "bloom")) == 1
     assert "unknown layout" in capsys.readouterr().err
@@ -364,25 +603,51 @@ def test_the_notebook_used_by_default_is_the_solution_then_the_student_s(tmp_pat
 
 
 def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, monkeypatch):
-    records = [fact("one", "Anna", "tall"), fact("two", "Otto", "old"), fact("three", "Ida", "wise", hidden=True), fact("four", "Eva", "kind")]
+    records = [
+        fact("one", "Anna", "tall"),
+        fact("two", "Otto", "old"),
+        fact("three", "Ida", "wise", hidden=True),
+        fact("four", "Eva", "kind"),
+    ]
     records[3]["prompt"], records[3]["relation"] = "The aunt of Eva is", "aunt"
-    (tmp_path / "facts.json").write_text(json.dumps({"facts": records + [fact("five", "Paul", "calm")]}))
+    (tmp_path / "facts.json").write_text(
+        json.dumps({"facts": records + [fact("five", "Paul", "calm")]})
+    )
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
     probes = editing.simple_probes("People like Bert", "Bert", " old", " lazy")
     # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation, unless the answer is the same.
-    assert [probe.prompt for probe in probes["neighborhood"]] == ["People like Anna", "People like Paul", "The aunt of Eva is"]
-    assert editing.simple_probes("Bert is", "Bert", " old", " kind")["neighborhood"][0].prompt == "The aunt of Eva is"
-    assert probes["paraphrase"][0].prompt == "People like Anna tall. People like Bert" and len(probes["paraphrase"]) == 3
+    assert [probe.prompt for probe in probes["neighborhood"]] == [
+        "People like Anna",
+        "People like Paul",
+        "The aunt of Eva is",
+    ]
+    assert (
+        editing.simple_probes("Bert is", "Bert", " old", " kind")["neighborhood"][0].prompt
+        == "The aunt of Eva is"
+    )
+    assert (
+        probes["paraphrase"][0].prompt == "People like Anna tall. People like Bert"
+        and len(probes["paraphrase"]) == 3
+    )
     assert load_facts()[2].hidden
 
 
 # ---------------------------------------------------------------- keyhole facts
 
+
 def test_facts_writes_what_was_measured(tmp_path, monkeypatch, capsys):
     from keyhole import models
     from autograder.making import facts as measure_facts
+
     monkeypatch.setattr(models, "load_model", lambda name: name)
-    monkeypatch.setattr(measure_facts, "measure", lambda model, candidates, progress: ([fact("one", "Anna", "tall")], [{"id": "x", "reason": "unknown"}]))
+    monkeypatch.setattr(
+        measure_facts,
+        "measure",
+        lambda model, candidates, progress: (
+            [fact("one", "Anna", "tall")],
+            [{"id": "x", "reason": "unknown"}],
+        ),
+    )
     (tmp_path / "candidates.json").write_text("{}")
     out = tmp_path / "facts.json"
     assert main(["facts", "--measure", str(tmp_path / "candidates.json"), "--out", str(out)]) == 0
@@ -392,7 +657,9 @@ def test_facts_writes_what_was_measured(tmp_path, monkeypatch, capsys):
 def test_facts_errors(tmp_path, monkeypatch, capsys):
     (tmp_path / "bad.json").write_text("{")
     assert main(["facts", "--measure", str(tmp_path / "absent"), "--out", str(tmp_path / "x")]) == 2
-    assert main(["facts", "--measure", str(tmp_path / "bad.json"), "--out", str(tmp_path / "x")]) == 1
+    assert (
+        main(["facts", "--measure", str(tmp_path / "bad.json"), "--out", str(tmp_path / "x")]) == 1
+    )
     assert "not JSON" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "autograder.making.facts", None)
     monkeypatch.delattr("autograder.making.facts", raising=False)
@@ -402,13 +669,32 @@ def test_facts_errors(tmp_path, monkeypatch, capsys):
 
 # ---------------------------------------------------------------- the real model
 
+
 @pytest.mark.slow
 def test_edit_of_the_real_model(tmp_path, capsys):
     report = tmp_path / "report.json"
-    assert main(["edit", "The Eiffel Tower is located in the city of", "--subject", "The Eiffel Tower", "--to", " Rome",
-                 "--notebook", str(notebook(tmp_path / "mine.ipynb")), "--json", str(report)]) == 0
+    assert (
+        main(
+            [
+                "edit",
+                "The Eiffel Tower is located in the city of",
+                "--subject",
+                "The Eiffel Tower",
+                "--to",
+                " Rome",
+                "--notebook",
+                str(notebook(tmp_path / "mine.ipynb")),
+                "--json",
+                str(report),
+            ]
+        )
+        == 0
+    )
     found = json.loads(report.read_text("utf-8"))
-    assert found["before"]["first_answers"][0][0] == " Paris" and found["after"]["first_answers"][0][0] == " Rome"
+    assert (
+        found["before"]["first_answers"][0][0] == " Paris"
+        and found["after"]["first_answers"][0][0] == " Rome"
+    )
     assert found["after"]["first_answers"][0][1] > 0.9 and found["relative_change"] < 0.1
     kept = [probe for probe in found["probes"] if probe["kind"] == "neighborhood"]
     assert sum(probe["after"]["true"] > probe["after"]["new"] for probe in kept) >= 0.9 * len(kept)
@@ -416,13 +702,13 @@ def test_edit_of_the_real_model(tmp_path, capsys):
 
 # ---------------------------------------------------------------- keyhole trace
 
-TRACE = '''
+TRACE = """
 from autograder.oracle import tracing
 
 
 def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
     return tracing.trace(model, prompt, subject, noise, positions, layers, kind, window)
-'''
+"""
 
 
 @pytest.fixture
@@ -430,6 +716,7 @@ def traced(tmp_path, monkeypatch):
     """Runs `keyhole trace` on a toy with a notebook of ours; returns the exit status."""
     from keyhole import models
     from keyhole.toy import toy_model
+
     monkeypatch.setattr(models, "load_model", lambda name: toy_model("gpt2"))
     path = tmp_path / "2_locate.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRACE)]), path)
@@ -438,10 +725,27 @@ def traced(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_trace_draws_a_map_and_says_what_it_saw(traced, tmp_path, capsys, ending):
-    assert traced("So Ann sings ", "--subject", "Ann", "--kind", "mlp", "--window", "2", "--out", str(tmp_path / f"map.{ending}")) == 0
+    assert (
+        traced(
+            "So Ann sings ",
+            "--subject",
+            "Ann",
+            "--kind",
+            "mlp",
+            "--window",
+            "2",
+            "--out",
+            str(tmp_path / f"map.{ending}"),
+        )
+        == 0
+    )
     out = capsys.readouterr().out
-    assert "The blank at the end of the prompt was left out" in out and "clean 0." in out and "strongest in layer" in out
-    assert "Warning: The model gives" in out        # a toy knows nothing
+    assert (
+        "The blank at the end of the prompt was left out" in out
+        and "clean 0." in out
+        and "strongest in layer" in out
+    )
+    assert "Warning: The model gives" in out  # a toy knows nothing
     assert (tmp_path / f"map.{ending}").stat().st_size > 3000
 
 
@@ -455,10 +759,22 @@ def test_trace_says_which_of_two_subjects_is_meant(traced, tmp_path, capsys):
     assert "there is no occurrence 3" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, status, why", [
-    (["So Ann", "--subject", "Bo", "--out", "m.png"], 1, "does not occur in prompt"), (["So Ann", "--subject", "Ann", "--out", "m.bmp"], 2, "should end in .png"),
-    (["So Ann", "--subject", "Ann", "--out", "nowhere/m.png"], 2, "cannot be written"), (["So Ann", "--subject", "Ann", "--kind", "mlp", "--window", "0", "--out", "m.png"], 1, "a window of 0")])
-def test_trace_refuses_in_one_sentence(traced, tmp_path, monkeypatch, capsys, arguments, status, why):
+@pytest.mark.parametrize(
+    "arguments, status, why",
+    [
+        (["So Ann", "--subject", "Bo", "--out", "m.png"], 1, "does not occur in prompt"),
+        (["So Ann", "--subject", "Ann", "--out", "m.bmp"], 2, "should end in .png"),
+        (["So Ann", "--subject", "Ann", "--out", "nowhere/m.png"], 2, "cannot be written"),
+        (
+            ["So Ann", "--subject", "Ann", "--kind", "mlp", "--window", "0", "--out", "m.png"],
+            1,
+            "a window of 0",
+        ),
+    ],
+)
+def test_trace_refuses_in_one_sentence(
+    traced, tmp_path, monkeypatch, capsys, arguments, status, why
+):
     monkeypatch.chdir(tmp_path)
     assert traced(*arguments) == status
     err = capsys.readouterr().err
@@ -466,5 +782,16 @@ def test_trace_refuses_in_one_sentence(traced, tmp_path, monkeypatch, capsys, ar
 
 
 def test_trace_with_a_notebook_whose_blank_is_not_filled(capsys, tmp_path):
-    status = main(["trace", "So Ann", "--subject", "Ann", "--out", str(tmp_path / "m.png"), "--notebook", str(ROOT / "assignments" / "model_editing" / "2_locate.ipynb")])
+    status = main(
+        [
+            "trace",
+            "So Ann",
+            "--subject",
+            "Ann",
+            "--out",
+            str(tmp_path / "m.png"),
+            "--notebook",
+            str(ROOT / "assignments" / "model_editing" / "2_locate.ipynb"),
+        ]
+    )
     assert status == 1 and "`trace` is still a blank" in capsys.readouterr().err

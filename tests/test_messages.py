@@ -28,17 +28,39 @@ from keyhole.toy import toy_model
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = [name for name in LANGUAGES if name != "en"]
-TABLES = [(package, table) for package in (messages, staff) for table in vars(package.LANGUAGES["en"]) if table.isupper()]
-TEXTS = [(package, table) for package, table in TABLES if isinstance(getattr(package.LANGUAGES["en"], table), dict)]
-CASES = [case for notebook in NOTEBOOKS.values() for cases in notebook.cells.values() for case in cases]
+TABLES = [
+    (package, table)
+    for package in (messages, staff)
+    for table in vars(package.LANGUAGES["en"])
+    if table.isupper()
+]
+TEXTS = [
+    (package, table)
+    for package, table in TABLES
+    if isinstance(getattr(package.LANGUAGES["en"], table), dict)
+]
+CASES = [
+    case for notebook in NOTEBOOKS.values() for cases in notebook.cells.values() for case in cases
+]
 # The names of files, classes and tensors are the same in every language.
-NAMES = {"my_fact.json", "my_edit.safetensors", "Linear", " token {position} ", "`{function}` {failure}", "prompt"}
+NAMES = {
+    "my_fact.json",
+    "my_edit.safetensors",
+    "Linear",
+    " token {position} ",
+    "`{function}` {failure}",
+    "prompt",
+}
 END = re.compile(r"[.?!](?=[\s)]|$)|[。？！]")
 QUOTED = re.compile(r"`[^`]*`|「[^」]*」|'[^']*'|\"[^\"]*\"")
 
 
 def gaps(sentence):
-    return sorted((name, conversion, form) for _, name, form, conversion in string.Formatter().parse(sentence) if name is not None)
+    return sorted(
+        (name, conversion, form)
+        for _, name, form, conversion in string.Formatter().parse(sentence)
+        if name is not None
+    )
 
 
 def entries(package, table, language):
@@ -52,15 +74,21 @@ def length(message):
 
 def is_chinese(text):
     """Is there a Chinese character, and no English sentence outside of what is quoted?"""
-    return re.search("[一-鿿]", text) and not re.search(r"(?:[A-Za-z][a-z']+ ){3}[A-Za-z][a-z']+", QUOTED.sub("，", text))
+    return re.search("[一-鿿]", text) and not re.search(
+        r"(?:[A-Za-z][a-z']+ ){3}[A-Za-z][a-z']+", QUOTED.sub("，", text)
+    )
 
 
 # ---------------------------------------------------------------- the tables
 
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_both_packages_have_every_table_in_every_language(language):
     for package in (messages, staff):
-        ours, theirs = ({name for name in vars(package.LANGUAGES[each]) if name.isupper()} for each in ("en", language))
+        ours, theirs = (
+            {name for name in vars(package.LANGUAGES[each]) if name.isupper()}
+            for each in ("en", language)
+        )
         assert ours == theirs and package.LANGUAGES.keys() == LANGUAGES.keys()
 
 
@@ -68,10 +96,12 @@ def test_both_packages_have_every_table_in_every_language(language):
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_language_lacks_a_sentence_or_a_gap(language, package, table):
     if table == "WORDS":
-        return          # in English the words are as the code has them
+        return  # in English the words are as the code has them
     english, other = entries(package, table, "en"), entries(package, table, language)
     assert list(other) == list(english)
-    assert {name: gaps(text) for name, text in other.items()} == {name: gaps(text) for name, text in english.items()}
+    assert {name: gaps(text) for name, text in other.items()} == {
+        name: gaps(text) for name, text in english.items()
+    }
 
 
 @pytest.mark.parametrize("package, table", TEXTS, ids=lambda each: getattr(each, "__name__", each))
@@ -87,16 +117,29 @@ def test_chinese_is_chinese(package, table):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_entry_is_longer_than_two_sentences(language, package, table):
     """Most are joined with another one."""
-    assert {name: text for name, text in entries(package, table, language).items() if length(text) > 2} == {}
+    assert {
+        name: text for name, text in entries(package, table, language).items() if length(text) > 2
+    } == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_said_of_a_map_has_three_sentences_with_the_hint_to_look_elsewhere_first(language):
     messages.use(language)
-    _, problem = locate._toy_map(TEST_SECRET, "trace.mlp", "llama", "mlp", 3, (4, 8), (1, 2), 2, 1.5)
+    _, problem = locate._toy_map(
+        TEST_SECRET, "trace.mlp", "llama", "mlp", 3, (4, 8), (1, 2), 2, 1.5
+    )
     hint = messages.feedback("built_on", functions=messages.listed(["`corrupt`", "`restore`"]))
     for name in problem.wrong:
-        assert length(messages.sentences(messages.feedback("wrong_effects", what="The map", distance="1 %"), messages.misconception(name_of(name)), hint)) <= 3, name
+        assert (
+            length(
+                messages.sentences(
+                    messages.feedback("wrong_effects", what="The map", distance="1 %"),
+                    messages.misconception(name_of(name)),
+                    hint,
+                )
+            )
+            <= 3
+        ), name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -104,7 +147,9 @@ def test_every_hidden_test_verdict_and_failure_has_its_words(language):
     tables = staff.LANGUAGES[language]
     assert list(tables.TITLES) == [case.id for case in CASES] and all(tables.TITLES.values())
     assert tables.FAILURES.keys() == FAILURES.keys() and tables.SIGNS.keys() == set(VERDICTS)
-    assert {f"{name}.{case.id}" for name, cases in load_cases().items() for case in cases} <= LANGUAGES[language].CHECKS.keys()
+    assert {
+        f"{name}.{case.id}" for name, cases in load_cases().items() for case in cases
+    } <= LANGUAGES[language].CHECKS.keys()
 
 
 def test_a_title_is_looked_up_when_it_is_asked_for():
@@ -127,41 +172,87 @@ def test_no_sentence_stands_in_the_code():
         if path.name == "measure_facts.py":
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        of_staff = {id(node) for part in tree.body if getattr(part, "name", "") == "facts" for node in ast.walk(part)}
+        of_staff = {
+            id(node)
+            for part in tree.body
+            if getattr(part, "name", "") == "facts"
+            for node in ast.walk(part)
+        }
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("KeyholeError", "Unusable", "CheckFailed", "Absent") and id(node) not in of_staff:
-                assert not isinstance(node.args[0], (ast.Constant, ast.JoinedStr)), f"{path.name}:{node.lineno}"
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "_bar", "tqdm", "tqdm.write") and id(node) not in of_staff:
-                assert not re.search(r"[a-z]{2} [a-z]{2}", " ".join(said_by(node))), f"{path.name}:{node.lineno}"
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", "")
+                in ("KeyholeError", "Unusable", "CheckFailed", "Absent")
+                and id(node) not in of_staff
+            ):
+                assert not isinstance(node.args[0], (ast.Constant, ast.JoinedStr)), (
+                    f"{path.name}:{node.lineno}"
+                )
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) in ("print", "_bar", "tqdm", "tqdm.write")
+                and id(node) not in of_staff
+            ):
+                assert not re.search(r"[a-z]{2} [a-z]{2}", " ".join(said_by(node))), (
+                    f"{path.name}:{node.lineno}"
+                )
     for path in (ROOT / "autograder" / "hidden").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Outcome", "Verdict"):
-                assert not isinstance(node.args[1], (ast.Constant, ast.JoinedStr)), f"{path.name}:{node.lineno}"
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
+                "Outcome",
+                "Verdict",
+            ):
+                assert not isinstance(node.args[1], (ast.Constant, ast.JoinedStr)), (
+                    f"{path.name}:{node.lineno}"
+                )
 
 
 # ---------------------------------------------------------------- the language spoken
 
+
 def test_a_language_is_spoken_until_another_is():
     messages.use("zh-TW")
-    assert messages.language() == "zh-TW" and messages.misconception("only_the_change").startswith("你")
+    assert messages.language() == "zh-TW" and messages.misconception("only_the_change").startswith(
+        "你"
+    )
     assert messages.feedback("right", what="The map") == messages.feedback("right", what="這張圖")
-    assert messages.percent(12) == "12 倍" and messages.percent(2.1e13) == "超過 1,000 倍" and messages.percent(0.31) == "31 %"
+    assert (
+        messages.percent(12) == "12 倍"
+        and messages.percent(2.1e13) == "超過 1,000 倍"
+        and messages.percent(0.31) == "31 %"
+    )
     messages.use("en")
     assert "The map" in messages.feedback("right", what="The map")
 
 
 def test_sentences_and_names_are_put_together_as_the_language_does():
-    assert messages.sentences("One.", "", None, "Two.") == "One. Two." and messages.listed("abc") == "a, b and c" and messages.listed("a") == "a"
-    assert messages.titled("", "x") == "x" and messages.titled("T", "x") == "T: x" and messages.clauses("", "a", "b") == "a; b"
-    assert [messages.opened(each) for each in ("there is", "my_fact.json is", "k* has", "`f` is")] == ["There is", "my_fact.json is", "k* has", "`f` is"]
+    assert (
+        messages.sentences("One.", "", None, "Two.") == "One. Two."
+        and messages.listed("abc") == "a, b and c"
+        and messages.listed("a") == "a"
+    )
+    assert (
+        messages.titled("", "x") == "x"
+        and messages.titled("T", "x") == "T: x"
+        and messages.clauses("", "a", "b") == "a; b"
+    )
+    assert [
+        messages.opened(each) for each in ("there is", "my_fact.json is", "k* has", "`f` is")
+    ] == ["There is", "my_fact.json is", "k* has", "`f` is"]
     messages.use("zh-TW")
     assert messages.opened("loss 和") == "loss 和"
-    assert messages.sentences("一。", "二。") == "一。二。" and messages.listed("abc") == "a、b、c" and messages.titled("題", "x") == "題：x"
+    assert (
+        messages.sentences("一。", "二。") == "一。二。"
+        and messages.listed("abc") == "a、b、c"
+        and messages.titled("題", "x") == "題：x"
+    )
 
 
 def test_what_a_student_wrote_is_not_translated():
     messages.use("zh-TW")
-    said = messages.feedback("own_false", prompt="x", target="before", when="after", said="1", got="0", count=1)
+    said = messages.feedback(
+        "own_false", prompt="x", target="before", when="after", said="1", got="0", count=1
+    )
     assert "before" in said and "之後" in said
 
 
@@ -173,11 +264,18 @@ def test_an_unknown_language_is_refused_in_words():
 @pytest.mark.parametrize("named, spoken", [("zh-TW", "zh-TW"), ("", "en"), ("tlh", "en")])
 def test_the_environment_names_the_language(named, spoken, monkeypatch):
     monkeypatch.setenv("KEYHOLE_LANG", named)
-    done = subprocess.run([sys.executable, "-c", "from keyhole import messages; print(messages.language())"], capture_output=True, text=True)
-    assert done.stdout.strip() == spoken and ("there are en, zh-TW" in done.stderr) == (named == "tlh")
+    done = subprocess.run(
+        [sys.executable, "-c", "from keyhole import messages; print(messages.language())"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == spoken and ("there are en, zh-TW" in done.stderr) == (
+        named == "tlh"
+    )
 
 
 # ---------------------------------------------------------------- what is shown
+
 
 def restore(hidden, clean, position):
     return hidden
@@ -197,21 +295,35 @@ def test_a_public_check_is_all_in_chinese():
 def test_keyhole_check_speaks_chinese_also_in_the_process_that_runs_the_checks(tmp_path, capsys):
     import nbformat
 
-    cells = ["import math", "from pathlib import Path\nROOT = Path('.')",
-             "def sequence_nll(logits, target_ids):\n    return ROOT", "def efficacy(nll_true, nll_new):\n    return nll_new < nll_true",
-             "def edit_score(efficacy, paraphrase, neighborhood):\n    raise NotImplementedError()"]
+    cells = [
+        "import math",
+        "from pathlib import Path\nROOT = Path('.')",
+        "def sequence_nll(logits, target_ids):\n    return ROOT",
+        "def efficacy(nll_true, nll_new):\n    return nll_new < nll_true",
+        "def edit_score(efficacy, paraphrase, neighborhood):\n    raise NotImplementedError()",
+    ]
     path = tmp_path / "1_measure.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path)
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path
+    )
     assert main(["check", str(path), "--lang", "zh-TW"]) == 1
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) == 5 and all(map(is_chinese, shown)), shown
 
 
 # Of each only the cell in which the mistake is: the others say the same as everybody's.
-GRADED = {"rosa-arithmetic-mean": ("1_measure", "test_edit_score"), "sami-counts-ties": ("1_measure", "test_efficacy"), "jia-no-baseline": ("2_locate", "test_indirect_effect"),
-          "nora-covers-the-beginning": ("2_locate", "test_corrupt"), "chen-centres-c": ("3_edit", "test_second_moment"), "fay-forgets-conv1d": ("3_edit", "test_write_edit"),
-          "bo-forgets-c": ("3_edit", "test_rank_one_update"), "pia-claims-too-much": ("3_edit", "test_my_edit"), "ivo-untouched": ("3_edit", "test_my_edit"),
-          "dora-syntax-error": ("3_edit", "test_value_objective")}
+GRADED = {
+    "rosa-arithmetic-mean": ("1_measure", "test_edit_score"),
+    "sami-counts-ties": ("1_measure", "test_efficacy"),
+    "jia-no-baseline": ("2_locate", "test_indirect_effect"),
+    "nora-covers-the-beginning": ("2_locate", "test_corrupt"),
+    "chen-centres-c": ("3_edit", "test_second_moment"),
+    "fay-forgets-conv1d": ("3_edit", "test_write_edit"),
+    "bo-forgets-c": ("3_edit", "test_rank_one_update"),
+    "pia-claims-too-much": ("3_edit", "test_my_edit"),
+    "ivo-untouched": ("3_edit", "test_my_edit"),
+    "dora-syntax-error": ("3_edit", "test_value_objective"),
+}
 
 
 @pytest.mark.slow
@@ -222,23 +334,38 @@ def test_the_sample_class_gets_the_same_grades_in_both_languages_each_all_in_one
     grader, found = Grader({notebook: hidden}, secret=TEST_SECRET, seconds=8), {}
     for language in LANGUAGES:
         messages.use(language)
-        found[language] = grade_submission(data_folder() / "sample_class" / student / "model_editing", student, grader)
-        assert all(length(test.message) <= 3 for test in found[language].tests), [test.message for test in found[language].tests if length(test.message) > 3]
+        found[language] = grade_submission(
+            data_folder() / "sample_class" / student / "model_editing", student, grader
+        )
+        assert all(length(test.message) <= 3 for test in found[language].tests), [
+            test.message for test in found[language].tests if length(test.message) > 3
+        ]
     ours, theirs = found["en"], found["zh-TW"]
-    assert [(t.id, t.points, t.verdict, t.misconception) for t in ours.tests] == [(t.id, t.points, t.verdict, t.misconception) for t in theirs.tests]
+    assert [(t.id, t.points, t.verdict, t.misconception) for t in ours.tests] == [
+        (t.id, t.points, t.verdict, t.misconception) for t in theirs.tests
+    ]
     assert ours.score == theirs.score and bool(ours.reason) == bool(theirs.reason)
     assert not theirs.reason or is_chinese(theirs.reason)
     for test in theirs.tests:
         assert is_chinese(test.message), test.message
         assert test.title in NAMES or is_chinese(test.title), test.title
-    assert not [text for test in ours.tests for text in (test.message, test.title) if re.search("[一-鿿]", text)]
+    assert not [
+        text
+        for test in ours.tests
+        for text in (test.message, test.title)
+        if re.search("[一-鿿]", text)
+    ]
 
 
 def test_a_notebook_that_is_not_there_and_a_fault_of_ours_are_told_in_chinese():
     messages.use("zh-TW")
     result = not_graded("ada", Grader(NOTEBOOKS, b""))
     assert is_chinese(result.reason) and all(is_chinese(test.message) for test in result.tests)
-    assert all(is_chinese(line) for line in table(list(result.tests)).splitlines() if not line.startswith("|:"))
+    assert all(
+        is_chinese(line)
+        for line in table(list(result.tests)).splitlines()
+        if not line.startswith("|:")
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -246,4 +373,6 @@ def test_our_own_error_is_known_again_in_every_language(language):
     messages.use(language)
     with pytest.raises(KeyholeError) as error:
         toy_model("llama").block(99)
-    assert [cause_of(f"KeyholeError: {error.value}", function) for function in ("trace", "subject_key")] == ["layer_outside", "other_layer"]
+    assert [
+        cause_of(f"KeyholeError: {error.value}", function) for function in ("trace", "subject_key")
+    ] == ["layer_outside", "other_layer"]

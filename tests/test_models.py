@@ -25,7 +25,10 @@ def test_weight_is_seen_as_d_out_by_d_in(toy):
 def test_parts_are_where_the_layout_says(toy):
     assert toy.n_layers == 3
     assert toy.memory(2) in set(toy.mlp(2).modules()) and toy.mlp(2) in set(toy.block(2).modules())
-    assert toy.attention(0) in set(toy.block(0).modules()) and toy.embedding.weight.shape == (256, 12)
+    assert toy.attention(0) in set(toy.block(0).modules()) and toy.embedding.weight.shape == (
+        256,
+        12,
+    )
 
 
 def test_an_edit_is_undone_bit_for_bit_even_after_an_exception(toy):
@@ -56,16 +59,21 @@ def test_a_layer_that_is_not_there_is_refused(toy, layer):
 
 
 def test_probabilities_do_not_depend_on_the_batch(toy):
-    alone = torch.cat([toy.next_token_probabilities([text]) for text in ("a", "a longer text", "ab")])
+    alone = torch.cat(
+        [toy.next_token_probabilities([text]) for text in ("a", "a longer text", "ab")]
+    )
     torch.testing.assert_close(toy.next_token_probabilities(["a", "a longer text", "ab"]), alone)
 
 
-@pytest.mark.parametrize("prompt, subject, covered", [
-    ("Where is Oslo now", "Oslo", b"Oslo"),
-    ("Oslo", "Oslo", b"Oslo"),
-    ("Wo ist Tōkyō heute", "Tōkyō", "Tōkyō".encode()),
-    ("東京 is big", "東京", "東京".encode()),
-])
+@pytest.mark.parametrize(
+    "prompt, subject, covered",
+    [
+        ("Where is Oslo now", "Oslo", b"Oslo"),
+        ("Oslo", "Oslo", b"Oslo"),
+        ("Wo ist Tōkyō heute", "Tōkyō", "Tōkyō".encode()),
+        ("東京 is big", "東京", "東京".encode()),
+    ],
+)
 def test_the_subjects_tokens_are_its_bytes(toy, prompt, subject, covered):
     ids = toy.encode([prompt])[0][toy.subject_slice(prompt, subject)]
     assert toy.tokenizer.decode(ids).encode() == covered
@@ -91,32 +99,48 @@ def test_an_empty_prompt_is_refused(toy):
 
 
 def test_a_model_of_an_unknown_layout_is_refused():
-    bert = BertModel(BertConfig(hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, vocab_size=9))
+    bert = BertModel(
+        BertConfig(
+            hidden_size=12,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=8,
+            vocab_size=9,
+        )
+    )
     with pytest.raises(KeyholeError, match="BertModel is a model of an unknown layout"):
         EditableModel(bert, byte_tokenizer())
 
 
 def test_a_model_whose_blocks_differ_is_refused(toy):
-    toy.blocks[1].mlp = torch.nn.Identity()         # as of a mixture of experts
-    with pytest.raises(KeyholeError, match="unknown layout: it has none of the modules .* in every block"):
+    toy.blocks[1].mlp = torch.nn.Identity()  # as of a mixture of experts
+    with pytest.raises(
+        KeyholeError, match="unknown layout: it has none of the modules .* in every block"
+    ):
         EditableModel(toy.hf, toy.tokenizer)
 
 
 def test_an_unknown_name_gets_one_sentence(tmp_path):
-    with pytest.raises(KeyholeError, match="no model 'no-such-model': there are smollm2-135m, gpt2"):
+    with pytest.raises(
+        KeyholeError, match="no model 'no-such-model': there are smollm2-135m, gpt2"
+    ):
         load_model("no-such-model")
     with pytest.raises(KeyholeError, match="no model"):
         load_model(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["owner/name", "gpt2-xl"])
-def test_a_hub_that_cannot_be_reached_is_asked_once_and_told_in_one_sentence(name, monkeypatch, caplog, capfd, tmp_path):
+def test_a_hub_that_cannot_be_reached_is_asked_once_and_told_in_one_sentence(
+    name, monkeypatch, caplog, capfd, tmp_path
+):
     def refuse(*_, **__):
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it is tried again"))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))      # whatever this machine has fetched
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path)
+    )  # whatever this machine has fetched
     with pytest.raises(KeyholeError, match=f"no model '{name}': give 'smollm2-135m'"):
         load_model(name)
     assert not caplog.records and capfd.readouterr().err == ""
@@ -128,11 +152,13 @@ def test_a_folder_goes_through_the_same_door(layout, tmp_path):
     toy.hf.save_pretrained(tmp_path)
     toy.tokenizer.save_pretrained(tmp_path)
     loaded = load_model(str(tmp_path))
-    torch.testing.assert_close(loaded.next_token_probabilities(["abc"]), toy.next_token_probabilities(["abc"]))
+    torch.testing.assert_close(
+        loaded.next_token_probabilities(["abc"]), toy.next_token_probabilities(["abc"])
+    )
 
 
 def cut_off(path):
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def of_other_width(path):
@@ -150,9 +176,18 @@ def without_a_tensor(path):
     save_file(tensors, path, {"format": "pt"})
 
 
-@pytest.mark.parametrize("layout, file, damage", [
-    ("llama", "model.safetensors", cut_off), ("llama", "model.safetensors", without_a_tensor), ("llama", "config.json", of_other_width), ("llama", "config.json", cut_off),
-    ("llama", "tokenizer.json", cut_off), ("llama", ".", without_the_tokenizer), ("gpt2", ".", without_the_tokenizer)])
+@pytest.mark.parametrize(
+    "layout, file, damage",
+    [
+        ("llama", "model.safetensors", cut_off),
+        ("llama", "model.safetensors", without_a_tensor),
+        ("llama", "config.json", of_other_width),
+        ("llama", "config.json", cut_off),
+        ("llama", "tokenizer.json", cut_off),
+        ("llama", ".", without_the_tokenizer),
+        ("gpt2", ".", without_the_tokenizer),
+    ],
+)
 def test_a_damaged_folder_gets_one_sentence(tmp_path, layout, file, damage):
     toy = toy_model(layout)
     toy.hf.save_pretrained(tmp_path)
@@ -200,9 +235,11 @@ def test_edit_replaces_the_output_of_modules_that_return_tuples(toy):
 
 
 def test_the_real_model_knows_where_the_tower_is(real_model):
-    probability = real_model.next_token_probabilities(["The Eiffel Tower is located in the city of"])[0]
+    probability = real_model.next_token_probabilities(
+        ["The Eiffel Tower is located in the city of"]
+    )[0]
     assert real_model.tokenizer.decode([probability.argmax()]) == " Paris"
-    assert abs(probability.max().item() - 0.7015) < 0.002     # the measured figure
+    assert abs(probability.max().item() - 0.7015) < 0.002  # the measured figure
 
 
 def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
@@ -210,7 +247,7 @@ def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
 
     def refuse(*where, **_):
         asked.append(where)
-        raise OSError("no network in this test")        # which transformers may well take for an answer
+        raise OSError("no network in this test")  # which transformers may well take for an answer
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
@@ -218,10 +255,14 @@ def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
     assert asked == []
 
 
-def test_a_folder_stands_for_the_default_model_only_if_it_is_that(real_model, toy, tmp_path, monkeypatch):
+def test_a_folder_stands_for_the_default_model_only_if_it_is_that(
+    real_model, toy, tmp_path, monkeypatch
+):
     folder = fetching.fetch()
     monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
-    assert fetching.fetch() == folder and fetching.fingerprint(folder) == fetching.SMOLLM2.fingerprint
+    assert (
+        fetching.fetch() == folder and fetching.fingerprint(folder) == fetching.SMOLLM2.fingerprint
+    )
     toy.hf.save_pretrained(tmp_path)
     toy.tokenizer.save_pretrained(tmp_path)
     monkeypatch.setenv("KEYHOLE_MODEL", str(tmp_path))

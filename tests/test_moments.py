@@ -10,14 +10,28 @@ from autograder.oracle import editing
 from keyhole import moments
 from keyhole.errors import KeyholeError
 from keyhole.hooks import record
-from keyhole.moments import keys_over, load_moment, load_prefixes, load_text, made_of, moment_file, moment_over, save_moment
+from keyhole.moments import (
+    keys_over,
+    load_moment,
+    load_prefixes,
+    load_text,
+    made_of,
+    moment_file,
+    moment_over,
+    save_moment,
+)
 from keyhole.paths import data_folder
 from autograder.making.sampling import _nucleus, sample
 
 
 def test_the_stored_pieces_are_what_they_say():
     prefixes, text, moment = load_prefixes(), load_text(), load_moment()
-    assert len(prefixes) == 21 and prefixes[0] == "" and len(set(prefixes)) == 21 and all(p.endswith(". ") for p in prefixes[1:])
+    assert (
+        len(prefixes) == 21
+        and prefixes[0] == ""
+        and len(set(prefixes)) == 21
+        and all(p.endswith(". ") for p in prefixes[1:])
+    )
     assert text.numel() >= 100_000 and text.min() >= 0 and text.max() < 49152
     assert moment.shape == (1536, 1536) and torch.equal(moment, moment.T)
     assert torch.linalg.eigvalsh(moment.double()).min() > 0
@@ -36,7 +50,12 @@ def test_moments_of_two_folders_are_kept_apart_however_they_are_named(tmp_path, 
         (tmp_path / name / "model").mkdir(parents=True)
         monkeypatch.chdir(tmp_path / name)
         files.append(moment_file("model", 3))
-        assert files[-1] == moment_file(f"../{name}/model/", 3) == moment_file(str(tmp_path / name / "model"), 3) != moment_file("model", 2)
+        assert (
+            files[-1]
+            == moment_file(f"../{name}/model/", 3)
+            == moment_file(str(tmp_path / name / "model"), 3)
+            != moment_file("model", 2)
+        )
     assert files[0] != files[1]
 
 
@@ -45,10 +64,16 @@ def test_a_moment_of_other_weights_or_of_another_text_is_refused(toy, tmp_path, 
     moment = editing.second_moment(torch.randn(30, 7)).float()
     save_moment(moment, moment_file("some", 2), made_of(toy))
     assert torch.equal(load_moment("some", 2, toy), moment)
-    with toy.edited(1, torch.outer(torch.ones(12), torch.ones(20))), pytest.raises(KeyholeError, match="made with other weights"):
+    with (
+        toy.edited(1, torch.outer(torch.ones(12), torch.ones(20))),
+        pytest.raises(KeyholeError, match="made with other weights"),
+    ):
         load_moment("some", 2, toy)
     monkeypatch.setattr(moments, "load_text", lambda: load_text()[1:])
-    with pytest.raises(KeyholeError, match="another text: make it anew with `keyhole moment --model some --layer 2`"):
+    with pytest.raises(
+        KeyholeError,
+        match="another text: make it anew with `keyhole moment --model some --layer 2`",
+    ):
         load_moment("some", 2, toy)
 
 
@@ -61,13 +86,19 @@ def test_a_moment_that_is_not_there_or_damaged_gets_a_sentence(tmp_path, monkeyp
         load_moment("other", 3)
 
 
-@pytest.mark.parametrize("file, load", [("prefixes.json", load_prefixes), ("self_text.safetensors", load_text)])
+@pytest.mark.parametrize(
+    "file, load", [("prefixes.json", load_prefixes), ("self_text.safetensors", load_text)]
+)
 @pytest.mark.parametrize("left", [100, 0, None])
-def test_prefixes_or_a_text_that_are_damaged_get_a_sentence(file, load, left, tmp_path, monkeypatch):
+def test_prefixes_or_a_text_that_are_damaged_get_a_sentence(
+    file, load, left, tmp_path, monkeypatch
+):
     if left is not None:
         (tmp_path / file).write_bytes((data_folder() / file).read_bytes()[:left])
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
-    with pytest.raises(KeyholeError, match=rf"{file} cannot be read \(.+\): fetch the kit again\.$"):
+    with pytest.raises(
+        KeyholeError, match=rf"{file} cannot be read \(.+\): fetch the kit again\.$"
+    ):
         load()
 
 
@@ -78,7 +109,9 @@ def test_keys_are_the_inputs_of_w(toy):
         toy.hf(ids)
     torch.testing.assert_close(torch.cat(pieces), seen.input.flatten(0, 1))
     whole = moment_over(toy, 1, ids, lambda keys: keys.T @ keys)
-    torch.testing.assert_close(whole.double() / ids.numel(), editing.second_moment(torch.cat(pieces)), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(
+        whole.double() / ids.numel(), editing.second_moment(torch.cat(pieces)), rtol=1e-5, atol=1e-7
+    )
 
 
 def test_the_nucleus_is_drawn_from_as_it_should_be():
@@ -119,4 +152,4 @@ def test_the_stored_text_begins_as_it_is_made_again(real_model, tmp_path, monkey
     monkeypatch.setattr(remake, "SEQUENCES", remake.ROWS_AT_ONCE)
     monkeypatch.setattr(remake, "SEQUENCE_TOKENS", 3)
     remake.text(real_model)
-    assert torch.equal(load_text(), stored[:remake.ROWS_AT_ONCE, :3])
+    assert torch.equal(load_text(), stored[: remake.ROWS_AT_ONCE, :3])

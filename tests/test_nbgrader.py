@@ -27,20 +27,39 @@ from autograder.sandbox import isolation
 from autograder.submissions.notebooks import read_submission
 from keyhole import messages
 from keyhole.errors import KeyholeError
-from tests.standins import DOUBLE, HOSTILE, TESTS, TRIPLE, HiddenTest, InThisProcess, Outcome, registry, times
+from tests.standins import (
+    DOUBLE,
+    HOSTILE,
+    TESTS,
+    TRIPLE,
+    HiddenTest,
+    InThisProcess,
+    Outcome,
+    registry,
+    times,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STAFF_SECRET = "known to the staff only"
 
 
 def mark(grade_id, grade, solution, points=None, kind="code"):
-    marks = {"grade": grade, "solution": solution, "locked": grade and not solution, "task": False, "cell_type": kind}
+    marks = {
+        "grade": grade,
+        "solution": solution,
+        "locked": grade and not solution,
+        "task": False,
+        "cell_type": kind,
+    }
     marks |= {"schema_version": 3, "grade_id": grade_id}
     return {"nbgrader": marks | ({} if points is None else {"points": points})}
 
 
 def blank(name, factor):
-    source = f'def {name}(x):\n    """{factor} times x."""\n    ### BEGIN SOLUTION\n    return {factor} * x\n    ### END SOLUTION'
+    source = (
+        f'def {name}(x):\n    """{factor} times x."""\n    ### BEGIN SOLUTION\n    return {factor}'
+        " * x\n    ### END SOLUTION"
+    )
     return new_code_cell(source, metadata=mark(name, False, True))
 
 
@@ -54,7 +73,12 @@ def source_notebook():
         new_code_cell("check(triple)", metadata=mark("test_triple", True, False, 2)),
         new_markdown_cell("Why?", metadata=mark("written_why", True, True, 3, "markdown")),
     ]
-    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    return new_notebook(
+        cells=cells,
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -116,17 +140,37 @@ def hand_in(course, student, notebook=None, **cells) -> Path:
 
 
 def autograde(course, *options) -> list[dict]:
-    assert cli.main(["grade", "grading/submitted", "--json", "r.json", "--csv", "r.csv", "--course", str(course), *options]) == 0
+    assert (
+        cli.main(
+            [
+                "grade",
+                "grading/submitted",
+                "--json",
+                "r.json",
+                "--csv",
+                "r.csv",
+                "--course",
+                str(course),
+                *options,
+            ]
+        )
+        == 0
+    )
     return json.loads((course / "r.json").read_text())
 
 
 def gradebook(course) -> dict[str, float]:
     with Gradebook(f"sqlite:///{course / 'grading' / 'gradebook.db'}") as book:
-        return {submission.student.id: submission.score for submission in book.assignment_submissions("model_editing")}
+        return {
+            submission.student.id: submission.score
+            for submission in book.assignment_submissions("model_editing")
+        }
 
 
 def page(course, student, notebook="3_edit") -> str:
-    return (course / "grading" / "feedback" / student / "model_editing" / f"{notebook}.html").read_text()
+    return (
+        course / "grading" / "feedback" / student / "model_editing" / f"{notebook}.html"
+    ).read_text()
 
 
 def body(course, student) -> str:
@@ -135,8 +179,16 @@ def body(course, student) -> str:
 
 def missing_on_pages(course, entry) -> set[str]:
     """Tests whose points, title and message the student's page of their notebook does not show in one row."""
-    pages = {name: squeezed(html.unescape(visible(page(course, entry["student"], name)))) for name in {test["notebook"] for test in entry["tests"]}}
-    return {test["id"] for test in entry["tests"] if squeezed("{points:g} / {max_points:g} {title} {message}".format(**test)) not in pages[test["notebook"]]}
+    pages = {
+        name: squeezed(html.unescape(visible(page(course, entry["student"], name))))
+        for name in {test["notebook"] for test in entry["tests"]}
+    }
+    return {
+        test["id"]
+        for test in entry["tests"]
+        if squeezed("{points:g} / {max_points:g} {title} {message}".format(**test))
+        not in pages[test["notebook"]]
+    }
 
 
 def squeezed(text: str) -> str:
@@ -149,7 +201,10 @@ def visible(html: str) -> str:
 
 def column(path, name) -> dict[str, float]:
     with open(path, newline="") as file:
-        return {row.get("student") or row["student_id"]: float(row[name]) for row in csv.DictReader(file)}
+        return {
+            row.get("student") or row["student_id"]: float(row[name])
+            for row in csv.DictReader(file)
+        }
 
 
 @pytest.mark.slow
@@ -176,21 +231,33 @@ def test_scores_agree_everywhere(course):
 def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
     """Without the tests of 3_edit that take longest: those functions are left blank."""
     shutil.copy(REPOSITORY / "nbgrader_config.py", tmp_path)
-    shutil.copytree(REPOSITORY / "solutions", tmp_path / "solutions", ignore=shutil.ignore_patterns("my_*", ".*"))
+    shutil.copytree(
+        REPOSITORY / "solutions",
+        tmp_path / "solutions",
+        ignore=shutil.ignore_patterns("my_*", ".*"),
+    )
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(REPOSITORY / "tests" / "secret.key"))
     monkeypatch.chdir(tmp_path)
     grader.cache_clear()
     folder = tmp_path / "grading" / "submitted" / "mia" / "model_editing"
     folder.mkdir(parents=True)
-    for member, name, blank in (("rosa-arithmetic-mean", "1_measure", ()), ("jia-no-baseline", "2_locate", ()),
-                                ("fay-forgets-conv1d", "3_edit", ("subject_key", "second_moment", "rank_one_update"))):
-        notebook = nbformat.read(REPOSITORY / "data" / "sample_class" / member / "model_editing" / f"{name}.ipynb", as_version=4)
+    for member, name, blank in (
+        ("rosa-arithmetic-mean", "1_measure", ()),
+        ("jia-no-baseline", "2_locate", ()),
+        ("fay-forgets-conv1d", "3_edit", ("subject_key", "second_moment", "rank_one_update")),
+    ):
+        notebook = nbformat.read(
+            REPOSITORY / "data" / "sample_class" / member / "model_editing" / f"{name}.ipynb",
+            as_version=4,
+        )
         for cell in notebook.cells:
             if cell.metadata.get("nbgrader", {}).get("grade_id") in blank:
                 cell.source = "raise NotImplementedError()"
         nbformat.write(notebook, folder / f"{name}.ipynb")
     [entry] = autograde(tmp_path, "--i-accept-no-isolation")
-    assert entry["score"] == 81 - 1.5 - 3 - 3.5 - (9 + 6 + 8) - 5 and gradebook(tmp_path) == {"mia": entry["score"]} == column(tmp_path / "r.csv", "score")
+    assert entry["score"] == 81 - 1.5 - 3 - 3.5 - (9 + 6 + 8) - 5 and gradebook(tmp_path) == {
+        "mia": entry["score"]
+    } == column(tmp_path / "r.csv", "score")
     assert missing_on_pages(tmp_path, entry) == set()
     (tmp_path / "grading" / "gradebook.db").unlink()
     shutil.rmtree(tmp_path / "grading" / "feedback")
@@ -204,13 +271,29 @@ def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
 
 def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch):
     def file_test(bench):
-        there = [(bench.folder / name).read_text() for name in ("my_fact.json", "my_edit.safetensors") if (bench.folder / name).exists()]
-        return Outcome(len(there) == 2, ", ".join(there) or "nothing", fraction=len(there) / 2, missing=not there)
+        there = [
+            (bench.folder / name).read_text()
+            for name in ("my_fact.json", "my_edit.safetensors")
+            if (bench.folder / name).exists()
+        ]
+        return Outcome(
+            len(there) == 2,
+            ", ".join(there) or "nothing",
+            fraction=len(there) / 2,
+            missing=not there,
+        )
 
-    tests = registry(HiddenTest("double.plain", 4, file_test, of_files=True), HiddenTest("triple.plain", 2, times(3)))
+    tests = registry(
+        HiddenTest("double.plain", 4, file_test, of_files=True),
+        HiddenTest("triple.plain", 2, times(3)),
+    )
     monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
     monkeypatch.setattr(cli, "copies_in", lambda *_: [])
-    for name, files in (("both", ("my_fact.json", "my_edit.safetensors")), ("one", ("my_fact.json",)), ("none", ())):
+    for name, files in (
+        ("both", ("my_fact.json", "my_edit.safetensors")),
+        ("one", ("my_fact.json",)),
+        ("none", ()),
+    ):
         folder = hand_in(course, name, triple=TRIPLE).parent
         for file in files:
             (folder / file).write_text(f"of {name}")
@@ -219,7 +302,9 @@ def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch
         (course / "solutions" / "model_editing" / file).write_text("of the staff")
     expected = {"both": 6, "one": 4, "none": 2}
     assert {e["student"]: e["score"] for e in autograde(course)} == expected == gradebook(course)
-    assert "of both, of both" in visible(body(course, "both")) and "– missing" in visible(body(course, "none"))
+    assert "of both, of both" in visible(body(course, "both")) and "– missing" in visible(
+        body(course, "none")
+    )
     (course / "grading" / "gradebook.db").unlink()
     assert nbgrader("generate_assignment", "model_editing", "--force") == 0
     assert not list((course / "assignments").rglob("my_*"))
@@ -254,24 +339,49 @@ def test_feedback_shows_tests_and_messages(course):
     hand_in(course, "half", double=DOUBLE, triple="def triple(x):\n    return x")
     autograde(course)
     text = visible(body(course, "half"))
-    assert "✗ not yet 1 / 2 A title is another multiple." in text and "✓ passed 3 / 3 A title as it should be." in text
+    assert (
+        "✗ not yet 1 / 2 A title is another multiple." in text
+        and "✓ passed 3 / 3 A title as it should be." in text
+    )
 
 
 def test_nothing_of_a_student_becomes_markup(course):
     raises = f"def double(x):\n    raise ValueError({HOSTILE!r})"
-    path = hand_in(course, "eve", double=raises, written_why=f"{HOSTILE}\n\n<img src=x onerror=alert(1)>")
+    path = hand_in(
+        course, "eve", double=raises, written_why=f"{HOSTILE}\n\n<img src=x onerror=alert(1)>"
+    )
     notebook = json.loads(path.read_text())
     notebook["metadata"]["title"] = HOSTILE
     notebook["cells"][2]["metadata"]["tags"] = ['"><script>alert(2)</script>']
     notebook["cells"][6]["attachments"] = {"a.png": {'image/png"><script>alert(3)</script>': "x"}}
-    notebook["cells"].append({"cell_type": "raw", "metadata": {"raw_mimetype": "text/html"}, "source": "<script>alert(4)</script>"})
-    notebook["cells"].append({"cell_type": "markdown", "metadata": mark('x"><script>alert(5)</script>', True, True, 1), "source": "<iframe src=x>"})
+    notebook["cells"].append(
+        {
+            "cell_type": "raw",
+            "metadata": {"raw_mimetype": "text/html"},
+            "source": "<script>alert(4)</script>",
+        }
+    )
+    notebook["cells"].append(
+        {
+            "cell_type": "markdown",
+            "metadata": mark('x"><script>alert(5)</script>', True, True, 1),
+            "source": "<iframe src=x>",
+        }
+    )
     path.write_text(json.dumps(notebook))
-    for route in (autograde, lambda _: nbgrader("autograde", "model_editing", "--force") + nbgrader("generate_feedback", "model_editing", "--force")):
+    for route in (
+        autograde,
+        lambda _: (
+            nbgrader("autograde", "model_editing", "--force")
+            + nbgrader("generate_feedback", "model_editing", "--force")
+        ),
+    ):
         route(course)
         html = body(course, "eve")
         tags = re.findall(r"<[^>]*>", html)
-        assert not [tag for tag in tags if re.search(r"script|onerror|iframe|javascript:|<img", tag)]
+        assert not [
+            tag for tag in tags if re.search(r"script|onerror|iframe|javascript:|<img", tag)
+        ]
         assert "\u202e" not in html and "\x1b" not in html
         assert "raised ValueError: &lt;script&gt;" in html
 
@@ -291,18 +401,32 @@ def test_links_lead_nowhere(course):
     linked.unlink()
     linked.symlink_to(course / "solutions" / "model_editing" / "3_edit.ipynb")
     (course / "grading" / "submitted" / "whole").mkdir()
-    (course / "grading" / "submitted" / "whole" / "model_editing").symlink_to(course / "solutions" / "model_editing")
-    for route in (autograde, lambda _: nbgrader("autograde", "model_editing", "--force") + nbgrader("generate_feedback", "model_editing", "--force")):
+    (course / "grading" / "submitted" / "whole" / "model_editing").symlink_to(
+        course / "solutions" / "model_editing"
+    )
+    for route in (
+        autograde,
+        lambda _: (
+            nbgrader("autograde", "model_editing", "--force")
+            + nbgrader("generate_feedback", "model_editing", "--force")
+        ),
+    ):
         route(course)
         assert gradebook(course) == {"eve": 4, "mal": 0, "whole": 0}
         for path in (course / "grading" / "autograded").rglob("*"):
-            assert path.is_dir() or STAFF_SECRET not in path.read_text() and "return 3 * x" not in path.read_text()
+            assert (
+                path.is_dir()
+                or STAFF_SECRET not in path.read_text()
+                and "return 3 * x" not in path.read_text()
+            )
     assert (course / "staff.txt").read_text() == STAFF_SECRET
     assert (course / "solutions" / "model_editing" / "3_edit.ipynb").exists()
 
 
 def test_a_broken_test_of_ours_shows_as_such(course, monkeypatch, caplog):
-    tests = registry(HiddenTest("double.plain", 4, lambda bench: 1 / 0), HiddenTest("triple.plain", 2, times(3)))
+    tests = registry(
+        HiddenTest("double.plain", 4, lambda bench: 1 / 0), HiddenTest("triple.plain", 2, times(3))
+    )
     monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
     autograde(course)
@@ -314,7 +438,10 @@ def test_a_broken_test_of_ours_shows_as_such(course, monkeypatch, caplog):
 def test_a_lost_result_gives_zero_not_full_credit(course):
     notebook = released(course)
     plugin = GradeInSandbox(results_directory=str(course / "nowhere"))
-    plugin.preprocess(notebook, {"nbgrader": {"student": "a", "assignment": "m", "notebook": "3_edit", "db_url": ""}})
+    plugin.preprocess(
+        notebook,
+        {"nbgrader": {"student": "a", "assignment": "m", "notebook": "3_edit", "db_url": ""}},
+    )
     outputs = [cell.outputs for cell in notebook.cells if cell.source.startswith("check")]
     assert [output[1].data["text/plain"] for output in outputs] == ["0.0", "0.0"]
     assert all("course staff" in output[0].data["text/markdown"] for output in outputs)
@@ -325,13 +452,18 @@ def test_a_locked_gradebook_is_waited_for(course, monkeypatch):
     monkeypatch.setattr("autograder.gradebook.course.PAUSE", 0.0)
     config = course / "nbgrader_config.py"
     config.write_text(config.read_text().replace("timeout=60", "timeout=0.1"))
-    result = grading.grade_submission(course / "grading" / "submitted" / "ada" / "model_editing", "ada")
+    result = grading.grade_submission(
+        course / "grading" / "submitted" / "ada" / "model_editing", "ada"
+    )
     open_course = Course("model_editing", TESTS, course)
     other = sqlite3.connect(course / "grading" / "gradebook.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(KeyholeError, match="could not record ada"):
         open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
-    monkeypatch.setattr("autograder.gradebook.course.time.sleep", lambda _: other.in_transaction and other.execute("ROLLBACK"))
+    monkeypatch.setattr(
+        "autograder.gradebook.course.time.sleep",
+        lambda _: other.in_transaction and other.execute("ROLLBACK"),
+    )
     open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
     other.close()
     assert gradebook(course) == {"ada": 4}
@@ -346,14 +478,19 @@ def test_points_of_cell_and_tests_must_agree(course):
 def test_without_a_course_the_report_is_still_made(course, capsys):
     hand_in(course, "ada", double=DOUBLE)
     (course / "elsewhere").mkdir()
-    assert cli.main(["grade", "grading/submitted", "--json", "r.json", "--course", "elsewhere"]) == 0
+    assert (
+        cli.main(["grade", "grading/submitted", "--json", "r.json", "--course", "elsewhere"]) == 0
+    )
     assert "No gradebook" in capsys.readouterr().err
     assert json.loads((course / "r.json").read_text())[0]["score"] == 4
 
 
 def test_neither_assignments_nor_submissions_change(course):
     hand_in(course, "ada", double=DOUBLE)
-    paths = [course / "assignments" / "model_editing" / "3_edit.ipynb", course / "grading" / "submitted" / "ada" / "model_editing" / "3_edit.ipynb"]
+    paths = [
+        course / "assignments" / "model_editing" / "3_edit.ipynb",
+        course / "grading" / "submitted" / "ada" / "model_editing" / "3_edit.ipynb",
+    ]
     before = [path.read_bytes() for path in paths]
     autograde(course)
     assert [path.read_bytes() for path in paths] == before
@@ -373,7 +510,9 @@ def test_mending_a_whole_notebook_changes_no_text(course):
     path = hand_in(course, "ada", notebook)
     with read_submission(path.parent, {"3_edit": grading.expected(TESTS["3_edit"])}) as submission:
         again = mended(submission["3_edit"], released(course))
-    assert [(c.cell_type, c.source, c.metadata) for c in again.cells] == [(c.cell_type, c.source, c.metadata) for c in notebook.cells]
+    assert [(c.cell_type, c.source, c.metadata) for c in again.cells] == [
+        (c.cell_type, c.source, c.metadata) for c in notebook.cells
+    ]
 
 
 @pytest.mark.parametrize(
@@ -400,13 +539,22 @@ def test_no_tag_can_begin_and_links_lead_to_pages_only(text, shown):
 def test_feedback_names_no_markup_of_its_own_accord():
     test = TestResult("f.x", "n", 1, 2, "fail", "a|b\n\n# c `d` $e$ <f> \x1b[31m", title="T|T")
     row = feedback([test]).splitlines()[-1]
-    assert row.count("|") == 5 and "<f>" not in row and "$" not in row and "\x1b" not in row and "<code>d</code>" in row
+    assert (
+        row.count("|") == 5
+        and "<f>" not in row
+        and "$" not in row
+        and "\x1b" not in row
+        and "<code>d</code>" in row
+    )
 
 
 def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, monkeypatch, capfd):
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
     monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
-    assert nbgrader("autograde", "model_editing") == 1 and "hidden tests are refused" in capfd.readouterr().err
+    assert (
+        nbgrader("autograde", "model_editing") == 1
+        and "hidden tests are refused" in capfd.readouterr().err
+    )
     assert not (course / "grading" / "autograded" / "ada" / "model_editing").exists()
     with (course / "nbgrader_config.py").open("a") as file:
         file.write("c.GradeInSandbox.accept_no_isolation = True\n")
@@ -415,9 +563,20 @@ def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, m
 
 def test_without_the_model_nothing_is_recorded(course, monkeypatch, capfd):
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS={"3_edit": SimpleNamespace(cells=TESTS["3_edit"].cells, models=("smollm2-135m",))}))
+    monkeypatch.setitem(
+        sys.modules,
+        "autograder.hidden",
+        SimpleNamespace(
+            NOTEBOOKS={
+                "3_edit": SimpleNamespace(cells=TESTS["3_edit"].cells, models=("smollm2-135m",))
+            }
+        ),
+    )
     monkeypatch.setenv("KEYHOLE_MODEL", str(course / "none"))
-    assert nbgrader("autograde", "model_editing") == 1 and "which does not exist" in capfd.readouterr().err
+    assert (
+        nbgrader("autograde", "model_editing") == 1
+        and "which does not exist" in capfd.readouterr().err
+    )
     assert not (course / "grading" / "autograded" / "ada" / "model_editing").exists()
 
 
@@ -429,13 +588,19 @@ def test_pages_are_in_the_courses_language_by_both_routes_and_in_the_one_asked_f
 
     def by_nbgrader(course):
         messages.use("en")
-        assert nbgrader("autograde", "model_editing", "--force") + nbgrader("generate_feedback", "model_editing", "--force") == 0
+        assert (
+            nbgrader("autograde", "model_editing", "--force")
+            + nbgrader("generate_feedback", "model_editing", "--force")
+            == 0
+        )
 
     for route in (autograde, by_nbgrader):
         route(course)
         assert all(words in visible(body(course, "ada")) for words in chinese)
     autograde(course, "--lang", "en")
-    assert not any(words in visible(body(course, "ada")) for words in chinese) and "✓ passed" in visible(body(course, "ada"))
+    assert not any(
+        words in visible(body(course, "ada")) for words in chinese
+    ) and "✓ passed" in visible(body(course, "ada"))
 
 
 def test_feedback_names_the_level(course):

@@ -21,7 +21,10 @@ from keyhole.facts import fact_from
 from keyhole.notebooks.definitions import definitions, grade_id, read_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
-SOLUTIONS, ASSIGNMENTS = ROOT / "solutions" / "model_editing", ROOT / "assignments" / "model_editing"
+SOLUTIONS, ASSIGNMENTS = (
+    ROOT / "solutions" / "model_editing",
+    ROOT / "assignments" / "model_editing",
+)
 NAMES = sorted(NOTEBOOKS)
 
 
@@ -30,19 +33,32 @@ NAMES = sorted(NOTEBOOKS)
 def test_no_outputs_are_committed(folder, name):
     notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
     nbformat.validate(notebook)
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+    assert all(
+        cell.outputs == [] and cell.execution_count is None
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    )
 
 
 def test_the_students_notebooks_are_made_from_the_solutions(tmp_path):
     course = tmp_path / "course"
     course.mkdir()
     shutil.copy(ROOT / "nbgrader_config.py", course)
-    shutil.copytree(SOLUTIONS, course / "solutions" / "model_editing", ignore=shutil.ignore_patterns("my_*"))
-    run = subprocess.run([sys.executable, "-m", "nbgrader", "generate_assignment", "model_editing"], cwd=course, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    shutil.copytree(
+        SOLUTIONS, course / "solutions" / "model_editing", ignore=shutil.ignore_patterns("my_*")
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "generate_assignment", "model_editing"],
+        cwd=course,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert run.returncode == 0, run.stderr
     for name in NAMES:
-        made = nbformat.read(course / "assignments" / "model_editing" / f"{name}.ipynb", as_version=4)
+        made = nbformat.read(
+            course / "assignments" / "model_editing" / f"{name}.ipynb", as_version=4
+        )
         committed = nbformat.read(ASSIGNMENTS / f"{name}.ipynb", as_version=4)
         assert made == committed, "out of step: run `make assignments`"
 
@@ -52,7 +68,12 @@ def test_the_students_notebook_holds_blanks_and_no_solution(name):
     text = (ASSIGNMENTS / f"{name}.ipynb").read_text(encoding="utf-8")
     assert "BEGIN SOLUTION" not in text and "torch.linalg.solve(moment" not in text
     found = definitions(read_notebook(ASSIGNMENTS / f"{name}.ipynb"))
-    graded = {function_of(case.id) for cases in NOTEBOOKS[name].cells.values() for case in cases if not case.of_files}
+    graded = {
+        function_of(case.id)
+        for cases in NOTEBOOKS[name].cells.values()
+        for case in cases
+        if not case.of_files
+    }
     assert graded <= found.untouched
     assert graded <= definitions(read_notebook(SOLUTIONS / f"{name}.ipynb")).functions
 
@@ -62,45 +83,78 @@ def test_every_blank_is_followed_at_once_by_its_check(name):
     cells = [cell for cell in nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4).cells]
     for cell, after in zip(cells, cells[1:]):
         if cell.cell_type == "code" and f"test_{grade_id(cell)}" in NOTEBOOKS[name].cells:
-            assert grade_id(after) == f"test_{grade_id(cell)}" and after.source == f"check({grade_id(cell)})"
+            assert (
+                grade_id(after) == f"test_{grade_id(cell)}"
+                and after.source == f"check({grade_id(cell)})"
+            )
 
 
 @pytest.mark.parametrize("folder", [SOLUTIONS, ASSIGNMENTS], ids=["solutions", "assignments"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cell_is_worth_what_its_hidden_tests_are(folder, name):
     """Were it not so, there would be no gradebook and no feedback pages."""
-    marks = [cell.metadata.nbgrader for cell in nbformat.read(folder / f"{name}.ipynb", as_version=4).cells if "nbgrader" in cell.metadata]
+    marks = [
+        cell.metadata.nbgrader
+        for cell in nbformat.read(folder / f"{name}.ipynb", as_version=4).cells
+        if "nbgrader" in cell.metadata
+    ]
     points = {mark.grade_id: mark.points for mark in marks if mark.grade and not mark.solution}
-    assert points == {cell: sum(case.points for case in cases) for cell, cases in NOTEBOOKS[name].cells.items()}
+    assert points == {
+        cell: sum(case.points for case in cases) for cell, cases in NOTEBOOKS[name].cells.items()
+    }
 
 
 def test_the_sample_class_is_in_step(tmp_path):
     made = sample_class.make(tmp_path / "class")
     committed = ROOT / "data" / "sample_class"
     files = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
-    assert files == sorted(path.relative_to(committed) for path in committed.rglob("*") if path.is_file())
+    assert files == sorted(
+        path.relative_to(committed) for path in committed.rglob("*") if path.is_file()
+    )
     for path in files:
-        assert (made / path).read_bytes() == (committed / path).read_bytes(), "out of step: run `autograder remake sample-class`"
+        assert (made / path).read_bytes() == (committed / path).read_bytes(), (
+            "out of step: run `autograder remake sample-class`"
+        )
 
 
 def executed(name, folder):
     """The solution, run from top to bottom in `folder` as Jupyter would: NotebookNode."""
     shutil.copy(SOLUTIONS / f"{name}.ipynb", folder)
-    run = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", f"{name}.ipynb"],
-                         cwd=folder, capture_output=True, text=True)
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "nbconvert",
+            "--to",
+            "notebook",
+            "--execute",
+            "--inplace",
+            f"{name}.ipynb",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     return nbformat.read(folder / f"{name}.ipynb", as_version=4)
 
 
 def pictures(notebook):
-    return [output for cell in notebook.cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", ())]
+    return [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if "image/png" in output.get("data", ())
+    ]
 
 
 @pytest.mark.slow
 def test_notebook_2_runs_and_its_two_rows_are_those_of_the_stored_map(tmp_path):
     notebook = executed("2_locate", tmp_path)
     assert len(pictures(notebook)) >= 12
-    said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ()))
+    said = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
+    )
     assert float(re.search(r"differ from the stored ones by at most (\S+)", said)[1]) < 1e-4
 
 
@@ -120,9 +174,15 @@ def test_notebook_3_runs_and_hands_in_a_rank_one_edit(tmp_path, real_model):
 
 @pytest.mark.slow
 def test_notebook_1_runs_and_its_picture_of_the_warning_holds(tmp_path):
-    shown = {cell.id: "".join(output.get("text", "") for output in cell.outputs)
-             for cell in executed("1_measure", tmp_path).cells if cell.cell_type == "code"}
-    rows = {" ".join(row.split()[:-6]): [float(share) for share in row.split()[-6:]] for row in shown["fine-tune-measure"].splitlines()[1:]}
+    shown = {
+        cell.id: "".join(output.get("text", "") for output in cell.outputs)
+        for cell in executed("1_measure", tmp_path).cells
+        if cell.cell_type == "code"
+    }
+    rows = {
+        " ".join(row.split()[:-6]): [float(share) for share in row.split()[-6:]]
+        for row in shown["fine-tune-measure"].splitlines()[1:]
+    }
     assert rows["before, by probability"] == rows["before, by generation"] == [0, 0, 100, 0, 0, 0]
     reliability, paraphrase, locality, *_, score = rows["fine-tuned, by probability"]
     assert reliability == paraphrase == 100 and locality < 60 and score < 80

@@ -26,7 +26,9 @@ def test_the_update_meets_the_constraint_and_moves_other_keys_least():
     moved = lambda matrix: (keys @ (matrix - weight).T).square().sum()
     # Any other matrix that meets the constraint differs by something that is deaf to the key.
     for seed in range(20):
-        other = torch.randn(4, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        other = torch.randn(
+            4, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+        )
         other -= torch.outer(other @ key, key) / (key @ key)
         assert moved(new + 0.1 * other) > moved(new)
 
@@ -43,12 +45,23 @@ def test_the_update_solves_the_whole_system_where_w_is_the_least_squares_solutio
 
 def test_the_scale_of_c_cancels():
     weight, moment, key, value, _ = problem()
-    torch.testing.assert_close(editing.rank_one_update(weight, moment, key, value), editing.rank_one_update(weight, 1e6 * moment, key, value))
+    torch.testing.assert_close(
+        editing.rank_one_update(weight, moment, key, value),
+        editing.rank_one_update(weight, 1e6 * moment, key, value),
+    )
 
 
 def test_the_objective_by_hand():
     now, before = torch.tensor([0.7, 0.3]).log(), torch.tensor([0.5, 0.5]).log()
-    got = editing.value_objective(torch.tensor([[-1.0, -3.0]]), now, before, torch.tensor([3.0, 4.0]), torch.tensor([0.0, 2.0]), 10.0, 8.0)
+    got = editing.value_objective(
+        torch.tensor([[-1.0, -3.0]]),
+        now,
+        before,
+        torch.tensor([3.0, 4.0]),
+        torch.tensor([0.0, 2.0]),
+        10.0,
+        8.0,
+    )
     kl = 0.7 * math.log(0.7 / 0.5) + 0.3 * math.log(0.3 / 0.5)
     assert got.item() == pytest.approx(2 + 10 * kl + 8 * 5 / 4, rel=1e-6)
 
@@ -60,17 +73,30 @@ def test_the_key_by_hand(toy):
         with record(toy.memory(1)) as seen:
             toy.next_token_probabilities([prefix + prompt])
         found.append(seen.input[0, len((prefix + "The Big Tower").encode()) - 1].double())
-    torch.testing.assert_close(editing.subject_key(toy, 1, prompt, subject, prefixes), (found[0] + found[1]) / 2)
+    torch.testing.assert_close(
+        editing.subject_key(toy, 1, prompt, subject, prefixes), (found[0] + found[1]) / 2
+    )
 
 
 def test_a_tie_is_a_failure_and_neighbors_go_the_other_way():
     probe = Probe("x", " a", " b")
     fact = Fact("f", "r", "S x", "S", " a", " b", ("S y", "S z"), (("n", " a"),), probe, probe)
     log = lambda true, new: [math.log(true), math.log(new)]
-    rows = torch.tensor([log(.2, .6), log(.3, .3), log(.1, .2), log(.5, .1), log(.4, .1), log(.1, .4)], dtype=torch.float64)
+    rows = torch.tensor(
+        [log(0.2, 0.6), log(0.3, 0.3), log(0.1, 0.2), log(0.5, 0.1), log(0.4, 0.1), log(0.1, 0.4)],
+        dtype=torch.float64,
+    )
     found = metrics.scores([metrics.by_kind(fact, rows)])
-    assert {kind: score.share for kind, score in found.items()} == {"original": 1, "paraphrase": 0.5, "neighborhood": 1, "reversion": 0, "portability": 1}
-    assert found["original"].magnitude == pytest.approx(0.4) and found["neighborhood"].magnitude == pytest.approx(0.4)
+    assert {kind: score.share for kind, score in found.items()} == {
+        "original": 1,
+        "paraphrase": 0.5,
+        "neighborhood": 1,
+        "reversion": 0,
+        "portability": 1,
+    }
+    assert found["original"].magnitude == pytest.approx(0.4) and found[
+        "neighborhood"
+    ].magnitude == pytest.approx(0.4)
     assert metrics.edit_score(found) == pytest.approx(3 / (1 + 2 + 1))
 
 
@@ -82,17 +108,30 @@ def test_a_score_is_zero_if_any_part_is():
 
 def test_by_generation_a_neighbor_says_its_own_answer_and_the_rest_the_new_one():
     probe = Probe("x", " a", " b")
-    fact = Fact("f", "r", "S x", "S", " a", " b", ("S y", "S z"), (("n", " a"), ("m", " c")), probe, probe)
+    fact = Fact(
+        "f", "r", "S x", "S", " a", " b", ("S y", "S z"), (("n", " a"), ("m", " c")), probe, probe
+    )
     said = torch.tensor([[0, 1], [0, 1], [1, 0], [1, 0], [0, 1], [0, 0], [0, 1]], dtype=torch.bool)
     found = metrics.generation_scores([metrics.generated_by_kind(fact, said)])
-    assert {kind: score.share for kind, score in found.items()} == {"original": 1, "paraphrase": 0.5, "neighborhood": 0.5, "reversion": 0, "portability": 1}
-    assert metrics.edit_score(found) == pytest.approx(3 / (1 + 2 + 2)) and found["paraphrase"].probes == 2
+    assert {kind: score.share for kind, score in found.items()} == {
+        "original": 1,
+        "paraphrase": 0.5,
+        "neighborhood": 0.5,
+        "reversion": 0,
+        "portability": 1,
+    }
+    assert (
+        metrics.edit_score(found) == pytest.approx(3 / (1 + 2 + 2))
+        and found["paraphrase"].probes == 2
+    )
 
 
 def test_the_two_ways_to_count_are_never_mixed():
     one = metrics.Score(1.0, 0, 1)
     with pytest.raises(TypeError, match="never mixed"):
-        metrics.edit_score({"original": one, "paraphrase": metrics.GenerationScore(1.0, 1), "neighborhood": one})
+        metrics.edit_score(
+            {"original": one, "paraphrase": metrics.GenerationScore(1.0, 1), "neighborhood": one}
+        )
 
 
 def test_a_probe_without_a_rival_is_scored_by_generation_alone():
@@ -100,9 +139,15 @@ def test_a_probe_without_a_rival_is_scored_by_generation_alone():
         def probes(self):
             return {"original": [Probe("x", " a", " b")], "portability": [Probe("x", None, " b")]}
 
-    by_probability = metrics.scores([metrics.by_kind(Lone(), torch.tensor([[-2.0, -1.0], [float("nan"), -1.0]]))])
+    by_probability = metrics.scores(
+        [metrics.by_kind(Lone(), torch.tensor([[-2.0, -1.0], [float("nan"), -1.0]]))]
+    )
     assert set(by_probability) == {"original"} and by_probability["original"].share == 1
-    assert set(metrics.generation_scores([metrics.generated_by_kind(Lone(), torch.tensor([[False, True], [False, True]]))])) == {"original", "portability"}
+    assert set(
+        metrics.generation_scores(
+            [metrics.generated_by_kind(Lone(), torch.tensor([[False, True], [False, True]]))]
+        )
+    ) == {"original", "portability"}
 
 
 def test_a_model_that_says_nan_has_failed():
@@ -119,4 +164,7 @@ def test_the_mean_key_is_that_of_the_text_that_c_is_of(real_model):
     mean, moment = references.mean_key(), load_moment().double()
     some = torch.cat(list(keys_over(real_model, DEFAULT_LAYER, load_text()[::40]))).double().mean(0)
     assert torch.cosine_similarity(mean, some, dim=0) > 0.9
-    assert torch.linalg.eigvalsh(moment - torch.outer(mean, mean)).min() > 0 and mean @ torch.linalg.solve(moment, mean) < 1
+    assert (
+        torch.linalg.eigvalsh(moment - torch.outer(mean, mean)).min() > 0
+        and mean @ torch.linalg.solve(moment, mean) < 1
+    )

@@ -23,12 +23,24 @@ from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.facts import fact_from, load_facts
 from keyhole.moments import DEFAULT_LAYER
-from keyhole.checking.own_fact import EDIT_FILE, EXAMPLES, FACT_FILE, check_files, examine_files, read_edit, read_fact, told_in_handout
+from keyhole.checking.own_fact import (
+    EDIT_FILE,
+    EXAMPLES,
+    FACT_FILE,
+    check_files,
+    examine_files,
+    read_edit,
+    read_fact,
+    told_in_handout,
+)
 
 SHAPE = (576, 1536)
 CASES = {test.id.partition(".")[2]: test for test in TESTS}
 ALL = set(CASES)
-WRONG, RIGHT = ({solution.name: solution for solution in solutions if solution.files} for solutions in (catalogue.WRONG, catalogue.RIGHT))
+WRONG, RIGHT = (
+    {solution.name: solution for solution in solutions if solution.files}
+    for solutions in (catalogue.WRONG, catalogue.RIGHT)
+)
 
 
 def graded(folder, model):
@@ -42,6 +54,7 @@ def failed(found):
 
 
 # ---------------------------------------------------------------- files that cannot be used
+
 
 def header(entries, body=b""):
     text = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
@@ -62,23 +75,62 @@ FACTS = {
     "too large": (b" " * (2**20 + 1), "at most 1 MB are read"),
     "no fact": (lambda r: r.pop("fact"), "lacks fact"),
     "no claims": (lambda r: r.pop("measured"), "lacks measured"),
-    "another layer": (lambda r: change(r, "layer", to=8), "says layer 8; hand in an edit of layer 5"),
-    "layer true": (lambda r: change(r, "layer", to=True), '"layer": true, which is no whole number'),
-    "layer as a text": (lambda r: change(r, "layer", to="5"), 'has "layer": "5", which is no whole number'),
+    "another layer": (
+        lambda r: change(r, "layer", to=8),
+        "says layer 8; hand in an edit of layer 5",
+    ),
+    "layer true": (
+        lambda r: change(r, "layer", to=True),
+        '"layer": true, which is no whole number',
+    ),
+    "layer as a text": (
+        lambda r: change(r, "layer", to="5"),
+        'has "layer": "5", which is no whole number',
+    ),
     "key missing": (lambda r: r["fact"].pop("target_true"), "'target_true' is missing"),
-    "key of another type": (lambda r: change(r, "fact", "subject", to=7), "'subject' must be a text"),
+    "key of another type": (
+        lambda r: change(r, "fact", "subject", to=7),
+        "'subject' must be a text",
+    ),
     "no neighbors": (lambda r: change(r, "fact", "neighbors", to=[]), "'neighbors' must be a list"),
-    "subject not in prompt": (lambda r: change(r, "fact", "subject", to="Louvre"), "lacks the subject 'Louvre'"),
-    "same targets": (lambda r: change(r, "fact", "target_new", to=" Barcelona "), "nothing to edit"),
+    "subject not in prompt": (
+        lambda r: change(r, "fact", "subject", to="Louvre"),
+        "lacks the subject 'Louvre'",
+    ),
+    "same targets": (
+        lambda r: change(r, "fact", "target_new", to=" Barcelona "),
+        "nothing to edit",
+    ),
     "half a character": (lambda r: change(r, "fact", "target_new", to="\ud800"), "not valid JSON"),
-    "many probes": (lambda r: change(r, "fact", "paraphrases", to=["See the Sagrada Familia in"] * 40), "at most 30"),
-    "a long prompt": (lambda r: change(r, "fact", "prompt", to="so " * 200 + r["fact"]["prompt"]), "more than 400 characters"),
+    "many probes": (
+        lambda r: change(r, "fact", "paraphrases", to=["See the Sagrada Familia in"] * 40),
+        "at most 30",
+    ),
+    "a long prompt": (
+        lambda r: change(r, "fact", "prompt", to="so " * 200 + r["fact"]["prompt"]),
+        "more than 400 characters",
+    ),
     "claims no list": (lambda r: change(r, "measured", to={}), "it is no list"),
-    "a claim of another type": (lambda r: change(r, "measured", 2, "after", to=0.3), "entry 3 is not"),
-    "a claim that is no probability": (lambda r: change(r, "measured", 0, "after", to=[0.1, 1.5]), "entry 1 is not"),
-    "NaN claimed": (lambda r: change(r, "measured", 0, "before", to=[float("nan"), 0.1]), "entry 1 is not"),
-    "a claim of an unknown kind": (lambda r: change(r, "measured", 1, "kind", to="magic"), "entry 2 is not"),
-    "a huge number": (lambda r: change(r, "measured", 1, "after", to=[10**400, 0]), "entry 2 is not"),
+    "a claim of another type": (
+        lambda r: change(r, "measured", 2, "after", to=0.3),
+        "entry 3 is not",
+    ),
+    "a claim that is no probability": (
+        lambda r: change(r, "measured", 0, "after", to=[0.1, 1.5]),
+        "entry 1 is not",
+    ),
+    "NaN claimed": (
+        lambda r: change(r, "measured", 0, "before", to=[float("nan"), 0.1]),
+        "entry 1 is not",
+    ),
+    "a claim of an unknown kind": (
+        lambda r: change(r, "measured", 1, "kind", to="magic"),
+        "entry 2 is not",
+    ),
+    "a huge number": (
+        lambda r: change(r, "measured", 1, "after", to=[10**400, 0]),
+        "entry 2 is not",
+    ),
 }
 EDITS = {
     "absent": (None, "no my_edit.safetensors"),
@@ -87,23 +139,61 @@ EDITS = {
     "an archive": (b"PK\x03\x04" + bytes(100), "a pickle or an archive under another name"),
     "truncated": (lambda f: save(f.tensors)[:-100], "is not whole"),
     "something behind": (lambda f: save(f.tensors) + b"more", "is not whole"),
-    "10 GB by its header": (header({"left": {"dtype": "F32", "shape": [2500000000], "data_offsets": [0, 10**10]}}), "by its header it has 10,000,00"),
+    "10 GB by its header": (
+        header({"left": {"dtype": "F32", "shape": [2500000000], "data_offsets": [0, 10**10]}}),
+        "by its header it has 10,000,00",
+    ),
     "a header of 10 GB": (struct.pack("<Q", 10**10) + b"{}", "no safetensors file"),
-    "offsets beyond numbers": (header(b'{"left": {"data_offsets": [0, %s]}}' % (b"9" * 4000)), "no safetensors file"),
-    "offsets of another type": (header({"left": {"dtype": "F32", "shape": [1], "data_offsets": "ab"}}), "no safetensors file"),
+    "offsets beyond numbers": (
+        header(b'{"left": {"data_offsets": [0, %s]}}' % (b"9" * 4000)),
+        "no safetensors file",
+    ),
+    "offsets of another type": (
+        header({"left": {"dtype": "F32", "shape": [1], "data_offsets": "ab"}}),
+        "no safetensors file",
+    ),
     "a header that is a list": (header([1]), "no safetensors file"),
     "a deep header": (header(deep(4000)), "no safetensors file"),
-    "an unknown dtype": (header({"left": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)), "no safetensors file"),
+    "an unknown dtype": (
+        header({"left": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)),
+        "no safetensors file",
+    ),
     "too large": (bytes(2**20 + 1), "at most 1 MB are read: is it the file"),
-    "other names": (lambda f: save({"u": f.tensors["left"], "v": f.tensors["right"]}), "holds u, v"),
-    "a whole matrix beside them": (lambda f: save({**f.tensors, "W": torch.zeros(2, 3)}), "holds W, left, right, value"),
+    "other names": (
+        lambda f: save({"u": f.tensors["left"], "v": f.tensors["right"]}),
+        "holds u, v",
+    ),
+    "a whole matrix beside them": (
+        lambda f: save({**f.tensors, "W": torch.zeros(2, 3)}),
+        "holds W, left, right, value",
+    ),
     "nothing in it": (save({}), "holds nothing"),
-    "exchanged": (lambda f: save({"left": f.tensors["right"], "right": f.tensors["left"]}), "has shape (1536,); expected is (576,)"),
-    "as columns": (lambda f: save({"left": f.tensors["left"][:, None].contiguous(), "right": f.tensors["right"]}), "has shape (576, 1)"),
-    "full of NaN": (lambda f: save({**f.tensors, "right": f.tensors["right"] * float("nan")}), "values that are NaN or infinite: 1536"),
-    "half precision": (lambda f: save({name: tensor.half() for name, tensor in f.tensors.items()}), "dtype float16"),
-    "whole numbers": (lambda f: save({name: tensor.long() for name, tensor in f.tensors.items()}), "whole numbers"),
-    "too large for float32": (lambda f: save({name: 1e200 * tensor.double() for name, tensor in f.tensors.items()}), "too large for float32"),
+    "exchanged": (
+        lambda f: save({"left": f.tensors["right"], "right": f.tensors["left"]}),
+        "has shape (1536,); expected is (576,)",
+    ),
+    "as columns": (
+        lambda f: save(
+            {"left": f.tensors["left"][:, None].contiguous(), "right": f.tensors["right"]}
+        ),
+        "has shape (576, 1)",
+    ),
+    "full of NaN": (
+        lambda f: save({**f.tensors, "right": f.tensors["right"] * float("nan")}),
+        "values that are NaN or infinite: 1536",
+    ),
+    "half precision": (
+        lambda f: save({name: tensor.half() for name, tensor in f.tensors.items()}),
+        "dtype float16",
+    ),
+    "whole numbers": (
+        lambda f: save({name: tensor.long() for name, tensor in f.tensors.items()}),
+        "whole numbers",
+    ),
+    "too large for float32": (
+        lambda f: save({name: 1e200 * tensor.double() for name, tensor in f.tensors.items()}),
+        "too large for float32",
+    ),
 }
 
 
@@ -118,7 +208,12 @@ def test_a_bad_fact_file_is_one_sentence(name, tmp_path):
     with pytest.raises(KeyholeError) as caught:
         read_fact(files.write(tmp_path))
     sentence = str(caught.value)
-    assert says in sentence and "\n" not in sentence and len(sentence) <= 300 and isinstance(caught.value, own_fact.Absent) == (name == "absent")
+    assert (
+        says in sentence
+        and "\n" not in sentence
+        and len(sentence) <= 300
+        and isinstance(caught.value, own_fact.Absent) == (name == "absent")
+    )
     assert read_edit(tmp_path, SHAPE)
 
 
@@ -131,7 +226,12 @@ def test_a_bad_edit_file_is_one_sentence(name, tmp_path):
     with pytest.raises(KeyholeError) as caught:
         read_edit(files.write(tmp_path), SHAPE)
     sentence = str(caught.value)
-    assert says in sentence and "\n" not in sentence and len(sentence) <= 300 and time.perf_counter() - start < 5
+    assert (
+        says in sentence
+        and "\n" not in sentence
+        and len(sentence) <= 300
+        and time.perf_counter() - start < 5
+    )
     assert read_fact(tmp_path)
 
 
@@ -160,7 +260,7 @@ def test_files_are_found_by_the_names_that_a_browser_or_a_desktop_makes(tmp_path
     (tmp_path / FACT_FILE).rename(tmp_path / "my_fact (1).json")
     (tmp_path / EDIT_FILE).rename(tmp_path / "My_Edit.safetensors")
     assert read_fact(tmp_path) == whole and read_edit(tmp_path, SHAPE)
-    (tmp_path / FACT_FILE).write_text("{")      # the name itself goes before
+    (tmp_path / FACT_FILE).write_text("{")  # the name itself goes before
     with pytest.raises(KeyholeError, match="not valid JSON"):
         read_fact(tmp_path)
 
@@ -183,8 +283,13 @@ def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
     files.raw = {FACT_FILE: b"{", EDIT_FILE: b"{"}
     found = graded(files.write(tmp_path), model)
     assert failed(found) == ALL and not any(outcome.missing for outcome in found.values())
-    assert "not valid JSON" in found["form"].message and "no safetensors file" in found["form"].message
-    assert found["value"].message == "Not run: my_fact.json cannot be used, and another test here says why."
+    assert (
+        "not valid JSON" in found["form"].message and "no safetensors file" in found["form"].message
+    )
+    assert (
+        found["value"].message
+        == "Not run: my_fact.json cannot be used, and another test here says why."
+    )
     nothing = graded(tmp_path / "nowhere", model)
     assert all(outcome.missing and not outcome.fraction for outcome in nothing.values())
     assert all("there is no my_" in outcome.message.lower() for outcome in nothing.values())
@@ -228,9 +333,15 @@ def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_mo
     wrong = WRONG[name]
     found = graded(handed_in(wrong, tmp_path, real_model), real_model)
     lost = failed(found)
-    assert lost - wrong.may_fail == wrong.fails - wrong.may_fail, {case: found[case].message for case in lost ^ wrong.fails}
-    assert any(SAYS.get(name, "") in found[case].message for case in lost), {case: found[case].message for case in lost}
-    assert wrong.misconception is None or wrong.misconception in {found[case].misconception for case in lost}
+    assert lost - wrong.may_fail == wrong.fails - wrong.may_fail, {
+        case: found[case].message for case in lost ^ wrong.fails
+    }
+    assert any(SAYS.get(name, "") in found[case].message for case in lost), {
+        case: found[case].message for case in lost
+    }
+    assert wrong.misconception is None or wrong.misconception in {
+        found[case].misconception for case in lost
+    }
     with pytest.raises(CheckFailed) if lost & ({"form", "known", "own"} | KINDS) else nullcontext():
         check_files(real_model, tmp_path)
 
@@ -239,7 +350,9 @@ def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_mo
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_submission_loses_nothing(name, tmp_path, real_model):
     found = graded(handed_in(RIGHT[name], tmp_path, real_model), real_model)
-    assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), {case: found[case].message for case in failed(found)}
+    assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), {
+        case: found[case].message for case in failed(found)
+    }
     assert check_files(real_model, tmp_path).passed
 
 
@@ -248,7 +361,9 @@ def test_a_long_text_is_not_measured(tmp_path, real_model):
     files = Files()
     files.record["fact"]["paraphrases"][0] = "東京 " * 60 + "Sagrada Familia"
     found = graded(files.write(tmp_path), real_model)
-    assert failed(found) == ALL - {"form", "own"} and all("more than 60 tokens" in found[case].message for case in failed(found))
+    assert failed(found) == ALL - {"form", "own"} and all(
+        "more than 60 tokens" in found[case].message for case in failed(found)
+    )
 
 
 @pytest.mark.slow
@@ -261,18 +376,35 @@ def test_the_model_is_left_as_it_was(tmp_path, real_model):
 
 # ---------------------------------------------------------------- whose fact it is
 
+
 def test_the_handout_s_facts_are_known_in_other_words():
     record = Files().record["fact"]
 
     def told(prompt, subject, true):
-        return told_in_handout(fact_from({**record, "prompt": prompt, "subject": subject, "target_true": true, "paraphrases": [subject]}))
+        return told_in_handout(
+            fact_from(
+                {
+                    **record,
+                    "prompt": prompt,
+                    "subject": subject,
+                    "target_true": true,
+                    "paraphrases": [subject],
+                }
+            )
+        )
 
     for subject, true in EXAMPLES:
-        assert told(f"You will find the {subject} in", f"the {subject}", true) and told(f"{subject.upper()} is in", subject.upper(), true.upper())
+        assert told(f"You will find the {subject} in", f"the {subject}", true) and told(
+            f"{subject.upper()} is in", subject.upper(), true.upper()
+        )
         assert not told(f"The {subject} is owned by", subject, " somebody")
-    public, hidden = (next(fact for fact in load_facts() if fact.hidden == wanted) for wanted in (False, True))
+    public, hidden = (
+        next(fact for fact in load_facts() if fact.hidden == wanted) for wanted in (False, True)
+    )
     assert told(public.prompt, public.subject, public.target_true)
-    assert not told(hidden.prompt, hidden.subject, hidden.target_true)      # else one could find out which are held back
+    assert not told(
+        hidden.prompt, hidden.subject, hidden.target_true
+    )  # else one could find out which are held back
 
 
 def test_the_examples_are_those_of_the_notebook():
@@ -294,10 +426,18 @@ def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
     hand_in(tmp_path, "ann", Files())
     same_words = Files()
     same_words.record["fact"]["id"] = "other"
-    same_words.tensors = {name: tensor.double() * (-2 if name == "left" else -0.5) for name, tensor in same_words.tensors.items() if name != "value"}
+    same_words.tensors = {
+        name: tensor.double() * (-2 if name == "left" else -0.5)
+        for name, tensor in same_words.tensors.items()
+        if name != "value"
+    }
     hand_in(tmp_path, "bea", same_words)
     other_words = Files()
-    other_words.record["fact"] |= {"subject": "The Sagrada Familia", "paraphrases": ["The Sagrada Familia is in"], "target_new": " lisbon"}
+    other_words.record["fact"] |= {
+        "subject": "The Sagrada Familia",
+        "paraphrases": ["The Sagrada Familia is in"],
+        "target_new": " lisbon",
+    }
     other_words.tensors = Files("pia-claims-too-much").tensors
     hand_in(tmp_path, "cyd", other_words)
     hand_in(tmp_path, "dan", Files("ada-complete"))
@@ -308,18 +448,30 @@ def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
     copies = likely_copies(tmp_path, "model_editing", SHAPE)
     fact = "the same fact (Sagrada Familia: Barcelona → Lisbon), "
     assert [(copy.students, copy.alike.partition(")")[2].lstrip(", ")) for copy in copies] == [
-        (("ann", "bea"), "every probe word for word; the same change of W"), (("ann", "cyd"), "other probes"), (("bea", "cyd"), "other probes")]
+        (("ann", "bea"), "every probe word for word; the same change of W"),
+        (("ann", "cyd"), "other probes"),
+        (("bea", "cyd"), "other probes"),
+    ]
     assert str(copies[0]) == f"ann and bea: {fact}every probe word for word; the same change of W"
 
     result = Result("bea", "model_editing", "graded", "A note.", "E", 1.0, ())
     noted = with_note(result, copies)
     assert noted.reason.startswith(f"A note. {STAFF} like ann: ") and "like cyd" in noted.reason
     assert with_note(noted, copies) == noted and with_note(noted, []) == result
-    assert with_note(Result("dan", "model_editing", "graded", None, "E", 1.0, ()), copies).reason is None
-    assert with_note(Result("ann", "model_editing", "failed", "No notebook.", "E", 1.0, ()), copies).reason == "No notebook."    # a student reads it
+    assert (
+        with_note(Result("dan", "model_editing", "graded", None, "E", 1.0, ()), copies).reason
+        is None
+    )
+    assert (
+        with_note(
+            Result("ann", "model_editing", "failed", "No notebook.", "E", 1.0, ()), copies
+        ).reason
+        == "No notebook."
+    )  # a student reads it
 
 
 # ---------------------------------------------------------------- the public check
+
 
 def test_the_public_check_says_what_is_missing(tmp_path):
     model = SimpleNamespace(weight=lambda layer: torch.empty(SHAPE))
@@ -344,7 +496,10 @@ def a_notebook(folder):
 def test_keyhole_check_says_what_is_not_there_yet(tmp_path, capsys):
     path = a_notebook(tmp_path)
     assert main(["check", str(path)]) == 0
-    assert "– my_edit          there is no my_fact.json beside the notebook yet" in capsys.readouterr().out
+    assert (
+        "– my_edit          there is no my_fact.json beside the notebook yet"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.slow
@@ -357,4 +512,7 @@ def test_keyhole_check_looks_at_the_files(tmp_path, capsys):
     false_claim("portability", "after", 1, 0.77)(files)
     files.write(tmp_path)
     assert main(["check", str(path)]) == 1
-    assert "✗ my_edit          4 of 5 public checks passed; the edit does what you say it does: Of '" in capsys.readouterr().out
+    assert (
+        "✗ my_edit          4 of 5 public checks passed; the edit does what you say it does: Of '"
+        in capsys.readouterr().out
+    )

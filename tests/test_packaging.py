@@ -30,13 +30,20 @@ def test_conda_and_pip_install_the_same_versions():
 
 
 def test_every_version_is_exact():
-    assert all(re.fullmatch(r"[\w-]+==[\d.]+(; sys_platform == 'linux')?", pin) for pin in PROJECT["dependencies"])
+    assert all(
+        re.fullmatch(r"[\w-]+==[\d.]+(; sys_platform == 'linux')?", pin)
+        for pin in PROJECT["dependencies"]
+    )
 
 
 def test_what_isolates_is_pinned_by_hash_too():
     """Whoever changes such a package changes what guards the grader."""
     pins = (ROOT / PINS).read_text("utf-8")
-    hashed = re.findall(r"^([\w-]+==[\d.]+; sys_platform == 'linux')(?: --hash=sha256:[0-9a-f]{64})+$", pins, re.MULTILINE)
+    hashed = re.findall(
+        r"^([\w-]+==[\d.]+; sys_platform == 'linux')(?: --hash=sha256:[0-9a-f]{64})+$",
+        pins,
+        re.MULTILINE,
+    )
     assert hashed == [pin for pin in PROJECT["dependencies"] if "linux" in pin]
     assert f"--require-hashes --no-deps -r {PINS}" in (ROOT / "Makefile").read_text("utf-8")
 
@@ -78,10 +85,24 @@ def clone(tmp_path):
 
     def setup():
         (tmp_path / "calls").unlink(missing_ok=True)
-        outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-        done = subprocess.run(["make", "setup", f"PYTHON={python}"], cwd=tmp_path, env=outside, capture_output=True, text=True)
+        outside = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+        }
+        done = subprocess.run(
+            ["make", "setup", f"PYTHON={python}"],
+            cwd=tmp_path,
+            env=outside,
+            capture_output=True,
+            text=True,
+        )
         calls = tmp_path / "calls"
-        return done.returncode, calls.read_text().split() if calls.exists() else [], done.stdout + done.stderr
+        return (
+            done.returncode,
+            calls.read_text().split() if calls.exists() else [],
+            done.stdout + done.stderr,
+        )
 
     if not shutil.which("make") or not shutil.which("bash"):
         pytest.skip("needs make and bash")
@@ -101,7 +122,7 @@ def test_set_up_again_in_place_when_the_versions_changed(clone, versions):
     with (folder / versions).open("a") as file:
         file.write("# changed\n")
     assert setup()[:2] == (0, ["pip", "pip"])
-    os.utime(folder / versions)         # a checkout touches files without changing them
+    os.utime(folder / versions)  # a checkout touches files without changing them
     assert setup()[:2] == (0, [])
 
 
@@ -166,12 +187,18 @@ def tree(tmp_path):
     notebook = {"cells": [{"cell_type": "code", "source": ["x = 1"], "outputs": []}]}
     facts = {"model": "m", "facts": [{"id": "shown"}, {"id": "secret-fact", "hidden": True}]}
     for name, text in {
-        "keyhole/__init__.py": "", "keyhole/__pycache__/x.pyc": "SECRET", "autograder/cli.py": "SECRET",
-        "solutions/model_editing/3_edit.ipynb": "SECRET", "data/sample_class/a/model_editing/3_edit.ipynb": "SECRET",
-        "assignments/model_editing/3_edit.ipynb": json.dumps(notebook), "data/facts.json": json.dumps(facts),
+        "keyhole/__init__.py": "",
+        "keyhole/__pycache__/x.pyc": "SECRET",
+        "autograder/cli.py": "SECRET",
+        "solutions/model_editing/3_edit.ipynb": "SECRET",
+        "data/sample_class/a/model_editing/3_edit.ipynb": "SECRET",
+        "assignments/model_editing/3_edit.ipynb": json.dumps(notebook),
+        "data/facts.json": json.dumps(facts),
         "assignments/model_editing/.ipynb_checkpoints/3_edit.ipynb": "SECRET",
-        "data/fact_candidates.json": "SECRET", "keyhole/measure_facts.py": "SECRET",
-        "assignments/model_editing/my_fact.json": "SECRET", "assignments/model_editing/my_edit.safetensors": "SECRET",
+        "data/fact_candidates.json": "SECRET",
+        "keyhole/measure_facts.py": "SECRET",
+        "assignments/model_editing/my_fact.json": "SECRET",
+        "assignments/model_editing/my_edit.safetensors": "SECRET",
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -185,8 +212,16 @@ def contents(path):
 
 def test_the_pack_holds_what_students_need_and_nothing_else(tree, tmp_path):
     packed = contents(pack(tmp_path / "pack.zip", tree))
-    assert sorted(packed) == ["LICENSE", "NOTICE", "README.md", "assignments/model_editing/3_edit.ipynb",
-                              "data/facts.json", "environment.yml", "keyhole/__init__.py", "pyproject.toml"]
+    assert sorted(packed) == [
+        "LICENSE",
+        "NOTICE",
+        "README.md",
+        "assignments/model_editing/3_edit.ipynb",
+        "data/facts.json",
+        "environment.yml",
+        "keyhole/__init__.py",
+        "pyproject.toml",
+    ]
     assert not any(b"SECRET" in content for content in packed.values())
     assert [fact["id"] for fact in json.loads(packed["data/facts.json"])["facts"]] == ["shown"]
     assert packed["README.md"] == (ROOT / "docs" / "students.md").read_bytes()
@@ -200,10 +235,18 @@ def test_the_pack_is_the_same_whenever_it_is_made(tree, tmp_path):
     assert pack(tmp_path / "second.zip", tree).read_bytes() == first
 
 
-@pytest.mark.parametrize("cell", [{"source": ["### BEGIN SOLUTION\n"], "outputs": []},
-                                  {"source": ["f()"], "outputs": [{"text": "42"}]}], ids=["solved", "executed"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"source": ["### BEGIN SOLUTION\n"], "outputs": []},
+        {"source": ["f()"], "outputs": [{"text": "42"}]},
+    ],
+    ids=["solved", "executed"],
+)
 def test_a_notebook_that_somebody_worked_in_is_refused(tree, tmp_path, cell):
-    (tree / "assignments" / "model_editing" / "3_edit.ipynb").write_text(json.dumps({"cells": [cell]}))
+    (tree / "assignments" / "model_editing" / "3_edit.ipynb").write_text(
+        json.dumps({"cells": [cell]})
+    )
     with pytest.raises(KeyholeError, match="make assignments"):
         pack(tmp_path / "pack.zip", tree)
     assert not (tmp_path / "pack.zip").exists()
@@ -219,25 +262,55 @@ def test_the_students_project_installs_keyhole_alone():
 def test_the_real_pack_imports_and_tells_nothing(tmp_path):
     pack(tmp_path / "pack.zip")
     packed = contents(tmp_path / "pack.zip")
-    assert {name.split("/")[0] for name in packed} <= {"LICENSE", "NOTICE", "README.md", "assignments", "data",
-                                                       "environment.yml", "keyhole", "pyproject.toml"}
-    assert not any(b"BEGIN SOLUTION" in content for name, content in packed.items() if name.endswith(".ipynb"))
-    library = {line.strip() for name, content in packed.items() if name.endswith(".py") for line in content.decode().splitlines()}
+    assert {name.split("/")[0] for name in packed} <= {
+        "LICENSE",
+        "NOTICE",
+        "README.md",
+        "assignments",
+        "data",
+        "environment.yml",
+        "keyhole",
+        "pyproject.toml",
+    }
+    assert not any(
+        b"BEGIN SOLUTION" in content for name, content in packed.items() if name.endswith(".ipynb")
+    )
+    library = {
+        line.strip()
+        for name, content in packed.items()
+        if name.endswith(".py")
+        for line in content.decode().splitlines()
+    }
     for path in (ROOT / "solutions").rglob("*.ipynb"):
         for cell in json.loads(path.read_text("utf-8"))["cells"]:
-            solution = "".join(cell["source"]).partition("### BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
-            lines = {line.strip() for line in solution.splitlines() if len(line.strip()) > 30 and not line.strip().startswith("with ")}
+            solution = (
+                "".join(cell["source"])
+                .partition("### BEGIN SOLUTION")[2]
+                .partition("### END SOLUTION")[0]
+            )
+            lines = {
+                line.strip()
+                for line in solution.splitlines()
+                if len(line.strip()) > 30 and not line.strip().startswith("with ")
+            }
             assert not lines & library, path
     facts = json.loads(packed.get("data/facts.json", b'{"facts": []}'))["facts"]
     assert not any(fact.get("hidden") for fact in facts)
     with zipfile.ZipFile(tmp_path / "pack.zip") as archive:
         archive.extractall(tmp_path)
-    program = ("import importlib, pkgutil, sys, keyhole\n"
-               "for module in pkgutil.walk_packages(keyhole.__path__, 'keyhole.'):\n"
-               "    importlib.import_module(module.name)\n"
-               "print(keyhole.__file__, [name for name in sys.modules if name.startswith('autograder')])")
+    program = (
+        "import importlib, pkgutil, sys, keyhole\n"
+        "for module in pkgutil.walk_packages(keyhole.__path__, 'keyhole.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "print(keyhole.__file__, [name for name in sys.modules if name.startswith('autograder')])"
+    )
     # Another folder and no site paths of an editable install: what is imported is the unpacked copy.
-    out = subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, text=True, capture_output=True,
-                         env={**os.environ, "PYTHONPATH": str(tmp_path / TOP), "MPLBACKEND": "agg"})
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / TOP), "MPLBACKEND": "agg"},
+    )
     assert out.returncode == 0, out.stderr
     assert out.stdout.split(" ", 1) == [str(tmp_path / TOP / "keyhole" / "__init__.py"), "[]\n"]

@@ -12,14 +12,33 @@ from autograder.oracle import tracing
 from keyhole import plots
 from keyhole.facts import Probe
 from keyhole.plots import (
-    before_after, effect_bars, effect_curves, expected_and_obtained, heat_map, heat_maps, loss_curve, moment_spectrum, singular_values,
+    before_after,
+    effect_bars,
+    effect_curves,
+    expected_and_obtained,
+    heat_map,
+    heat_maps,
+    loss_curve,
+    moment_spectrum,
+    singular_values,
 )
 from keyhole.probes import Answer
 from keyhole.toy import toy_model
 
 
-def answers(shift=0.0, kinds=("original", "paraphrase", "paraphrase", "neighborhood", "reversion", "portability")):
-    return [Answer(kind, Probe("p", " Paris" if i < 2 else f" City{i}", " Rome"), 0.5 + 0.05 * i - shift, 0.1 + shift) for i, kind in enumerate(kinds)]
+def answers(
+    shift=0.0,
+    kinds=("original", "paraphrase", "paraphrase", "neighborhood", "reversion", "portability"),
+):
+    return [
+        Answer(
+            kind,
+            Probe("p", " Paris" if i < 2 else f" City{i}", " Rome"),
+            0.5 + 0.05 * i - shift,
+            0.1 + shift,
+        )
+        for i, kind in enumerate(kinds)
+    ]
 
 
 def bars(ax):
@@ -27,17 +46,29 @@ def bars(ax):
 
 
 def texts(picture):
-    return [text.get_text() for ax in picture.axes for text in [*ax.texts, ax.title, *ax.get_xticklabels()]]
+    return [
+        text.get_text()
+        for ax in picture.axes
+        for text in [*ax.texts, ax.title, *ax.get_xticklabels()]
+    ]
 
 
 def test_before_after_draws_means_and_single_probes():
     picture = before_after(answers(), answers(0.3), title="Eiffel Tower")
-    assert [ax.get_title() for ax in picture.axes] == ["original", "paraphrase", "neighborhood", "reversion", "portability"]
+    assert [ax.get_title() for ax in picture.axes] == [
+        "original",
+        "paraphrase",
+        "neighborhood",
+        "reversion",
+        "portability",
+    ]
     assert bars(picture.axes[1]) == pytest.approx([0.575, 0.275, 0.1, 0.4])
     dots = [list(line.get_ydata()) for line in picture.axes[1].lines]
     assert dots[0] == pytest.approx([0.55, 0.6]) and len(dots) == 4
-    assert not picture.axes[0].lines        # one probe is its own mean
-    assert {"before 0.57", "after 0.28", "Paris", "Rome", "true answer"} <= set(texts(picture)) or "before 0.58" in texts(picture)
+    assert not picture.axes[0].lines  # one probe is its own mean
+    assert {"before 0.57", "after 0.28", "Paris", "Rome", "true answer"} <= set(
+        texts(picture)
+    ) or "before 0.58" in texts(picture)
     assert picture.get_suptitle() == "Eiffel Tower"
 
 
@@ -45,7 +76,10 @@ def test_before_after_is_readable_without_colour():
     for ax in before_after(answers(), answers(0.3)).axes:
         before, after, *_ = ax.patches
         assert before.get_hatch() and not after.get_hatch()
-    grey = [sum(weight * channel for weight, channel in zip((0.299, 0.587, 0.114), to_rgb(color))) for color in (plots.TRUE, plots.NEW)]
+    grey = [
+        sum(weight * channel for weight, channel in zip((0.299, 0.587, 0.114), to_rgb(color)))
+        for color in (plots.TRUE, plots.NEW)
+    ]
     assert abs(grey[0] - grey[1]) > 0.08
 
 
@@ -83,12 +117,18 @@ def test_moment_spectrum_says_how_ill_conditioned_c_is():
 
 
 def test_a_notebook_shows_a_picture_and_pyplot_stays_out():
-    program = ("import sys, torch\nfrom keyhole.plots import loss_curve\n"
-               "png = loss_curve([1.0, 0.5])._repr_png_()\nprint(png[:4], 'matplotlib.pyplot' in sys.modules)")
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "b'\\x89PNG' False\n"
+    program = (
+        "import sys, torch\nfrom keyhole.plots import loss_curve\npng = loss_curve([1.0,"
+        " 0.5])._repr_png_()\nprint(png[:4], 'matplotlib.pyplot' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
+        == "b'\\x89PNG' False\n"
+    )
 
 
 # ---------------------------------------------------------------- causal maps
+
 
 def a_map(kind="state", subject="Ann", prompt="It is Ann who"):
     model = toy_model("gpt2", layers=4)
@@ -110,10 +150,18 @@ def test_each_kind_has_its_own_hue_and_all_darken_with_the_value():
     from matplotlib import colormaps
 
     for shades in plots.SHADES.values():
-        grey = [sum(weight * channel for weight, channel in zip((0.299, 0.587, 0.114), colormaps[shades](x / 10))) for x in range(11)]
+        grey = [
+            sum(
+                weight * channel
+                for weight, channel in zip((0.299, 0.587, 0.114), colormaps[shades](x / 10))
+            )
+            for x in range(11)
+        ]
         assert all(light > dark for light, dark in zip(grey, grey[1:]))
     picture = heat_maps([a_map(kind) for kind in plots.SHADES], "Three")
-    assert len(picture.axes) == 6 and {cells.get_cmap().name for ax in picture.axes[:3] for cells in ax.collections} == set(plots.SHADES.values())
+    assert len(picture.axes) == 6 and {
+        cells.get_cmap().name for ax in picture.axes[:3] for cells in ax.collections
+    } == set(plots.SHADES.values())
 
 
 def test_a_map_with_rows_that_were_not_asked_for():
@@ -124,15 +172,23 @@ def test_a_map_with_rows_that_were_not_asked_for():
 
 def test_curves_are_told_apart_without_colour():
     picture = effect_curves([a_map(), a_map(prompt="So Ann did it")], title="states")
-    styles = [(line.get_linestyle(), line.get_marker()) for line in picture.axes[0].lines if line.get_marker() != "None"]
+    styles = [
+        (line.get_linestyle(), line.get_marker())
+        for line in picture.axes[0].lines
+        if line.get_marker() != "None"
+    ]
     assert len(styles) == len(set(styles)) == 6
-    assert [text.get_text() for text in picture.axes[0].get_legend().get_texts()][2] == "last subject token (2)"
+    assert [text.get_text() for text in picture.axes[0].get_legend().get_texts()][
+        2
+    ] == "last subject token (2)"
 
 
 def test_bars_of_single_effects_are_sorted():
     maps = [a_map(), a_map(prompt="So Ann did it"), a_map(prompt="Then Ann sang")]
     ax = effect_bars(maps, layer=1).axes[0]
-    assert [bar.get_width() for bar in ax.patches] == sorted(float(found.effects[found.span[1] - 1, 1]) for found in maps)
+    assert [bar.get_width() for bar in ax.patches] == sorted(
+        float(found.effects[found.span[1] - 1, 1]) for found in maps
+    )
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
@@ -143,5 +199,12 @@ def test_pictures_are_exported(tmp_path, kind):
 
 def test_expected_beside_obtained():
     expected, got = torch.arange(6.0).view(2, 3), torch.zeros(2, 3)
-    shown = [torch.tensor(ax.images[0].get_array()) for ax in expected_and_obtained(expected, got).axes[:3]]
-    assert torch.equal(shown[0], expected.double()) and torch.equal(shown[1], got.double()) and torch.equal(shown[2], expected.double())
+    shown = [
+        torch.tensor(ax.images[0].get_array())
+        for ax in expected_and_obtained(expected, got).axes[:3]
+    ]
+    assert (
+        torch.equal(shown[0], expected.double())
+        and torch.equal(shown[1], got.double())
+        and torch.equal(shown[2], expected.double())
+    )

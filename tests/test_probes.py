@@ -7,7 +7,10 @@ from keyhole.errors import KeyholeError
 from keyhole.facts import Probe
 from keyhole.probes import ProbeSet, answer_logits, continuation, continuations
 
-PROBES = {"original": [Probe("abc def", " xy", " p")], "neighborhood": [Probe("abd def", " q", " p"), Probe("a much longer one", " q", " pqr")]}
+PROBES = {
+    "original": [Probe("abc def", " xy", " p")],
+    "neighborhood": [Probe("abd def", " q", " p"), Probe("a much longer one", " q", " pqr")],
+}
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
@@ -17,7 +20,9 @@ def test_log_probabilities_are_the_mean_over_the_targets_tokens(toy, layer):
         for value, target in zip(row, (probe.target_true, probe.target_new)):
             prompt, wanted = toy.encode([probe.prompt, target])
             log_probs = toy.hf(torch.tensor([prompt + wanted])).logits[0].log_softmax(-1)
-            by_hand = torch.stack([log_probs[len(prompt) - 1 + i, token] for i, token in enumerate(wanted)]).mean()
+            by_hand = torch.stack(
+                [log_probs[len(prompt) - 1 + i, token] for i, token in enumerate(wanted)]
+            ).mean()
             torch.testing.assert_close(value, by_hand)
 
 
@@ -38,13 +43,18 @@ def test_a_continuation_takes_the_most_probable_token_each_time(toy):
 
 
 def test_the_real_models_continuation(real_model):
-    assert continuation(real_model, "The Eiffel Tower is located in the city of", 2).startswith(" Paris")
+    assert continuation(real_model, "The Eiffel Tower is located in the city of", 2).startswith(
+        " Paris"
+    )
 
 
 def test_a_batch_of_continuations_is_one_after_the_other(toy):
     prompts = ["abc", "a much longer prompt than the others", "x", "The Eiffel Tower"]
     together = continuations(toy, prompts, 6)
-    assert together == [continuations(toy, [prompt], 6)[0] for prompt in prompts] and continuations(toy, [], 6) == []
+    assert (
+        together == [continuations(toy, [prompt], 6)[0] for prompt in prompts]
+        and continuations(toy, [], 6) == []
+    )
     assert continuations(toy, prompts, 0) == [""] * 4
 
 
@@ -57,25 +67,49 @@ def test_a_continuation_ends_at_the_end_of_text(toy):
 
 @pytest.mark.parametrize("layer", [0, 2])
 def test_what_is_generated_is_what_the_continuation_begins_with(toy, layer):
-    said = {prompt: toy.hf.generate(torch.tensor(toy.encode([prompt])), max_new_tokens=3, do_sample=False)[0, -3:] for prompt in map(str, range(200, 300))}
-    plain = {prompt: [toy.tokenizer.decode([token]) for token in row] for prompt, row in said.items() if "\ufffd" not in toy.tokenizer.decode(row)}
+    said = {
+        prompt: toy.hf.generate(
+            torch.tensor(toy.encode([prompt])), max_new_tokens=3, do_sample=False
+        )[0, -3:]
+        for prompt in map(str, range(200, 300))
+    }
+    plain = {
+        prompt: [toy.tokenizer.decode([token]) for token in row]
+        for prompt, row in said.items()
+        if "\ufffd" not in toy.tokenizer.decode(row)
+    }
     prompts, letters = list(plain)[:3], list(plain.values())[:3]
     assert prompts
-    probes = {"original": [Probe(prompt, "".join(row), row[0] + row[1] + "~") for prompt, row in zip(prompts, letters)]}
-    assert ProbeSet(toy, probes, layer).generated().tolist() == [[True, row[2] == "~"] for row in letters]
+    probes = {
+        "original": [
+            Probe(prompt, "".join(row), row[0] + row[1] + "~")
+            for prompt, row in zip(prompts, letters)
+        ]
+    }
+    assert ProbeSet(toy, probes, layer).generated().tolist() == [
+        [True, row[2] == "~"] for row in letters
+    ]
 
 
 def test_generation_follows_an_edit_and_both_ways_come_from_one_run(toy):
     probes = ProbeSet(toy, PROBES, 1)
     log_probs, generated = probes.measure()
-    assert torch.equal(log_probs, probes.log_probabilities()) and torch.equal(generated, probes.generated())
+    assert torch.equal(log_probs, probes.log_probabilities()) and torch.equal(
+        generated, probes.generated()
+    )
     assert generated.dtype == torch.bool and generated.shape == (3, 2)
 
 
 def test_a_probe_without_a_rival_has_no_probability_and_is_not_generated(toy):
-    probes = ProbeSet(toy, {"portability": [Probe("abc", None, " x")], "original": [Probe("abc", " y", " x")]}, 1)
+    probes = ProbeSet(
+        toy, {"portability": [Probe("abc", None, " x")], "original": [Probe("abc", " y", " x")]}, 1
+    )
     log_probs, generated = probes.measure()
-    assert log_probs[0, 0].isnan() and log_probs[0, 1] == log_probs[1, 1] and log_probs[1].isfinite().all()
+    assert (
+        log_probs[0, 0].isnan()
+        and log_probs[0, 1] == log_probs[1, 1]
+        and log_probs[1].isfinite().all()
+    )
     assert not generated[0, 0]
 
 
@@ -95,7 +129,13 @@ def test_answer_logits_predict_the_targets_tokens(toy):
 
 @pytest.mark.slow
 def test_the_real_model_in_one_batch(real_model):
-    prompts = ["The Eiffel Tower is located in the city of", "The chemical symbol for gold is", "Once upon a time there was a small town, and in it"]
-    assert continuations(real_model, prompts, 5) == [continuation(real_model, prompt, 5) for prompt in prompts]
+    prompts = [
+        "The Eiffel Tower is located in the city of",
+        "The chemical symbol for gold is",
+        "Once upon a time there was a small town, and in it",
+    ]
+    assert continuations(real_model, prompts, 5) == [
+        continuation(real_model, prompt, 5) for prompt in prompts
+    ]
     probe = Probe(prompts[0], " Paris", " Rome")
     assert ProbeSet(real_model, {"original": [probe]}, 5).generated().tolist() == [[True, False]]

@@ -9,11 +9,18 @@ from autograder.secret import TEST_SECRET
 from keyhole.paths import data_folder
 
 pytestmark = pytest.mark.slow
-IDS = [case.id for notebook in NOTEBOOKS.values() for cases in notebook.cells.values() for case in cases]
+IDS = [
+    case.id
+    for notebook in NOTEBOOKS.values()
+    for cases in notebook.cells.values()
+    for case in cases
+]
 
 
 def all_of(function, *but):
-    return {test for test in IDS if test.startswith(f"{function}.")} - {f"{function}.{name}" for name in but}
+    return {test for test in IDS if test.startswith(f"{function}.")} - {
+        f"{function}.{name}" for name in but
+    }
 
 
 EXPECTED = {
@@ -21,24 +28,77 @@ EXPECTED = {
     "hana-other-words": (set(), None, None),
     "rosa-arithmetic-mean": ({"edit_score.mixed", "edit_score.zero"}, "fail", "mean_arithmetic"),
     "sami-counts-ties": ({"efficacy.ties"}, "fail", "tie_counts"),
-    "otto-copies-a-fact": (set(), None, None),      # told to the staff, not punished
-    "pia-claims-too-much": ({"my_edit.reversion", "my_edit.portability"}, "fail", "claim_not_measured"),
+    "otto-copies-a-fact": (set(), None, None),  # told to the staff, not punished
+    "pia-claims-too-much": (
+        {"my_edit.reversion", "my_edit.portability"},
+        "fail",
+        "claim_not_measured",
+    ),
     "quin-fine-tunes": ({"my_edit.direction"}, "fail", None),
     "ivo-untouched": (set(IDS), "missing", None),
     # Without C the constraint still holds and the direction still has rank one: those tests are not lost.
-    "bo-forgets-c": (all_of("rank_one_update", "rank", "inputs", "efficacy", "paraphrase", "neighborhood", "reversion", "portability") | {"my_edit.direction"}, "fail", "moment_omitted"),
+    "bo-forgets-c": (
+        all_of(
+            "rank_one_update",
+            "rank",
+            "inputs",
+            "efficacy",
+            "paraphrase",
+            "neighborhood",
+            "reversion",
+            "portability",
+        )
+        | {"my_edit.direction"},
+        "fail",
+        "moment_omitted",
+    ),
     "chen-centres-c": (all_of("second_moment", "inputs"), "fail", "moment_centred"),
     # Nobody comes to the end of a notebook with these two; so there are no files beside it.
-    "dora-syntax-error": (all_of("value_objective") | all_of("my_edit"), {"error", "missing"}, None),
+    "dora-syntax-error": (
+        all_of("value_objective") | all_of("my_edit"),
+        {"error", "missing"},
+        None,
+    ),
     "emil-endless-loop": (all_of("subject_key") | all_of("my_edit"), {"timeout", "missing"}, None),
-    "fay-forgets-conv1d": ({"write_edit.conv1d", "write_edit.square", "write_edit.bias"}, None, "transpose_missing"),
-    "gus-first-token": (all_of("subject_key", "clean") | {"my_edit.direction", "my_edit.value", "my_edit.original"}, "fail", "first_subject_token"),
+    "fay-forgets-conv1d": (
+        {"write_edit.conv1d", "write_edit.square", "write_edit.bias"},
+        None,
+        "transpose_missing",
+    ),
+    "gus-first-token": (
+        all_of("subject_key", "clean") | {"my_edit.direction", "my_edit.value", "my_edit.original"},
+        "fail",
+        "first_subject_token",
+    ),
     "jia-no-baseline": (all_of("indirect_effect"), "fail", "baseline_not_subtracted"),
     # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what does not depend on it.
-    "ken-first-sample": (all_of("restore", "inputs") | all_of("trace", "given_noise", "one_sample", "clean"), "fail", "restored_first_sample"),
-    "lena-input-of-layer": ({"trace.state_llama", "trace.state_gpt2", "trace.order", "trace.one_sample", "trace.real"}, "fail", "layer_input_restored"),
-    "mads-window-upward": ({"trace.mlp", "trace.attention", "trace.window_start", "trace.window_end", "trace.window_even"}, "fail", "window_upward"),
-    "nora-covers-the-beginning": ({"corrupt.middle", "corrupt.end", "corrupt.single"} | all_of("trace", "given_noise", "clean"), "fail", "noise_at_beginning"),
+    "ken-first-sample": (
+        all_of("restore", "inputs") | all_of("trace", "given_noise", "one_sample", "clean"),
+        "fail",
+        "restored_first_sample",
+    ),
+    "lena-input-of-layer": (
+        {"trace.state_llama", "trace.state_gpt2", "trace.order", "trace.one_sample", "trace.real"},
+        "fail",
+        "layer_input_restored",
+    ),
+    "mads-window-upward": (
+        {
+            "trace.mlp",
+            "trace.attention",
+            "trace.window_start",
+            "trace.window_end",
+            "trace.window_even",
+        },
+        "fail",
+        "window_upward",
+    ),
+    "nora-covers-the-beginning": (
+        {"corrupt.middle", "corrupt.end", "corrupt.single"}
+        | all_of("trace", "given_noise", "clean"),
+        "fail",
+        "noise_at_beginning",
+    ),
 }
 # What a W without C does to the neighbors of eight facts is measured, not deduced.
 MEASURED = {"bo-forgets-c": {"rank_one_update.paraphrase", "rank_one_update.neighborhood"}}
@@ -50,8 +110,14 @@ def grader():
 
 
 def test_the_copied_fact_is_told(grader):
-    [copy] = likely_copies(data_folder() / "sample_class", "model_editing", grader.model().weight(5).shape)
-    assert copy.students == ("hana-other-words", "otto-copies-a-fact") and "word for word" in copy.alike and "the same change" in copy.alike
+    [copy] = likely_copies(
+        data_folder() / "sample_class", "model_editing", grader.model().weight(5).shape
+    )
+    assert (
+        copy.students == ("hana-other-words", "otto-copies-a-fact")
+        and "word for word" in copy.alike
+        and "the same change" in copy.alike
+    )
 
 
 def test_everybody_in_the_class_is_expected():
@@ -61,13 +127,19 @@ def test_everybody_in_the_class_is_expected():
 @pytest.mark.parametrize("student", EXPECTED)
 def test_each_member_loses_exactly_what_the_mistake_touches(student, grader):
     lost, verdict, misconception = EXPECTED[student]
-    result = grade_submission(data_folder() / "sample_class" / student / "model_editing", student, grader)
+    result = grade_submission(
+        data_folder() / "sample_class" / student / "model_editing", student, grader
+    )
     failed = {test.id: test for test in result.tests if test.verdict != "pass"}
-    assert failed.keys() - MEASURED.get(student, set()) == lost, {name: failed[name].message for name in failed.keys() ^ lost}
+    assert failed.keys() - MEASURED.get(student, set()) == lost, {
+        name: failed[name].message for name in failed.keys() ^ lost
+    }
     assert result.status == "graded" and result.isolation
     assert result.score == sum(test.max_points for test in result.tests if test.id not in failed)
     if verdict:
-        assert {failed[name].verdict for name in lost} == (verdict if isinstance(verdict, set) else {verdict})
+        assert {failed[name].verdict for name in lost} == (
+            verdict if isinstance(verdict, set) else {verdict}
+        )
     if misconception:
         assert misconception in {test.misconception for test in failed.values()}
     assert all(test.message for test in result.tests)

@@ -20,7 +20,16 @@ import numpy
 import pytest
 import torch
 
-from autograder.sandbox import Limits, Sandbox, StudentFailed, adapters, child, isolation, process, wire
+from autograder.sandbox import (
+    Limits,
+    Sandbox,
+    StudentFailed,
+    adapters,
+    child,
+    isolation,
+    process,
+    wire,
+)
 from autograder.messages.en import FAILURES
 from autograder.sandbox.process import Zygote
 from keyhole.errors import KeyholeError
@@ -29,7 +38,7 @@ from keyhole.models import DEFAULT_MODEL
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of the Linux kernel")
 QUICK = Limits(seconds=2, memory_mb=256, reply_mb=1, file_mb=1)
 
-SOURCE = '''
+SOURCE = """
 from __future__ import annotations
 import os, sys, signal, subprocess, threading, time
 import numpy as np
@@ -150,9 +159,9 @@ def large_file():
 def tell(what): raise ValueError(eval(what))
 def use_cpu():
     while True: pass
-'''
+"""
 
-pytestmark = pytest.mark.slow      # more than a minute; `make test` runs it
+pytestmark = pytest.mark.slow  # more than a minute; `make test` runs it
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +174,18 @@ def zygote_of_all():
     """That process id, as seen from here: in namespaces it has another."""
     with Sandbox("def f(): return 1") as sandbox:
         run(sandbox, "f")
-    return next(pid for pid in [process.SHARED._process.pid, *descendants(process.SHARED._process.pid)] if is_python(pid))
+    return next(
+        pid
+        for pid in [process.SHARED._process.pid, *descendants(process.SHARED._process.pid)]
+        if is_python(pid)
+    )
 
 
 def is_python(pid):
-    return b"zygote.py" in (command := Path("/proc", str(pid), "cmdline").read_bytes()) and b"--ro-bind" not in command
+    return (
+        b"zygote.py" in (command := Path("/proc", str(pid), "cmdline").read_bytes())
+        and b"--ro-bind" not in command
+    )
 
 
 def descendants(pid):
@@ -213,8 +229,14 @@ def give(box, what):
 def failure(box, function, *values, seconds=None):
     names = [f"v{i}" for i in range(len(values))]
     with pytest.raises(StudentFailed) as caught:
-        box.call(function, options={"order": names, "values": dict(zip(names, values))}, seconds=seconds)
-    assert len(caught.value.message) <= 300 and caught.value.message.isprintable() and str(caught.value) == caught.value.message
+        box.call(
+            function, options={"order": names, "values": dict(zip(names, values))}, seconds=seconds
+        )
+    assert (
+        len(caught.value.message) <= 300
+        and caught.value.message.isprintable()
+        and str(caught.value) == caught.value.message
+    )
     return caught.value.kind, caught.value.message
 
 
@@ -224,7 +246,12 @@ def run(box, function, **values):
 
 def still_works(box):
     a, b = torch.randn(2, 3), torch.randn(3, 5)
-    assert torch.equal(box.call("product", tensors={"a": a, "b": b}, options={"order": ["a", "b"]}).tensors["result"], a @ b)
+    assert torch.equal(
+        box.call("product", tensors={"a": a, "b": b}, options={"order": ["a", "b"]}).tensors[
+            "result"
+        ],
+        a @ b,
+    )
 
 
 # What comes back
@@ -232,9 +259,15 @@ def still_works(box):
 
 def test_arguments_by_position_transposed_and_plain(box):
     a, b = torch.randn(2, 3), torch.randn(5, 3)
-    reply = box.call("product", tensors={"b": b, "a": a}, options={"order": ["a", "b"], "transposed": ["b"]})
+    reply = box.call(
+        "product", tensors={"b": b, "a": a}, options={"order": ["a", "b"], "transposed": ["b"]}
+    )
     assert list(reply.tensors) == ["result"] and torch.allclose(reply.tensors["result"], a @ b.t())
-    reply = box.call("times", tensors={"a": a}, options={"order": ["a", "n", "p"], "values": {"n": 3, "p": {"slice": [1, None]}}})
+    reply = box.call(
+        "times",
+        tensors={"a": a},
+        options={"order": ["a", "n", "p"], "values": {"n": 3, "p": {"slice": [1, None]}}},
+    )
     assert torch.equal(reply.tensors["result"], 3 * a[1:])
 
 
@@ -246,7 +279,11 @@ def test_every_accepted_dtype_comes_back_bit_for_bit(box, dtype):
 
 
 def test_not_a_number_survives(box):
-    got = box.call("identity", tensors={"a": torch.tensor([float("nan"), float("inf")])}, options={"order": ["a"]}).tensors["result"]
+    got = box.call(
+        "identity",
+        tensors={"a": torch.tensor([float("nan"), float("inf")])},
+        options={"order": ["a"]},
+    ).tensors["result"]
     assert got[0].isnan() and got[1].isinf()
 
 
@@ -265,21 +302,49 @@ def test_gradients(box):
     assert list(reply) == ["result"]
 
 
-@pytest.mark.parametrize("what, expected", [
-    ("float", torch.tensor(0.1, dtype=torch.float64)), ("int", torch.tensor(3)), ("truth", torch.tensor(True)), ("numpy", torch.tensor([5.0, 3, 1], dtype=torch.float64)),
-    ("numpy float", torch.tensor(2.5, dtype=torch.float64)), ("subclass", torch.ones(2, 3)), ("parameter", torch.ones(2, 3)), ("int32", torch.ones(2, dtype=torch.int64)),
-    ("view", torch.arange(6.0).reshape(2, 3).t()), ("nothing", torch.empty(0, 3)),
-])
+@pytest.mark.parametrize(
+    "what, expected",
+    [
+        ("float", torch.tensor(0.1, dtype=torch.float64)),
+        ("int", torch.tensor(3)),
+        ("truth", torch.tensor(True)),
+        ("numpy", torch.tensor([5.0, 3, 1], dtype=torch.float64)),
+        ("numpy float", torch.tensor(2.5, dtype=torch.float64)),
+        ("subclass", torch.ones(2, 3)),
+        ("parameter", torch.ones(2, 3)),
+        ("int32", torch.ones(2, dtype=torch.int64)),
+        ("view", torch.arange(6.0).reshape(2, 3).t()),
+        ("nothing", torch.empty(0, 3)),
+    ],
+)
 def test_results_become_plain_tensors(box, what, expected):
     got = give(box, what)
-    assert type(got) is torch.Tensor and got.dtype == expected.dtype and torch.equal(got, expected) and got.is_contiguous() and not got.requires_grad
+    assert (
+        type(got) is torch.Tensor
+        and got.dtype == expected.dtype
+        and torch.equal(got, expected)
+        and got.is_contiguous()
+        and not got.requires_grad
+    )
 
 
-@pytest.mark.parametrize("what, says", [
-    ("none", "returned None: is there a `return`?"), ("list", "returned a list, not a tensor"), ("string", "returned a str"), ("liar", "returned a Liar"),
-    ("tuple", "returned a tuple"), ("function", "returned a builtin_function_or_method"), ("meta", "the meta device"), ("sparse", "torch.sparse_coo"),
-    ("complex", "complex64"), ("float8", "float8"), ("large", "too large"), ("endless view", "too large"),
-])
+@pytest.mark.parametrize(
+    "what, says",
+    [
+        ("none", "returned None: is there a `return`?"),
+        ("list", "returned a list, not a tensor"),
+        ("string", "returned a str"),
+        ("liar", "returned a Liar"),
+        ("tuple", "returned a tuple"),
+        ("function", "returned a builtin_function_or_method"),
+        ("meta", "the meta device"),
+        ("sparse", "torch.sparse_coo"),
+        ("complex", "complex64"),
+        ("float8", "float8"),
+        ("large", "too large"),
+        ("endless view", "too large"),
+    ],
+)
 def test_results_that_cannot_be_graded(box, what, says):
     kind, message = failure(box, "give", what)
     assert kind == "error" and says in message
@@ -301,11 +366,28 @@ def replace(module, new): module.weight = torch.nn.Parameter(new.t())
 import torch"""
     new, bias = torch.randn(2, 3), torch.randn(2)
     with Sandbox(source, QUICK) as sandbox:
-        conv = sandbox.call("put", "write_edit", {"weight": torch.zeros(3, 2), "new_weight": new, "bias": bias}, {"kind": "conv1d"}).tensors
+        conv = sandbox.call(
+            "put",
+            "write_edit",
+            {"weight": torch.zeros(3, 2), "new_weight": new, "bias": bias},
+            {"kind": "conv1d"},
+        ).tensors
         assert torch.equal(conv["weight"], new.t()) and torch.equal(conv["bias"], bias)
-        linear = sandbox.call("put", "write_edit", {"weight": torch.zeros(2, 3), "new_weight": new}, {"kind": "linear"}).tensors
-        assert torch.equal(linear["weight"], new) and linear["same_parameter"] and "bias" not in linear
-        assert not sandbox.call("replace", "write_edit", {"weight": torch.zeros(3, 2), "new_weight": new}, {"kind": "conv1d"}).tensors["same_parameter"]
+        linear = sandbox.call(
+            "put",
+            "write_edit",
+            {"weight": torch.zeros(2, 3), "new_weight": new},
+            {"kind": "linear"},
+        ).tensors
+        assert (
+            torch.equal(linear["weight"], new) and linear["same_parameter"] and "bias" not in linear
+        )
+        assert not sandbox.call(
+            "replace",
+            "write_edit",
+            {"weight": torch.zeros(3, 2), "new_weight": new},
+            {"kind": "conv1d"},
+        ).tensors["same_parameter"]
 
 
 def test_functions_of_a_model():
@@ -326,7 +408,11 @@ def pretend(model, layer):
     options = {"order": ["layer"], "values": {"layer": 1}, "model": spec}
     with Sandbox(source, QUICK) as sandbox:
         reply = sandbox.call("weight", "model_function", options=options).tensors
-        assert torch.equal(reply["result"], toy_model(**spec).weight(1)) and reply["hooks_left"] == 0 and not reply["model_changed"]
+        assert (
+            torch.equal(reply["result"], toy_model(**spec).weight(1))
+            and reply["hooks_left"] == 0
+            and not reply["model_changed"]
+        )
         assert sandbox.call("spoil", "model_function", options=options).tensors["model_changed"]
         assert sandbox.call("ask", "model_function", options=options).tensors["hooks_left"] == 0
         for leaves in ("hook", "pretend"):
@@ -345,14 +431,25 @@ def weight(model): return model.weight(1)
 def spoil(model): model.weight(1).data.add_(1); return model.weight(1)"""
     options = {"order": [], "model": name}
     with Sandbox(source, QUICK, models=[name]) as sandbox:
-        assert torch.equal(sandbox.call("weight", "model_function", options=options).tensors["result"], toy.weight(1))
+        assert torch.equal(
+            sandbox.call("weight", "model_function", options=options).tensors["result"],
+            toy.weight(1),
+        )
         assert sandbox.call("spoil", "model_function", options=options).tensors["model_changed"]
-        assert torch.equal(sandbox.call("weight", "model_function", options=options).tensors["result"], toy.weight(1))
+        assert torch.equal(
+            sandbox.call("weight", "model_function", options=options).tensors["result"],
+            toy.weight(1),
+        )
 
 
 def test_a_bias_that_was_taken_away_is_none_of_the_right_kind():
     with Sandbox("def drop(module, new): module.bias = None", QUICK) as sandbox:
-        reply = sandbox.call("drop", "write_edit", {"weight": torch.zeros(2, 3), "new_weight": torch.ones(2, 3), "bias": torch.ones(2)}, {"kind": "linear"}).tensors
+        reply = sandbox.call(
+            "drop",
+            "write_edit",
+            {"weight": torch.zeros(2, 3), "new_weight": torch.ones(2, 3), "bias": torch.ones(2)},
+            {"kind": "linear"},
+        ).tensors
     assert reply["bias"].shape == (0,)
 
 
@@ -360,27 +457,69 @@ GRADIENT = {"order": ["a"], "grad": ["a"]}
 ONE, NO = torch.ones(2, 3), torch.tensor(False)
 FORMS = [  # (adapter, options, a reply that has the form, what to put in for another; None: to leave out)
     ("plain", {"order": ["a"]}, {"result": ONE}, [{"result": None}, {"more": ONE}]),
-    ("plain", {"order": ["a"], "after": True}, {"result": ONE, "after.a": ONE}, [{"after.a": None}]),
-    ("plain", GRADIENT, {"result": ONE}, [{"grad.b": ONE}, {"grad.a": torch.ones(6)}, {"grad.a": ONE.double()}]),
+    (
+        "plain",
+        {"order": ["a"], "after": True},
+        {"result": ONE, "after.a": ONE},
+        [{"after.a": None}],
+    ),
+    (
+        "plain",
+        GRADIENT,
+        {"result": ONE},
+        [{"grad.b": ONE}, {"grad.a": torch.ones(6)}, {"grad.a": ONE.double()}],
+    ),
     ("plain", GRADIENT, {"result": ONE, "grad.a": ONE}, [{"result": None}]),
-    ("model_function", {"order": ["a"]}, {"result": ONE, "hooks_left": torch.tensor(0), "model_changed": NO},
-     [{"hooks_left": None}, {"model_changed": None}, {"model_changed": NO[None]}, {"model_changed": torch.tensor(0)}, {"hooks_left": torch.zeros(2, dtype=torch.int64)}]),
-    ("write_edit", {"kind": "linear"}, {"weight": ONE, "a": ONE, "after.new_weight": ONE, "same_parameter": NO}, [{"weight": None}, {"after.new_weight": None}, {"same_parameter": None}, {"same_parameter": torch.ones(3).bool()}, {"a": None}]),
+    (
+        "model_function",
+        {"order": ["a"]},
+        {"result": ONE, "hooks_left": torch.tensor(0), "model_changed": NO},
+        [
+            {"hooks_left": None},
+            {"model_changed": None},
+            {"model_changed": NO[None]},
+            {"model_changed": torch.tensor(0)},
+            {"hooks_left": torch.zeros(2, dtype=torch.int64)},
+        ],
+    ),
+    (
+        "write_edit",
+        {"kind": "linear"},
+        {"weight": ONE, "a": ONE, "after.new_weight": ONE, "same_parameter": NO},
+        [
+            {"weight": None},
+            {"after.new_weight": None},
+            {"same_parameter": None},
+            {"same_parameter": torch.ones(3).bool()},
+            {"a": None},
+        ],
+    ),
 ]
 
 
-@pytest.mark.parametrize("adapter, options, reply, others", FORMS, ids=lambda part: part if isinstance(part, str) else "")
+@pytest.mark.parametrize(
+    "adapter, options, reply, others", FORMS, ids=lambda part: part if isinstance(part, str) else ""
+)
 def test_a_reply_of_another_form_is_refused(adapter, options, reply, others):
     adapters.check_reply(reply, adapter, {"a": ONE}, options)
     for other in others:
         with pytest.raises(wire.WireError):
-            adapters.check_reply({name: tensor for name, tensor in (reply | other).items() if tensor is not None}, adapter, {"a": ONE}, options)
+            adapters.check_reply(
+                {name: tensor for name, tensor in (reply | other).items() if tensor is not None},
+                adapter,
+                {"a": ONE},
+                options,
+            )
 
 
 # What goes wrong
 
 
-@pytest.mark.parametrize("source", ["import numpy.f2py.__main__", "TEXT = '''\nimport numpy.f2py.__main__\n'''"], ids=["it ends the process", "it is only a text"])
+@pytest.mark.parametrize(
+    "source",
+    ["import numpy.f2py.__main__", "TEXT = '''\nimport numpy.f2py.__main__\n'''"],
+    ids=["it ends the process", "it is only a text"],
+)
 def test_what_a_notebook_imports_is_no_affair_of_the_start(source):
     with Sandbox(source + "\ndef f(): return 1", QUICK) as sandbox:
         assert run(sandbox, "f") == 1
@@ -394,32 +533,53 @@ def test_blanks_and_absent_functions(box):
 
 
 def test_a_definition_that_fails_loses_only_itself():
-    source = "import nowhere\ndef f(): return 1\ndef g(): return nowhere.x\ndef h(x=missing): return 1\ndef k(): break\ndef m(): return other"
+    source = (
+        "import nowhere\ndef f(): return 1\ndef g(): return nowhere.x\ndef h(x=missing): return"
+        " 1\ndef k(): break\ndef m(): return other"
+    )
     with Sandbox(source, QUICK) as sandbox:
         assert run(sandbox, "f") == 1
         assert "its definition did not run: ModuleNotFoundError" in failure(sandbox, "g")[1]
-        assert failure(sandbox, "h") == ("error", "your definitions did not run: NameError: name 'missing' is not defined.")
+        assert failure(sandbox, "h") == (
+            "error",
+            "your definitions did not run: NameError: name 'missing' is not defined.",
+        )
         assert "SyntaxError" in failure(sandbox, "k")[1]
         assert failure(sandbox, "m") == ("error", "raised NameError: name 'other' is not defined.")
 
 
-@pytest.mark.parametrize("source, kind, says", [
-    ("class C:\n    while True: pass", "timeout", "did not run: took longer than 1 s"), ("import os\nclass C: os._exit(7)", "error", "exit status 7"),
-    ("def f(:", "error", "did not run"),
-])
+@pytest.mark.parametrize(
+    "source, kind, says",
+    [
+        ("class C:\n    while True: pass", "timeout", "did not run: took longer than 1 s"),
+        ("import os\nclass C: os._exit(7)", "error", "exit status 7"),
+        ("def f(:", "error", "did not run"),
+    ],
+)
 def test_definitions_that_never_come_to_an_end(source, kind, says):
     with Sandbox(source + "\ndef f(): return 1", Limits(seconds=1)) as sandbox:
         start = failure(sandbox, "f")
         assert start[0] == kind and says in start[1]
         begun = time.monotonic()
-        assert failure(sandbox, "f") == start and time.monotonic() - begun < 0.2  # said again, not suffered again
+        assert (
+            failure(sandbox, "f") == start and time.monotonic() - begun < 0.2
+        )  # said again, not suffered again
 
 
-@pytest.mark.parametrize("how, kind, says", [
-    ("value", "error", "raised ValueError: a [31m badxxx"), ("silent", "error", "raised Silent"), ("endless", "timeout", "took longer than 1 s"),
-    ("exit", "error", "raised SystemExit: 0"), ("interrupt", "error", "raised KeyboardInterrupt"), ("recursion", "error", "raised RecursionError"),
-    ("os exit", "error", "exit status 0"), ("segfault", "error", "Segmentation fault"), ("kill", "error", "killed from outside"),
-])
+@pytest.mark.parametrize(
+    "how, kind, says",
+    [
+        ("value", "error", "raised ValueError: a [31m badxxx"),
+        ("silent", "error", "raised Silent"),
+        ("endless", "timeout", "took longer than 1 s"),
+        ("exit", "error", "raised SystemExit: 0"),
+        ("interrupt", "error", "raised KeyboardInterrupt"),
+        ("recursion", "error", "raised RecursionError"),
+        ("os exit", "error", "exit status 0"),
+        ("segfault", "error", "Segmentation fault"),
+        ("kill", "error", "killed from outside"),
+    ],
+)
 def test_every_way_to_fail_is_a_sentence(box, how, kind, says):
     got = failure(box, "fail", how, seconds=1)
     assert got[0] == kind and says in got[1]
@@ -442,8 +602,15 @@ def double(x, status):
 def test_a_forged_failure_has_known_words_or_is_the_student_s_own(code):
     x = torch.randn(3, 5)
     with Sandbox(FORGED, QUICK) as sandbox, pytest.raises(StudentFailed) as caught:
-        sandbox.call("double", tensors={"x": x}, options={"order": ["x", "status"], "values": {"status": code}})
-    own_words, told = {"definitions", "raised", "type"}, {"absent", "memory", "big"}  # the former are quoted without numbers, where a test is graded
+        sandbox.call(
+            "double",
+            tensors={"x": x},
+            options={"order": ["x", "status"], "values": {"status": code}},
+        )
+    own_words, told = (
+        {"definitions", "raised", "type"},
+        {"absent", "memory", "big"},
+    )  # the former are quoted without numbers, where a test is graded
     assert caught.value.code == (code if code in own_words | told else "garbled")
     assert code in own_words or f"{x.flatten()[0]:.4f}" not in caught.value.message
 
@@ -468,7 +635,10 @@ def test_a_standstill_of_the_grader_s_own_is_no_time_out(plain_box, monkeypatch)
 def test_what_is_set_on_standard_input_does_not_reach_the_next(level, request):
     if level == "plain":
         request.getfixturevalue("plain")
-    source = "import ctypes, os\nlibc = ctypes.CDLL(None)\ndef put(): return libc.ioctl(0, 0x5421, ctypes.byref(ctypes.c_int(1)))\ndef get(): return libc.fcntl(0, 3, 0) & os.O_NONBLOCK"
+    source = (
+        "import ctypes, os\nlibc = ctypes.CDLL(None)\ndef put(): return libc.ioctl(0, 0x5421,"
+        " ctypes.byref(ctypes.c_int(1)))\ndef get(): return libc.fcntl(0, 3, 0) & os.O_NONBLOCK"
+    )
     for function in ("put", "get"):
         with Sandbox(source, QUICK) as sandbox:
             assert run(sandbox, function) == 0
@@ -480,14 +650,19 @@ def test_the_wall_limit_holds(box, function):
     start = time.monotonic()
     kind, _ = failure(box, function, seconds=0.5)
     assert time.monotonic() - start < 2
-    assert kind == "timeout" or function in ("trickle", "close_and_stay")  # these may be told apart earlier
+    assert kind == "timeout" or function in (
+        "trickle",
+        "close_and_stay",
+    )  # these may be told apart earlier
     still_works(box)
 
 
 def test_a_large_request_to_a_process_that_does_not_read_ends_too(plain_box):
     os.kill(int(run(plain_box, "process_id")), signal.SIGSTOP)
     with pytest.raises(StudentFailed, match="took longer"):
-        plain_box.call("identity", tensors={"a": torch.zeros(2**20)}, options={"order": ["a"]}, seconds=0.5)
+        plain_box.call(
+            "identity", tensors={"a": torch.zeros(2**20)}, options={"order": ["a"]}, seconds=0.5
+        )
     still_works(plain_box)
 
 
@@ -501,13 +676,27 @@ def test_the_memory_limit_is_named(box, function):
 @linux
 def test_the_processor_limit_is_a_backstop():
     with Sandbox(SOURCE, Limits(seconds=20, cpu_seconds=1)) as sandbox:
-        assert failure(sandbox, "use_cpu") == ("timeout", "used more than 1 s of processor time and was stopped.")
+        assert failure(sandbox, "use_cpu") == (
+            "timeout",
+            "used more than 1 s of processor time and was stopped.",
+        )
 
 
-@pytest.mark.parametrize("data", ["bytes(8)", "b'\\xff' * 8", "b'garbage' * 100", "(10).to_bytes(8, 'little')", "(100).to_bytes(8, 'little') + bytes(100)"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "bytes(8)",
+        "b'\\xff' * 8",
+        "b'garbage' * 100",
+        "(10).to_bytes(8, 'little')",
+        "(100).to_bytes(8, 'little') + bytes(100)",
+    ],
+)
 def test_garbage_in_the_pipe_spoils_one_call(box, data):
     kind, message = failure(box, "write", data, seconds=1)
-    assert kind in ("error", "timeout") and ("too large" in message or "cannot be read" in message or "took longer" in message)
+    assert kind in ("error", "timeout") and (
+        "too large" in message or "cannot be read" in message or "took longer" in message
+    )
     still_works(box)
 
 
@@ -531,7 +720,10 @@ def test_a_grandchild_that_keeps_the_pipe_open(plain_box):
     assert run(plain_box, "fork_sleeper") == 1
     still_works(plain_box)
     start = time.monotonic()
-    assert failure(plain_box, "fork_sleeper_and_exit") == ("error", FAILURES["exited"].format(detail=3))
+    assert failure(plain_box, "fork_sleeper_and_exit") == (
+        "error",
+        FAILURES["exited"].format(detail=3),
+    )
     assert time.monotonic() - start < 1.5
     assert run(plain_box, "both_return") == 1
     still_works(plain_box)
@@ -554,7 +746,10 @@ def test_processes_and_threads_are_counted_where_the_user_is_not_root():
 
 
 def test_a_file_has_a_size_limit(plain_box):
-    assert "OSError" in failure(plain_box, "large_file")[1] or "File too large" in failure(plain_box, "large_file")[1]
+    assert (
+        "OSError" in failure(plain_box, "large_file")[1]
+        or "File too large" in failure(plain_box, "large_file")[1]
+    )
 
 
 # What is there to be found, and what is left
@@ -575,29 +770,51 @@ def fresh():
 
 
 def told(sandbox, expression):
-    return failure(sandbox, "tell", expression)[1].removeprefix("raised ValueError: ").removesuffix(".")
+    return (
+        failure(sandbox, "tell", expression)[1]
+        .removeprefix("raised ValueError: ")
+        .removesuffix(".")
+    )
 
 
 def test_the_environment_is_clean(fresh):
-    known = "PATH LANG LC_CTYPE HOME TMPDIR MPLCONFIGDIR MPLBACKEND OMP_NUM_THREADS OMP_THREAD_LIMIT OPENBLAS_NUM_THREADS MKL_NUM_THREADS MALLOC_ARENA_MAX HF_HUB_OFFLINE " \
-        "TRANSFORMERS_OFFLINE PYTHONHASHSEED PYTHONDONTWRITEBYTECODE TOKENIZERS_PARALLELISM CUDA_VISIBLE_DEVICES KEYHOLE_LANG KEYHOLE_CACHE KEYHOLE_DATA"
+    known = (
+        "PATH LANG LC_CTYPE HOME TMPDIR MPLCONFIGDIR MPLBACKEND OMP_NUM_THREADS OMP_THREAD_LIMIT"
+        " OPENBLAS_NUM_THREADS MKL_NUM_THREADS MALLOC_ARENA_MAX HF_HUB_OFFLINE TRANSFORMERS_OFFLINE"
+        " PYTHONHASHSEED PYTHONDONTWRITEBYTECODE TOKENIZERS_PARALLELISM CUDA_VISIBLE_DEVICES"
+        " KEYHOLE_LANG KEYHOLE_CACHE KEYHOLE_DATA"
+    )
     others = told(fresh, f"[name for name in os.environ if name not in {known.split()}]")
-    assert re.fullmatch(r"\[('(KMP|TORCH|PYTORCH)_\w+'(, )?)*\]", others)  # torch sets some for itself
+    assert re.fullmatch(
+        r"\[('(KMP|TORCH|PYTORCH)_\w+'(, )?)*\]", others
+    )  # torch sets some for itself
     place = told(fresh, "os.getcwd()")
-    assert told(fresh, "os.environ['HOME']") == place and os.path.dirname(place) == os.path.realpath(tempfile.gettempdir())
+    assert told(fresh, "os.environ['HOME']") == place and os.path.dirname(
+        place
+    ) == os.path.realpath(tempfile.gettempdir())
     assert told(fresh, "os.listdir('.')") == "[]"
 
 
 @linux
 def test_no_descriptor_is_inherited(fresh):
-    places = told(fresh, "sorted(os.readlink(fd).split(':')[0] for fd in map('/proc/self/fd/{}'.format, range(256)) if os.path.lexists(fd))")
+    places = told(
+        fresh,
+        "sorted(os.readlink(fd).split(':')[0] for fd in map('/proc/self/fd/{}'.format, range(256))"
+        " if os.path.lexists(fd))",
+    )
     assert places == "['/dev/null', '/dev/null', '/dev/null', 'pipe', 'pipe']"
     assert told(fresh, "[os.get_inheritable(fd) for fd in pipes()]") == "[False, False]"
     assert told(fresh, "'canary' in open('/proc/self/environ').read()") == "False"
 
 
 def test_a_module_in_the_working_folder_is_not_imported(fresh):
-    assert told(fresh, "[path for path in sys.path if path in ('', '.', os.getcwd())], sys.flags.safe_path") == "([], True)"
+    assert (
+        told(
+            fresh,
+            "[path for path in sys.path if path in ('', '.', os.getcwd())], sys.flags.safe_path",
+        )
+        == "([], True)"
+    )
 
 
 def leftovers(folder):
@@ -605,8 +822,16 @@ def leftovers(folder):
     processes = set()
     for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
         try:
-            zombie = re.search(rf"^State:\s+Z.*^PPid:\s+{os.getpid()}$", (entry / "status").read_text(), re.MULTILINE | re.DOTALL)
-            if zombie or str(folder).encode() in (entry / "environ").read_bytes() or os.readlink(entry / "cwd").startswith(str(folder)):
+            zombie = re.search(
+                rf"^State:\s+Z.*^PPid:\s+{os.getpid()}$",
+                (entry / "status").read_text(),
+                re.MULTILINE | re.DOTALL,
+            )
+            if (
+                zombie
+                or str(folder).encode() in (entry / "environ").read_bytes()
+                or os.readlink(entry / "cwd").startswith(str(folder))
+            ):
                 processes.add(entry.name)
         except OSError:
             pass
@@ -615,13 +840,25 @@ def leftovers(folder):
 
 def test_nothing_is_left_of_a_sandbox(plain, tmp_path, monkeypatch):
     zygote_of_all()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others' sandboxes are none of our business
+    monkeypatch.setattr(
+        tempfile, "tempdir", str(tmp_path)
+    )  # others' sandboxes are none of our business
     before = leftovers(tmp_path)
-    for function in ["process_id", "flood", "thread_forever", "fork_sleeper", "fork_twice_and_leave", "leave_under_another_name"]:
+    for function in [
+        "process_id",
+        "flood",
+        "thread_forever",
+        "fork_sleeper",
+        "fork_twice_and_leave",
+        "leave_under_another_name",
+    ]:
         with Sandbox(SOURCE, Limits(seconds=10)) as sandbox:
             assert run(sandbox, function)
         assert leftovers(tmp_path) == before
-    with pytest.raises(StudentFailed), Sandbox("class C:\n    while True: pass\ndef f(): pass", Limits(seconds=0.3)) as sandbox:
+    with (
+        pytest.raises(StudentFailed),
+        Sandbox("class C:\n    while True: pass\ndef f(): pass", Limits(seconds=0.3)) as sandbox,
+    ):
         run(sandbox, "f")
     with pytest.raises(KeyError), Sandbox(SOURCE, QUICK) as sandbox:
         run(sandbox, "process_id")
@@ -631,7 +868,11 @@ def test_nothing_is_left_of_a_sandbox(plain, tmp_path, monkeypatch):
 
 def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkeypatch):
     python = tmp_path / "python"
-    for content, says in [(None, "No such file"), ("exit 1", "exit status 1"), ("echo 'OSError: no room' >&2; exit 1", "OSError: no room")]:
+    for content, says in [
+        (None, "No such file"),
+        ("exit 1", "exit status 1"),
+        ("echo 'OSError: no room' >&2; exit 1", "OSError: no room"),
+    ]:
         if content:
             python.write_text(f"#!/bin/sh\n{content}\n")
             python.chmod(0o700)
@@ -642,7 +883,9 @@ def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkey
                 sandbox.call("f")
             with pytest.raises(KeyholeError) as second:
                 sandbox.call("f")
-            assert not content or second.value is first.value  # a start that takes its time to fail is not tried once a test
+            assert (
+                not content or second.value is first.value
+            )  # a start that takes its time to fail is not tried once a test
 
 
 # The zygote
@@ -690,7 +933,9 @@ def test_a_zygote_killed_from_outside_is_replaced(zygote):
         answer = pool.submit(run, sandbox, "sleep", seconds=1)
         time.sleep(0.3)
         os.kill(before := zygote_of_all(), signal.SIGKILL)
-        assert answer.result() and sandbox._zygote is not process.SHARED  # the call is made again, from a zygote of the sandbox's own
+        assert (
+            answer.result() and sandbox._zygote is not process.SHARED
+        )  # the call is made again, from a zygote of the sandbox's own
     with Sandbox(SOURCE) as other:
         still_works(other)
     assert zygote_of_all() != before
@@ -715,7 +960,9 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
         assert failure(hostile, "kill_parent") == ("error", FAILURES["lost"])
         assert slow.result() > 1
         shared = zygote_of_all()
-        assert failure(hostile, "kill_parent")[0] == "error" and zygote_of_all() == shared  # it has a zygote of its own by now
+        assert (
+            failure(hostile, "kill_parent")[0] == "error" and zygote_of_all() == shared
+        )  # it has a zygote of its own by now
         still_works(hostile)
     with Sandbox(SOURCE) as other:
         still_works(other)
@@ -724,7 +971,9 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
 
 @linux
 def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
-    with Sandbox("import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)\ndef f(): return 1") as sandbox:
+    with Sandbox(
+        "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(9)\ndef f(): return 1"
+    ) as sandbox:
         first = failure(sandbox, "f")
         assert first == ("error", "your definitions did not run: " + FAILURES["lost"])
         begun = time.monotonic()
@@ -758,7 +1007,12 @@ def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
 
     def held():
         pid = zygote_of_all()
-        return pid, leftovers(tmp_path), len(os.listdir(f"/proc/{pid}/fd")), len(list(Path("/proc").glob(f"{pid}/task/*")))
+        return (
+            pid,
+            leftovers(tmp_path),
+            len(os.listdir(f"/proc/{pid}/fd")),
+            len(list(Path("/proc").glob(f"{pid}/task/*"))),
+        )
 
     before = held()
 
@@ -769,7 +1023,9 @@ def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(start, range(30)))
     deadline = time.monotonic() + 10
-    while held() != before and time.monotonic() < deadline:     # the zygote may just be closing what a child has left
+    while (
+        held() != before and time.monotonic() < deadline
+    ):  # the zygote may just be closing what a child has left
         time.sleep(0.1)
     assert held() == before
 
@@ -783,8 +1039,13 @@ sandbox = Sandbox("def f(): return 1")
 print(int(sandbox.call("f", options={"order": []}).tensors["result"]), flush=True)
 time.sleep(100)
 """
-    place = {"cwd": Path(__file__).parent.parent, "env": os.environ | {"TMPDIR": str(tmp_path)}}  # for what a killed grader leaves
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, **place) as grader:
+    place = {
+        "cwd": Path(__file__).parent.parent,
+        "env": os.environ | {"TMPDIR": str(tmp_path)},
+    }  # for what a killed grader leaves
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, **place
+    ) as grader:
         assert grader.stdout.readline() == "1\n"
         family = [*map(str, descendants(grader.pid))]
         assert len(family) >= 2 and all(map(runs, family))
@@ -819,7 +1080,10 @@ def size(model): return sum(weight.nbytes for weight in model.hf.parameters())
 """
     options = {"order": [], "model": DEFAULT_MODEL}
     with Sandbox(source, models=[DEFAULT_MODEL]) as sandbox:
-        private, size = (int(sandbox.call(name, "model_function", options=options).tensors["result"]) for name in ("private", "size"))
+        private, size = (
+            int(sandbox.call(name, "model_function", options=options).tensors["result"])
+            for name in ("private", "size")
+        )
     assert size > 400 * 2**20 and private * 1024 < size / 4
 
 
@@ -835,19 +1099,56 @@ def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
 
 
-@pytest.mark.parametrize("bad", [
-    b"", b"1234567", blob({}, length=1), blob({}, length=2**63), blob({}, length=5), blob(b"[]"), blob(b"{"), blob(b"\xff\xfe"), blob(b"[" * 60_000), blob(b"1" * 10_000),
-    blob({"a": entry()}), blob({"a": entry()}, bytes(5)), blob({}, b"x"),
-    blob(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
-    blob(b'{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
-    blob({"a": entry(), "b": entry()}, bytes(4)), blob({"a": entry(offsets=(4, 8))}, bytes(8)), blob({"a": entry(), "b": entry(offsets=(2, 6))}, bytes(6)),
-    blob({"a": entry("U8", [4])}, bytes(4)), blob({"a": entry(["F32"])}, bytes(4)), blob({"a": entry("C64", [1], [0, 8])}, bytes(8)),
-    blob({"a": entry(shape=[1] * 9)}, bytes(4)), blob({"a": entry(shape=[1] * 100_000)}, bytes(4)), blob({"a": entry(shape=[-1, -1])}, bytes(4)), blob({"a": entry(shape=[True])}, bytes(4)),
-    blob({"a": entry(shape=[1.0])}, bytes(4)), blob({"a": entry(shape=[0, 2**60], offsets=[0, 0])}), blob({"a": entry(shape=[2**62, 4], offsets=[0, 0])}),
-    blob({"a": entry(offsets=[4, 0])}, bytes(4)), blob({"a": entry(offsets=[0, 4, 4])}, bytes(4)), blob({"a": {**entry(), "more": 1}}, bytes(4)), blob({"a": [1]}), blob({"../a": entry()}, bytes(4)),
-    blob({"": entry()}, bytes(4)), blob({"a" * 65: entry()}, bytes(4)), blob({"a\n": entry()}, bytes(4)), blob({"__metadata__": [1]}), blob({"__metadata__": {"a": 1}}),
-    blob({"a": entry("BOOL", [4])}, b"\0\1\2\1"), blob({f"a{i}": entry(shape=[0], offsets=[0, 0]) for i in range(65)}), blob({"__metadata__": {"a": "x" * 70_000}}),
-], ids=lambda bad: f"{len(bad)} bytes")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"1234567",
+        blob({}, length=1),
+        blob({}, length=2**63),
+        blob({}, length=5),
+        blob(b"[]"),
+        blob(b"{"),
+        blob(b"\xff\xfe"),
+        blob(b"[" * 60_000),
+        blob(b"1" * 10_000),
+        blob({"a": entry()}),
+        blob({"a": entry()}, bytes(5)),
+        blob({}, b"x"),
+        blob(
+            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+            bytes(4),
+        ),
+        blob(b'{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
+        blob({"a": entry(), "b": entry()}, bytes(4)),
+        blob({"a": entry(offsets=(4, 8))}, bytes(8)),
+        blob({"a": entry(), "b": entry(offsets=(2, 6))}, bytes(6)),
+        blob({"a": entry("U8", [4])}, bytes(4)),
+        blob({"a": entry(["F32"])}, bytes(4)),
+        blob({"a": entry("C64", [1], [0, 8])}, bytes(8)),
+        blob({"a": entry(shape=[1] * 9)}, bytes(4)),
+        blob({"a": entry(shape=[1] * 100_000)}, bytes(4)),
+        blob({"a": entry(shape=[-1, -1])}, bytes(4)),
+        blob({"a": entry(shape=[True])}, bytes(4)),
+        blob({"a": entry(shape=[1.0])}, bytes(4)),
+        blob({"a": entry(shape=[0, 2**60], offsets=[0, 0])}),
+        blob({"a": entry(shape=[2**62, 4], offsets=[0, 0])}),
+        blob({"a": entry(offsets=[4, 0])}, bytes(4)),
+        blob({"a": entry(offsets=[0, 4, 4])}, bytes(4)),
+        blob({"a": {**entry(), "more": 1}}, bytes(4)),
+        blob({"a": [1]}),
+        blob({"../a": entry()}, bytes(4)),
+        blob({"": entry()}, bytes(4)),
+        blob({"a" * 65: entry()}, bytes(4)),
+        blob({"a\n": entry()}, bytes(4)),
+        blob({"__metadata__": [1]}),
+        blob({"__metadata__": {"a": 1}}),
+        blob({"a": entry("BOOL", [4])}, b"\0\1\2\1"),
+        blob({f"a{i}": entry(shape=[0], offsets=[0, 0]) for i in range(65)}),
+        blob({"__metadata__": {"a": "x" * 70_000}}),
+    ],
+    ids=lambda bad: f"{len(bad)} bytes",
+)
 def test_a_hostile_header_is_refused_before_anything_is_built(bad):
     with pytest.raises(wire.WireError):
         wire.unpack(bad)
@@ -855,11 +1156,26 @@ def test_a_hostile_header_is_refused_before_anything_is_built(bad):
 
 def test_a_frame_is_what_it_says():
     base = torch.randn(4, 6)
-    frame = wire.pack({"a": base, "b": base.t(), "c": base[:, ::2], "d": torch.tensor(True), "e": torch.empty(0, 3)}, status="done", detail="é")
+    frame = wire.pack(
+        {
+            "a": base,
+            "b": base.t(),
+            "c": base[:, ::2],
+            "d": torch.tensor(True),
+            "e": torch.empty(0, 3),
+        },
+        status="done",
+        detail="é",
+    )
     assert wire.size(frame[:8]) == len(frame) - 8
     tensors, text = wire.unpack(frame[8:])
     assert text == {"status": "done", "detail": "é"}
-    assert torch.equal(tensors["b"], base.t()) and torch.equal(tensors["c"], base[:, ::2]) and tensors["d"].item() is True and tensors["e"].shape == (0, 3)
+    assert (
+        torch.equal(tensors["b"], base.t())
+        and torch.equal(tensors["c"], base[:, ::2])
+        and tensors["d"].item() is True
+        and tensors["e"].shape == (0, 3)
+    )
     tensors["a"].zero_()
     assert torch.equal(tensors["b"], base.t())
 
@@ -868,13 +1184,24 @@ def test_what_the_library_writes_is_read_the_same(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"u": numpy.ones((2, 3), dtype=numpy.float64)}, tmp_path / "a.safetensors")
-    assert torch.equal(wire.unpack((tmp_path / "a.safetensors").read_bytes())[0]["u"], torch.ones(2, 3, dtype=torch.float64))
+    assert torch.equal(
+        wire.unpack((tmp_path / "a.safetensors").read_bytes())[0]["u"],
+        torch.ones(2, 3, dtype=torch.float64),
+    )
 
 
 def test_the_oracle_cannot_be_imported():
-    source = "from autograder.oracle.editing import second_moment as right\n\ndef second_moment(keys):\n    return right(keys)"
-    with Sandbox(source) as sandbox, pytest.raises(StudentFailed, match="not for submissions|'right' is not defined"):
-        sandbox.call("second_moment", tensors={"keys": torch.ones(3, 2)}, options={"order": ["keys"]})
+    source = (
+        "from autograder.oracle.editing import second_moment as right\n\ndef second_moment(keys):\n"
+        "    return right(keys)"
+    )
+    with (
+        Sandbox(source) as sandbox,
+        pytest.raises(StudentFailed, match="not for submissions|'right' is not defined"),
+    ):
+        sandbox.call(
+            "second_moment", tensors={"keys": torch.ones(3, 2)}, options={"order": ["keys"]}
+        )
 
 
 def test_a_second_moment_in_float64_of_the_real_size_comes_back():

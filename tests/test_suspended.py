@@ -12,8 +12,13 @@ def largest_difference(model, layer, starts):
     ids = model.encode(TEXTS)
     with torch.no_grad():
         logits = model.logits(Suspended(model, ids, layer, starts).run())
-        return max((logits[i, :len(tokens) - start] - model.hf(torch.tensor([tokens])).logits[0, start:]).abs().max().item()
-                   for i, (tokens, start) in enumerate(zip(ids, starts or [0] * len(ids))))
+        return max(
+            (logits[i, : len(tokens) - start] - model.hf(torch.tensor([tokens])).logits[0, start:])
+            .abs()
+            .max()
+            .item()
+            for i, (tokens, start) in enumerate(zip(ids, starts or [0] * len(ids)))
+        )
 
 
 @pytest.mark.parametrize("starts", [None, [2, 5, 0], [0, 1, 2], [1, 1, 1], [0, 0, 0]])
@@ -24,7 +29,7 @@ def test_any_layer_and_any_starts(toy, layer, starts):
 
 @pytest.mark.slow
 def test_the_real_model(real_model):
-    assert largest_difference(real_model, 5, [2, 4, 1]) < 1e-3      # logits of size 20
+    assert largest_difference(real_model, 5, [2, 4, 1]) < 1e-3  # logits of size 20
 
 
 def test_it_can_be_run_again_and_feels_the_weights_of_the_moment(toy):

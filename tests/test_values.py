@@ -14,15 +14,28 @@ PROMPT, SUBJECT, PREFIXES = "The Big Tower is in", "Big Tower", ["", "I am. ", "
 @pytest.mark.parametrize("target", [" R", " Rome"])
 def test_the_fast_search_is_the_textbook_one(toy, target):
     settings = ValueSettings(steps=6)
-    fast = optimise_value(toy, 1, PROMPT, SUBJECT, target, PREFIXES, editing.value_objective, settings)
+    fast = optimise_value(
+        toy, 1, PROMPT, SUBJECT, target, PREFIXES, editing.value_objective, settings
+    )
     slow, losses = textbook_value(toy, 1, PROMPT, SUBJECT, target, PREFIXES, settings)
     bias = toy.bias(1)
-    torch.testing.assert_close(fast.value + (0 if bias is None else bias), slow, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        fast.value + (0 if bias is None else bias), slow, rtol=1e-4, atol=1e-5
+    )
     assert fast.losses == pytest.approx(losses, rel=1e-3)
 
 
 def test_v_star_makes_the_target_likely_once_w_gives_it_out(toy):
-    found = optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, editing.value_objective, ValueSettings(steps=25, clamp=20))
+    found = optimise_value(
+        toy,
+        1,
+        PROMPT,
+        SUBJECT,
+        " R",
+        PREFIXES,
+        editing.value_objective,
+        ValueSettings(steps=25, clamp=20),
+    )
     key = editing.subject_key(toy, 1, PROMPT, SUBJECT, [""])
     weight = toy.weight(1).detach().double()
     change = torch.outer(found.value.double() - weight @ key, key) / (key @ key)
@@ -33,23 +46,42 @@ def test_v_star_makes_the_target_likely_once_w_gives_it_out(toy):
 
 
 def test_two_runs_agree_to_the_bit(toy):
-    runs = [optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, editing.value_objective, ValueSettings(steps=3)) for _ in range(2)]
+    runs = [
+        optimise_value(
+            toy, 1, PROMPT, SUBJECT, " R", PREFIXES, editing.value_objective, ValueSettings(steps=3)
+        )
+        for _ in range(2)
+    ]
     assert torch.equal(runs[0].value, runs[1].value)
 
 
 def test_delta_stays_within_the_clamp(toy):
-    found = optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, editing.value_objective, ValueSettings(steps=9, clamp=0.1))
-    start = optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, editing.value_objective, ValueSettings(steps=1)).value
+    found = optimise_value(
+        toy,
+        1,
+        PROMPT,
+        SUBJECT,
+        " R",
+        PREFIXES,
+        editing.value_objective,
+        ValueSettings(steps=9, clamp=0.1),
+    )
+    start = optimise_value(
+        toy, 1, PROMPT, SUBJECT, " R", PREFIXES, editing.value_objective, ValueSettings(steps=1)
+    ).value
     bias = 0 if toy.bias(1) is None else toy.bias(1)
     assert (found.value - start).norm() <= 0.1001 * (start + bias).norm()
 
 
-@pytest.mark.parametrize("objective, sentence", [
-    (lambda *_: 3.0, "not a scalar tensor"),
-    (lambda t, *_: t, "not a scalar tensor"),
-    (lambda t, *_: t.mean() * float("nan"), "returned nan"),
-    (lambda t, *_: t.mean().detach(), "does not depend on delta"),
-])
+@pytest.mark.parametrize(
+    "objective, sentence",
+    [
+        (lambda *_: 3.0, "not a scalar tensor"),
+        (lambda t, *_: t, "not a scalar tensor"),
+        (lambda t, *_: t.mean() * float("nan"), "returned nan"),
+        (lambda t, *_: t.mean().detach(), "does not depend on delta"),
+    ],
+)
 def test_an_objective_that_cannot_be_minimised_is_named(toy, objective, sentence):
     with pytest.raises(KeyholeError, match=sentence):
         optimise_value(toy, 1, PROMPT, SUBJECT, " R", PREFIXES, objective)
@@ -64,8 +96,20 @@ def test_a_gradient_that_is_no_number_at_delta_zero_is_named(toy):
 
 
 def test_bad_arguments_are_named(toy):
-    arguments = {"model": toy, "layer": 1, "prompt": PROMPT, "subject": SUBJECT, "target": " R", "prefixes": PREFIXES, "objective": editing.value_objective}
-    for change, sentence in (({"prefixes": ["I am. "]}, "empty prefix"), ({"target": ""}, "no tokens"),
-                             ({"subject": "Small Tower"}, "does not occur"), ({"layer": 7}, "layer 7 does not exist")):
+    arguments = {
+        "model": toy,
+        "layer": 1,
+        "prompt": PROMPT,
+        "subject": SUBJECT,
+        "target": " R",
+        "prefixes": PREFIXES,
+        "objective": editing.value_objective,
+    }
+    for change, sentence in (
+        ({"prefixes": ["I am. "]}, "empty prefix"),
+        ({"target": ""}, "no tokens"),
+        ({"subject": "Small Tower"}, "does not occur"),
+        ({"layer": 7}, "layer 7 does not exist"),
+    ):
         with pytest.raises(KeyholeError, match=sentence):
             optimise_value(**{**arguments, **change})

@@ -13,12 +13,17 @@ from keyhole.notebooks.definitions import grade_id
 from keyhole.text import one_line
 
 MOST_SHOWN = 100_000  # characters of a notebook on its page, three times those of an honest one: a page is made in seconds, not minutes
-MOST_FORMULAS, MOST_BLANK = 100, 20  # of one kind in one cell; empty lines in a row: nbconvert's time grows with the square of either
+MOST_FORMULAS, MOST_BLANK = (
+    100,
+    20,
+)  # of one kind in one cell; empty lines in a row: nbconvert's time grows with the square of either
 OPENINGS = (r"\begin{", r"\\[", r"\\(")  # of formulas, as nbconvert reads them
 FIRST_LETTER = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\]\((?:(?P<page>https?://)|attachment:(?P<picture>[^)\s]*))?")
 LINK_BELOW = re.compile(r"\]:(?!\s*https?://)")
-UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # control, direction, half characters
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)  # control, direction, half characters
 PICTURE = {"image/png", "image/jpeg", "image/gif"}
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
@@ -31,8 +36,15 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     Of a student's cell only its kind and its text are taken: marks, tags and metadata come from the release or are dropped,
     since nbgrader aborts on some of them and its page templates print others as they are.
     """
-    notes = [*submitted.notes, *([submitted.reason, sentence("stood_in")] if submitted.reason else [])]
-    handed = zip(submitted.ids, submitted.cells, strict=True) if submitted.definitions else ((grade_id(cell), cell) for cell in released.cells)
+    notes = [
+        *submitted.notes,
+        *([submitted.reason, sentence("stood_in")] if submitted.reason else []),
+    ]
+    handed = (
+        zip(submitted.ids, submitted.cells, strict=True)
+        if submitted.definitions
+        else ((grade_id(cell), cell) for cell in released.cells)
+    )
     wanted = {grade_id(cell): cell for cell in released.cells if grade_id(cell)}
     ours = {cell.source for cell in released.cells}
     cells, places, room, shortened = [], set(submitted.ids), MOST_SHOWN, False
@@ -45,13 +57,19 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
             shortened = True
         room -= min(room, len(cells[-1].source))
     if shortened:
-        notes.append(sentence("shown_in_part", file=f"{submitted.name}.ipynb", most=f"{MOST_SHOWN:,}"))
+        notes.append(
+            sentence("shown_in_part", file=f"{submitted.name}.ipynb", most=f"{MOST_SHOWN:,}")
+        )
     restored = [name for name in put_back(cells, released, places) if name not in submitted.graded]
     if restored:
-        notes.append(sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored)))
+        notes.append(
+            sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored))
+        )
     if notes:
         listed = [f"- {harmless(one_line(opened(note)))}" for note in dict.fromkeys(notes)]
-        cells.insert(0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed])))
+        cells.insert(
+            0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed]))
+        )
     return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
 
 
@@ -59,7 +77,11 @@ def plain(cell, model=None, trusted: bool = False) -> NotebookNode:
     """The cell's text in a new cell, with the kind and the marks of the released cell `model`, if there is one."""
     kind = (model or cell).cell_type
     pictures = attachments(cell) if kind == "markdown" else {}
-    source = cell.source if trusted else UNSEEN.sub("\ufffd", cell.source.replace("\r\n", "\n").replace("\r", "\n"))
+    source = (
+        cell.source
+        if trusted
+        else UNSEEN.sub("\ufffd", cell.source.replace("\r\n", "\n").replace("\r", "\n"))
+    )
     if not trusted:
         source = harmless(closed_up(source), pictures) if kind != "code" else closed_up(source)
     new = getattr(nbformat.v4, f"new_{kind}_cell")(source)
@@ -91,7 +113,12 @@ def harmless(markdown: str, pictures=()) -> str:
     for opening in OPENINGS:
         if text.count(opening) > MOST_FORMULAS:
             text = text.replace(opening, f"{opening[:-1]} {opening[-1]}")
-    text = LINK.sub(lambda found: found[0] if found["page"] or found["picture"] in pictures else "] " + found[0][1:], text)
+    text = LINK.sub(
+        lambda found: (
+            found[0] if found["page"] or found["picture"] in pictures else "] " + found[0][1:]
+        ),
+        text,
+    )
     return LINK_BELOW.sub("] :", text)
 
 
@@ -112,8 +139,15 @@ def recognised(cell, wanted: dict, taken: set) -> str | None:
         if name in taken or cell.cell_type != model.cell_type:
             continue
         # Begun by fixed text, the pattern is found in megabytes at once.
-        defines = cell.cell_type == "code" and re.search(rf"\ndef {re.escape(name)}\s*\(", "\n" + cell.source)
-        if defines or cell.source == model.source or cell.get("id") and cell.get("id") == model.get("id"):
+        defines = cell.cell_type == "code" and re.search(
+            rf"\ndef {re.escape(name)}\s*\(", "\n" + cell.source
+        )
+        if (
+            defines
+            or cell.source == model.source
+            or cell.get("id")
+            and cell.get("id") == model.get("id")
+        ):
             return name
     return None
 
@@ -126,7 +160,11 @@ def put_back(cells: list, released: NotebookNode, present: set) -> list[str]:
         if not name:
             continue
         if name not in present:
-            at = next((i + 1 for i, c in enumerate(cells) if grade_id(c) == behind), 0) if behind else 0
+            at = (
+                next((i + 1 for i, c in enumerate(cells) if grade_id(c) == behind), 0)
+                if behind
+                else 0
+            )
             cells.insert(at, plain(cell, cell, trusted=True))
             restored.append(name)
         behind = name

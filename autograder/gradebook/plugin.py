@@ -46,7 +46,13 @@ class MendingExporter(NotebookExporter):
         converter = options["parent"]
         course, assignment = converter.coursedir, converter.coursedir.assignment_id
         submitted = Path(course.format_path(course.submitted_directory, ".", "."))
-        names = [name for name in NOTEBOOKS if Path(course.format_path(course.release_directory, ".", assignment), f"{name}.ipynb").is_file()]
+        names = [
+            name
+            for name in NOTEBOOKS
+            if Path(
+                course.format_path(course.release_directory, ".", assignment), f"{name}.ipynb"
+            ).is_file()
+        ]
         if course.notebook_id == "*" and names and submitted.is_dir():
             for student in students_in(submitted):
                 folder = course.format_path(course.submitted_directory, student, assignment)
@@ -55,7 +61,9 @@ class MendingExporter(NotebookExporter):
                 if (why := misplaced(Path(folder))) and not any_found(folder, names):
                     log.warning("%s: not in the gradebook: %s", one_line(student, 80), why)
                 else:
-                    converter.assignments[folder] = [str(Path(folder, f"{name}.ipynb")) for name in names]
+                    converter.assignments[folder] = [
+                        str(Path(folder, f"{name}.ipynb")) for name in names
+                    ]
         for folder in converter.assignments:
             mend_time(Path(folder))
 
@@ -64,9 +72,15 @@ class MendingExporter(NotebookExporter):
             use(language)
         path, of = Path(filename), (resources or {})["nbgrader"]
         course = self.parent.coursedir
-        if not path.is_relative_to(course.format_path(course.submitted_directory, of["student"], of["assignment"])):
-            return super().from_filename(filename, resources, **kw)  # its second step, on what the first one wrote
-        release = Path(course.format_path(course.release_directory, ".", of["assignment"]), path.name)
+        if not path.is_relative_to(
+            course.format_path(course.submitted_directory, of["student"], of["assignment"])
+        ):
+            return super().from_filename(
+                filename, resources, **kw
+            )  # its second step, on what the first one wrote
+        release = Path(
+            course.format_path(course.release_directory, ".", of["assignment"]), path.name
+        )
         with read_submission(path.parent, {path.stem: graded_in(path.stem)}) as submission:
             notebook = mended(submission[path.stem], nbformat.read(release, as_version=4))
         return self.from_notebook_node(notebook, resources, **kw)
@@ -103,10 +117,15 @@ def remove_links(notebooks) -> None:
         for path in [folder] if folder.is_symlink() else folder.rglob("*"):
             try:
                 # A notebook that is none is refused where it is read, with a sentence.
-                if path.suffix != ".ipynb" and stat.S_IFMT(path.lstat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+                if path.suffix != ".ipynb" and stat.S_IFMT(path.lstat().st_mode) not in (
+                    stat.S_IFREG,
+                    stat.S_IFDIR,
+                ):
                     log.warning("removed %s, which is no ordinary file", path)
                     path.unlink()
-            except OSError as error:  # in a folder that may not be entered, which cannot be copied either
+            except (
+                OSError
+            ) as error:  # in a folder that may not be entered, which cannot be copied either
                 log.warning("%s: %s", path, error)
 
 
@@ -119,11 +138,24 @@ class GradeInSandbox(NbGraderPreprocessor):
     """
 
     results_directory = Unicode(
-        "", help="Folder with <student>/<assignment>.json as `autograder grade` writes them; without one, the notebook is graded here."
+        "",
+        help=(
+            "Folder with <student>/<assignment>.json as `autograder grade` writes them; without"
+            " one, the notebook is graded here."
+        ),
     ).tag(config=True)
-    require_isolation = CaselessStrEnum("ABCDE", "E", help="A to E: stop rather than run students' code at a lower level.").tag(config=True)
-    accept_no_isolation = Bool(False, help="Run hidden tests even at level E, where code can read every file that you can read.").tag(config=True)
-    language = Enum((None, *LANGUAGES), None, help="Language of what students read; without one, that of KEYHOLE_LANG, else English.").tag(config=True)
+    require_isolation = CaselessStrEnum(
+        "ABCDE", "E", help="A to E: stop rather than run students' code at a lower level."
+    ).tag(config=True)
+    accept_no_isolation = Bool(
+        False,
+        help="Run hidden tests even at level E, where code can read every file that you can read.",
+    ).tag(config=True)
+    language = Enum(
+        (None, *LANGUAGES),
+        None,
+        help="Language of what students read; without one, that of KEYHOLE_LANG, else English.",
+    ).tag(config=True)
 
     def __init__(self, **options):
         """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here or the model is not there."""
@@ -155,7 +187,9 @@ class GradeInSandbox(NbGraderPreprocessor):
         """Grade id -> ids of its hidden tests."""
         from autograder.hidden import NOTEBOOKS
 
-        return {name: [case.id for case in cases] for name, cases in NOTEBOOKS[notebook].cells.items()}
+        return {
+            name: [case.id for case in cases] for name, cases in NOTEBOOKS[notebook].cells.items()
+        }
 
     def result(self, student: str, assignment: str, notebook: str, **_) -> Result:
         if self.results_directory:
@@ -181,8 +215,12 @@ class GradeInSandbox(NbGraderPreprocessor):
         if result and result.isolation:
             text += "\n\n" + messages.sentence("isolation", level=result.isolation)
         cell.outputs = [
-            nbformat.v4.new_output("display_data", data={"text/markdown": text, "text/plain": text}),
-            nbformat.v4.new_output("execute_result", data={"text/plain": repr(points)}, execution_count=1),
+            nbformat.v4.new_output(
+                "display_data", data={"text/markdown": text, "text/plain": text}
+            ),
+            nbformat.v4.new_output(
+                "execute_result", data={"text/plain": repr(points)}, execution_count=1
+            ),
         ]
 
 
@@ -209,7 +247,12 @@ def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
         # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
         head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
         lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
-        lines += [f"| {unbroken(messages.sign(t.verdict))}{GAP} | {unbroken(f'{t.points:g} / {t.max_points:g}')}{GAP} | {escaped(t.title)}{GAP} | {escaped(t.message)} |" for t in tests]
+        lines += [
+            f"| {unbroken(messages.sign(t.verdict))}{GAP} |"
+            f" {unbroken(f'{t.points:g} / {t.max_points:g}')}{GAP} | {escaped(t.title)}{GAP} |"
+            f" {escaped(t.message)} |"
+            for t in tests
+        ]
     return "\n".join(lines)
 
 

@@ -71,7 +71,11 @@ def judge_number(bench, got, right, wrongs, what):
 def _public_answers(function):
     """What a function that always gives the answer to a public check gives; 0 and 1 may be anything."""
     answers = {case.id: case.stored["right"] for case in load_cases()[function]}
-    return {f"hard_coded:{case}": answer for case, answer in answers.items() if answer.dim() == 0 and answer not in (0, 1)}
+    return {
+        f"hard_coded:{case}": answer
+        for case, answer in answers.items()
+        if answer.dim() == 0 and answer not in (0, 1)
+    }
 
 
 def arguments_kept(got, sent, shape, what):
@@ -81,5 +85,7 @@ def arguments_kept(got, sent, shape, what):
         return outcome(unusable)
     for name, tensor in sent.items():
         if not torch.equal(got[f"after.{name}"], tensor):
-            return outcome(Verdict(False, misconception("input_changed", what=name), "input_changed"))
+            return outcome(
+                Verdict(False, misconception("input_changed", what=name), "input_changed")
+            )
     return Outcome(True, feedback("untouched_inputs"), fraction=1.0)

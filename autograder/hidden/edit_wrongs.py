@@ -9,14 +9,15 @@ from autograder.oracle import editing
 from keyhole.hooks import record
 from keyhole.checking.judging import told_apart
 
-CHANGE_TOLERANCE = 1e-3         # Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W
-FEW_LAYERS, FEW_DIMENSIONS = 8, 100                         # of a toy: there more is tried
-EPSILONS = [10.0 ** -power for power in range(1, 11)]       # of the identity, as one adds it
+CHANGE_TOLERANCE = 1e-3  # Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W
+FEW_LAYERS, FEW_DIMENSIONS = 8, 100  # of a toy: there more is tried
+EPSILONS = [10.0**-power for power in range(1, 11)]  # of the identity, as one adds it
 CLIPS = (1, 5, 10, 50, 100, 500, 1000)
 
 
 def subject_key(model, layer, prompt, subject, prefixes):
     """Wrong keys: of another token, another layer, other texts."""
+
     def keys_at(layer, place=None, side="input", between=""):
         """One key for each prefix; `place(text, prefix)` is a token, the right one unless given."""
         found = []
@@ -25,20 +26,38 @@ def subject_key(model, layer, prompt, subject, prefixes):
             with record(model.memory(layer)) as seen:
                 model.run_below(torch.tensor(model.encode([text])), layer + 1)
             keys = getattr(seen, side)[0].double()
-            position = model.subject_slice(text, subject).stop - 1 if place is None else place(text, prefix)
+            position = (
+                model.subject_slice(text, subject).stop - 1
+                if place is None
+                else place(text, prefix)
+            )
             found.append(keys[min(max(position, 0), len(keys) - 1)])
         return torch.stack(found)
 
     keys = keys_at(layer)
     with record(model.memory(layer)) as seen:
-        model.run_below(model.batch(model.encode([prefix + prompt for prefix in prefixes])), layer + 1)
+        model.run_below(
+            model.batch(model.encode([prefix + prompt for prefix in prefixes])), layer + 1
+        )
     wrongs = {
-        "first_subject_token": keys_at(layer, lambda text, _: model.subject_slice(text, subject).start).mean(0),
-        "last_prompt_token": keys_at(layer, lambda text, _: len(model.encode([text])[0]) - 1).mean(0),
-        "one_token_before": keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop - 2).mean(0),
-        "one_token_after": keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop).mean(0),
-        "place_in_bare_prompt": keys_at(layer, lambda text, _: model.subject_slice(prompt, subject).stop - 1).mean(0),
-        "first_occurrence": keys_at(layer, lambda text, _: model.subject_slice(text, subject, 0).stop - 1).mean(0),
+        "first_subject_token": (
+            keys_at(layer, lambda text, _: model.subject_slice(text, subject).start).mean(0)
+        ),
+        "last_prompt_token": (
+            keys_at(layer, lambda text, _: len(model.encode([text])[0]) - 1).mean(0)
+        ),
+        "one_token_before": (
+            keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop - 2).mean(0)
+        ),
+        "one_token_after": (
+            keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop).mean(0)
+        ),
+        "place_in_bare_prompt": (
+            keys_at(layer, lambda text, _: model.subject_slice(prompt, subject).stop - 1).mean(0)
+        ),
+        "first_occurrence": (
+            keys_at(layer, lambda text, _: model.subject_slice(text, subject, 0).stop - 1).mean(0)
+        ),
         "bare_prompt_only": keys[prefixes.index("")],
         "first_prefix_only": keys[0],
         "last_prefix_only": keys[-1],
@@ -48,10 +67,18 @@ def subject_key(model, layer, prompt, subject, prefixes):
         "value_not_key": keys_at(layer, side="output").mean(0),
     }
     if not (prompt + "".join(prefixes)).isascii():
-        wrongs["letters_for_tokens:one each"] = keys_at(layer, lambda text, _: text.rindex(subject) + len(subject) - 1).mean(0)
-        wrongs["letters_for_tokens:left out"] = keys_at(layer, lambda text, _: len(_ascii(text[:text.rindex(subject)] + subject)) - 1).mean(0)
+        wrongs["letters_for_tokens:one each"] = keys_at(
+            layer, lambda text, _: text.rindex(subject) + len(subject) - 1
+        ).mean(0)
+        wrongs["letters_for_tokens:left out"] = keys_at(
+            layer, lambda text, _: len(_ascii(text[: text.rindex(subject)] + subject)) - 1
+        ).mean(0)
     if model.n_layers <= FEW_LAYERS:
-        wrongs |= {f"other_layer:{other}": keys_at(other).mean(0) for other in range(model.n_layers) if abs(other - layer) > 1}
+        wrongs |= {
+            f"other_layer:{other}": keys_at(other).mean(0)
+            for other in range(model.n_layers)
+            if abs(other - layer) > 1
+        }
     if layer > 0:
         wrongs["layer_below"] = keys_at(layer - 1).mean(0)
     if layer + 1 < model.n_layers:
@@ -66,7 +93,11 @@ def _ascii(text):
 def second_moment(keys):
     """Wrong moments, scaled as a mean; the tests look at a sum too."""
     keys = keys.double()
-    right, centred, unit = editing.second_moment(keys), keys - keys.mean(0), keys / keys.norm(dim=1, keepdim=True)
+    right, centred, unit = (
+        editing.second_moment(keys),
+        keys - keys.mean(0),
+        keys / keys.norm(dim=1, keepdim=True),
+    )
     wrongs = {
         "moment_centred": editing.second_moment(centred),
         "moment_centred:N - 1": centred.T @ centred / (len(keys) - 1),
@@ -77,8 +108,13 @@ def second_moment(keys):
         "moment_inverted": torch.linalg.pinv(right, hermitian=True),
     }
     identity = torch.eye(keys.shape[1], dtype=torch.float64)
-    for epsilon in EPSILONS if keys.shape[1] <= FEW_DIMENSIONS else ():     # to the mean, and to the sum
-        wrongs |= {f"identity_added:{epsilon}": right + epsilon * identity, f"identity_added:{epsilon} to the sum": right + epsilon / len(keys) * identity}
+    for epsilon in (
+        EPSILONS if keys.shape[1] <= FEW_DIMENSIONS else ()
+    ):  # to the mean, and to the sum
+        wrongs |= {
+            f"identity_added:{epsilon}": right + epsilon * identity,
+            f"identity_added:{epsilon} to the sum": right + epsilon / len(keys) * identity,
+        }
     rounded = keys.half()
     rounded = (rounded.T @ rounded).double() / len(keys)
     if rounded.isfinite().all():
@@ -86,9 +122,15 @@ def second_moment(keys):
     return told_apart(wrongs, right)
 
 
-def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+def value_objective(
+    target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
+):
     """Wrong objectives: one term of the three wrong, the others right."""
-    targets, now, before = target_log_probs.double(), kl_log_probs.double(), kl_log_probs_before.double()
+    targets, now, before = (
+        target_log_probs.double(),
+        kl_log_probs.double(),
+        kl_log_probs_before.double(),
+    )
     size, square = delta.double().norm(), value_before.double().square().sum()
     nll, kl, small = -targets.mean(), (now.exp() * (now - before)).sum(), size / square
     right = nll + kl_weight * kl + decay * small
@@ -99,7 +141,7 @@ def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, 
         "nll_missing_minus": rest - nll,
         "probability_before_log": rest - targets.exp().mean().log(),
         "kl_reversed": right - kl_weight * kl + kl_weight * (before.exp() * (before - now)).sum(),
-        "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),     # or NaN
+        "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),  # or NaN
         "kl_missing": right - kl_weight * kl,
         "kl_not_weighted": right - kl_weight * kl + kl,
         "kl_mean": right - kl_weight * kl + kl_weight * kl / len(now),
@@ -141,8 +183,16 @@ def rank_one_update(weight, moment, key, value, tolerance=CHANGE_TOLERANCE):
     }
     if len(key) <= FEW_DIMENSIONS:
         identity = torch.eye(len(key), dtype=torch.float64)
-        wrongs |= {f"identity_added_to_c:{epsilon}": along(torch.linalg.solve(moment + epsilon * identity, key)) for epsilon in EPSILONS}
-        wrongs |= {f"key_clipped:{most}": along(torch.linalg.solve(moment, key.clamp(-most, most))) for most in CLIPS}
+        wrongs |= {
+            f"identity_added_to_c:{epsilon}": along(
+                torch.linalg.solve(moment + epsilon * identity, key)
+            )
+            for epsilon in EPSILONS
+        }
+        wrongs |= {
+            f"key_clipped:{most}": along(torch.linalg.solve(moment, key.clamp(-most, most)))
+            for most in CLIPS
+        }
     return told_apart(wrongs, right, weight, tolerance)
 
 

@@ -12,7 +12,6 @@ from autograder.oracle import tracing
 from keyhole.hooks import edit, record
 from keyhole.checking.judging import told_apart
 
-
 # A map is judged by its effects, which are a tenth of its probabilities and less; float32 rounds those at 1e-7.
 EFFECT_TOLERANCE = 1e-3
 
@@ -24,7 +23,7 @@ def corrupt(embeddings, subject, noise):
 
     def added(start, noise, stop=None):
         found = embeddings.repeat(len(noise), 1, 1)
-        found[:, start:start + noise.shape[1] if stop is None else stop] += noise
+        found[:, start : start + noise.shape[1] if stop is None else stop] += noise
         return found
 
     replaced = embeddings.repeat(len(noise), 1, 1)
@@ -42,8 +41,11 @@ def corrupt(embeddings, subject, noise):
         "nothing_corrupted": embeddings.repeat(len(noise), 1, 1),
     }
     if len(noise) > 1:
-        wrongs["noise_summed"], wrongs["noise_one_sample"] = added(subject.start, noise).sum(0), added(subject.start, noise)[0]
-    else:       # both, and whoever squeezes, give the one sample without its dimension
+        wrongs["noise_summed"], wrongs["noise_one_sample"] = (
+            added(subject.start, noise).sum(0),
+            added(subject.start, noise)[0],
+        )
+    else:  # both, and whoever squeezes, give the one sample without its dimension
         wrongs["samples_squeezed"] = added(subject.start, noise)[0]
     if subject.start > 0:
         wrongs["noise_before_subject"] = added(subject.start - 1, noise)
@@ -68,7 +70,7 @@ def restore(hidden, clean, position):
         "restored_added": put(position, hidden[:, position] + clean[position]),
         "restored_before": put(position - 1, clean[position - 1]),
         "restored_after": put((position + 1) % len(clean), clean[(position + 1) % len(clean)]),
-        "restored_up_to": put(slice(position + 1), clean[:position + 1]),
+        "restored_up_to": put(slice(position + 1), clean[: position + 1]),
         "restored_from": put(slice(position, None), clean[position:]),
         "restored_other_row": put(position, clean[0]),
         "restored_last_row": put(position, clean[-1]),
@@ -99,7 +101,10 @@ def indirect_effect(restored, corrupted):
         "effect_of_median": a.median() - b.median(),
         "effect_per_sample": a - b,
         "effect_cut_at_zero": right.clamp(min=0),
-        **{f"effect_rounded:{decimals}": right.round(decimals=decimals) for decimals in (1, 2, 3, 4)},
+        **{
+            f"effect_rounded:{decimals}": right.round(decimals=decimals)
+            for decimals in (1, 2, 3, 4)
+        },
     }
     return told_apart(wrongs, right)
 
@@ -111,8 +116,21 @@ def _added(embeddings, span, noise):
 
 
 @torch.no_grad()
-def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=False, keep=False, of_corrupted=False,
-            place=lambda position: position, add=False):
+def _logits(
+    model,
+    prompt,
+    span,
+    noise,
+    positions,
+    layers,
+    parts,
+    windows,
+    late=False,
+    keep=False,
+    of_corrupted=False,
+    place=lambda position: position,
+    add=False,
+):
     """The textbook loop: the last token's logits of the clean run (V,), of the corrupted one (n, V), and of every cell (P, L, n, V), float64.
 
     parts: the modules that are restored; windows: layer -> range of them, which goes on at the other end of the model; late: the noise comes
@@ -133,7 +151,11 @@ def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=
         seen = [stack.enter_context(record(part)) for part in parts]
         clean = run(1)[0]
     with ExitStack() as stack:
-        stack.enter_context(edit(model.block(0) if late else model.embedding, partial(_added, span=span, noise=noise)))
+        stack.enter_context(
+            edit(
+                model.block(0) if late else model.embedding, partial(_added, span=span, noise=noise)
+            )
+        )
         with ExitStack() as here:
             again = [here.enter_context(record(part)) for part in parts] if of_corrupted else []
             corrupted, cells = run(), []
@@ -142,14 +164,26 @@ def _logits(model, prompt, span, noise, positions, layers, parts, windows, late=
             for layer in layers:
                 with ExitStack() as here:
                     for each in (layer % len(parts) for layer in range(*windows(layer))):
-                        (stack if keep else here).enter_context(edit(parts[each], partial(put, clean=seen[each].output[0], position=position)))
+                        (stack if keep else here).enter_context(
+                            edit(
+                                parts[each],
+                                partial(put, clean=seen[each].output[0], position=position),
+                            )
+                        )
                     cells.append(run())
-    return clean, corrupted, torch.stack(cells).reshape(len(positions), len(layers), *corrupted.shape)
+    return (
+        clean,
+        corrupted,
+        torch.stack(cells).reshape(len(positions), len(layers), *corrupted.shape),
+    )
 
 
 def _around(before, after):
     """A window from `before` layers below to `after` layers above, clipped: (layer, window, n_layers) -> (start, stop)."""
-    return lambda layer, window, last: (max(0, layer - before(window)), min(last, layer + after(window) + 1))
+    return lambda layer, window, last: (
+        max(0, layer - before(window)),
+        min(last, layer + after(window) + 1),
+    )
 
 
 def _pushed_in(layer, window, last):
@@ -167,7 +201,9 @@ WINDOWS = {
     "window_upward": _around(lambda window: 0, lambda window: window - 1),
     "window_downward": _around(lambda window: window - 1, lambda window: 0),
     "window_mirrored": _around(lambda window: window - window // 2 - 1, lambda window: window // 2),
-    "window_one_short": _around(lambda window: window // 2, lambda window: window - window // 2 - 2),
+    "window_one_short": _around(
+        lambda window: window // 2, lambda window: window - window // 2 - 2
+    ),
     "window_one_long": _around(lambda window: window // 2, lambda window: window - window // 2),
     "window_both_ways": _around(lambda window: window, lambda window: window),
     "window_pushed_in": _pushed_in,
@@ -192,7 +228,10 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         return (layer, layer + 1) if kind == "state" else tracing.window_of(layer, window, last)
 
     def loop(windows=right_window, **twist):
-        parts = [{"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind](layer) for layer in range(last)]
+        parts = [
+            {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind](layer)
+            for layer in range(last)
+        ]
         return _logits(model, prompt, span, noise, positions, layers, parts, windows, **twist)
 
     def looped(*arguments, **twist):
@@ -237,9 +276,13 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         "index_for_position": of(positions=range(len(positions))),
         "index_for_layer": of(layers=range(len(layers))),
         "map_transposed": right.T,
-        **{f"cells_rounded:{decimals}": right.round(decimals=decimals) for decimals in (1, 2, 3) if noise.any() or right.round(decimals=decimals).any()},
+        **{
+            f"cells_rounded:{decimals}": right.round(decimals=decimals)
+            for decimals in (1, 2, 3)
+            if noise.any() or right.round(decimals=decimals).any()
+        },
     }
-    if len(noise) > 1:      # one sample's own state changes nothing
+    if len(noise) > 1:  # one sample's own state changes nothing
         wrongs["corrupted_state_restored"] = looped(of_corrupted=True)
     if span.start > 0:
         wrongs["noise_at_beginning"] = covering(0, noise.shape[1])
@@ -249,11 +292,25 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         wrongs["noise_one_token_late"] = covering(span.start + 1, span.stop + 1)
     if span.start > 0:
         wrongs["noise_one_token_early"] = covering(span.start - 1, span.stop - 1)
-    if kind == "state":     # what was corrupted, or restored elsewhere, does not show in a clean state of all tokens
+    if (
+        kind == "state"
+    ):  # what was corrupted, or restored elsewhere, does not show in a clean state of all tokens
         wrongs["cells_all_clean"] = torch.full_like(right, sweep.clean_probability)
         blocks = [model.embedding, *(model.block(layer) for layer in range(last - 1))]
-        below = _logits(model, prompt, span, noise, positions, [layer for layer in layers if layer == 0], blocks, lambda layer: (layer, layer + 1))[-1] \
-            if 0 in layers else None
+        below = (
+            _logits(
+                model,
+                prompt,
+                span,
+                noise,
+                positions,
+                [layer for layer in layers if layer == 0],
+                blocks,
+                lambda layer: (layer, layer + 1),
+            )[-1]
+            if 0 in layers
+            else None
+        )
         shifted = of(layers=[max(layer - 1, 0) for layer in layers])
         if below is not None:
             shifted[:, layers.index(0)] = below[:, 0].softmax(-1).mean(-2)[..., answer]
@@ -270,7 +327,12 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
         wrongs["other_kind"] = of(kind="attention" if kind == "mlp" else "mlp")
         wrongs |= {name: of(bounds=wrong) for name, wrong in WINDOWS.items()}
         if window < last:
-            lowest, highest = lambda layer: layer - window // 2, lambda layer: layer + window - window // 2
-            wrongs["window_wraps_around:below"] = looped(lambda layer: (lowest(layer), min(highest(layer), last)))
+            lowest, highest = (
+                lambda layer: layer - window // 2,
+                lambda layer: layer + window - window // 2,
+            )
+            wrongs["window_wraps_around:below"] = looped(
+                lambda layer: (lowest(layer), min(highest(layer), last))
+            )
             wrongs["window_wraps_around"] = looped(lambda layer: (lowest(layer), highest(layer)))
     return told_apart(wrongs, right, baseline if noise.any() else 0, EFFECT_TOLERANCE)

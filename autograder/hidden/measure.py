@@ -10,7 +10,14 @@ from functools import partial
 import torch
 
 from autograder.hidden import measure_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Outcome, arguments_kept, judge_number, outcome
+from autograder.hidden.case import (
+    HiddenTest,
+    NotebookTests,
+    Outcome,
+    arguments_kept,
+    judge_number,
+    outcome,
+)
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.facts import load_facts
@@ -19,13 +26,19 @@ from keyhole.messages import feedback, misconception, sentences
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits
 
-
 # ---------------------------------------------------------------- sequence_nll
+
 
 def _nll_judged(bench, logits, target_ids, **options):
     tensors = {"logits": logits, "target_ids": target_ids}
     got = bench.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
-    return got, judge_number(bench, got["result"], measuring.sequence_nll(logits, target_ids), partial(wrongs.sequence_nll, logits, target_ids), "The NLL")
+    return got, judge_number(
+        bench,
+        got["result"],
+        measuring.sequence_nll(logits, target_ids),
+        partial(wrongs.sequence_nll, logits, target_ids),
+        "The NLL",
+    )
 
 
 def _drawn(bench, tokens, vocabulary):
@@ -70,7 +83,12 @@ def nll_improbable(bench):
 def nll_inputs(bench):
     logits, target_ids = _drawn(bench, 3, 9)
     got, _ = _nll_judged(bench, logits, target_ids, after=True)
-    return arguments_kept(got | {"result": scalar(got["result"])}, {"logits": logits, "target_ids": target_ids}, (), "The NLL")
+    return arguments_kept(
+        got | {"result": scalar(got["result"])},
+        {"logits": logits, "target_ids": target_ids},
+        (),
+        "The NLL",
+    )
 
 
 def nll_gradient(bench):
@@ -84,13 +102,22 @@ def nll_gradient(bench):
     live = logits.double().requires_grad_()
     measuring.sequence_nll(live, target_ids).backward()
     found = judge(got["grad.logits"], live.grad, what="logits", sentence="gradient")
-    return outcome(found) if not found.passed else Outcome(True, feedback("gradient_right"), fraction=1.0)
+    return (
+        outcome(found)
+        if not found.passed
+        else Outcome(True, feedback("gradient_right"), fraction=1.0)
+    )
 
 
 def nll_real(bench):
     """A target of several tokens on the real model."""
     model = bench.model()
-    asked = [(probe.prompt, probe.target_new) for fact in load_facts() if fact.hidden for probe in fact.probes()["paraphrase"]]
+    asked = [
+        (probe.prompt, probe.target_new)
+        for fact in load_facts()
+        if fact.hidden
+        for probe in fact.probes()["paraphrase"]
+    ]
     long = [(prompt, target) for prompt, target in asked if len(model.encode([target])[0]) > 1]
     prompt, target = long[int(torch.randint(len(long), (1,), generator=bench.generator("probe")))]
     return outcome(_nll_judged(bench, *answer_logits(model, prompt, target))[1])
@@ -98,23 +125,47 @@ def nll_real(bench):
 
 # ---------------------------------------------------------------- efficacy, neighborhood
 
+
 def _share_test(name, won, lost, tied=0, margin=1):
     """So many probes on which the one that should win wins, loses and ties, in any order; where it wins it does so by more."""
+
     def run(bench):
         generator = bench.generator("inputs")
         count = won + tied + lost
-        gaps = torch.cat([1 + torch.rand(won, generator=generator), torch.zeros(tied), -0.2 - 0.3 * torch.rand(lost, generator=generator)])
+        gaps = torch.cat(
+            [
+                1 + torch.rand(won, generator=generator),
+                torch.zeros(tied),
+                -0.2 - 0.3 * torch.rand(lost, generator=generator),
+            ]
+        )
         gaps = margin * gaps[torch.randperm(count, generator=generator)]
         # Steps of 2**-12: what is equal stays equal, whichever way it is rounded.
-        wanted, gaps = ((value * 4096).round() / 4096 for value in (1 + 5 * torch.rand(count, generator=generator), gaps))
+        wanted, gaps = (
+            (value * 4096).round() / 4096
+            for value in (1 + 5 * torch.rand(count, generator=generator), gaps)
+        )
         true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
-        got = bench.call(tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}).tensors["result"]
+        got = bench.call(
+            tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}
+        ).tensors["result"]
         # Who gets larger differences right has misunderstood nothing but these.
-        wrong = wrongs.near_ties if margin < 1 and bench.shared.get("larger differences") else getattr(wrongs, name)
-        verdict = judge_number(bench, got, getattr(measuring, name)(true, new), partial(wrong, true, new), f"The {name}")
+        wrong = (
+            wrongs.near_ties
+            if margin < 1 and bench.shared.get("larger differences")
+            else getattr(wrongs, name)
+        )
+        verdict = judge_number(
+            bench,
+            got,
+            getattr(measuring, name)(true, new),
+            partial(wrong, true, new),
+            f"The {name}",
+        )
         if margin == 1 and not tied:
             bench.shared["larger differences"] = verdict.passed
         return outcome(verdict)
+
     return run
 
 
@@ -137,19 +188,35 @@ def _score_case(bench, parts):
     try:
         got = bench.call(options={"order": list(PARTS), "values": shares}).tensors["result"]
     except StudentFailed as failure:
-        if 0 not in parts or failure.code != "raised" or not failure.detail.startswith("ZeroDivisionError"):
+        if (
+            0 not in parts
+            or failure.code != "raised"
+            or not failure.detail.startswith("ZeroDivisionError")
+        ):
             raise
         # Not what it says: an author may have put the hidden shares into the text.
         said = feedback("raised", function="edit_score", error="ZeroDivisionError")
-        return outcome(Verdict(False, sentences(said, misconception("zero_division")), "zero_division"))
-    verdict = judge_number(bench, got, measuring.edit_score(**shares), partial(wrongs.edit_score, **shares), "The score")
+        return outcome(
+            Verdict(False, sentences(said, misconception("zero_division")), "zero_division")
+        )
+    verdict = judge_number(
+        bench,
+        got,
+        measuring.edit_score(**shares),
+        partial(wrongs.edit_score, **shares),
+        "The score",
+    )
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
-        verdict = Verdict(False, sentences(verdict.message, misconception("zero_division")), "zero_division")
+        verdict = Verdict(
+            False, sentences(verdict.message, misconception("zero_division")), "zero_division"
+        )
     return outcome(verdict)
 
 
 def _drawn_shares(bench, low, high):
-    return (low + (high - low) * torch.rand(3, generator=bench.generator("shares"), dtype=torch.float64)).tolist()
+    return (
+        low + (high - low) * torch.rand(3, generator=bench.generator("shares"), dtype=torch.float64)
+    ).tolist()
 
 
 def score_mixed(bench):
@@ -173,22 +240,25 @@ def score_nothing(bench):
     return _score_case(bench, (0.0, 0.0, 0.0))
 
 
-TESTS = NotebookTests(models=(DEFAULT_MODEL,), cells={
-    "test_sequence_nll": (
-        HiddenTest("sequence_nll.one_token", 1, nll_one_token),
-        HiddenTest("sequence_nll.tokens", 1, nll_tokens),
-        HiddenTest("sequence_nll.repeated", 0.5, nll_repeated),
-        HiddenTest("sequence_nll.large", 0.5, nll_large),
-        HiddenTest("sequence_nll.improbable", 0.5, nll_improbable),
-        HiddenTest("sequence_nll.inputs", 0.5, nll_inputs),
-        HiddenTest("sequence_nll.gradient", 0.5, nll_gradient),
-        HiddenTest("sequence_nll.real", 0.5, nll_real, seconds=20),
-    ),
-    "test_efficacy": _share_tests("efficacy"),
-    "test_neighborhood": _share_tests("neighborhood"),
-    "test_edit_score": (
-        HiddenTest("edit_score.mixed", 1, score_mixed),
-        HiddenTest("edit_score.zero", 0.5, score_zero),
-        HiddenTest("edit_score.nothing", 0.5, score_nothing),
-    ),
-})
+TESTS = NotebookTests(
+    models=(DEFAULT_MODEL,),
+    cells={
+        "test_sequence_nll": (
+            HiddenTest("sequence_nll.one_token", 1, nll_one_token),
+            HiddenTest("sequence_nll.tokens", 1, nll_tokens),
+            HiddenTest("sequence_nll.repeated", 0.5, nll_repeated),
+            HiddenTest("sequence_nll.large", 0.5, nll_large),
+            HiddenTest("sequence_nll.improbable", 0.5, nll_improbable),
+            HiddenTest("sequence_nll.inputs", 0.5, nll_inputs),
+            HiddenTest("sequence_nll.gradient", 0.5, nll_gradient),
+            HiddenTest("sequence_nll.real", 0.5, nll_real, seconds=20),
+        ),
+        "test_efficacy": _share_tests("efficacy"),
+        "test_neighborhood": _share_tests("neighborhood"),
+        "test_edit_score": (
+            HiddenTest("edit_score.mixed", 1, score_mixed),
+            HiddenTest("edit_score.zero", 0.5, score_zero),
+            HiddenTest("edit_score.nothing", 0.5, score_nothing),
+        ),
+    },
+)

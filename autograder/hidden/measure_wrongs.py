@@ -8,9 +8,8 @@ import torch
 from autograder.oracle import measuring
 from keyhole.checking.judging import told_apart
 
-
-EPSILONS = [10.0 ** -power for power in range(5, 16)] + [torch.finfo(torch.float32).eps]
-EXPONENT = 88       # exp() of more is infinite in float32
+EPSILONS = [10.0**-power for power in range(5, 16)] + [torch.finfo(torch.float32).eps]
+EXPONENT = 88  # exp() of more is infinite in float32
 
 
 def sequence_nll(logits, target_ids):
@@ -38,12 +37,16 @@ def sequence_nll(logits, target_ids):
         "logarithm_missing": -each.neg().exp().mean(),
     }
     probabilities = log_probs.exp()[tokens, target_ids]
-    wrongs |= {f"epsilon_in_log:{epsilon}": -(probabilities + epsilon).log().mean() for epsilon in EPSILONS}
+    wrongs |= {
+        f"epsilon_in_log:{epsilon}": -(probabilities + epsilon).log().mean() for epsilon in EPSILONS
+    }
     if logits.max() > EXPONENT:
         wrongs["exponential_overflows"] = torch.tensor(torch.inf, dtype=torch.float64)
     if len(set(target_ids.tolist())) < count:
         for which, order in (("last", tokens), ("first", tokens.flip(0))):
-            wrongs[f"repeated_token_once:{which}"] = torch.stack(list({int(target_ids[i]): each[i] for i in order}.values())).mean()
+            wrongs[f"repeated_token_once:{which}"] = torch.stack(
+                list({int(target_ids[i]): each[i] for i in order}.values())
+            ).mean()
     if count > 1:
         wrongs |= {
             "nll_per_token": each,
@@ -91,7 +94,10 @@ def near_ties(nll_true, nll_new):
     wrongs = {"near_tie:any": torch.zeros((), dtype=torch.float64)}
     for decimals in (1, 2, 3):
         true, new = nll_true.round(decimals=decimals), nll_new.round(decimals=decimals)
-        wrongs |= {f"near_tie:new {decimals}": (new < true).double().mean(), f"near_tie:true {decimals}": (true < new).double().mean()}
+        wrongs |= {
+            f"near_tie:new {decimals}": (new < true).double().mean(),
+            f"near_tie:true {decimals}": (true < new).double().mean(),
+        }
     return wrongs
 
 

@@ -18,23 +18,29 @@ import torch
 from keyhole.errors import KeyholeError
 
 SEQUENCES_AT_ONCE = 64
-PLAIN = str.maketrans("łøŁØ", "loLO")       # letters that have no plain letter inside, for Unicode
+PLAIN = str.maketrans("łøŁØ", "loLO")  # letters that have no plain letter inside, for Unicode
 
 
 @dataclass(frozen=True)
 class Rules:
     """What a fact must show on the unedited model before it is kept."""
 
-    top: int = 5                # a known answer is the first, or among so many first and clearly ahead of the other
-    ahead: float = 4.0          # "clearly": so many times as probable
-    paraphrases: tuple = (2, 3)     # at least, at most
-    neighbors: tuple = (5, 8)       # at least, at most
-    alike: int = 4              # at most so many neighbors share the fact's own answer, as the Louvre shares Paris
-    others: int = 4             # new targets tried for each candidate
-    partners: int = 3           # reversion probes tried for each of them
-    per_relation: int = 12      # facts kept of one relation, so that none outweighs the rest
-    share: float = 0.1          # at most this part of all facts may have a given target, as the true or as the new one
-    hidden: int = 4             # one fact in so many is held back for the grader
+    top: int = (
+        5  # a known answer is the first, or among so many first and clearly ahead of the other
+    )
+    ahead: float = 4.0  # "clearly": so many times as probable
+    paraphrases: tuple = (2, 3)  # at least, at most
+    neighbors: tuple = (5, 8)  # at least, at most
+    alike: int = (
+        4  # at most so many neighbors share the fact's own answer, as the Louvre shares Paris
+    )
+    others: int = 4  # new targets tried for each candidate
+    partners: int = 3  # reversion probes tried for each of them
+    per_relation: int = 12  # facts kept of one relation, so that none outweighs the rest
+    share: float = (
+        0.1  # at most this part of all facts may have a given target, as the true or as the new one
+    )
+    hidden: int = 4  # one fact in so many is held back for the grader
 
 
 RULES = Rules()
@@ -43,8 +49,8 @@ RULES = Rules()
 class Score(NamedTuple):
     """How the model takes a target after a prompt."""
 
-    rank: int           # the worst rank of its tokens, each after the right ones before it; 1 is the model's own choice
-    log_p: float        # mean log-probability of its tokens, in nats
+    rank: int  # the worst rank of its tokens, each after the right ones before it; 1 is the model's own choice
+    log_p: float  # mean log-probability of its tokens, in nats
 
     @property
     def p(self):
@@ -63,16 +69,29 @@ def score(model, questions, progress=iter):
     asked = defaultdict(list)
     for prompt, target in questions:
         asked[ids[prompt] + ids[target][:-1]].append((prompt, target))
-    sequences = sorted(asked, key=lambda tokens: (len(tokens), tokens))     # of one length together: little padding
+    sequences = sorted(
+        asked, key=lambda tokens: (len(tokens), tokens)
+    )  # of one length together: little padding
     scores = {}
     for start in progress(range(0, len(sequences), SEQUENCES_AT_ONCE)):
-        rows = sequences[start:start + SEQUENCES_AT_ONCE]
-        places, wanted = {}, []             # (row, position) whose logits are needed; (question, those places, its tokens)
+        rows = sequences[start : start + SEQUENCES_AT_ONCE]
+        places, wanted = (
+            {},
+            [],
+        )  # (row, position) whose logits are needed; (question, those places, its tokens)
         for row, tokens in enumerate(rows):
             for question in asked[tokens]:
                 target = ids[question[1]]
-                wanted.append((question, target, [places.setdefault((row, len(tokens) - len(target) + i), len(places))
-                                                  for i in range(len(target))]))
+                wanted.append(
+                    (
+                        question,
+                        target,
+                        [
+                            places.setdefault((row, len(tokens) - len(target) + i), len(places))
+                            for i in range(len(target))
+                        ],
+                    )
+                )
         states = model.hf.base_model(model.batch(rows), use_cache=False).last_hidden_state
         where = torch.tensor(list(places), device=states.device)
         log_p = model.hf.get_output_embeddings()(states[where[:, 0], where[:, 1]]).log_softmax(-1)
@@ -91,14 +110,26 @@ def measure(model, candidates, progress=iter, rules=RULES):
     `progress` wraps the list of batches, three times. Raises KeyholeError where the candidates are not well formed.
     """
     items = _items(candidates)
-    refused = [_refusal(item, f"the subject gives{item.answer} away") for item in items if item.answer.strip() in item.subject]
+    refused = [
+        _refusal(item, f"the subject gives{item.answer} away")
+        for item in items
+        if item.answer.strip() in item.subject
+    ]
     items = [item for item in items if item.answer.strip() not in item.subject]
-    own = score(model, [(wording, item.answer) for item in items for wording in item.wordings], progress)
-    known = [item for item in items if min(own[wording, item.answer].rank for wording in item.wordings) <= rules.top]
+    own = score(
+        model, [(wording, item.answer) for item in items for wording in item.wordings], progress
+    )
+    known = [
+        item
+        for item in items
+        if min(own[wording, item.answer].rank for wording in item.wordings) <= rules.top
+    ]
     refused += [_refusal(item, _why_unknown(item, own)) for item in items if item not in known]
 
     trials = [trial for item in known for trial in _trials(item, known, rules)]
-    scores = own | score(model, [question for trial in trials for question in trial.questions()], progress)
+    scores = own | score(
+        model, [question for trial in trials for question in trial.questions()], progress
+    )
     holding, why = defaultdict(list), {item: Counter() for item in known}
     for trial in trials:
         record, reason = _record(trial, scores, rules)
@@ -109,28 +140,59 @@ def measure(model, candidates, progress=iter, rules=RULES):
     refused += [_refusal(item, _commonest(why[item])) for item in known if item not in holding]
 
     chosen, spare = _choose(holding, rules)
-    refused += [_refusal(item, f"known, but its relation already has {rules.per_relation} facts") for item in spare]
+    refused += [
+        _refusal(item, f"known, but its relation already has {rules.per_relation} facts")
+        for item in spare
+    ]
     around = {item: _near(item, record, known, own, rules) for item, record in chosen.items()}
-    near = score(model, [(prompt, target) for item, record in chosen.items() for prompt, answer in around[item]
-                         for target in (answer, record["target_new"])], progress)
+    near = score(
+        model,
+        [
+            (prompt, target)
+            for item, record in chosen.items()
+            for prompt, answer in around[item]
+            for target in (answer, record["target_new"])
+        ],
+        progress,
+    )
     kept = []
     for item, record in chosen.items():
         new = record["target_new"]
-        hold = [(prompt, answer) for prompt, answer in around[item] if near[prompt, answer].log_p > near[prompt, new].log_p]
+        hold = [
+            (prompt, answer)
+            for prompt, answer in around[item]
+            if near[prompt, answer].log_p > near[prompt, new].log_p
+        ]
         if len(hold) < rules.neighbors[0]:
             refused.append(_refusal(item, f"only {len(hold)} neighbors hold against{new}"))
         else:
-            kept.append(record | {"neighbors": [{"prompt": prompt, "answer": answer}
-                                                for prompt, answer in hold[:rules.neighbors[1]]]})
+            kept.append(
+                record
+                | {
+                    "neighbors": [
+                        {"prompt": prompt, "answer": answer}
+                        for prompt, answer in hold[: rules.neighbors[1]]
+                    ]
+                }
+            )
     kept, crowded = _balanced(kept, rules)
     _hide(kept, rules)
-    return sorted(kept, key=lambda record: record["id"]), sorted(refused + crowded, key=lambda record: record["id"])
+    return sorted(kept, key=lambda record: record["id"]), sorted(
+        refused + crowded, key=lambda record: record["id"]
+    )
 
 
 def as_json(kept, model_name):
     """The text of a file of facts: the same for the same facts, one key of a fact a line."""
-    facts = ["  {" + ",\n   ".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in fact.items()) + "}"
-             for fact in kept]
+    facts = [
+        "  {"
+        + ",\n   ".join(
+            f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}"
+            for key, value in fact.items()
+        )
+        + "}"
+        for fact in kept
+    ]
     return f'{{"model": {json.dumps(model_name)},\n "facts": [\n' + ",\n".join(facts) + "\n ]}\n"
 
 
@@ -145,15 +207,16 @@ def report(kept, refused):
 
 # What a candidate says
 
+
 @dataclass(frozen=True)
 class Item:
     """One candidate: a subject of a relation with its answer, and the relation's wordings filled in."""
 
     relation: str
-    phrase: str                 # the subject as it stands inside a sentence: "the Louvre"
-    answer: str                 # " Paris"
+    phrase: str  # the subject as it stands inside a sentence: "the Louvre"
+    answer: str  # " Paris"
     wordings: tuple
-    also: frozenset             # other right answers, which therefore cannot be new targets
+    also: frozenset  # other right answers, which therefore cannot be new targets
     templates: "Relation"
 
     @property
@@ -162,7 +225,11 @@ class Item:
 
     @property
     def id(self):
-        plain = unicodedata.normalize("NFKD", self.subject.translate(PLAIN)).encode("ascii", "ignore").decode()
+        plain = (
+            unicodedata.normalize("NFKD", self.subject.translate(PLAIN))
+            .encode("ascii", "ignore")
+            .decode()
+        )
         return f"{self.relation}-" + re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
@@ -171,29 +238,55 @@ class Relation:
     """The templates shared by a relation's candidates; {subject} and {object} stand for the two ends."""
 
     name: str
-    reversions: tuple           # templates that ask for the subject, given the object
-    portability: tuple          # (template, name of the second fact), tried in this order
-    second_facts: dict          # name -> (template over {object}, {object: answer})
+    reversions: tuple  # templates that ask for the subject, given the object
+    portability: tuple  # (template, name of the second fact), tried in this order
+    second_facts: dict  # name -> (template over {object}, {object: answer})
 
 
 def _items(candidates):
     try:
-        second = {name: (fact["prompt"], {f" {key}": f" {value}" for key, value in fact["answers"].items()})
-                  for name, fact in candidates["second_facts"].items()}
+        second = {
+            name: (
+                fact["prompt"],
+                {f" {key}": f" {value}" for key, value in fact["answers"].items()},
+            )
+            for name, fact in candidates["second_facts"].items()
+        }
         items = []
         for name, entry in candidates["relations"].items():
-            relation = Relation(name, tuple(entry["reversion"]),
-                                tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]), second)
-            also = {phrase: frozenset(f" {answer}" for answer in answers) for phrase, answers in entry.get("also_true", {}).items()}
-            items += [Item(name, phrase, f" {answer}", tuple(_sentence(wording, subject=phrase) for wording in entry["wordings"]),
-                           also.get(phrase, frozenset()), relation)
-                      for answer, phrases in entry["answers"].items() for phrase in phrases]
+            relation = Relation(
+                name,
+                tuple(entry["reversion"]),
+                tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]),
+                second,
+            )
+            also = {
+                phrase: frozenset(f" {answer}" for answer in answers)
+                for phrase, answers in entry.get("also_true", {}).items()
+            }
+            items += [
+                Item(
+                    name,
+                    phrase,
+                    f" {answer}",
+                    tuple(_sentence(wording, subject=phrase) for wording in entry["wordings"]),
+                    also.get(phrase, frozenset()),
+                    relation,
+                )
+                for answer, phrases in entry["answers"].items()
+                for phrase in phrases
+            ]
     except (KeyError, TypeError, AttributeError) as problem:
-        raise KeyholeError(f"the candidates are not well formed ({type(problem).__name__}: {problem}); "
-                           "data/FACTS.md says what they hold.") from None
+        raise KeyholeError(
+            f"the candidates are not well formed ({type(problem).__name__}: {problem}); "
+            "data/FACTS.md says what they hold."
+        ) from None
     for fact_id, count in Counter(item.id for item in items).items():
         if count > 1:
-            raise KeyholeError(f"the candidate {fact_id!r} stands there {count} times; a subject has one answer in a relation.")
+            raise KeyholeError(
+                f"the candidate {fact_id!r} stands there {count} times; a subject has one answer in"
+                " a relation."
+            )
     return items
 
 
@@ -214,6 +307,7 @@ def _refusal(item, reason):
 
 # What the model knows
 
+
 def _why_unknown(item, own):
     best = min(own[wording, item.answer].rank for wording in item.wordings)
     return f"the model does not know it:{item.answer} is at best number {best} of its answers"
@@ -221,7 +315,9 @@ def _why_unknown(item, own):
 
 def _ahead(answer, other, rules):
     """Is a Score that of a known answer, against that of another one?"""
-    return answer.log_p > other.log_p and (answer.rank == 1 or answer.rank <= rules.top and answer.p >= rules.ahead * other.p)
+    return answer.log_p > other.log_p and (
+        answer.rank == 1 or answer.rank <= rules.top and answer.p >= rules.ahead * other.p
+    )
 
 
 @dataclass(frozen=True)
@@ -230,8 +326,8 @@ class Trial:
 
     item: Item
     new: str
-    partners: tuple             # others that truly go with the new target, for the reversion: (prompt, its name, the subject)
-    hops: tuple                 # (prompt, answer before, answer after, second prompt)
+    partners: tuple  # others that truly go with the new target, for the reversion: (prompt, its name, the subject)
+    hops: tuple  # (prompt, answer before, answer after, second prompt)
 
     def questions(self):
         for wording in self.item.wordings:
@@ -247,8 +343,10 @@ def _trials(item, known, rules):
     fellows = [other for other in known if other.relation == item.relation]
     objects = {other.answer for other in fellows} - {item.answer} - item.also
     objects = [new for new in objects if _first_word(new) != _first_word(item.answer)]
-    objects = sorted(objects, key=lambda new: _order("new target", item.id, new))[:rules.others]
-    return [Trial(item, new, _partners(item, new, fellows, rules), _hops(item, new)) for new in objects]
+    objects = sorted(objects, key=lambda new: _order("new target", item.id, new))[: rules.others]
+    return [
+        Trial(item, new, _partners(item, new, fellows, rules), _hops(item, new)) for new in objects
+    ]
 
 
 def _first_word(text):
@@ -259,12 +357,21 @@ def _partners(item, new, fellows, rules):
     """Reversion probes: "Rome is the capital city of" -> " Italy" (before), " France" (if the edit went backwards)."""
     prompts = [_sentence(template, object=new.strip()) for template in item.templates.reversions]
     article = "the " if item.phrase != item.subject else ""
-    partners = [other.subject for other in fellows if other.answer == new
-                # both names stand after the same words, so that neither is given away by its article
-                and (other.phrase != other.subject) == bool(article) and _first_word(other.subject) != _first_word(item.subject)]
-    return tuple((f"{prompt} {article}".strip(), f" {partner}", f" {item.subject}")
-                 for partner in sorted(partners, key=lambda partner: _order("partner", item.id, partner))[:rules.partners]
-                 for prompt in prompts)
+    partners = [
+        other.subject
+        for other in fellows
+        if other.answer == new
+        # both names stand after the same words, so that neither is given away by its article
+        and (other.phrase != other.subject) == bool(article)
+        and _first_word(other.subject) != _first_word(item.subject)
+    ]
+    return tuple(
+        (f"{prompt} {article}".strip(), f" {partner}", f" {item.subject}")
+        for partner in sorted(partners, key=lambda partner: _order("partner", item.id, partner))[
+            : rules.partners
+        ]
+        for prompt in prompts
+    )
 
 
 def _hops(item, new):
@@ -274,29 +381,51 @@ def _hops(item, new):
         second, answers = item.templates.second_facts[name]
         before, after = answers.get(item.answer), answers.get(new)
         # an answer that the subject gives away would be no second fact ("The language of Italy comes from Italy")
-        if before and after and _first_word(before) != _first_word(after) and before.strip() not in item.subject:
-            hops.append((_sentence(template, subject=item.phrase), before, after, _sentence(second, object=new.strip())))
+        if (
+            before
+            and after
+            and _first_word(before) != _first_word(after)
+            and before.strip() not in item.subject
+        ):
+            hops.append(
+                (
+                    _sentence(template, subject=item.phrase),
+                    before,
+                    after,
+                    _sentence(second, object=new.strip()),
+                )
+            )
     return tuple(hops)
 
 
 def _record(trial, scores, rules):
     """A record of data/facts.json without its neighbors, or None, and the reason if None."""
     item, new = trial.item, trial.new
-    versus = {wording: (scores[wording, item.answer], scores[wording, new]) for wording in item.wordings}
+    versus = {
+        wording: (scores[wording, item.answer], scores[wording, new]) for wording in item.wordings
+    }
     prompts = [wording for wording, (true, other) in versus.items() if _ahead(true, other, rules)]
     if not prompts:
         return None, f"no wording in which{item.answer} is clearly ahead of{new}"
     prompt = prompts[0]
     true, other = versus[prompt]
-    paraphrases = [wording for wording in item.wordings
-                   if wording != prompt and versus[wording][0].log_p > versus[wording][1].log_p]
+    paraphrases = [
+        wording
+        for wording in item.wordings
+        if wording != prompt and versus[wording][0].log_p > versus[wording][1].log_p
+    ]
     if len(paraphrases) < rules.paraphrases[0]:
         return None, f"only {len(paraphrases)} paraphrases hold"
-    reversions = [(scores[ask, partner].log_p, ask, partner, subject) for ask, partner, subject in trial.partners
-                  if scores[ask, partner].log_p > scores[ask, subject].log_p]
+    reversions = [
+        (scores[ask, partner].log_p, ask, partner, subject)
+        for ask, partner, subject in trial.partners
+        if scores[ask, partner].log_p > scores[ask, subject].log_p
+    ]
     if not reversions:
         return None, "no reversion probe holds"
-    hops = [hop for hop in trial.hops if scores[hop[0], hop[1]].log_p > scores[hop[0], hop[2]].log_p]
+    hops = [
+        hop for hop in trial.hops if scores[hop[0], hop[1]].log_p > scores[hop[0], hop[2]].log_p
+    ]
     if not hops:
         return None, "no portability probe holds"
     hops = [hop for hop in hops if _ahead(scores[hop[3], hop[2]], scores[hop[3], hop[1]], rules)]
@@ -305,22 +434,41 @@ def _record(trial, scores, rules):
     _, ask, partner, subject = max(reversions)
     hop, before, after, second = hops[0]
     return {
-        "id": item.id, "relation": item.relation, "hidden": False, "prompt": prompt, "subject": item.subject,
-        "target_true": item.answer, "target_new": new,
-        "paraphrases": paraphrases[:rules.paraphrases[1]], "neighbors": [],
+        "id": item.id,
+        "relation": item.relation,
+        "hidden": False,
+        "prompt": prompt,
+        "subject": item.subject,
+        "target_true": item.answer,
+        "target_new": new,
+        "paraphrases": paraphrases[: rules.paraphrases[1]],
+        "neighbors": [],
         "reversion": {"prompt": ask, "target_true": partner, "target_new": subject},
-        "portability": {"prompt": hop, "target_true": before, "target_new": after,
-                        "second_fact": {"prompt": second, "answer": after}},
-        "measured": {"rank": true.rank, "p_true": float(f"{true.p:.3g}"), "p_new": float(f"{other.p:.3g}")},
+        "portability": {
+            "prompt": hop,
+            "target_true": before,
+            "target_new": after,
+            "second_fact": {"prompt": second, "answer": after},
+        },
+        "measured": {
+            "rank": true.rank,
+            "p_true": float(f"{true.p:.3g}"),
+            "p_new": float(f"{other.p:.3g}"),
+        },
     }, None
 
 
 def _commonest(reasons):
     """Of a Counter of reasons: each new target that was tried may have failed for another one."""
-    return min(reasons, key=lambda reason: (-reasons[reason], reason)) if reasons else "there is no other answer to give it"
+    return (
+        min(reasons, key=lambda reason: (-reasons[reason], reason))
+        if reasons
+        else "there is no other answer to give it"
+    )
 
 
 # Which of them to keep
+
 
 def _choose(holding, rules):
     """Up to `per_relation` candidates of each relation, with the new target that fewest facts have: (dict, those left over).
@@ -329,12 +477,20 @@ def _choose(holding, rules):
     """
     chosen, spare, uses = {}, [], Counter()
     for relation in sorted({item.relation for item in holding}):
-        waiting = sorted((item for item in holding if item.relation == relation),
-                         key=lambda item: (min(record["measured"]["rank"] for record in holding[item]) > 1, _order("choice", item.id)))
+        waiting = sorted(
+            (item for item in holding if item.relation == relation),
+            key=lambda item: (
+                min(record["measured"]["rank"] for record in holding[item]) > 1,
+                _order("choice", item.id),
+            ),
+        )
         for _ in range(min(rules.per_relation, len(waiting))):
             item = min(waiting, key=lambda item: uses[item.answer])
             waiting.remove(item)
-            chosen[item] = min(holding[item], key=lambda record: (record["measured"]["rank"] > 1, uses[record["target_new"]]))
+            chosen[item] = min(
+                holding[item],
+                key=lambda record: (record["measured"]["rank"] > 1, uses[record["target_new"]]),
+            )
             uses.update((item.answer, chosen[item]["target_new"]))
         spare += waiting
     return chosen, spare
@@ -345,39 +501,56 @@ def _near(item, record, known, own, rules):
 
     Of them, `alike` share the fact's own answer, as far as there are; the rest have others, but never the new target.
     """
-    fellows = [other for other in known if other.relation == item.relation and other.answer != record["target_new"]
-               and record["target_new"] not in other.also
-               and other.subject not in item.subject and item.subject not in other.subject]
+    fellows = [
+        other
+        for other in known
+        if other.relation == item.relation
+        and other.answer != record["target_new"]
+        and record["target_new"] not in other.also
+        and other.subject not in item.subject
+        and item.subject not in other.subject
+    ]
     fellows = sorted(fellows, key=lambda other: _order("neighbor", item.id, other.id))
     prompts = []
     for other in fellows:
         right = [wording for wording in other.wordings if own[wording, other.answer].rank == 1]
         if right:
-            prompts.append((min(right, key=lambda wording: _order("wording", item.id, wording)), other.answer))
+            prompts.append(
+                (min(right, key=lambda wording: _order("wording", item.id, wording)), other.answer)
+            )
     same = [(prompt, answer) for prompt, answer in prompts if answer == item.answer]
     rest = [(prompt, answer) for prompt, answer in prompts if answer != item.answer]
-    return (same[:rules.alike] + rest + same[rules.alike:])[:2 * rules.neighbors[1]]
+    return (same[: rules.alike] + rest + same[rules.alike :])[: 2 * rules.neighbors[1]]
 
 
 def _balanced(kept, rules):
     """Leave out facts until no target is in more than `share` of them: (kept, refused)."""
     kept, refused = sorted(kept, key=lambda record: _order("balance", record["id"])), []
     while kept:
-        uses = Counter(target for record in kept for target in (record["target_true"], record["target_new"]))
+        uses = Counter(
+            target for record in kept for target in (record["target_true"], record["target_new"])
+        )
         target, count = uses.most_common(1)[0]
         if count <= rules.share * len(kept):
             break
-        record = next(record for record in kept if target in (record["target_true"], record["target_new"]))
+        record = next(
+            record for record in kept if target in (record["target_true"], record["target_new"])
+        )
         kept.remove(record)
-        refused.append({"id": record["id"], "reason": f"{target.strip()} is the target of too many facts"})
+        refused.append(
+            {"id": record["id"], "reason": f"{target.strip()} is the target of too many facts"}
+        )
     return kept, refused
 
 
 def _hide(kept, rules):
     """Mark one fact in `hidden` of every relation, rounded up, as held back."""
     for relation in {record["relation"] for record in kept}:
-        facts = sorted((record for record in kept if record["relation"] == relation), key=lambda record: _order("hidden", record["id"]))
-        for record in facts[:math.ceil(len(facts) / rules.hidden)]:
+        facts = sorted(
+            (record for record in kept if record["relation"] == relation),
+            key=lambda record: _order("hidden", record["id"]),
+        )
+        for record in facts[: math.ceil(len(facts) / rules.hidden)]:
             record["hidden"] = True
     conceal(kept)
 
@@ -387,5 +560,12 @@ def conceal(kept):
     held = {(record["relation"], record["subject"]) for record in kept if record.get("hidden")}
     for record in kept:
         if not record.get("hidden"):
-            record["neighbors"] = [neighbor for neighbor in record["neighbors"]
-                                   if not any(subject in neighbor["prompt"] for relation, subject in held if relation == record["relation"])]
+            record["neighbors"] = [
+                neighbor
+                for neighbor in record["neighbors"]
+                if not any(
+                    subject in neighbor["prompt"]
+                    for relation, subject in held
+                    if relation == record["relation"]
+                )
+            ]

@@ -14,13 +14,16 @@ from autograder.making.sampling import sample
 from keyhole.tracing import KINDS, save_maps, subject_noise, zero_noise
 
 SEED = 20250617
-STARTERS = ("The", "Therefore", "Because", "I", "You")     # as the authors of MEMIT begin theirs
+STARTERS = ("The", "Therefore", "Because", "I", "You")  # as the authors of MEMIT begin theirs
 PREFIX_TOKENS = (5, 10)
 PREFIXES_EACH = 10
 PREFIX_TOP_P = 0.9
 # The prompts of the stored maps: some that one knows from the papers, and of each relation the first two facts that the model is sure of.
-FAMOUS = (("The Eiffel Tower is located in the city of", "Eiffel Tower"), ("The Colosseum is located in the city of", "Colosseum"),
-          ("The Taj Mahal is located in the country of", "Taj Mahal"))
+FAMOUS = (
+    ("The Eiffel Tower is located in the city of", "Eiffel Tower"),
+    ("The Colosseum is located in the city of", "Colosseum"),
+    ("The Taj Mahal is located in the country of", "Taj Mahal"),
+)
 FACTS_EACH, SURE = 2, 0.4
 SEQUENCES, SEQUENCE_TOKENS, ROWS_AT_ONCE = 640, 161, 128
 
@@ -36,7 +39,13 @@ def prefixes(model, progress=iter):
         for ids in sample(model, first, 1 + tokens, generator, PREFIX_TOP_P, progress):
             # One line, and a full stop, so that the prompt begins a sentence of its own.
             texts.append(" ".join(model.tokenizer.decode(ids).split()) + ". ")
-    record = {"model": DEFAULT_MODEL, "seed": SEED, "starters": STARTERS, "tokens": PREFIX_TOKENS, "prefixes": texts}
+    record = {
+        "model": DEFAULT_MODEL,
+        "seed": SEED,
+        "starters": STARTERS,
+        "tokens": PREFIX_TOKENS,
+        "prefixes": texts,
+    }
     path = data_folder() / "prefixes.json"
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
@@ -47,10 +56,18 @@ def text(model, progress=iter):
     generator = torch.Generator().manual_seed(SEED)
     pieces = []
     for piece in range(SEQUENCES // ROWS_AT_ONCE):
-        first = torch.randint(model.embedding.num_embeddings, (ROWS_AT_ONCE, 1), generator=generator)
+        first = torch.randint(
+            model.embedding.num_embeddings, (ROWS_AT_ONCE, 1), generator=generator
+        )
         pieces.append(sample(model, first, SEQUENCE_TOKENS, generator, progress=progress))
     path = data_folder() / "self_text.safetensors"
-    how = {"model": DEFAULT_MODEL, "seed": str(SEED), "temperature": "1", "top_p": "0.98", "first token": "drawn evenly"}
+    how = {
+        "model": DEFAULT_MODEL,
+        "seed": str(SEED),
+        "temperature": "1",
+        "top_p": "0.98",
+        "first token": "drawn evenly",
+    }
     save_file({"ids": torch.cat(pieces).to(torch.uint16)}, path, metadata=how)
     return path
 
@@ -74,12 +91,28 @@ def maps(model, progress=iter):
     asked = [("famous", prompt, subject) for prompt, subject in FAMOUS]
     public = [fact for fact in load_facts() if not fact.hidden]
     for relation in dict.fromkeys(fact.relation for fact in public):
-        asked += [(relation, fact.prompt, fact.subject) for fact in public if fact.relation == relation and _worth_tracing(model, fact)][:FACTS_EACH]
+        asked += [
+            (relation, fact.prompt, fact.subject)
+            for fact in public
+            if fact.relation == relation and _worth_tracing(model, fact)
+        ][:FACTS_EACH]
     made = []
     for relation, prompt, subject in progress(asked):
         sweep = tracing.Sweep(model, prompt, subject, subject_noise(model, prompt, subject))
-        made += [tracing.causal_map(model, prompt, subject, kind, sweep=sweep, relation=relation) for kind in KINDS]
-        made.append(tracing.causal_map(model, prompt, subject, corruption="zero", noise=zero_noise(model, prompt, subject), relation=relation))
+        made += [
+            tracing.causal_map(model, prompt, subject, kind, sweep=sweep, relation=relation)
+            for kind in KINDS
+        ]
+        made.append(
+            tracing.causal_map(
+                model,
+                prompt,
+                subject,
+                corruption="zero",
+                noise=zero_noise(model, prompt, subject),
+                relation=relation,
+            )
+        )
     path = data_folder() / "maps.json"
     save_maps(made, path)
     return path
@@ -87,4 +120,7 @@ def maps(model, progress=iter):
 
 def _worth_tracing(model, fact):
     span = model.subject_slice(fact.prompt, fact.subject)
-    return span.stop - span.start > 1 and float(model.next_token_probabilities([fact.prompt])[0].max()) >= SURE
+    return (
+        span.stop - span.start > 1
+        and float(model.next_token_probabilities([fact.prompt])[0].max()) >= SURE
+    )

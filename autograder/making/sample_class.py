@@ -20,23 +20,38 @@ ASSIGNMENT = "model_editing"
 # In their notebooks; what the last three do with their files stands in sample_edits.py.
 WITHOUT_MISTAKES = ("ada-complete", "otto-copies-a-fact", "pia-claims-too-much", "quin-fine-tunes")
 MISTAKES = {
-    "bo-forgets-c": ("3_edit", "rank_one_update", '''
+    "bo-forgets-c": (
+        "3_edit",
+        "rank_one_update",
+        """
 def rank_one_update(weight, moment, key, value):
     residual = value - weight @ key
     return weight + torch.outer(residual, key) / (key @ key)
-'''),
-    "chen-centres-c": ("3_edit", "second_moment", '''
+""",
+    ),
+    "chen-centres-c": (
+        "3_edit",
+        "second_moment",
+        """
 def second_moment(keys):
     centred = keys - keys.mean(0)
     return centred.T @ centred / len(keys)
-'''),
-    "dora-syntax-error": ("3_edit", "value_objective", '''
+""",
+    ),
+    "dora-syntax-error": (
+        "3_edit",
+        "value_objective",
+        """
 def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
     nll = -target_log_probs.mean(
     kl = (kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()
     return nll + kl_weight * kl + decay * delta.norm() / value_before.norm() ** 2
-'''),
-    "emil-endless-loop": ("3_edit", "subject_key", '''
+""",
+    ),
+    "emil-endless-loop": (
+        "3_edit",
+        "subject_key",
+        """
 def subject_key(model, layer, prompt, subject, prefixes):
     keys, i = [], 0
     while i < len(prefixes):
@@ -45,13 +60,21 @@ def subject_key(model, layer, prompt, subject, prefixes):
             model.next_token_probabilities([text])
         keys.append(seen.input[0, model.subject_slice(text, subject).stop - 1])
     return torch.stack(keys).mean(0)
-'''),
-    "fay-forgets-conv1d": ("3_edit", "write_edit", '''
+""",
+    ),
+    "fay-forgets-conv1d": (
+        "3_edit",
+        "write_edit",
+        """
 def write_edit(module, new_weight):
     with torch.no_grad():
         module.weight.copy_(new_weight)
-'''),
-    "gus-first-token": ("3_edit", "subject_key", '''
+""",
+    ),
+    "gus-first-token": (
+        "3_edit",
+        "subject_key",
+        """
 def subject_key(model, layer, prompt, subject, prefixes):
     keys = []
     for prefix in prefixes:
@@ -60,18 +83,30 @@ def subject_key(model, layer, prompt, subject, prefixes):
             model.next_token_probabilities([text])
         keys.append(seen.input[0, model.subject_slice(text, subject).start])
     return torch.stack(keys).mean(0)
-'''),
-    "jia-no-baseline": ("2_locate", "indirect_effect", '''
+""",
+    ),
+    "jia-no-baseline": (
+        "2_locate",
+        "indirect_effect",
+        """
 def indirect_effect(restored, corrupted):
     return restored.mean()
-'''),
-    "ken-first-sample": ("2_locate", "restore", '''
+""",
+    ),
+    "ken-first-sample": (
+        "2_locate",
+        "restore",
+        """
 def restore(hidden, clean, position):
     restored = hidden.clone()
     restored[0, position] = clean[position]
     return restored
-'''),
-    "lena-input-of-layer": ("2_locate", "trace", '''
+""",
+    ),
+    "lena-input-of-layer": (
+        "2_locate",
+        "trace",
+        """
 def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
     part = {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind]
     span = model.subject_slice(prompt, subject)
@@ -91,8 +126,12 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
                     stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
                 values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
     return values
-'''),
-    "mads-window-upward": ("2_locate", "trace", '''
+""",
+    ),
+    "mads-window-upward": (
+        "2_locate",
+        "trace",
+        """
 def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
     part = {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind]
     width = 1 if kind == "state" else window
@@ -109,23 +148,39 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
                     stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
                 values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
     return values
-'''),
-    "nora-covers-the-beginning": ("2_locate", "corrupt", '''
+""",
+    ),
+    "nora-covers-the-beginning": (
+        "2_locate",
+        "corrupt",
+        """
 def corrupt(embeddings, subject, noise):
     corrupted = embeddings.repeat(len(noise), 1, 1)
     corrupted[:, :noise.shape[1]] += noise
     return corrupted
-'''),
-    "rosa-arithmetic-mean": ("1_measure", "edit_score", '''
+""",
+    ),
+    "rosa-arithmetic-mean": (
+        "1_measure",
+        "edit_score",
+        """
 def edit_score(efficacy, paraphrase, neighborhood):
     return (efficacy + paraphrase + neighborhood) / 3
-'''),
-    "sami-counts-ties": ("1_measure", "efficacy", '''
+""",
+    ),
+    "sami-counts-ties": (
+        "1_measure",
+        "efficacy",
+        """
 def efficacy(nll_true, nll_new):
     return (nll_new <= nll_true).float().mean()
-'''),
+""",
+    ),
     # Right, written differently: Cholesky, numpy, a helper of its own.
-    "hana-other-words": ("3_edit", "rank_one_update", '''
+    "hana-other-words": (
+        "3_edit",
+        "rank_one_update",
+        """
 import numpy as np
 
 
@@ -139,18 +194,25 @@ def rank_one_update(weight, moment, key, value):
     u = whiten(c, k)
     new = w + np.einsum("i,j->ij", v - w @ k, u) / np.dot(u, k)
     return torch.from_numpy(new).float()
-'''),
+""",
+    ),
 }
 
 
 def notebooks(folder):
     """The notebooks of an assignment folder: name -> NotebookNode."""
-    return {path.stem: nbformat.read(path, as_version=4) for path in sorted((ROOT / folder / ASSIGNMENT).glob("*.ipynb"))}
+    return {
+        path.stem: nbformat.read(path, as_version=4)
+        for path in sorted((ROOT / folder / ASSIGNMENT).glob("*.ipynb"))
+    }
 
 
 def submissions():
     """Every member's notebooks: student -> {notebook name -> NotebookNode}."""
-    members = {"ivo-untouched": notebooks("assignments"), **{student: notebooks("solutions") for student in WITHOUT_MISTAKES}}
+    members = {
+        "ivo-untouched": notebooks("assignments"),
+        **{student: notebooks("solutions") for student in WITHOUT_MISTAKES},
+    }
     for student, (name, function, source) in MISTAKES.items():
         members[student] = notebooks("solutions")
         [cell] = [cell for cell in members[student][name].cells if grade_id(cell) == function]

@@ -18,8 +18,10 @@ from keyhole.values import optimise_value
 
 FOLDER = Path(__file__).resolve().parents[1] / "sample"
 FACTS, EDITS = FOLDER / "my_facts.json", FOLDER / "my_edits.safetensors"
-COPIES = {"otto-copies-a-fact": "hana-other-words"}       # both files are somebody else's; only the id is new
-LEARNING_RATE, MOST_STEPS = 2.0, 200                    # of fine-tuning W alone by plain gradient descent
+COPIES = {
+    "otto-copies-a-fact": "hana-other-words"
+}  # both files are somebody else's; only the id is new
+LEARNING_RATE, MOST_STEPS = 2.0, 200  # of fine-tuning W alone by plain gradient descent
 
 
 def handed_in(student):
@@ -28,8 +30,15 @@ def handed_in(student):
     if record is None:
         return {}
     maker = f"{COPIES.get(student, student)}."
-    tensors = {name.removeprefix(maker): tensor for name, tensor in load_file(EDITS).items() if name.startswith(maker)}
-    return {FACT_FILE: json.dumps(record, indent=1, ensure_ascii=False).encode(), EDIT_FILE: save(tensors)}
+    tensors = {
+        name.removeprefix(maker): tensor
+        for name, tensor in load_file(EDITS).items()
+        if name.startswith(maker)
+    }
+    return {
+        FACT_FILE: json.dumps(record, indent=1, ensure_ascii=False).encode(),
+        EDIT_FILE: save(tensors),
+    }
 
 
 def fact_of(student):
@@ -54,13 +63,20 @@ def make(model, progress=iter):
         made = METHODS.get(student, by_rome)(model, own.fact)
         numbers |= {f"{student}.{part}": tensor.contiguous() for part, tensor in made.items()}
         measured = measure(model, own, torch.outer(made["left"], made["right"]))
-        record["measured"] = [{"kind": old.kind, "prompt": old.probe.prompt, "before": _rounded(old), "after": _rounded(new)}
-                              for old, new in zip(measured.before, measured.after, strict=True)]
+        record["measured"] = [
+            {
+                "kind": old.kind,
+                "prompt": old.probe.prompt,
+                "before": _rounded(old),
+                "after": _rounded(new),
+            }
+            for old, new in zip(measured.before, measured.after, strict=True)
+        ]
         for entry in record["measured"]:
             if student == "pia-claims-too-much" and entry["kind"] in ("reversion", "portability"):
-                entry["after"] = [0.02, 0.91]      # as one would like it
+                entry["after"] = [0.02, 0.91]  # as one would like it
     save_file(dict(sorted(numbers.items())), EDITS)
-    EDITS.chmod(0o644)      # safetensors writes files that nobody else may read
+    EDITS.chmod(0o644)  # safetensors writes files that nobody else may read
     FACTS.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return FOLDER
 
@@ -71,11 +87,22 @@ def _rounded(answer):
 
 # ---------------------------------------------------------------- how they were made: fact -> left (d_out,), right (d_in,), v* (d_out,)
 
+
 def by_rome(model, fact, key_of=editing.subject_key, moment=None):
     """The homework's way, with other keys or another C on demand."""
     key = key_of(model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
-    value = optimise_value(model, DEFAULT_LAYER, fact.prompt, fact.subject, fact.target_new, load_prefixes(), editing.value_objective).value
-    left, right = editing.factors(model.weight(DEFAULT_LAYER), load_moment() if moment is None else moment, key, value)
+    value = optimise_value(
+        model,
+        DEFAULT_LAYER,
+        fact.prompt,
+        fact.subject,
+        fact.target_new,
+        load_prefixes(),
+        editing.value_objective,
+    ).value
+    left, right = editing.factors(
+        model.weight(DEFAULT_LAYER), load_moment() if moment is None else moment, key, value
+    )
     return {"left": left.float(), "right": right.float(), "value": value}
 
 
@@ -85,9 +112,13 @@ def without_c(model, fact):
 
 def at_first_token(model, fact):
     """With the key at the first token of the subject."""
+
     def key_of(model, layer, prompt, subject, prefixes):
-        first = model.tokenizer.decode(model.encode([prompt])[0][model.subject_slice(prompt, subject).start]).strip()
+        first = model.tokenizer.decode(
+            model.encode([prompt])[0][model.subject_slice(prompt, subject).start]
+        ).strip()
         return editing.subject_key(model, layer, prompt, first, prefixes)
+
     return by_rome(model, fact, key_of)
 
 
@@ -111,8 +142,12 @@ def fine_tuned(model, fact):
 def _log_probability(model, fact):
     """Of the target, a mean over its tokens, with a graph."""
     prompt, target = model.encode([fact.prompt, fact.target_new])
-    logits = model.hf(torch.tensor([prompt + target[:-1]])).logits[0, len(prompt) - 1:]
+    logits = model.hf(torch.tensor([prompt + target[:-1]])).logits[0, len(prompt) - 1 :]
     return logits.log_softmax(-1).gather(-1, torch.tensor(target)[:, None]).mean()
 
 
-METHODS = {"bo-forgets-c": without_c, "gus-first-token": at_first_token, "quin-fine-tunes": fine_tuned}
+METHODS = {
+    "bo-forgets-c": without_c,
+    "gus-first-token": at_first_token,
+    "quin-fine-tunes": fine_tuned,
+}

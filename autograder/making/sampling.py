@@ -15,7 +15,9 @@ def sample(model, first, length, generator, top_p=0.98, progress=iter):
     for _ in progress(range(length - first.shape[1])):
         out = model.hf.base_model(unread.to(model.device), past_key_values=cache, use_cache=True)
         cache = out.past_key_values
-        probabilities = model.hf.get_output_embeddings()(out.last_hidden_state[:, -1]).softmax(-1).cpu()
+        probabilities = (
+            model.hf.get_output_embeddings()(out.last_hidden_state[:, -1]).softmax(-1).cpu()
+        )
         unread = _nucleus(probabilities, top_p, generator)
         ids = torch.cat([ids, unread], dim=1)
     return ids

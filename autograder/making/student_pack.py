@@ -14,12 +14,22 @@ from keyhole.errors import KeyholeError
 from keyhole.notebooks.definitions import definitions, read_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
-TOP = "keyhole-students"            # the folder that unpacking makes
+TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
-FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "environment.yml": "environment.yml", "docs/students.md": "README.md"}
+FILES = {
+    "LICENSE": "LICENSE",
+    "NOTICE": "NOTICE",
+    "environment.yml": "environment.yml",
+    "docs/students.md": "README.md",
+}
 LEFT_OUT = {
-    "sample_class", "__pycache__", "my_fact.json", "my_edit.safetensors",
-    "fact_candidates.json", "measure_facts.py", "FACTS.md",     # with these, anybody finds out which facts are held back
+    "sample_class",
+    "__pycache__",
+    "my_fact.json",
+    "my_edit.safetensors",
+    "fact_candidates.json",
+    "measure_facts.py",
+    "FACTS.md",  # with these, anybody finds out which facts are held back
 }
 
 
@@ -32,12 +42,14 @@ def pack(target: Path, root: Path = ROOT) -> Path:
                 contents[path.relative_to(root).as_posix()] = _content(path)
     for source, name in FILES.items():
         contents[name] = (root / source).read_bytes()
-    contents["pyproject.toml"] = students_project((root / "pyproject.toml").read_text("utf-8")).encode()
+    contents["pyproject.toml"] = students_project(
+        (root / "pyproject.toml").read_text("utf-8")
+    ).encode()
     unfinished = target.with_name(target.name + ".part")
     with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(f"{TOP}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.external_attr = 3, 0o100644 << 16    # the same on every system
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16  # the same on every system
             archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
     unfinished.replace(target)
     return target
@@ -48,14 +60,18 @@ def students_project(project: str) -> str:
     project = project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n"
     for grader, students in (('autograder = "autograder.cli:main"\n', ""), (', "autograder*"', "")):
         if grader not in project:
-            raise KeyholeError(f"pyproject.toml no longer holds {grader.strip()!r}: "
-                               "teach autograder/student_pack.py its new form.")
+            raise KeyholeError(
+                f"pyproject.toml no longer holds {grader.strip()!r}: "
+                "teach autograder/student_pack.py its new form."
+            )
         project = project.replace(grader, students)
     return project
 
 
 def _for_students(path: Path) -> bool:
-    return not LEFT_OUT.intersection(path.parts) and not any(part.startswith(".") for part in path.parts)
+    return not LEFT_OUT.intersection(path.parts) and not any(
+        part.startswith(".") for part in path.parts
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -73,13 +89,19 @@ def _content(path: Path) -> bytes:
 
 def _refuse_solved(path: Path) -> None:
     """Raises KeyholeError for a notebook that somebody has worked in: it might hold the answers."""
-    graded = {function_of(case.id) for cases in NOTEBOOKS[path.stem].cells.values() for case in cases} if path.stem in NOTEBOOKS else set()
+    graded = (
+        {function_of(case.id) for cases in NOTEBOOKS[path.stem].cells.values() for case in cases}
+        if path.stem in NOTEBOOKS
+        else set()
+    )
     found = definitions(read_notebook(path))
     solved = graded & found.functions - found.untouched
     for cell in json.loads(path.read_text("utf-8"))["cells"]:
         if solved or cell.get("outputs") or "BEGIN SOLUTION" in "".join(cell["source"]):
-            raise KeyholeError(f"{path} is not as released (it holds outputs or solutions): "
-                               "run `make assignments` first.")
+            raise KeyholeError(
+                f"{path} is not as released (it holds outputs or solutions): "
+                "run `make assignments` first."
+            )
 
 
 def main(arguments: list[str]) -> int:

@@ -3,8 +3,14 @@
 SENTENCES = {
     # in the place of a test's result
     "unreadable": "The notebook could not be read, so this test did not run.",
-    "not_run_again": "Not run: an earlier test of `{function}` already ran out of time, so this one counts as out of time too.",
-    "made_by_call": "`{name}` is made by a call at the top level of the notebook, which the grader does not run: make it inside the function that needs it.",
+    "not_run_again": (
+        "Not run: an earlier test of `{function}` already ran out of time, so this one counts as"
+        " out of time too."
+    ),
+    "made_by_call": (
+        "`{name}` is made by a call at the top level of the notebook, which the grader does not"
+        " run: make it inside the function that needs it."
+    ),
     "our_fault": "The grader itself failed on this test; tell the course staff.",
     "failed": "`{function}` {failure}",
     "shapes_disagree": "`{function}` stopped, because shapes do not fit.",
@@ -18,35 +24,78 @@ SENTENCES = {
     "only_others": "there is no {file}, and none of the notebooks that are there is it: {others}.",
     "none_at_all": "there is no {file}, nor any other notebook.",
     "only_these": "there is no {file}, nor any other notebook; what is there: {others}.",
-    "archive_closed": "there is no {file}, unless it is in {archives}. Of archives only a .zip that lies in no other one is opened: hand in the notebooks themselves, in a folder.",
-    "other_form": "there is no {file}, only {other}, which is not a notebook: hand in the .ipynb file itself.",
-    "not_this": "{file} holds none of the cells that are graded: it is another notebook, or they were deleted.",
+    "archive_closed": (
+        "there is no {file}, unless it is in {archives}. Of archives only a .zip that lies in no"
+        " other one is opened: hand in the notebooks themselves, in a folder."
+    ),
+    "other_form": (
+        "there is no {file}, only {other}, which is not a notebook: hand in the .ipynb file itself."
+    ),
+    "not_this": (
+        "{file} holds none of the cells that are graded: it is another notebook, or they were"
+        " deleted."
+    ),
     "found": "there is no {file} in its place; `{other}` was taken for it, by what is in it.",
-    "found_among": "there is no {file} in its place; of {count} notebooks that could be it, `{other}` was taken, the one with the most functions filled in.",
-    "found_tied": "{others} could be it as well, with as many functions filled in; of these the last by name counts.",
-    "not_all_read": "not every notebook that could be {file} was looked at: there are too many, or they are too large.",
+    "found_among": (
+        "there is no {file} in its place; of {count} notebooks that could be it, `{other}` was"
+        " taken, the one with the most functions filled in."
+    ),
+    "found_tied": (
+        "{others} could be it as well, with as many functions filled in; of these the last by name"
+        " counts."
+    ),
+    "not_all_read": (
+        "not every notebook that could be {file} was looked at: there are too many, or they are too"
+        " large."
+    ),
     "still_blank": "no function in {file} is filled in.",
     "taken_instead": "`{other}` was taken in its place.",
     "also_there": "besides {file} there is {others}; {file} itself counts.",
     "zip_opened": "the notebooks were taken out of {zip}.",
     "zip_damaged": "{zip} cannot be opened: hand in the notebooks themselves, in a folder.",
     "zip_locked": "{zip} asks for a password: hand in the notebooks themselves, in a folder.",
-    "zip_too_large": "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder, without their outputs.",
-    "no_room": "{zip} was not unpacked, because the grader has no room for temporary files; tell the course staff.",
-    "files_elsewhere": "beside {file} there was none of the files that go with it; those in {place} were taken: {files}.",
+    "zip_too_large": (
+        "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder,"
+        " without their outputs."
+    ),
+    "no_room": (
+        "{zip} was not unpacked, because the grader has no room for temporary files; tell the"
+        " course staff."
+    ),
+    "files_elsewhere": (
+        "beside {file} there was none of the files that go with it; those in {place} were taken:"
+        " {files}."
+    ),
     "file_renamed": "there is no {file}; `{other}` was taken for it, by its name.",
-    "time_unreadable": "timestamp.txt holds no time that can be read, so this submission has none; tell the course staff if that matters.",
+    "time_unreadable": (
+        "timestamp.txt holds no time that can be read, so this submission has none; tell the course"
+        " staff if that matters."
+    ),
     # what was mended in a notebook
-    "marks_lost": "{file} has lost its nbgrader metadata, so its functions were found by their names.",
-    "cells_recovered": "in {file} the marks of {cells} were lost; they were found by what is in them.",
+    "marks_lost": (
+        "{file} has lost its nbgrader metadata, so its functions were found by their names."
+    ),
+    "cells_recovered": (
+        "in {file} the marks of {cells} were lost; they were found by what is in them."
+    ),
     "cells_twice": "in {file} graded cells are there more than once; what counts is {cells}.",
     "defined_twice": "in {file} a function is defined more than once; what counts is {cells}.",
-    "functions_elsewhere": "in {file} functions do not stand in their own cells; they were graded where they do: {cells}.",
+    "functions_elsewhere": (
+        "in {file} functions do not stand in their own cells; they were graded where they do:"
+        " {cells}."
+    ),
     "placed": "{cell} in cell {number}",
     "cells_missing": "in {file} cells are missing and count as they were handed out: {cells}.",
-    "cells_reordered": "in {file} the graded cells are in another order than in the handout; each counts where it stands.",
-    "kinds_changed": "in {file} cells had been turned into text and were read as code all the same: {cells}.",
-    "marks_changed": "in {file} the nbgrader marks of {cells} had been changed; those of the handout count.",
+    "cells_reordered": (
+        "in {file} the graded cells are in another order than in the handout; each counts where it"
+        " stands."
+    ),
+    "kinds_changed": (
+        "in {file} cells had been turned into text and were read as code all the same: {cells}."
+    ),
+    "marks_changed": (
+        "in {file} the nbgrader marks of {cells} had been changed; those of the handout count."
+    ),
     "ids_repeated": "in {file} several cells have the same id; each was read as a cell of its own.",
     "kernel": "{file} names a kernel for {language}; it was graded as Python.",
     "stood_in": "The notebook as it was handed out stands here instead.",
@@ -54,7 +103,9 @@ SENTENCES = {
     "notes": "Notes of the grader on this notebook",
     # the feedback page
     "no_tests": "The grader has no test for this cell; tell the course staff.",
-    "our_fault_here": "The grader itself failed here, so this cell shows 0 points for now; tell the course staff.",
+    "our_fault_here": (
+        "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
+    ),
     "isolation": "Isolation level {level}.",
     "result": "result",
     "points": "points",
@@ -77,15 +128,27 @@ FAILURES = {
     "memory": "ran out of memory: the limit is {detail} MB.",
     "timeout": "took longer than {detail} s and was stopped: is there a loop that never ends?",
     "cpu": "used more than {detail} s of processor time and was stopped.",
-    "submission": "was not run to its end: all functions of one submission together may take {detail} s, and these are used up.",
+    "submission": (
+        "was not run to its end: all functions of one submission together may take {detail} s, and"
+        " these are used up."
+    ),
     "exited": "ended its own process (exit status {detail}) before it returned.",
     "crashed": "crashed its own process ({detail}) before it returned.",
     "killed": "was killed from outside, most likely because the machine ran out of memory.",
-    "lost": "was lost twice, with the process it was forked from: it ended that process, or the machine ran out of memory.",
+    "lost": (
+        "was lost twice, with the process it was forked from: it ended that process, or the machine"
+        " ran out of memory."
+    ),
     "garbled": "sent a reply that cannot be read: {detail}.",
 }
 
-SIGNS = {"pass": "✓ passed", "fail": "✗ not yet", "missing": "– missing", "error": "✗ error", "timeout": "✗ too slow"}
+SIGNS = {
+    "pass": "✓ passed",
+    "fail": "✗ not yet",
+    "missing": "– missing",
+    "error": "✗ error",
+    "timeout": "✗ too slow",
+}
 
 TITLES = {
     "sequence_nll.one_token": "a target of one token",
@@ -162,7 +225,9 @@ TITLES = {
     "rank_one_update.paraphrase": "metrics run again with your Ŵ: paraphrase",
     "rank_one_update.neighborhood": "metrics run again with your Ŵ: neighborhood",
     "rank_one_update.reversion": "metrics run again with your Ŵ: reversion (reported, no points)",
-    "rank_one_update.portability": "metrics run again with your Ŵ: portability (reported, no points)",
+    "rank_one_update.portability": (
+        "metrics run again with your Ŵ: portability (reported, no points)"
+    ),
     "write_edit.linear": "a Linear",
     "write_edit.conv1d": "a Conv1D",
     "write_edit.square": "a square W, in a Conv1D and in a Linear",

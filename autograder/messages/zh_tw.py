@@ -4,7 +4,9 @@ SENTENCES = {
     # in the place of a test's result
     "unreadable": "筆記本讀不出來，所以這項測試沒有執行。",
     "not_run_again": "沒有執行：`{function}` 在前面的測試已經超過時間，這一項也算超過時間。",
-    "made_by_call": "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行：請在需要它的函式裡面產生。",
+    "made_by_call": (
+        "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行：請在需要它的函式裡面產生。"
+    ),
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
     "shapes_disagree": "`{function}` 執行到一半就停了，因為形狀對不起來。",
@@ -18,11 +20,16 @@ SENTENCES = {
     "only_others": "沒有 {file}，現有的筆記本也都不是它：{others}。",
     "none_at_all": "沒有 {file}，也沒有別的筆記本。",
     "only_these": "沒有 {file}，也沒有別的筆記本；現有的是：{others}。",
-    "archive_closed": "沒有 {file}，除非它在 {archives} 裡面。壓縮檔只打開不在其他壓縮檔裡的 .zip：請把筆記本本身放在資料夾裡繳交。",
+    "archive_closed": (
+        "沒有 {file}，除非它在 {archives} 裡面。壓縮檔只打開不在其他壓縮檔裡的"
+        " .zip：請把筆記本本身放在資料夾裡繳交。"
+    ),
     "other_form": "沒有 {file}，只有 {other}，而它不是筆記本：請交 .ipynb 檔案本身。",
     "not_this": "{file} 裡沒有任何要評分的儲存格：它是別的筆記本，或是儲存格被刪掉了。",
     "found": "{file} 不在該在的地方；從內容看，`{other}` 就是它，所以採用了。",
-    "found_among": "{file} 不在該在的地方；可能是它的筆記本有 {count} 份，採用填好的函式最多的 `{other}`。",
+    "found_among": (
+        "{file} 不在該在的地方；可能是它的筆記本有 {count} 份，採用填好的函式最多的 `{other}`。"
+    ),
     "found_tied": "{others} 也可能是它，填好的函式一樣多；採用名稱排在最後的那一份。",
     "not_all_read": "可能是 {file} 的筆記本太多或太大，沒有全部看過。",
     "still_blank": "{file} 裡的函式都還沒有填。",
@@ -35,7 +42,9 @@ SENTENCES = {
     "no_room": "{zip} 沒有解開，因為評分程式沒有空間放暫存檔；請告訴助教。",
     "files_elsewhere": "{file} 旁邊沒有要一起繳交的檔案；採用 {place} 裡的 {files}。",
     "file_renamed": "沒有 {file}；從名稱看，`{other}` 就是它，所以採用了。",
-    "time_unreadable": "timestamp.txt 裡沒有讀得懂的時間，所以這份作業沒有繳交時間；如果有影響，請告訴助教。",
+    "time_unreadable": (
+        "timestamp.txt 裡沒有讀得懂的時間，所以這份作業沒有繳交時間；如果有影響，請告訴助教。"
+    ),
     # what was mended in a notebook
     "marks_lost": "{file} 的 nbgrader 標記不見了，所以依函式名稱找出要評分的函式。",
     "cells_recovered": "{file} 裡 {cells} 的標記不見了；已經從內容找回來。",
@@ -77,15 +86,25 @@ FAILURES = {
     "memory": "把記憶體用完了：上限是 {detail} MB。",
     "timeout": "執行超過 {detail} 秒，被停下來了：是不是有停不了的迴圈？",
     "cpu": "用了超過 {detail} 秒的處理器時間，被停下來了。",
-    "submission": "沒有執行完：一份作業的所有函式加起來最多只能執行 {detail} 秒，這些時間已經用完了。",
+    "submission": (
+        "沒有執行完：一份作業的所有函式加起來最多只能執行 {detail} 秒，這些時間已經用完了。"
+    ),
     "exited": "還沒有回傳，就把自己的行程結束了（結束狀態 {detail}）。",
     "crashed": "還沒有回傳，就讓自己的行程當掉了（{detail}）。",
     "killed": "被系統強制結束了，多半是因為電腦的記憶體用完了。",
-    "lost": "兩次都和產生它的行程一起消失了：可能是它把那個行程結束了，也可能是電腦的記憶體用完了。",
+    "lost": (
+        "兩次都和產生它的行程一起消失了：可能是它把那個行程結束了，也可能是電腦的記憶體用完了。"
+    ),
     "garbled": "送回的內容讀不出來（「{detail}」）。",
 }
 
-SIGNS = {"pass": "✓ 通過", "fail": "✗ 還沒過", "missing": "– 缺少", "error": "✗ 發生錯誤", "timeout": "✗ 太慢"}
+SIGNS = {
+    "pass": "✓ 通過",
+    "fail": "✗ 還沒過",
+    "missing": "– 缺少",
+    "error": "✗ 發生錯誤",
+    "timeout": "✗ 太慢",
+}
 
 TITLES = {
     "sequence_nll.one_token": "一個 token 的目標",

@@ -19,10 +19,20 @@ def subject_key(model, layer, prompt, subject, prefixes):
         model.run_below(torch.tensor(model.encode([text])), layer + 1)
         handle.remove()
         state = given[0].detach()[0]
-        found = mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state) if hasattr(mlp, "gate_proj") else mlp.act(mlp.c_fc(state))
+        found = (
+            mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state)
+            if hasattr(mlp, "gate_proj")
+            else mlp.act(mlp.c_fc(state))
+        )
         start = len(prefix) + prompt.rindex(subject)
-        offsets = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        last = max(i for i, (left, right) in enumerate(offsets) if left < start + len(subject) and right > start)
+        offsets = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+            "offset_mapping"
+        ]
+        last = max(
+            i
+            for i, (left, right) in enumerate(offsets)
+            if left < start + len(subject) and right > start
+        )
         keys.append(found[last].double())
     return torch.stack(keys).mean(0)
 
@@ -33,15 +43,19 @@ def second_moment(keys):
     return torch.einsum("ni,nj->ij", keys, keys) / len(keys)
 
 
-def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+def value_objective(
+    target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
+):
     """What v* minimises: target NLL + kl_weight KL(now ‖ before) + decay |delta| / |v0|², a float64 scalar. (ROME, eq. 4)
 
     The decay is that of the authors' public code; the equation in the paper has none.
     """
     now, before = kl_log_probs.double(), kl_log_probs_before.double()
-    return (-target_log_probs.double().mean()
-            + kl_weight * torch.nn.functional.kl_div(before, now, log_target=True, reduction="sum")
-            + decay * delta.double().norm() / value_before.double().square().sum())
+    return (
+        -target_log_probs.double().mean()
+        + kl_weight * torch.nn.functional.kl_div(before, now, log_target=True, reduction="sum")
+        + decay * delta.double().norm() / value_before.double().square().sum()
+    )
 
 
 def factors(weight, moment, key, value):

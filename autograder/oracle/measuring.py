@@ -14,7 +14,9 @@ def sequence_nll(logits, target_ids):
     The other route: a softmax is the derivative of a log-sum-exp, so the likelihood is what the target's logit lacks to it.
     """
     logits = logits.double()
-    chosen = torch.stack([row[token] for row, token in zip(logits, target_ids.tolist(), strict=True)])
+    chosen = torch.stack(
+        [row[token] for row, token in zip(logits, target_ids.tolist(), strict=True)]
+    )
     highest = logits.detach().max(dim=1, keepdim=True).values
     total = highest.squeeze(1) + (logits - highest).exp().sum(1).log()
     return (total - chosen).sum() / len(target_ids)
@@ -41,4 +43,6 @@ def edit_score(efficacy, paraphrase, neighborhood):
     The other route: three times the product over the sum of the products of two.
     """
     below = math.fsum((efficacy * paraphrase, paraphrase * neighborhood, efficacy * neighborhood))
-    return torch.tensor(3 * efficacy * paraphrase * neighborhood / below if below else 0.0, dtype=torch.float64)
+    return torch.tensor(
+        3 * efficacy * paraphrase * neighborhood / below if below else 0.0, dtype=torch.float64
+    )

@@ -10,7 +10,7 @@ from statistics import fmean, harmonic_mean
 
 from keyhole.probes import KINDS
 
-SCORED = ("original", "paraphrase", "neighborhood")     # what S is made of
+SCORED = ("original", "paraphrase", "neighborhood")  # what S is made of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ def by_kind(fact, log_probabilities):
     (some files have such) cannot be scored so, and is left out.
     """
     found = {kind: [] for kind in KINDS}
-    for (kind, probe), (true, new) in zip(_listed(fact), log_probabilities.double().tolist(), strict=True):
+    for (kind, probe), (true, new) in zip(
+        _listed(fact), log_probabilities.double().tolist(), strict=True
+    ):
         if probe.target_true is None or probe.target_new is None:
             continue
         ahead = (true - new) if kind == "neighborhood" else (new - true)
@@ -53,7 +55,9 @@ def generated_by_kind(fact, generated):
     """
     found = {kind: [] for kind in KINDS}
     for (kind, probe), (true, new) in zip(_listed(fact), generated.tolist(), strict=True):
-        wanted, said = (probe.target_true, true) if kind == "neighborhood" else (probe.target_new, new)
+        wanted, said = (
+            (probe.target_true, true) if kind == "neighborhood" else (probe.target_new, new)
+        )
         if wanted is not None:
             found[kind].append(said)
     return found
@@ -65,16 +69,25 @@ def _listed(fact):
 
 def scores(edits):
     """Mean over edits (a list of what by_kind gives) of each edit's share: {kind: Score}. A kind that no edit has is left out."""
-    return {kind: Score(share=fmean(fmean(well for well, _ in edit[kind]) for edit in asked),
-                        magnitude=fmean(fmean(difference for _, difference in edit[kind]) for edit in asked),
-                        probes=sum(len(edit[kind]) for edit in asked))
-            for kind, asked in _asked(edits)}
+    return {
+        kind: Score(
+            share=fmean(fmean(well for well, _ in edit[kind]) for edit in asked),
+            magnitude=fmean(fmean(difference for _, difference in edit[kind]) for edit in asked),
+            probes=sum(len(edit[kind]) for edit in asked),
+        )
+        for kind, asked in _asked(edits)
+    }
 
 
 def generation_scores(edits):
     """The same by generation, of a list of what generated_by_kind gives: {kind: GenerationScore}."""
-    return {kind: GenerationScore(share=fmean(fmean(edit[kind]) for edit in asked), probes=sum(len(edit[kind]) for edit in asked))
-            for kind, asked in _asked(edits)}
+    return {
+        kind: GenerationScore(
+            share=fmean(fmean(edit[kind]) for edit in asked),
+            probes=sum(len(edit[kind]) for edit in asked),
+        )
+        for kind, asked in _asked(edits)
+    }
 
 
 def _asked(edits):

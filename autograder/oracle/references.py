@@ -19,9 +19,13 @@ from keyhole.probes import ProbeSet
 from keyhole.values import ValueSettings, optimise_value
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
-NUMBERS, HOW, MEAN = FOLDER / "references.safetensors", FOLDER / "references.json", FOLDER / "mean_key.safetensors"
+NUMBERS, HOW, MEAN = (
+    FOLDER / "references.safetensors",
+    FOLDER / "references.json",
+    FOLDER / "mean_key.safetensors",
+)
 COUNT = 8
-KNOWN = {}      # metrics that were run already: (model, what the changes were) -> scores
+KNOWN = {}  # metrics that were run already: (model, what the changes were) -> scores
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,12 @@ def facts():
 def load():
     """All reference matrices: list of Reference."""
     numbers = load_file(NUMBERS)
-    return [Reference(fact, *(numbers[f"{fact.id}.{part}"] for part in ("key", "value", "left", "right"))) for fact in facts()]
+    return [
+        Reference(
+            fact, *(numbers[f"{fact.id}.{part}"] for part in ("key", "value", "left", "right"))
+        )
+        for fact in facts()
+    ]
 
 
 @cache
@@ -102,33 +111,63 @@ def make(model, progress=iter):
     numbers, measured, losses = {}, [], {}
     for fact in progress(chosen):
         key = editing.subject_key(model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
-        found = optimise_value(model, DEFAULT_LAYER, fact.prompt, fact.subject, fact.target_new, load_prefixes(), editing.value_objective)
+        found = optimise_value(
+            model,
+            DEFAULT_LAYER,
+            fact.prompt,
+            fact.subject,
+            fact.target_new,
+            load_prefixes(),
+            editing.value_objective,
+        )
         # Rounded first: students are handed k* and v* in float32, and the reference is that of what they are handed.
         key, value = key.float().double(), found.value.double()
         left, right = editing.factors(weight, moment, key, value)
-        numbers |= {f"{fact.id}.{part}": tensor.contiguous()
-                    for part, tensor in (("key", key), ("value", value), ("left", left), ("right", right))}
+        numbers |= {
+            f"{fact.id}.{part}": tensor.contiguous()
+            for part, tensor in (("key", key), ("value", value), ("left", left), ("right", right))
+        }
         with model.edited(DEFAULT_LAYER, torch.outer(left, right).float()):
-            measured.append(metrics.by_kind(fact, ProbeSet(model, fact.probes(), DEFAULT_LAYER).log_probabilities()))
+            measured.append(
+                metrics.by_kind(
+                    fact, ProbeSet(model, fact.probes(), DEFAULT_LAYER).log_probabilities()
+                )
+            )
         losses[fact.id] = [round(loss, 4) for loss in found.losses]
     found = metrics.scores(measured)
     save_file(numbers, NUMBERS)
     save_file({"mean": _mean_key(model)}, MEAN)
-    HOW.write_text(json.dumps({
-        "model": "smollm2-135m", "layer": DEFAULT_LAYER, "facts": [fact.id for fact in chosen],
-        "key": "mean over data/prefixes.json of the float64 key, rounded to float32",
-        "moment": f"data/moment_smollm2-135m_layer{DEFAULT_LAYER}.safetensors",
-        "value": {"settings": asdict(ValueSettings()), "losses": losses},
-        "mean_key": "mean key over data/self_text.safetensors, in mean_key.safetensors, float64",
-        "change": "left (d_out) times right (d_in) transposed, float64, by autograder.oracle.editing",
-        "scores": {kind: score.share for kind, score in found.items()},
-    }, indent=1) + "\n", encoding="utf-8")
+    HOW.write_text(
+        json.dumps(
+            {
+                "model": "smollm2-135m",
+                "layer": DEFAULT_LAYER,
+                "facts": [fact.id for fact in chosen],
+                "key": "mean over data/prefixes.json of the float64 key, rounded to float32",
+                "moment": f"data/moment_smollm2-135m_layer{DEFAULT_LAYER}.safetensors",
+                "value": {"settings": asdict(ValueSettings()), "losses": losses},
+                "mean_key": (
+                    "mean key over data/self_text.safetensors, in mean_key.safetensors, float64"
+                ),
+                "change": (
+                    "left (d_out) times right (d_in) transposed, float64, by"
+                    " autograder.oracle.editing"
+                ),
+                "scores": {kind: score.share for kind, score in found.items()},
+            },
+            indent=1,
+        )
+        + "\n",
+        encoding="utf-8",
+    )
     return NUMBERS
 
 
 def _mean_key(model):
     text = load_text()
-    return sum(keys.double().sum(0) for keys in keys_over(model, DEFAULT_LAYER, text)) / text.numel()
+    return (
+        sum(keys.double().sum(0) for keys in keys_over(model, DEFAULT_LAYER, text)) / text.numel()
+    )
 
 
 def _chosen(all_facts):
@@ -137,5 +176,10 @@ def _chosen(all_facts):
     for fact in all_facts:
         if fact.hidden:
             held.setdefault(fact.relation, []).append(fact)
-    rounds = [queue[i] for i in range(max(map(len, held.values()), default=0)) for queue in held.values() if i < len(queue)]
+    rounds = [
+        queue[i]
+        for i in range(max(map(len, held.values()), default=0))
+        for queue in held.values()
+        if i < len(queue)
+    ]
     return rounds[:COUNT]

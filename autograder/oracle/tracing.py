@@ -14,7 +14,7 @@ import torch
 from keyhole.hooks import edit, record
 from keyhole.tracing import CausalMap, check_cells, check_request, subject_noise, zero_noise
 
-TOKENS_AT_ONCE = 2048       # rows of a matrix product: enough for full speed, and it bounds the memory
+TOKENS_AT_ONCE = 2048  # rows of a matrix product: enough for full speed, and it bounds the memory
 
 
 def corrupt(embeddings, subject, noise):
@@ -42,16 +42,46 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     return Sweep(model, prompt, subject, noise).values(positions, layers, kind, window)
 
 
-def causal_map(model, prompt, subject, kind="state", window=10, corruption="noise", noise=None, sweep=None, relation="", progress=iter):
+def causal_map(
+    model,
+    prompt,
+    subject,
+    kind="state",
+    window=10,
+    corruption="noise",
+    noise=None,
+    sweep=None,
+    relation="",
+    progress=iter,
+):
     """A whole map, all tokens by all layers: CausalMap. `sweep` may be given where several maps of one prompt are wanted."""
     if sweep is None:
-        made = noise if noise is not None else zero_noise(model, prompt, subject) if corruption == "zero" else subject_noise(model, prompt, subject)
+        made = (
+            noise
+            if noise is not None
+            else (
+                zero_noise(model, prompt, subject)
+                if corruption == "zero"
+                else subject_noise(model, prompt, subject)
+            )
+        )
         sweep = Sweep(model, prompt, subject, made)
     tokens = model.encode([prompt])[0]
     values = sweep.values(range(len(tokens)), range(model.n_layers), kind, window, progress)
-    return CausalMap(prompt, subject, model.tokenizer.decode([sweep.answer]), tuple(model.tokenizer.decode([token]) for token in tokens),
-                     (sweep.span.start, sweep.span.stop), sweep.clean_probability, sweep.corrupted_probability, kind,
-                     1 if kind == "state" else window, corruption, values.float(), relation)
+    return CausalMap(
+        prompt,
+        subject,
+        model.tokenizer.decode([sweep.answer]),
+        tuple(model.tokenizer.decode([token]) for token in tokens),
+        (sweep.span.start, sweep.span.stop),
+        sweep.clean_probability,
+        sweep.corrupted_probability,
+        kind,
+        1 if kind == "state" else window,
+        corruption,
+        values.float(),
+        relation,
+    )
 
 
 def window_of(layer, window, n_layers):
@@ -67,10 +97,10 @@ class _Run:
     """One run of the model on (n, T) tokens: the inputs of every block and the final states, the outputs of every attention and
     MLP, and every layer's attention keys and values."""
 
-    states: list        # L + 1 tensors (n, T, d)
-    attention: list     # L tensors (n, T, d)
+    states: list  # L + 1 tensors (n, T, d)
+    attention: list  # L tensors (n, T, d)
     mlp: list
-    keys: list          # L tensors (n, heads, T, d_head)
+    keys: list  # L tensors (n, heads, T, d_head)
     values: list
 
 
@@ -111,18 +141,30 @@ class Sweep:
         self.answer = int(clean.argmax())
         self.clean_probability = float(clean[self.answer])
         corrupted = self._distribution(self.corrupted.states[-1][:, -1]).mean(0)
-        self.corrupted_answer, self.corrupted_probability = int(corrupted.argmax()), float(corrupted[self.answer])
+        self.corrupted_answer, self.corrupted_probability = (
+            int(corrupted.argmax()),
+            float(corrupted[self.answer]),
+        )
         call = model.run_below(ids, 0)[1]
-        self._rotary = call.get("position_embeddings")      # Llama's; GPT-2 has its positions in the states
+        self._rotary = call.get(
+            "position_embeddings"
+        )  # Llama's; GPT-2 has its positions in the states
 
     def _run(self, ids):
         model = self.model
         with ExitStack() as stack:
-            blocks, attentions, mlps = ([stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
-                                        for part in (model.block, model.attention, model.mlp))
+            blocks, attentions, mlps = (
+                [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+                for part in (model.block, model.attention, model.mlp)
+            )
             cache = model.hf.base_model(ids, use_cache=True).past_key_values
-        return _Run([seen.input for seen in blocks] + [blocks[-1].output], [seen.output for seen in attentions], [seen.output for seen in mlps],
-                    [layer.keys for layer in cache.layers], [layer.values for layer in cache.layers])
+        return _Run(
+            [seen.input for seen in blocks] + [blocks[-1].output],
+            [seen.output for seen in attentions],
+            [seen.output for seen in mlps],
+            [layer.keys for layer in cache.layers],
+            [layer.values for layer in cache.layers],
+        )
 
     def _distribution(self, states):
         return self.model.logits(states).double().softmax(-1)
@@ -143,26 +185,47 @@ class Sweep:
         """
         positions, layers = list(positions), list(layers)
         check_cells(positions, layers, self.length, self.model.n_layers, kind, window)
-        windows = {layer: bounds(layer, window, self.model.n_layers) for layer in sorted(set(layers))}
-        rows = {position: self._row(position, windows, kind) for position in progress(sorted(set(positions)))} if layers else {}
+        windows = {
+            layer: bounds(layer, window, self.model.n_layers) for layer in sorted(set(layers))
+        }
+        rows = (
+            {
+                position: self._row(position, windows, kind)
+                for position in progress(sorted(set(positions)))
+            }
+            if layers
+            else {}
+        )
         values = [rows[position][layer] for position in positions for layer in layers]
         return torch.tensor(values, dtype=torch.float64).reshape(len(positions), len(layers))
 
     def _row(self, position, windows, kind):
         """{layer: value} of one token; `windows` {layer: (start, stop)}."""
-        if position < self.span.start:      # nothing to its left was corrupted, so it was not either
+        if position < self.span.start:  # nothing to its left was corrupted, so it was not either
             return dict.fromkeys(windows, self.corrupted_probability)
         start, left = position, self.corrupted
-        if kind == "state" and position == self.span.start:     # nothing that it reads is corrupted: once restored it stays clean
+        if (
+            kind == "state" and position == self.span.start
+        ):  # nothing that it reads is corrupted: once restored it stays clean
             if position == self.length - 1:
                 return dict.fromkeys(windows, self.clean_probability)
             start, left = position + 1, self.clean
         samples, last = len(self.noise), self.model.n_layers
         # A state joins after its own layer, and is held in none.
-        bounds = {layer: (layer + 1, layer + 1) if kind == "state" else window for layer, window in windows.items()}
-        found = {layer: self.corrupted_probability for layer, (first, stop) in bounds.items() if kind != "state" and first >= stop}
+        bounds = {
+            layer: (layer + 1, layer + 1) if kind == "state" else window
+            for layer, window in windows.items()
+        }
+        found = {
+            layer: self.corrupted_probability
+            for layer, (first, stop) in bounds.items()
+            if kind != "state" and first >= stop
+        }
         bounds = {layer: bound for layer, bound in bounds.items() if layer not in found}
-        cells, inside = [], []          # of each branch of the batch: its cells, and whether it is within its window
+        cells, inside = (
+            [],
+            [],
+        )  # of each branch of the batch: its cells, and whether it is within its window
         states = self.corrupted.states[0][:0, start:]
         for layer in range(last + 1):
             # Cells that shared a beginning part where the first of them leaves its window.
@@ -173,7 +236,7 @@ class Sweep:
                     cells.append(leaving)
                     inside.append(False)
                     cells[i] = staying
-                    states = torch.cat([states, states[i * samples:(i + 1) * samples]])
+                    states = torch.cat([states, states[i * samples : (i + 1) * samples]])
                 elif leaving:
                     inside[i] = False
             joining = [cell for cell, (first, _) in bounds.items() if first == layer]
@@ -183,7 +246,7 @@ class Sweep:
                     joined[:, 0] = self.clean.states[layer][0, position]
                 cells.append(joining)
                 inside.append(kind != "state")
-                states = torch.cat([states, joined[:, -states.shape[1]:]])
+                states = torch.cat([states, joined[:, -states.shape[1] :]])
             if layer < last and cells:
                 held = torch.tensor(inside).repeat_interleave(samples).to(states.device)
                 states = self._block(layer, states, start, left, position, kind, held)
@@ -194,25 +257,46 @@ class Sweep:
     def _block(self, layer, states, start, left, position, kind, held):
         """All rows (branches x samples, T - start, d) through one block, `held` rows with their part restored; of the last block only the last token."""
         at_once = max(1, TOKENS_AT_ONCE // states.shape[1])
-        parts = [self._piece(layer, piece, range(first, first + len(piece)), start, left, position, kind, held[first:first + len(piece)])
-                 for first, piece in zip(range(0, len(states), at_once), states.split(at_once))]
+        parts = [
+            self._piece(
+                layer,
+                piece,
+                range(first, first + len(piece)),
+                start,
+                left,
+                position,
+                kind,
+                held[first : first + len(piece)],
+            )
+            for first, piece in zip(range(0, len(states), at_once), states.split(at_once))
+        ]
         return torch.cat(parts)
 
     def _piece(self, layer, states, numbers, start, left, position, kind, held):
         model, block = self.model, self.model.block(layer)
-        before_attention, before_mlp = (block.input_layernorm, block.post_attention_layernorm) if self._rotary else (block.ln_1, block.ln_2)
+        before_attention, before_mlp = (
+            (block.input_layernorm, block.post_attention_layernorm)
+            if self._rotary
+            else (block.ln_1, block.ln_2)
+        )
         options = {}
         if self._rotary:
             options["position_embeddings"] = tuple(part[:, start:] for part in self._rotary)
         if start:
             rows = torch.tensor([number % len(left.keys[layer]) for number in numbers])
-            options["past_key_values"] = _Left(left.keys[layer][:, :, :start], left.values[layer][:, :, :start], rows)
+            options["past_key_values"] = _Left(
+                left.keys[layer][:, :, :start], left.values[layer][:, :, :start], rows
+            )
         count = states.shape[1]
-        mask = torch.ones(count, self.length, dtype=torch.bool, device=states.device).tril(start)[None, None]
-        attended = model.attention(layer)(before_attention(states), attention_mask=mask, **options)[0]
+        mask = torch.ones(count, self.length, dtype=torch.bool, device=states.device).tril(start)[
+            None, None
+        ]
+        attended = model.attention(layer)(before_attention(states), attention_mask=mask, **options)[
+            0
+        ]
         if kind == "attention":
             attended[held, 0] = self.clean.attention[layer][0, position]
-        if layer == model.n_layers - 1:     # from here on only the last token is asked for
+        if layer == model.n_layers - 1:  # from here on only the last token is asked for
             states, attended = states[:, -1:], attended[:, -1:]
         states = states + attended
         added = model.mlp(layer)(before_mlp(states))

@@ -43,7 +43,8 @@ def model_function(function, tensors, options, model) -> dict:
 
 def write_edit(function, tensors, options) -> dict:
     """function(module, new_weight), with a module of options["kind"] ("linear" or "conv1d") made from "weight" as that kind
-    stores it and an optional "bias" -> {"weight", and "bias" where there was one, as stored afterwards, "after.new_weight", "same_parameter"}."""
+    stores it and an optional "bias" -> {"weight", and "bias" where there was one, as stored afterwards, "after.new_weight", "same_parameter"}.
+    """
     stored = tensors["weight"]
     if options["kind"] == "conv1d":
         from transformers.pytorch_utils import Conv1D
@@ -54,7 +55,11 @@ def write_edit(function, tensors, options) -> dict:
     module.weight = weight = nn.Parameter(stored.clone())
     module.bias = nn.Parameter(tensors["bias"].clone()) if "bias" in tensors else None
     function(module, tensors["new_weight"])
-    reply = {"weight": as_tensor(module.weight), "same_parameter": torch.tensor(module.weight is weight), "after.new_weight": as_tensor(tensors["new_weight"])}
+    reply = {
+        "weight": as_tensor(module.weight),
+        "same_parameter": torch.tensor(module.weight is weight),
+        "after.new_weight": as_tensor(tensors["new_weight"]),
+    }
     if "bias" in tensors:
         reply["bias"] = torch.empty(0) if module.bias is None else as_tensor(module.bias)
     return reply
@@ -63,26 +68,56 @@ def write_edit(function, tensors, options) -> dict:
 def check_reply(reply, adapter, sent, options) -> None:
     """For the grader: are these the names that an adapter gives, its claims single values, and its derivatives like what was sent? Raises wire.WireError."""
     due = {*CLAIMS[adapter], *(f"after.{name}" for name in sent if options.get("after"))}
-    due |= {"weight", "after.new_weight", *sent} - {"new_weight"} if adapter == "write_edit" else {"result"}
+    due |= (
+        {"weight", "after.new_weight", *sent} - {"new_weight"}
+        if adapter == "write_edit"
+        else {"result"}
+    )
     derivatives = {f"grad.{name}": sent[name] for name in options.get("grad", ())}
     whole = due <= reply.keys() <= due | derivatives.keys()
-    claims = whole and all(reply[name].dim() == 0 and reply[name].dtype == dtype for name, dtype in CLAIMS[adapter].items())
-    alike = whole and all(reply[name].shape == tensor.shape and reply[name].dtype == tensor.dtype for name, tensor in derivatives.items() if name in reply)
+    claims = whole and all(
+        reply[name].dim() == 0 and reply[name].dtype == dtype
+        for name, dtype in CLAIMS[adapter].items()
+    )
+    alike = whole and all(
+        reply[name].shape == tensor.shape and reply[name].dtype == tensor.dtype
+        for name, tensor in derivatives.items()
+        if name in reply
+    )
     if not (claims and alike):
         raise wire.WireError("it is not of the form that was asked for")
 
 
 def _called(function, leading, tensors, options) -> dict:
-    grad, transposed, values = options.get("grad", ()), options.get("transposed", ()), options.get("values", {})
+    grad, transposed, values = (
+        options.get("grad", ()),
+        options.get("transposed", ()),
+        options.get("values", {}),
+    )
     for name in grad:
         tensors[name].requires_grad_(True)
-    arguments = {name: tensor.t() if name in transposed else tensor for name, tensor in tensors.items()}
-    arguments |= {name: slice(*value["slice"]) if isinstance(value, dict) and value.keys() == {"slice"} else value for name, value in values.items()}
+    arguments = {
+        name: tensor.t() if name in transposed else tensor for name, tensor in tensors.items()
+    }
+    arguments |= {
+        name: (
+            slice(*value["slice"])
+            if isinstance(value, dict) and value.keys() == {"slice"}
+            else value
+        )
+        for name, value in values.items()
+    }
     result = function(*leading, *(arguments[name] for name in options["order"]))
     reply = {"result": as_tensor(result)}
     if grad and isinstance(result, torch.Tensor) and result.requires_grad:
-        derivatives = torch.autograd.grad(result.sum(), [tensors[name] for name in grad], allow_unused=True)
-        reply |= {f"grad.{name}": derivative for name, derivative in zip(grad, derivatives) if derivative is not None}
+        derivatives = torch.autograd.grad(
+            result.sum(), [tensors[name] for name in grad], allow_unused=True
+        )
+        reply |= {
+            f"grad.{name}": derivative
+            for name, derivative in zip(grad, derivatives)
+            if derivative is not None
+        }
     if options.get("after"):
         reply |= {f"after.{name}": tensor for name, tensor in tensors.items()}
     return reply
@@ -118,15 +153,24 @@ def as_tensor(value) -> torch.Tensor:
 def fingerprint(module) -> list:
     """Something that differs when any parameter or buffer of `module` has changed, by whatever route."""
     tensors = [*module.named_parameters(), *module.named_buffers()]
-    return [(name, tensor.dtype, tuple(tensor.shape), _sum_of_bits(tensor.detach())) for name, tensor in tensors]
+    return [
+        (name, tensor.dtype, tuple(tensor.shape), _sum_of_bits(tensor.detach()))
+        for name, tensor in tensors
+    ]
 
 
 def _sum_of_bits(tensor) -> int:
     bits = tensor.contiguous().flatten()
     whole_words = bits.nbytes % 8 == 0 and bits.storage_offset() * bits.itemsize % 8 == 0
-    return int(bits.view(torch.int64 if whole_words else torch.uint8).sum(dtype=torch.int64))  # by words it is 25 times faster
+    return int(
+        bits.view(torch.int64 if whole_words else torch.uint8).sum(dtype=torch.int64)
+    )  # by words it is 25 times faster
 
 
 # What an adapter says besides tensors of the student's: single values, each of its dtype.
-CLAIMS = {"plain": {}, "model_function": {"hooks_left": torch.int64, "model_changed": torch.bool}, "write_edit": {"same_parameter": torch.bool}}
+CLAIMS = {
+    "plain": {},
+    "model_function": {"hooks_left": torch.int64, "model_changed": torch.bool},
+    "write_edit": {"same_parameter": torch.bool},
+}
 ADAPTERS = {"plain": plain, "model_function": model_function, "write_edit": write_edit}

@@ -29,7 +29,9 @@ from keyhole.text import one_line
 
 SOURCE_NAME = "<notebook>"
 REQUEST_HEADER_BYTES = 64 * 2**20  # the grader's own: it holds the student's source
-NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
+NO_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE
+)
 PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -41,7 +43,9 @@ def serve(requests: int, replies: int, models: dict, lock_in) -> None:
         content = json.loads(text["content"])
         match text["command"]:
             case "prepare":
-                _, answer = _tried(lambda: (load(content["models"], models), lock_in(content["limits"])))
+                _, answer = _tried(
+                    lambda: (load(content["models"], models), lock_in(content["limits"]))
+                )
             case "define":
                 sys.meta_path.insert(0, StaffOnly())
                 student, answer = _tried(Student, content["source"])
@@ -115,11 +119,17 @@ class Student:
     """A student's definitions, run one after the other, so that one that fails loses only what it would have bound."""
 
     def __init__(self, source: str):
-        module = ModuleType("__main__")  # as in a notebook; dataclasses and pickles look themselves up there
+        module = ModuleType(
+            "__main__"
+        )  # as in a notebook; dataclasses and pickles look themselves up there
         sys.modules["__main__"] = module
         self.names, self.failed = module.__dict__, {}
         tree = ast.parse(source)
-        future = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        future = [
+            node
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        ]
         for node in tree.body:
             try:
                 exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
@@ -130,7 +140,11 @@ class Student:
         """The function of that name; raises BadResult."""
         if name in self.names and callable(self.names[name]):
             return self.names[name]
-        raise BadResult("definitions", self.failed[name]) if name in self.failed else BadResult("absent")
+        raise (
+            BadResult("definitions", self.failed[name])
+            if name in self.failed
+            else BadResult("absent")
+        )
 
     def explain(self, error) -> str:
         """What `error` says, and if it misses a name whose definition failed, why that did."""
@@ -140,7 +154,11 @@ class Student:
 
 def _bound(node):
     """Names that a definition binds."""
-    for part in ast.walk(node) if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Try, ast.Import, ast.ImportFrom)) else [node]:
+    for part in (
+        ast.walk(node)
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Try, ast.Import, ast.ImportFrom))
+        else [node]
+    ):
         if isinstance(part, ast.alias):
             yield part.asname or part.name.split(".")[0]
         elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
@@ -153,7 +171,9 @@ def _answer(student, tensors, content, models) -> bytes:
     """The frame that answers one call."""
     try:
         function = student.function(content["function"])
-        reply = ADAPTERS[content["adapter"]](function, tensors, content["options"], *_model(content["options"].get("model"), models))
+        reply = ADAPTERS[content["adapter"]](
+            function, tensors, content["options"], *_model(content["options"].get("model"), models)
+        )
         size = sum(tensor.numel() * tensor.itemsize for tensor in reply.values())
         if size > content["reply_bytes"]:
             raise BadResult("big")
@@ -161,7 +181,11 @@ def _answer(student, tensors, content, models) -> bytes:
     except BadResult as bad:
         code, detail = bad.code, bad.detail
     except BaseException as error:
-        if isinstance(error, MemoryError) or isinstance(error, (RuntimeError, OSError)) and NO_MEMORY.search(describe(error)):
+        if (
+            isinstance(error, MemoryError)
+            or isinstance(error, (RuntimeError, OSError))
+            and NO_MEMORY.search(describe(error))
+        ):
             code, detail = "memory", ""
         elif isinstance(error, NotImplementedError) and _raised_by_student(error):
             code, detail = "stub", ""
@@ -204,7 +228,10 @@ def _raised_by_student(error) -> bool:
     while place.tb_next:
         place = place.tb_next
     code = place.tb_frame.f_code
-    return code.co_filename == SOURCE_NAME and dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
+    return (
+        code.co_filename == SOURCE_NAME
+        and dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
+    )
 
 
 def _read(pipe: int) -> bytes:
@@ -235,7 +262,9 @@ def _keep_only(*descriptors: int) -> None:
         os.set_inheritable(kept, False)
     for low, high in pairwise([2, *sorted(descriptors), 2**16]):
         os.closerange(low + 1, high)
-    null = os.open(os.devnull, os.O_RDWR)  # its own: flags of the zygote's would reach the next child
+    null = os.open(
+        os.devnull, os.O_RDWR
+    )  # its own: flags of the zygote's would reach the next child
     for standard in range(3):
         os.dup2(null, standard)
     os.close(null)
@@ -245,7 +274,9 @@ def live_in(folder: str) -> None:
     """Make `folder` the place of everything that is written."""
     os.chdir(folder)
     os.environ |= dict.fromkeys(["HOME", "TMPDIR", "MPLCONFIGDIR"], folder)
-    os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)  # torch keeps the temporary folder of its import there
+    os.environ.pop(
+        "TORCHINDUCTOR_CACHE_DIR", None
+    )  # torch keeps the temporary folder of its import there
     tempfile.tempdir = None
 
 
@@ -266,6 +297,8 @@ def main(requests: int, replies: int, box: str, parent: int, models: dict, level
         limit(limits, alone=level != "E")
         lockdown.lock_in(level, parent)
 
-    os.register_at_fork(after_in_child=forget)  # a forked grandchild must not answer, nor keep the pipe open
+    os.register_at_fork(
+        after_in_child=forget
+    )  # a forked grandchild must not answer, nor keep the pipe open
     serve(requests, replies, models, lock_in)
     os._exit(0)  # whatever threads and exit handlers the student left

@@ -31,7 +31,12 @@ class Level:
     def lets_through(self, root: bool) -> set[int]:
         """Numbers of those entries; `root`: of a grader that is root."""
         named = re.findall(r"(\d+)(?: to (\d+))?( for root)?", self.entries)
-        return {number for first, last, only_root in named if root or not only_root for number in range(int(first), int(last or first) + 1)}
+        return {
+            number
+            for first, last, only_root in named
+            if root or not only_root
+            for number in range(int(first), int(last or first) + 1)
+        }
 
 
 STAT = "a submission can learn which files exist, and their sizes and dates"
@@ -40,8 +45,12 @@ LEVELS = {
     "B": Level("another user, Landlock and seccomp", "2", STAT),
     "C": Level("Landlock and seccomp", "2", STAT),
     "D": Level("seccomp"),
-    "E": Level("a plain process with limits", "1 to 5, 9 to 12, 28, 29 for root, 31, 32, 38 to 41",
-               "code can do whatever you can do, from reading every file of yours to reaching the network; grade only what you trust"),
+    "E": Level(
+        "a plain process with limits",
+        "1 to 5, 9 to 12, 28, 29 for root, 31, 32, 38 to 41",
+        "code can do whatever you can do, from reading every file of yours to reaching the network;"
+        " grade only what you trust",
+    ),
 }
 
 
@@ -55,7 +64,15 @@ class Found:
     def __str__(self):
         level = LEVELS[self.level]
         reasons = "; ".join(f"no {name}: {reason}" for name, reason in self.missing.items())
-        return f"Isolation level {self.level}: {level.walls}." + (f" Not stopped: {level.open} (entries of the catalogue: {level.entries})." if level.open else "") + (f" ({reasons})" if reasons else "")
+        return (
+            f"Isolation level {self.level}: {level.walls}."
+            + (
+                f" Not stopped: {level.open} (entries of the catalogue: {level.entries})."
+                if level.open
+                else ""
+            )
+            + (f" ({reasons})" if reasons else "")
+        )
 
 
 def best() -> Found:
@@ -63,7 +80,9 @@ def best() -> Found:
     test, how things go on a lesser machine. Raises KeyholeError if it names none."""
     strongest = os.environ.get("KEYHOLE_ISOLATION") or "A"
     if strongest not in LEVELS:
-        raise KeyholeError(f"KEYHOLE_ISOLATION is {strongest!r}, which is none of {', '.join(LEVELS)}")
+        raise KeyholeError(
+            f"KEYHOLE_ISOLATION is {strongest!r}, which is none of {', '.join(LEVELS)}"
+        )
     return _best(strongest)
 
 
@@ -88,8 +107,16 @@ def why_not(level: str) -> str:
         return "there is no bubblewrap"
     secret = HERE.parent / "grade.py"
     try:
-        proof = subprocess.run(command(level, HERE / "lockdown.py", level, secret), cwd="/", env=environment(level), text=True, errors="replace",
-                               stdin=subprocess.DEVNULL, capture_output=True, timeout=PROOF_SECONDS)
+        proof = subprocess.run(
+            command(level, HERE / "lockdown.py", level, secret),
+            cwd="/",
+            env=environment(level),
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROOF_SECONDS,
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {PROOF_SECONDS} s"
     except OSError as error:
@@ -117,8 +144,30 @@ def command(level: str, program: Path, *arguments) -> list[str]:
     if level != "A":
         return python
     mounted = [option for path in [*_mounted(), str(HERE)] for option in ("--ro-bind", path, path)]
-    return [bubblewrap(), "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL",
-            "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *mounted, "--remount-ro", "/", "--chdir", "/", "--", *python]
+    return [
+        bubblewrap(),
+        "--unshare-all",
+        "--unshare-user",
+        "--uid",
+        "65534",
+        "--gid",
+        "65534",
+        "--cap-drop",
+        "ALL",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+        *mounted,
+        "--remount-ro",
+        "/",
+        "--chdir",
+        "/",
+        "--",
+        *python,
+    ]
 
 
 def _mounted() -> list[str]:
@@ -128,17 +177,43 @@ def _mounted() -> list[str]:
         link = os.path.join(os.path.dirname(link), os.readlink(link))
         folders.append(os.path.dirname(link))
     paths = [*lockdown.readable(str(cache_folder().resolve())), *folders]
-    return [path for path in dict.fromkeys(map(os.path.normpath, paths)) if not any(path != other and Path(path).is_relative_to(other) for other in paths)]
+    return [
+        path
+        for path in dict.fromkeys(map(os.path.normpath, paths))
+        if not any(path != other and Path(path).is_relative_to(other) for other in paths)
+    ]
 
 
 def environment(level: str) -> dict[str, str]:
     """All the environment that the zygote has: nothing of the grader's but where the model and the data lie. A child adds its own folder."""
     # OMP_THREAD_LIMIT: a student who asks torch for more threads gets one, instead of an end by OpenMP, which cannot start them.
-    one_thread = dict.fromkeys(["OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX"], "1")
+    one_thread = dict.fromkeys(
+        [
+            "OMP_NUM_THREADS",
+            "OMP_THREAD_LIMIT",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "MALLOC_ARENA_MAX",
+        ],
+        "1",
+    )
     offline = dict.fromkeys(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"], "1")
-    return one_thread | offline | {
-        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
-        "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "", "TMPDIR": "/tmp" if level == "A" else tempfile.gettempdir(),
-        "KEYHOLE_LANG": language(),  # keyhole's own errors, which a student's function may raise
-        "KEYHOLE_CACHE": str(cache_folder().resolve()), "KEYHOLE_DATA": str(data_folder().resolve()),
-    }
+    return (
+        one_thread
+        | offline
+        | {
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "MPLBACKEND": "agg",
+            "TOKENIZERS_PARALLELISM": "false",
+            "CUDA_VISIBLE_DEVICES": "",
+            "TMPDIR": "/tmp" if level == "A" else tempfile.gettempdir(),
+            "KEYHOLE_LANG": (
+                language()
+            ),  # keyhole's own errors, which a student's function may raise
+            "KEYHOLE_CACHE": str(cache_folder().resolve()),
+            "KEYHOLE_DATA": str(data_folder().resolve()),
+        }
+    )

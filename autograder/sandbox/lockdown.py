@@ -16,8 +16,17 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 CAPABILITY_VERSION = 0x20080522
-FIRST_USER, USERS = 61184, 4096  # kept free for users that live for one process (systemd's DynamicUser has the same)
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0)  # flags of open
+FIRST_USER, USERS = (
+    61184,
+    4096,
+)  # kept free for users that live for one process (systemd's DynamicUser has the same)
+WRITING = (
+    os.O_WRONLY
+    | os.O_RDWR
+    | os.O_CREAT
+    | os.O_TRUNC
+    | getattr(os, "O_TMPFILE", 0) & ~getattr(os, "O_DIRECTORY", 0)
+)  # flags of open
 
 # System calls whatever their arguments. What is absent fails: processes and threads, sockets, signals to others, memory that
 # no limit counts (memfd, shared memory, pipes), names of files that would be made, and all that only a system's owner needs.
@@ -32,18 +41,43 @@ COMPUTING = """
 """.split()
 READING = "stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents64 getcwd".split()
 OPENING = {"open": 1, "openat": 2}  # which argument holds the flags
-FCNTL = [0, 1, 2, 3, 1030]  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; F_SETOWN would send signals to others
-IOCTL = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+FCNTL = [
+    0,
+    1,
+    2,
+    3,
+    1030,
+]  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; F_SETOWN would send signals to others
+IOCTL = [
+    0x5401,
+    0x5413,
+    0x541B,
+    0x5421,
+    0x5450,
+    0x5451,
+]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
 SIGNALS = ["kill", "tgkill"]  # to itself only
 
 
 def readable(cache: str) -> list[str]:
     """What a child may read: the interpreter with its libraries, keyhole, and the model in `cache`. Nothing of the grader's, no data."""
-    interpreter = {os.path.join(prefix, part) for prefix in (sys.prefix, sys.base_prefix) for part in ("bin", "lib", "lib64", "pyvenv.cfg")}
-    here = {path for name in ("stdlib", "platstdlib", "purelib", "platlib") if (path := sysconfig.get_path(name))}
+    interpreter = {
+        os.path.join(prefix, part)
+        for prefix in (sys.prefix, sys.base_prefix)
+        for part in ("bin", "lib", "lib64", "pyvenv.cfg")
+    }
+    here = {
+        path
+        for name in ("stdlib", "platstdlib", "purelib", "platlib")
+        if (path := sysconfig.get_path(name))
+    }
     system = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache"]
     keyhole = str(Path(__file__).resolve().parents[2] / "keyhole")
-    return [path for path in sorted({*interpreter, *here, *system, keyhole, cache}) if os.path.exists(path)]
+    return [
+        path
+        for path in sorted({*interpreter, *here, *system, keyhole, cache})
+        if os.path.exists(path)
+    ]
 
 
 def lock_in(level: str, parent: int) -> None:
@@ -100,7 +134,10 @@ def file_rules():
 
     rules = Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL)
     for path in [*readable(os.environ["KEYHOLE_CACHE"]), "/dev/null", "/dev/urandom"]:
-        rules.allow_path(path, AccessFS.READ_FILE | AccessFS.READ_DIR if os.path.isdir(path) else AccessFS.READ_FILE)
+        rules.allow_path(
+            path,
+            AccessFS.READ_FILE | AccessFS.READ_DIR if os.path.isdir(path) else AccessFS.READ_FILE,
+        )
     return rules
 
 

@@ -29,21 +29,32 @@ from keyhole.text import one_line
 # code -> kind. The child sends only a code and a detail, so that every sentence stands with the grader, in autograder/messages.
 FAILURES = {
     **dict.fromkeys(["stub", "absent"], "missing"),
-    **dict.fromkeys(["definitions", "raised", "none", "type", "device", "layout", "dtype", "big", "memory"], "error"),
+    **dict.fromkeys(
+        ["definitions", "raised", "none", "type", "device", "layout", "dtype", "big", "memory"],
+        "error",
+    ),
     **dict.fromkeys(["timeout", "cpu", "submission"], "timeout"),
     **dict.fromkeys(["exited", "crashed", "killed", "lost", "garbled"], "error"),
 }
 
 # What a child may say of a failure, which may be forged: code -> the details that there are, or None for text to be quoted with care.
 SAID = {
-    **dict.fromkeys(["stub", "none"], {""}), **dict.fromkeys(["definitions", "raised", "type"]), "device": {"meta"},
+    **dict.fromkeys(["stub", "none"], {""}),
+    **dict.fromkeys(["definitions", "raised", "type"]),
+    "device": {"meta"},
     "layout": {str(each) for each in vars(torch).values() if isinstance(each, torch.layout)},
-    "dtype": {str(each).removeprefix("torch.") for each in vars(torch).values() if isinstance(each, torch.dtype)},
+    "dtype": {
+        str(each).removeprefix("torch.")
+        for each in vars(torch).values()
+        if isinstance(each, torch.dtype)
+    },
 }
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 STANDSTILL_SECONDS = 0.5  # what of a standstill of the grader's own is counted as the student's
-SILENT_SECONDS = 60  # a zygote that takes longer to end a child is given up; it may be loading a model
+SILENT_SECONDS = (
+    60  # a zygote that takes longer to end a child is given up; it may be loading a model
+)
 MB = 2**20
 
 
@@ -54,7 +65,9 @@ class Limits:
     seconds: float = 10.0  # wall clock, per call; a hidden test may ask for more
     submission_seconds: float = 300.0  # wall clock, for all calls and definitions of one submission together, in whatever processes
     start_seconds: float = 60.0  # wall clock, for what the first of a batch waits for: importing the libraries, loading the models
-    cpu_seconds: int = 600  # processor time of one process over all its calls: bounds what escapes the wall clock
+    cpu_seconds: int = (
+        600  # processor time of one process over all its calls: bounds what escapes the wall clock
+    )
     memory_mb: int = 1024  # address space above that of the loaded child
     reply_mb: int = 32
     file_mb: int = 16  # size of any one file, where files can be written: at level E
@@ -69,10 +82,16 @@ class Limits:
             raise KeyholeError(f"the limits {path} cannot be read: {error}") from None
         for name, value in given.items():
             if name not in cls.__dataclass_fields__:
-                raise KeyholeError(f"{path}: there is no limit {name!r}, only {', '.join(cls.__dataclass_fields__)}")
+                raise KeyholeError(
+                    f"{path}: there is no limit {name!r}, only"
+                    f" {', '.join(cls.__dataclass_fields__)}"
+                )
             kind = type(getattr(cls, name))
             if type(value) not in (int, kind) or not 0 < value < 2**31:
-                raise KeyholeError(f"{path}: {name} is {value!r}, not a {'whole ' if kind is int else ''}number above 0")
+                raise KeyholeError(
+                    f"{path}: {name} is {value!r}, not a {'whole ' if kind is int else ''}number"
+                    " above 0"
+                )
         return cls(**given)
 
 
@@ -128,10 +147,14 @@ class StudentFailed(Exception):
     @property
     def message(self) -> str:
         """The sentence, in the language spoken."""
-        from autograder.messages import failure  # late: the zygote loads this module too, where no sentence of the staff's can be read
+        from autograder.messages import (
+            failure,
+        )  # late: the zygote loads this module too, where no sentence of the staff's can be read
 
         said = failure(self.code, self.detail.rstrip(".。"))
-        return one_line(said.replace("?.", "?").replace("？。", "？"))  # of a detail that is a question
+        return one_line(
+            said.replace("?.", "?").replace("？。", "？")
+        )  # of a detail that is a question
 
 
 class ZygoteLost(Exception):
@@ -148,7 +171,13 @@ class Sandbox:
     then a death is that submission's doing, and no other's affair.
     """
 
-    def __init__(self, definitions_source: str, limits: Limits = Limits(), models=(), allowance: Allowance | None = None):
+    def __init__(
+        self,
+        definitions_source: str,
+        limits: Limits = Limits(),
+        models=(),
+        allowance: Allowance | None = None,
+    ):
         self.limits, self._source, self._models = limits, definitions_source, frozenset(models)
         self._allowance = allowance or Allowance(limits.submission_seconds)
         self._zygote, self._child, self._unusable = SHARED, None, None
@@ -170,7 +199,14 @@ class Sandbox:
         if self._zygote is not SHARED:
             self._zygote.close()
 
-    def call(self, function: str, adapter: str = "plain", tensors=None, options=None, seconds: float | None = None) -> Reply:
+    def call(
+        self,
+        function: str,
+        adapter: str = "plain",
+        tensors=None,
+        options=None,
+        seconds: float | None = None,
+    ) -> Reply:
         """What the student's `function` makes of `tensors`, by way of an adapter (adapters.py says what each returns).
 
         Raises StudentFailed for everything that the student's code can cause.
@@ -189,7 +225,12 @@ class Sandbox:
             raise self._used_up()
         model = options.get("model")
         self._be_ready({model} if isinstance(model, str) else set())
-        frame = {"adapter": adapter, "function": function, "options": options, "reply_bytes": self.limits.reply_mb * MB}
+        frame = {
+            "adapter": adapter,
+            "function": function,
+            "options": options,
+            "reply_bytes": self.limits.reply_mb * MB,
+        }
         if options.get("after"):  # then what was sent comes back as well
             frame["reply_bytes"] += sum(tensor.nbytes for tensor in tensors.values())
         reply = self._run("call", frame, seconds, tensors, frame["reply_bytes"] + wire.HEADER_BYTES)
@@ -207,11 +248,19 @@ class Sandbox:
         names = sorted(self._models)
         self._child = _Child(self._zygote, names)
         try:
-            self._ask("prepare", {"models": names, "limits": asdict(self.limits)}, Clock(self.limits.start_seconds))
+            self._ask(
+                "prepare",
+                {"models": names, "limits": asdict(self.limits)},
+                Clock(self.limits.start_seconds),
+            )
         except StudentFailed as error:  # nothing of the student's has run yet
-            if error.code == "timeout" and self._zygote is SHARED:  # something of another's may have stopped it
+            if (
+                error.code == "timeout" and self._zygote is SHARED
+            ):  # something of another's may have stopped it
                 raise ZygoteLost from None
-            self._unusable = NotStarted("not_started", self._zygote.last_words() if error.code == "lost" else error.message)  # it can take its time: not once a test
+            self._unusable = NotStarted(
+                "not_started", self._zygote.last_words() if error.code == "lost" else error.message
+            )  # it can take its time: not once a test
             raise self._unusable from None
         try:
             self._run("define", {"source": self._source}, self.limits.seconds)
@@ -235,20 +284,35 @@ class Sandbox:
     def _used_up(self) -> StudentFailed:
         return StudentFailed("submission", f"{self._allowance.seconds:g}")
 
-    def _ask(self, command: str, content: dict, clock: Clock, sent=None, reply_bytes: int = wire.HEADER_BYTES) -> dict:
+    def _ask(
+        self,
+        command: str,
+        content: dict,
+        clock: Clock,
+        sent=None,
+        reply_bytes: int = wire.HEADER_BYTES,
+    ) -> dict:
         """Send one request, wait for its reply, and return its tensors."""
         try:
-            blob = self._child.exchange(wire.pack(sent or {}, command=command, content=json.dumps(content)), clock, reply_bytes)
+            blob = self._child.exchange(
+                wire.pack(sent or {}, command=command, content=json.dumps(content)),
+                clock,
+                reply_bytes,
+            )
             tensors, text = wire.unpack(blob)
             code = text.get("status")
             detail = text.get("detail", "")
             if code in (told := self._told(content)):
                 detail = told[code]
-            elif code != "done" and (code not in SAID or SAID[code] is not None and detail not in SAID[code]):
+            elif code != "done" and (
+                code not in SAID or SAID[code] is not None and detail not in SAID[code]
+            ):
                 raise wire.WireError("it has no status")
             if code == "done" and command == "call":
                 adapters.check_reply(tensors, content["adapter"], sent, content["options"])
-        except BaseException as error:  # also the TA's Ctrl-C: half an exchange cannot be gone on with
+        except (
+            BaseException
+        ) as error:  # also the TA's Ctrl-C: half an exchange cannot be gone on with
             self._end_child()
             match error:
                 case wire.WireError():
@@ -264,7 +328,11 @@ class Sandbox:
 
     def _told(self, content: dict) -> dict:
         """Details that the grader knows itself."""
-        return {"absent": content.get("function", ""), "memory": self.limits.memory_mb, "big": f"more than {content.get('reply_bytes', 0) / MB:.3g} MB"}
+        return {
+            "absent": content.get("function", ""),
+            "memory": self.limits.memory_mb,
+            "big": f"more than {content.get('reply_bytes', 0) / MB:.3g} MB",
+        }
 
     def _end_child(self) -> None:
         child, self._child = self._child, None
@@ -293,14 +361,20 @@ class Zygote:
             if not self._process or self._process.poll() is not None:
                 self._start()
             with suppress(OSError):
-                socket.send_fds(self._control, [json.dumps({"box": box, "models": models}).encode()], descriptors)
+                socket.send_fds(
+                    self._control,
+                    [json.dumps({"box": box, "models": models}).encode()],
+                    descriptors,
+                )
 
     def last_words(self) -> str:
         """What a dead zygote wrote last, else how it ended."""
         with suppress(OSError, ValueError, subprocess.TimeoutExpired):
             status = self._process.wait(SILENT_SECONDS)
             self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
-            said = one_line((self._log.read().decode(errors="replace").strip().splitlines() or [""])[-1])
+            said = one_line(
+                (self._log.read().decode(errors="replace").strip().splitlines() or [""])[-1]
+            )
             return said or (f"exit status {status}" if status >= 0 else signal.strsignal(-status))
         return "it gives no answer"
 
@@ -318,8 +392,15 @@ class Zygote:
             with theirs:
                 self._log = tempfile.TemporaryFile()
                 self._process = subprocess.Popen(
-                    isolation.command(self.level, ZYGOTE, self.level, theirs.fileno()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                    stderr=self._log, pass_fds=[theirs.fileno()], cwd="/", env=isolation.environment(self.level), start_new_session=True)
+                    isolation.command(self.level, ZYGOTE, self.level, theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._log,
+                    pass_fds=[theirs.fileno()],
+                    cwd="/",
+                    env=isolation.environment(self.level),
+                    start_new_session=True,
+                )
         except OSError as error:
             self._end()
             raise NotStarted("not_started", error.strerror) from None
@@ -333,7 +414,9 @@ class Zygote:
             try:
                 process.wait(patience)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # the group: bubblewrap, its first process inside and the zygote
+                os.killpg(
+                    process.pid, signal.SIGKILL
+                )  # the group: bubblewrap, its first process inside and the zygote
                 process.wait()
 
 
@@ -459,4 +542,10 @@ def _remove(box: str) -> None:
         shutil.rmtree(box, ignore_errors=True)
     if os.path.exists(box):  # neither command follows links
         for command in (["chmod", "-R", "u+rwX", box], ["rm", "-rf", box]):
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )

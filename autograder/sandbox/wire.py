@@ -15,7 +15,14 @@ LENGTH = 8
 HEADER_BYTES = 64 * 1024
 TENSORS = 64
 DIMENSIONS = 8
-DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "BOOL": torch.bool}
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "BOOL": torch.bool,
+}
 NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
@@ -35,20 +42,28 @@ def size(prefix: bytes) -> int:
     return int.from_bytes(prefix, "little")
 
 
-def unpack(blob: bytes, header_bytes: int = HEADER_BYTES) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def unpack(
+    blob: bytes, header_bytes: int = HEADER_BYTES
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """(tensors, text) of a blob. Each tensor is fresh, plain and owns its memory. Raises WireError at the first broken rule.
 
     `header_bytes` caps the header: the default is for replies, while a request may carry a student's whole source.
     """
     length = size(blob[:LENGTH])
-    _require(len(blob) >= LENGTH and length <= min(header_bytes, len(blob) - LENGTH), "the header has a wrong length")
+    _require(
+        len(blob) >= LENGTH and length <= min(header_bytes, len(blob) - LENGTH),
+        "the header has a wrong length",
+    )
     try:
         header = json.loads(blob[LENGTH : LENGTH + length], object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise WireError("the header is not JSON") from None
     _require(isinstance(header, dict), "the header is not an object")
     text = header.pop("__metadata__", {})
-    _require(isinstance(text, dict) and all(isinstance(value, str) for value in text.values()), "the text is not made of strings")
+    _require(
+        isinstance(text, dict) and all(isinstance(value, str) for value in text.values()),
+        "the text is not made of strings",
+    )
     _require(len(header) <= TENSORS, f"there are more than {TENSORS} tensors")
     data = memoryview(blob)[LENGTH + length :]
     places = {name: _place(name, entry) for name, entry in header.items()}
@@ -63,19 +78,32 @@ def unpack(blob: bytes, header_bytes: int = HEADER_BYTES) -> tuple[dict[str, tor
 def _place(name, entry):
     """(dtype, shape, first byte, last byte) of one header entry."""
     _require(NAME.fullmatch(name), "a tensor has an odd name")
-    _require(isinstance(entry, dict) and entry.keys() == {"dtype", "shape", "data_offsets"}, "a tensor is described wrongly")
+    _require(
+        isinstance(entry, dict) and entry.keys() == {"dtype", "shape", "data_offsets"},
+        "a tensor is described wrongly",
+    )
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    _require(isinstance(dtype, str) and dtype in DTYPES, "a tensor has a dtype that is not accepted")
-    _require(_counts(shape) and len(shape) <= DIMENSIONS and math.prod(max(n, 1) for n in shape) < 2**40, "a tensor has an impossible shape")
+    _require(
+        isinstance(dtype, str) and dtype in DTYPES, "a tensor has a dtype that is not accepted"
+    )
+    _require(
+        _counts(shape) and len(shape) <= DIMENSIONS and math.prod(max(n, 1) for n in shape) < 2**40,
+        "a tensor has an impossible shape",
+    )
     _require(_counts(offsets) and len(offsets) == 2, "a tensor has impossible offsets")
-    _require(offsets[1] - offsets[0] == math.prod(shape) * DTYPES[dtype].itemsize, "a tensor's shape and size disagree")
+    _require(
+        offsets[1] - offsets[0] == math.prod(shape) * DTYPES[dtype].itemsize,
+        "a tensor's shape and size disagree",
+    )
     return DTYPES[dtype], shape, *offsets
 
 
 def _tensor(dtype, shape, first, last, data) -> torch.Tensor:
     if first == last:
         return torch.empty(shape, dtype=dtype)
-    own = bytearray(data[first:last])  # a copy: aligned, writable, and kept alive by the tensor alone
+    own = bytearray(
+        data[first:last]
+    )  # a copy: aligned, writable, and kept alive by the tensor alone
     _require(dtype != torch.bool or max(own) <= 1, "a truth value is neither 0 nor 1")
     return torch.frombuffer(own, dtype=dtype).reshape(shape)
 

@@ -19,7 +19,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that no environment decides which keyhole this is
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[2])
+)  # so that no environment decides which keyhole this is
 
 import torch
 
@@ -28,8 +30,27 @@ from autograder.sandbox import child, lockdown, wire
 
 # What students' code may come to use, loaded while that is possible: at some levels a child can open no file. No student has a say in it: what else
 # a notebook imports, its own process imports behind the walls.
-LIBRARIES = ["numpy", "numpy.random", "numpy.fft", "numpy.polynomial", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin", "transformers.pytorch_utils", "safetensors.torch",
-             "torch.func", "tqdm.auto", "copy", "itertools", "statistics", *(module.name for module in pkgutil.walk_packages(keyhole.__path__, "keyhole.") if module.name != "keyhole.cli")]
+LIBRARIES = [
+    "numpy",
+    "numpy.random",
+    "numpy.fft",
+    "numpy.polynomial",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "PIL.PngImagePlugin",
+    "transformers.pytorch_utils",
+    "safetensors.torch",
+    "torch.func",
+    "tqdm.auto",
+    "copy",
+    "itertools",
+    "statistics",
+    *(
+        module.name
+        for module in pkgutil.walk_packages(keyhole.__path__, "keyhole.")
+        if module.name != "keyhole.cli"
+    ),
+]
 REQUEST_BYTES = 64 * 1024
 PR_SET_CHILD_SUBREAPER = 36
 ROUNDS = 100  # of killing what a child left: what forks faster than that is not chased for ever
@@ -112,9 +133,18 @@ class Nursery:
 
 def end_orphans(but) -> None:
     """Kill every child of this process except those in `but`: being their subreaper, it has adopted what the children left,
-    in whatever session and under whatever name. (Linux; elsewhere what left the process group lives on.)"""
+    in whatever session and under whatever name. (Linux; elsewhere what left the process group lives on.)
+    """
     for _ in range(ROUNDS):
-        orphans = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid not in but and is_mine(pid)] if os.path.isdir("/proc") else []
+        orphans = (
+            [
+                pid
+                for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                if pid not in but and is_mine(pid)
+            ]
+            if os.path.isdir("/proc")
+            else []
+        )
         if not orphans:
             return
         for pid in orphans:
@@ -126,7 +156,10 @@ def end_orphans(but) -> None:
 def is_mine(pid: int) -> bool:
     """Is the process a child of this one?"""
     try:
-        return int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1]) == os.getpid()
+        return (
+            int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
+            == os.getpid()
+        )
     except OSError:
         return False
 

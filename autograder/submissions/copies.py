@@ -17,7 +17,9 @@ from keyhole.errors import KeyholeError
 from keyhole.checking.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
 from keyhole.text import one_line
 
-SAME_EDIT = 0.9999      # cosine of the columns and of the rows; other targets or other subjects lie below 0.99
+SAME_EDIT = (
+    0.9999  # cosine of the columns and of the rows; other targets or other subjects lie below 0.99
+)
 STAFF = "For the staff, no points lost:"
 MOST_NAMED = 5
 
@@ -41,7 +43,10 @@ def likely_copies(submitted: str | Path, assignment: str, weight_shape) -> list[
             continue
         with handed_in(Path(submitted, student, assignment), BESIDE) as handed:
             own = handed.folder_of(None)
-            for found, read in ((facts, lambda: read_fact(own)), (edits, lambda: read_edit(own, weight_shape))):
+            for found, read in (
+                (facts, lambda: read_fact(own)),
+                (edits, lambda: read_edit(own, weight_shape)),
+            ):
                 try:
                     found[student] = read()
                 except KeyholeError:
@@ -56,12 +61,28 @@ def _same_facts(facts: Mapping[str, OwnFact]):
     """(pair, words) of those who move the same subject from the same answer to the same new one, in whatever words."""
     groups = defaultdict(list)
     for student, own in facts.items():
-        groups[tuple(plain(text) for text in (own.fact.subject, own.fact.target_true, own.fact.target_new))].append(student)
+        groups[
+            tuple(
+                plain(text)
+                for text in (own.fact.subject, own.fact.target_true, own.fact.target_new)
+            )
+        ].append(student)
     for students in groups.values():
         for one, other in combinations(sorted(students), 2):
             fact = facts[one].fact
-            same = "every probe word for word" if fact.probes() == facts[other].fact.probes() else "other probes"
-            yield (one, other), f"the same fact ({one_line(f'{fact.subject}:{fact.target_true} →{fact.target_new}', 100)}), {same}"
+            same = (
+                "every probe word for word"
+                if fact.probes() == facts[other].fact.probes()
+                else "other probes"
+            )
+            yield (
+                (one, other),
+                (
+                    "the same fact"
+                    f" ({one_line(f'{fact.subject}:{fact.target_true} →{fact.target_new}', 100)}),"
+                    f" {same}"
+                ),
+            )
 
 
 def _same_edits(edits: Mapping[str, OwnEdit]):
@@ -71,7 +92,9 @@ def _same_edits(edits: Mapping[str, OwnEdit]):
         return
     cosines = torch.ones(())
     for part in ("left", "right"):
-        rows = torch.nn.functional.normalize(torch.stack([getattr(edits[name], part) for name in students]), dim=1)
+        rows = torch.nn.functional.normalize(
+            torch.stack([getattr(edits[name], part) for name in students]), dim=1
+        )
         cosines = torch.minimum(cosines, (rows @ rows.T).abs())
     for i, j in (cosines >= SAME_EDIT).triu(1).nonzero().tolist():
         yield (students[i], students[j]), "the same change of W"
@@ -80,10 +103,16 @@ def _same_edits(edits: Mapping[str, OwnEdit]):
 def with_note(result: Result, copies: list[Copy]) -> Result:
     """The result with what the staff should know of it at the end of its reason, in the place of any earlier such note."""
     reason = (result.reason or "").partition(STAFF)[0].strip()
-    mine = [(next(name for name in copy.students if name != result.student), copy.alike) for copy in copies if result.student in copy.students]
+    mine = [
+        (next(name for name in copy.students if name != result.student), copy.alike)
+        for copy in copies
+        if result.student in copy.students
+    ]
     # A reason for a failure is shown to the student.
     if mine and result.status != "failed":
-        named = ". ".join(f"like {one_line(name, 40)}: {alike}" for name, alike in mine[:MOST_NAMED])
+        named = ". ".join(
+            f"like {one_line(name, 40)}: {alike}" for name, alike in mine[:MOST_NAMED]
+        )
         more = f" And like {len(mine) - MOST_NAMED} more." if len(mine) > MOST_NAMED else ""
         reason = f"{reason} {STAFF} {named}.{more}".strip()
     return replace(result, reason=reason or None)

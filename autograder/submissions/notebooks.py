@@ -19,10 +19,13 @@ from keyhole.notebooks.definitions import Definitions, Work, definitions, grade_
 from keyhole.notebooks.file import file_called
 from keyhole.text import one_line
 
-MOST_CANDIDATES = 12    # notebooks that are looked at in search of one that is not where it belongs
-MOST_SEARCHED, SEARCHED_MB = 20, 512    # that are read in search of all those of a submission, and their size together
-MOST_NAMED = 6          # in one sentence
-SCHEMA = 3              # of nbgrader's marks
+MOST_CANDIDATES = 12  # notebooks that are looked at in search of one that is not where it belongs
+MOST_SEARCHED, SEARCHED_MB = (
+    20,
+    512,
+)  # that are read in search of all those of a submission, and their size together
+MOST_NAMED = 6  # in one sentence
+SCHEMA = 3  # of nbgrader's marks
 NUMBERS = re.compile(r"(\d+)")
 PYTHON = re.compile(r"(?:i?python[\d.]*)?", re.IGNORECASE)
 
@@ -56,17 +59,30 @@ class Submitted:
 
 
 @contextmanager
-def read_submission(folder, assignment_notebooks: Mapping[str, Expected]) -> Iterator[dict[str, Submitted]]:
+def read_submission(
+    folder, assignment_notebooks: Mapping[str, Expected]
+) -> Iterator[dict[str, Submitted]]:
     """The notebooks of one student's folder SUBMITTED/<student>/<assignment>; what was unpacked of it is there inside the `with`.
 
     `assignment_notebooks` maps a notebook's name (without .ipynb) to what is graded in it. Nothing that a
     student can put into the folder raises here, and no link in it is followed: it could point at the staff's files.
     """
     beside = BESIDE if any(expected.of_files for expected in assignment_notebooks.values()) else ()
-    with handed_in(Path(folder), [*(f"{name}.ipynb" for name in assignment_notebooks), *beside]) as handed:
-        reader = _Reader({function for expected in assignment_notebooks.values() for function in expected.functions})
+    with handed_in(
+        Path(folder), [*(f"{name}.ipynb" for name in assignment_notebooks), *beside]
+    ) as handed:
+        reader = _Reader(
+            {
+                function
+                for expected in assignment_notebooks.values()
+                for function in expected.functions
+            }
+        )
         on_time = [sentence("time_unreadable")] if time_lost(handed.folder) else []
-        yield {name: _with_notes(_chosen(handed, reader, name, expected), *on_time) for name, expected in assignment_notebooks.items()}
+        yield {
+            name: _with_notes(_chosen(handed, reader, name, expected), *on_time)
+            for name, expected in assignment_notebooks.items()
+        }
 
 
 class _Reader:
@@ -83,7 +99,9 @@ class _Reader:
                 notebook, notes = read_mended(path, follow_links=False)
                 self._read[path] = notebook, notes, definitions(notebook, self._code, self._work)
             except (KeyholeError, OSError) as error:
-                self._read[path] = one_line(error)  # the words alone: an error holds on to the whole file
+                self._read[path] = one_line(
+                    error
+                )  # the words alone: an error holds on to the whole file
         if isinstance(self._read[path], str):
             raise KeyholeError(self._read[path])
         return self._read[path]
@@ -101,22 +119,49 @@ class _Reader:
 def _chosen(handed: HandedIn, reader: _Reader, name: str, expected: Expected) -> Submitted:
     """The notebook that counts: the one of that name if there is anything in it, else the fullest of those that clearly are it."""
     path = handed.folder / f"{name}.ipynb"
-    own = _read(Found(path, path.name), handed, reader, name, expected) if os.path.lexists(path) and not handed.folder.is_symlink() else None
-    rest = sorted((file for file in handed.notebooks if file.path != path), key=lambda file: (not _alike(file, name), file.checkpoint))
+    own = (
+        _read(Found(path, path.name), handed, reader, name, expected)
+        if os.path.lexists(path) and not handed.folder.is_symlink()
+        else None
+    )
+    rest = sorted(
+        (file for file in handed.notebooks if file.path != path),
+        key=lambda file: (not _alike(file, name), file.checkpoint),
+    )
     if own and own.filled:
         more = [file.shown for file in rest if _alike(file, name) and not file.checkpoint]
-        return _with_notes(own, *([sentence("also_there", file=path.name, others=named(more))] if more else []))
-    looked_at = [(file, _read(file, handed, reader, name, expected)) for file in rest[:MOST_CANDIDATES] if reader.has_room(file.path)]
+        return _with_notes(
+            own, *([sentence("also_there", file=path.name, others=named(more))] if more else [])
+        )
+    looked_at = [
+        (file, _read(file, handed, reader, name, expected))
+        for file in rest[:MOST_CANDIDATES]
+        if reader.has_room(file.path)
+    ]
     missed = [sentence("not_all_read", file=path.name)] if len(looked_at) < len(rest) else []
     others = [(file, read) for file, read in looked_at if read.definitions]
     if not others or own and own.definitions and not any(read.filled for _, read in others):
-        return _with_notes(own or Submitted(name, handed.folder_of(None), reason=_why_none(handed, path.name)), *missed)
-    file, best = max(others, key=lambda pair: (not pair[0].checkpoint, pair[1].filled, _natural(pair[0].shown)))
-    tied = [other.shown for other, read in others if other is not file and (other.checkpoint, read.filled) == (file.checkpoint, best.filled)]
+        return _with_notes(
+            own or Submitted(name, handed.folder_of(None), reason=_why_none(handed, path.name)),
+            *missed,
+        )
+    file, best = max(
+        others, key=lambda pair: (not pair[0].checkpoint, pair[1].filled, _natural(pair[0].shown))
+    )
+    tied = [
+        other.shown
+        for other, read in others
+        if other is not file and (other.checkpoint, read.filled) == (file.checkpoint, best.filled)
+    ]
     other = one_line(file.shown, 120)
-    notes = [sentence("zip_opened", zip=one_line(zip, 80))] if (zip := handed.zip_of(file.path)) else []
+    notes = (
+        [sentence("zip_opened", zip=one_line(zip, 80))] if (zip := handed.zip_of(file.path)) else []
+    )
     if own:
-        notes += [own.reason or sentence("still_blank", file=path.name), sentence("taken_instead", other=other)]
+        notes += [
+            own.reason or sentence("still_blank", file=path.name),
+            sentence("taken_instead", other=other),
+        ]
     elif len(others) > 1 and not tied:
         notes.append(sentence("found_among", file=path.name, other=other, count=len(others)))
     elif tied or not zip or file.path.name != path.name:
@@ -132,7 +177,10 @@ def _alike(file: Found, name: str) -> bool:
 
 def _natural(text: str) -> list:
     """A key by which `a (10)` comes after `a (9)`."""
-    return [(int(part[:9]), "") if part.isdecimal() and part.isascii() else (-1, part) for part in NUMBERS.split(text)]
+    return [
+        (int(part[:9]), "") if part.isdecimal() and part.isascii() else (-1, part)
+        for part in NUMBERS.split(text)
+    ]
 
 
 def _with_notes(read: Submitted, *notes: str) -> Submitted:
@@ -144,20 +192,31 @@ def _why_none(handed: HandedIn, file: str) -> str:
         return handed.problems[0]
     stem = file.removesuffix(".ipynb")
     for other in handed.others:
-        if other.rpartition("/")[2].startswith(f"{stem}.") and other not in handed.closed and not other.endswith(".zip"):
+        if (
+            other.rpartition("/")[2].startswith(f"{stem}.")
+            and other not in handed.closed
+            and not other.endswith(".zip")
+        ):
             return sentence("other_form", file=file, other=one_line(other, 80))
     if handed.closed:
         return sentence("archive_closed", file=file, archives=named(handed.closed))
     if there := [found.shown for found in handed.notebooks]:
         return sentence("only_others", file=file, others=named(there))
-    return sentence("only_these", file=file, others=named(handed.others)) if handed.others else sentence("none_at_all", file=file)
+    return (
+        sentence("only_these", file=file, others=named(handed.others))
+        if handed.others
+        else sentence("none_at_all", file=file)
+    )
 
 
 def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> str:
     """Some names in a sentence, as the student wrote them; where there are `numbers`, with those of the cells in which they are."""
     shown = [f"`{one_line(name, 60).replace('`', '')}`" for name in list(names)[:MOST_NAMED]]
     if numbers:
-        shown = [sentence("placed", cell=cell, number=numbers[name]) for cell, name in zip(shown, names, strict=False)]
+        shown = [
+            sentence("placed", cell=cell, number=numbers[name])
+            for cell, name in zip(shown, names, strict=False)
+        ]
     return listed(shown) + (" …" if len(names) > MOST_NAMED else "")
 
 
@@ -166,14 +225,28 @@ def _on_files(file: Found, folder: Path, handed: HandedIn) -> list[str]:
     there = {name: path.name for name in BESIDE if (path := file_called(folder, name))}
     if not there:
         return list(handed.problems)
-    renamed = [sentence("file_renamed", file=name, other=one_line(other, 80)) for name, other in there.items() if other != name]
+    renamed = [
+        sentence("file_renamed", file=name, other=one_line(other, 80))
+        for name, other in there.items()
+        if other != name
+    ]
     zip = handed.zip_of(folder)
     if folder == file.path.parent or zip and zip == handed.zip_of(file.path):
         return renamed
-    return [sentence("files_elsewhere", file=one_line(file.path.name, 80), place=one_line(zip or folder.name, 80), files=named(there)), *renamed]
+    return [
+        sentence(
+            "files_elsewhere",
+            file=one_line(file.path.name, 80),
+            place=one_line(zip or folder.name, 80),
+            files=named(there),
+        ),
+        *renamed,
+    ]
 
 
-def _read(file: Found, handed: HandedIn, reader: _Reader, name: str, expected: Expected) -> Submitted:
+def _read(
+    file: Found, handed: HandedIn, reader: _Reader, name: str, expected: Expected
+) -> Submitted:
     """The notebook in a file, looked at as notebook `name`."""
     folder = handed.folder_of(file.path)
     try:
@@ -184,48 +257,98 @@ def _read(file: Found, handed: HandedIn, reader: _Reader, name: str, expected: E
         notes = (*notes, *_on_files(file, folder, handed))
     ids, more = surveyed(notebook, found, expected, file.path.name)
     graded = frozenset((*expected.functions, *expected.cells))
-    defined = [function for function in expected.functions if function in found.functions or function in found.broken]
+    defined = [
+        function
+        for function in expected.functions
+        if function in found.functions or function in found.broken
+    ]
     # Elsewhere a function more or less may be a helper that has the same name.
-    if graded.isdisjoint(ids) and not (defined and (file.path.name == f"{name}.ipynb" or 2 * len(defined) >= len(expected.functions))):
-        return Submitted(name, folder, reason=sentence("not_this", file=one_line(file.path.name, 80)))
+    if graded.isdisjoint(ids) and not (
+        defined
+        and (file.path.name == f"{name}.ipynb" or 2 * len(defined) >= len(expected.functions))
+    ):
+        return Submitted(
+            name, folder, reason=sentence("not_this", file=one_line(file.path.name, 80))
+        )
     filled = len(set(expected.functions) & (found.functions - found.untouched))
     on_cells = (titled(one_line(file.path.name, 80), note) for note in found.notes)
-    return Submitted(name, folder, found, None, tuple(notebook.cells), ids, (*notes, *more, *on_cells), filled, graded)
+    return Submitted(
+        name,
+        folder,
+        found,
+        None,
+        tuple(notebook.cells),
+        ids,
+        (*notes, *more, *on_cells),
+        filled,
+        graded,
+    )
 
 
-def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tuple[tuple, list[str]]:
+def surveyed(
+    notebook, found: Definitions, expected: Expected, file: str
+) -> tuple[tuple, list[str]]:
     """The graded cell that each cell of a notebook is, None for the others and for copies that do not count; and a sentence for each kind of damage."""
     cells, file = notebook.cells, one_line(file, 80)
     wanted = {*expected.functions, *expected.cells}
     marked = [grade_id(cell) for cell in cells]
-    ids = [name or _recognised(number, cell, expected, found, marked) for number, (name, cell) in enumerate(zip(marked, cells, strict=True), start=1)]
+    ids = [
+        name or _recognised(number, cell, expected, found, marked)
+        for number, (name, cell) in enumerate(zip(marked, cells, strict=True), start=1)
+    ]
     where = {}
     for number, name in enumerate(ids, start=1):
         if name:
             where.setdefault(name, []).append(number)
-    counts = {name: _counting(numbers, cells, found.cells.get(name, ())) for name, numbers in where.items()}
-    ids = [name if name and counts[name] == number else None for number, name in enumerate(ids, start=1)]
+    counts = {
+        name: _counting(numbers, cells, found.cells.get(name, ()))
+        for name, numbers in where.items()
+    }
+    ids = [
+        name if name and counts[name] == number else None
+        for number, name in enumerate(ids, start=1)
+    ]
     there = [name for name in where if name in wanted]
     defined = {name: found.cells[name][-1] for name in expected.functions if name in found.cells}
 
     twice = [name for name in there if len(where[name]) > 1]
     again = [name for name in defined if len(found.cells[name]) > 1 and name not in twice]
-    elsewhere = [name for name in defined if defined[name] not in where.get(name, ()) and name not in (*twice, *again)]
+    elsewhere = [
+        name
+        for name in defined
+        if defined[name] not in where.get(name, ()) and name not in (*twice, *again)
+    ]
     said = {
         "cells_recovered": [name for name in there if name not in marked],
         "cells_twice": twice,
         "defined_twice": again,
         "functions_elsewhere": elsewhere,
-        "cells_missing": [name for name in (*expected.functions, *expected.cells) if name not in where and name not in defined and name not in found.dropped],
+        "cells_missing": [
+            name
+            for name in (*expected.functions, *expected.cells)
+            if name not in where and name not in defined and name not in found.dropped
+        ],
         "kinds_changed": [name for name in there if cells[counts[name] - 1]["cell_type"] != "code"],
-        "marks_changed": [name for name in there if name in marked and _changed(_mark(cells[counts[name] - 1]), name, expected)],
+        "marks_changed": [
+            name
+            for name in there
+            if name in marked and _changed(_mark(cells[counts[name] - 1]), name, expected)
+        ],
     }
     notes = []
     if not wanted & set(marked) and (said["cells_recovered"] or elsewhere):
         notes.append(sentence("marks_lost", file=file))
         said = {kind: said[kind] for kind in ("cells_twice", "defined_twice")}
-    numbers = {"cells_twice": counts | defined, "defined_twice": defined, "functions_elsewhere": defined}
-    notes += [sentence(kind, file=file, cells=named(names, numbers.get(kind))) for kind, names in said.items() if names]
+    numbers = {
+        "cells_twice": counts | defined,
+        "defined_twice": defined,
+        "functions_elsewhere": defined,
+    }
+    notes += [
+        sentence(kind, file=file, cells=named(names, numbers.get(kind)))
+        for kind, names in said.items()
+        if names
+    ]
     once = [name for name in ids if name in wanted and name not in twice]
     if any(_reordered(once, handout) for handout in (expected.functions, expected.cells)):
         notes.append(sentence("cells_reordered", file=file))
@@ -233,7 +356,13 @@ def surveyed(notebook, found: Definitions, expected: Expected, file: str) -> tup
         notes.append(sentence("ids_repeated", file=file))
     if not PYTHON.fullmatch(language := _language(notebook)):
         notes.append(sentence("kernel", file=file, language=one_line(language, 40)))
-    return tuple(name if name in wanted or name and name == old else None for name, old in zip(ids, marked, strict=True)), notes
+    return (
+        tuple(
+            name if name in wanted or name and name == old else None
+            for name, old in zip(ids, marked, strict=True)
+        ),
+        notes,
+    )
 
 
 def _counting(numbers: Collection[int], cells, defining: Collection[int]) -> int:
@@ -249,10 +378,14 @@ def _repeated(names: list) -> bool:
 
 def _reordered(names: Collection[str], handout: Collection[str]) -> bool:
     """Are those of the `handout` that are among the names in another order there?"""
-    return [name for name in names if name in handout] != [name for name in handout if name in names]
+    return [name for name in names if name in handout] != [
+        name for name in handout if name in names
+    ]
 
 
-def _recognised(number: int, cell, expected: Expected, found: Definitions, taken: Collection[str]) -> str | None:
+def _recognised(
+    number: int, cell, expected: Expected, found: Definitions, taken: Collection[str]
+) -> str | None:
     """The graded cell that an unmarked cell is: by the function that it defines, by being that function's check, or by the id that the kit's cells have."""
     if cell["cell_type"] != "code":
         return None
@@ -262,7 +395,9 @@ def _recognised(number: int, cell, expected: Expected, found: Definitions, taken
         if name in expected.functions:
             if number in found.cells.get(name, ()):
                 return name
-        elif cell["source"].strip() == f"check({name.removeprefix('test_')})" or cell.get("id") == name.replace("_", "-"):
+        elif cell["source"].strip() == f"check({name.removeprefix('test_')})" or cell.get(
+            "id"
+        ) == name.replace("_", "-"):
             return name
     return None
 
@@ -278,7 +413,11 @@ def _blank(source: str) -> bool:
 
 def _changed(mark: dict, name: str, expected: Expected) -> bool:
     """Does a mark say other than the handout's?"""
-    due = {"schema_version": SCHEMA, "grade": name in expected.cells, "solution": name in expected.functions}
+    due = {
+        "schema_version": SCHEMA,
+        "grade": name in expected.cells,
+        "solution": name in expected.functions,
+    }
     if name in expected.cells:
         due["points"] = expected.cells[name]
     return any(key in mark and mark[key] != value for key, value in due.items())
@@ -286,7 +425,11 @@ def _changed(mark: dict, name: str, expected: Expected) -> bool:
 
 def _language(notebook) -> str:
     """The language that a notebook says it is in."""
-    for entry, key in (("language_info", "name"), ("kernelspec", "language"), ("kernelspec", "name")):
+    for entry, key in (
+        ("language_info", "name"),
+        ("kernelspec", "language"),
+        ("kernelspec", "name"),
+    ):
         about = notebook.metadata.get(entry)
         if isinstance(about, dict) and isinstance(about.get(key), str):
             return about[key]

@@ -17,7 +17,9 @@ from autograder.result import Result, TestResult, function_of
 from autograder.validity.solution import Solution
 from keyhole.errors import KeyholeError
 
-IMPORTS = "import torch\n\nfrom keyhole import edit, record"       # what the released notebooks begin with, as far as solutions use it
+IMPORTS = (  # what the released notebooks begin with, as far as solutions use it
+    "import torch\n\nfrom keyhole import edit, record"
+)
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,20 @@ def chosen(solutions: Iterable[Solution], functions: Iterable[str] | None) -> li
         return list(solutions)
     known = hidden_tests()
     if unknown := sorted(set(functions) - known.keys()):
-        raise KeyholeError(f"no hidden tests of {', '.join(unknown)}: there are those of {', '.join(known)}")
+        raise KeyholeError(
+            f"no hidden tests of {', '.join(unknown)}: there are those of {', '.join(known)}"
+        )
     return [solution for solution in solutions if solution.function in set(functions)]
 
 
 def graded(solutions: Iterable[Solution], grader: Grader, jobs: int = 1) -> Iterator[Graded]:
     """Each solution as it is graded, in order, several at once: every one a submission of its own, with the tests of its function."""
-    grader.model()      # before the graders below are made of this one, so that they share it
+    grader.model()  # before the graders below are made of this one, so that they share it
     graders = {function: only(grader, function) for function in hidden_tests()}
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(lambda solution: _graded(solution, graders[solution.function]), solutions)
+        yield from pool.map(
+            lambda solution: _graded(solution, graders[solution.function]), solutions
+        )
 
 
 def spread(solutions: Iterable[Solution]) -> list[Solution]:
@@ -108,7 +114,10 @@ def only(grader: Grader, function: str) -> Grader:
     restricted = copy.copy(grader)
     restricted.notebooks = {}
     for name, hidden in grader.notebooks.items():
-        cells = {cell: tuple(case for case in cases if function_of(case.id) == function) for cell, cases in hidden.cells.items()}
+        cells = {
+            cell: tuple(case for case in cases if function_of(case.id) == function)
+            for cell, cases in hidden.cells.items()
+        }
         if cells := {cell: cases for cell, cases in cells.items() if cases}:
             restricted.notebooks[name] = NotebookTests(cells, hidden.models)
     return restricted
@@ -124,8 +133,14 @@ def hand_in(solution: Solution, folder: Path, grader: Grader) -> None:
     """Write the submission of a student who has done this function and no other."""
     [name] = grader.notebooks
     test = (f"test_{solution.function}", f"check({solution.function})")
-    cells = [*((f"cell{number}", code) for number, code in enumerate((IMPORTS, *solution.cells))), test]
-    made = [nbformat.v4.new_code_cell(code, metadata={"nbgrader": {"grade_id": grade_id}}) for grade_id, code in cells]
+    cells = [
+        *((f"cell{number}", code) for number, code in enumerate((IMPORTS, *solution.cells))),
+        test,
+    ]
+    made = [
+        nbformat.v4.new_code_cell(code, metadata={"nbgrader": {"grade_id": grade_id}})
+        for grade_id, code in cells
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=made), folder / f"{name}.ipynb")
     if solution.files:
         with grader.lock:

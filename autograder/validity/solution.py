@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import dedent
 
-ALL = frozenset({"all"})        # every hidden test of the function
+ALL = frozenset({"all"})  # every hidden test of the function
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Solution:
 
     function: str
     name: str
-    cells: tuple[str, ...] = ()         # code, a cell each
-    files: Callable | None = None       # model -> {file name: bytes}
+    cells: tuple[str, ...] = ()  # code, a cell each
+    files: Callable | None = None  # model -> {file name: bytes}
     mistake: str = ""
     misconception: str | None = None
     fails: frozenset[str] = frozenset()
-    may_fail: frozenset[str] = frozenset()      # where it follows from the numbers drawn or measured, not from the mistake
+    may_fail: frozenset[str] = (
+        frozenset()
+    )  # where it follows from the numbers drawn or measured, not from the mistake
 
     @property
     def code(self):
@@ -35,14 +37,28 @@ class Solution:
 
 def wrong(table):
     """Solutions from {function: {name: (mistake, misconception, cases to fail, code[, cases that it may fail])}}."""
-    return tuple(Solution(function, name, cells(code), mistake=mistake, misconception=misconception, fails=frozenset(fails) if fails is not ALL else ALL,
-                          may_fail=frozenset(*may))
-                 for function, entries in table.items() for name, (mistake, misconception, fails, code, *may) in entries.items())
+    return tuple(
+        Solution(
+            function,
+            name,
+            cells(code),
+            mistake=mistake,
+            misconception=misconception,
+            fails=frozenset(fails) if fails is not ALL else ALL,
+            may_fail=frozenset(*may),
+        )
+        for function, entries in table.items()
+        for name, (mistake, misconception, fails, code, *may) in entries.items()
+    )
 
 
 def right(table):
     """Solutions from {function: {name: code}}."""
-    return tuple(Solution(function, name, cells(code)) for function, entries in table.items() for name, code in entries.items())
+    return tuple(
+        Solution(function, name, cells(code))
+        for function, entries in table.items()
+        for name, code in entries.items()
+    )
 
 
 def cells(code):

@@ -14,7 +14,18 @@ import torch
 from keyhole.errors import KeyholeError
 from keyhole.hooks import count_hooks
 from keyhole.checking.judging import Verdict, cause_of, distance, judge, scalar, usable
-from keyhole.messages import check_title, clauses, explanation, feedback, listed, misconception, percent, problem, sentences, titled
+from keyhole.messages import (
+    check_title,
+    clauses,
+    explanation,
+    feedback,
+    listed,
+    misconception,
+    percent,
+    problem,
+    sentences,
+    titled,
+)
 from keyhole.messages import en as english
 from keyhole.paths import data_folder
 from keyhole.text import one_line
@@ -33,7 +44,7 @@ class CheckReport:
 
     function: str
     verdicts: tuple
-    cause: BaseException | None = None      # what the student's function raised first
+    cause: BaseException | None = None  # what the student's function raised first
 
     @property
     def passed(self):
@@ -42,21 +53,38 @@ class CheckReport:
     @property
     def reason(self):
         """One line: how many cases passed, and why the first that failed did."""
-        failed = [titled(title, verdict.message) for title, verdict in self.verdicts if not verdict.passed]
+        failed = [
+            titled(title, verdict.message) for title, verdict in self.verdicts if not verdict.passed
+        ]
         return clauses(self._count() if self.verdicts[0][0] else "", *failed[:1])
 
     def __repr__(self):
         if not self.verdicts[0][0]:
             return f"✗ {titled(self.function, self.verdicts[0][1].message)}"
-        lines = [f"  ✓ {title}" if verdict.passed else f"  ✗ {titled(title, verdict.message)}" for title, verdict in self.verdicts]
-        return "\n".join([f"{'✓' if self.passed else '✗'} {titled(self.function, self._count())}", *lines])
+        lines = [
+            f"  ✓ {title}" if verdict.passed else f"  ✗ {titled(title, verdict.message)}"
+            for title, verdict in self.verdicts
+        ]
+        return "\n".join(
+            [f"{'✓' if self.passed else '✗'} {titled(self.function, self._count())}", *lines]
+        )
 
     def _repr_markdown_(self):
         head, *lines = repr(self).splitlines()
-        return "\n".join([head.replace(self.function, f"**`{self.function}`**", 1), "", *(f"- {line.strip()}" for line in lines)])
+        return "\n".join(
+            [
+                head.replace(self.function, f"**`{self.function}`**", 1),
+                "",
+                *(f"- {line.strip()}" for line in lines),
+            ]
+        )
 
     def _count(self):
-        return feedback("count", right=sum(verdict.passed for _, verdict in self.verdicts), all=len(self.verdicts))
+        return feedback(
+            "count",
+            right=sum(verdict.passed for _, verdict in self.verdicts),
+            all=len(self.verdicts),
+        )
 
 
 def check(function):
@@ -84,14 +112,21 @@ def examine(name, function):
             causes.append(none.__cause__)
             if none.blank:
                 return CheckReport(name, (("", verdict),), *causes)
-        verdicts.append((check_title(f"{name}.{case.id}"), verdict if verdict.passed else _not_again(verdict, said)))
+        verdicts.append(
+            (
+                check_title(f"{name}.{case.id}"),
+                verdict if verdict.passed else _not_again(verdict, said),
+            )
+        )
     return CheckReport(name, tuple(verdicts), *causes[:1])
 
 
 def _not_again(verdict, said):
     """The verdict without what an earlier case of the same function said already."""
     explained = explanation(verdict.misconception)
-    message = verdict.message.removesuffix(explained).strip() if explained in said else verdict.message
+    message = (
+        verdict.message.removesuffix(explained).strip() if explained in said else verdict.message
+    )
     if message in said:
         message = feedback("the_same")
     said.update({message, explained} - {""})
@@ -116,13 +151,19 @@ def compare(function):
     unusable = usable(got, case.stored["right"].shape, case.what)
     if unusable:
         raise CheckFailed(unusable.message)
-    shown = [tensor.double() - case.stored[f"in/{case.origin}"].double() for tensor in (case.stored["right"], got)]
+    shown = [
+        tensor.double() - case.stored[f"in/{case.origin}"].double()
+        for tensor in (case.stored["right"], got)
+    ]
     if shown[0].dim() == 3:
         shown = [tensor.norm(dim=-1) for tensor in shown]
-    return expected_and_obtained(*shown, *case.axes, title=f"{name}: {english.CHECKS[f'{name}.{case.id}']}")     # as all words in pictures: their font has no others
+    return expected_and_obtained(
+        *shown, *case.axes, title=f"{name}: {english.CHECKS[f'{name}.{case.id}']}"
+    )  # as all words in pictures: their font has no others
 
 
 # ---------------------------------------------------------------- stored cases
+
 
 def load_cases():
     """All stored cases: {name of the graded function: [Case]}. Raises KeyholeError where they are missing or damaged."""
@@ -134,16 +175,27 @@ def load_cases():
         try:
             numbers = load_file(path.with_suffix(".safetensors"))
             for name, records in json.loads(path.read_text(encoding="utf-8")).items():
-                found[name] = [Case(function=name, **record, stored=_stored(numbers, f"{name}.{record['id']}/")) for record in records]
+                found[name] = [
+                    Case(
+                        function=name, **record, stored=_stored(numbers, f"{name}.{record['id']}/")
+                    )
+                    for record in records
+                ]
         except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
-            raise KeyholeError(problem("checks_unreadable", path=path, error=one_line(error, 120))) from None
+            raise KeyholeError(
+                problem("checks_unreadable", path=path, error=one_line(error, 120))
+            ) from None
     if not found:
         raise KeyholeError(problem("no_checks", folder=data_folder() / "checks"))
     return found
 
 
 def _stored(numbers, prefix):
-    return {name.removeprefix(prefix): tensor for name, tensor in numbers.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in numbers.items()
+        if name.startswith(prefix)
+    }
 
 
 @dataclass(frozen=True)
@@ -155,17 +207,19 @@ class Case:
 
     function: str
     id: str
-    order: tuple                # the arguments, in order: names of stored tensors, keys of `values`, "model" or "module"
-    looks_at: str               # one of LOOKS
-    what: str                   # how messages name the result
+    order: tuple  # the arguments, in order: names of stored tensors, keys of `values`, "model" or "module"
+    looks_at: str  # one of LOOKS
+    what: str  # how messages name the result
     stored: dict
     values: dict = field(default_factory=dict)
-    model: dict = field(default_factory=dict)       # for keyhole.toy.toy_model
-    module: str = ""            # "Linear" or "Conv1D", made from the stored "in/weight" (as that kind keeps it) and "in/bias"
-    transposed: tuple = ()      # these arguments are given as transposed views
-    scales: tuple = (1,)        # the right result, times any of these, is right
-    origin: str = ""            # the stored "in/" tensor that sizes are counted from
-    axes: tuple = ()            # what the rows and columns of a picture of the result are; no picture without
+    model: dict = field(default_factory=dict)  # for keyhole.toy.toy_model
+    module: str = (  # "Linear" or "Conv1D", made from the stored "in/weight" (as that kind keeps it) and "in/bias"
+        ""
+    )
+    transposed: tuple = ()  # these arguments are given as transposed views
+    scales: tuple = (1,)  # the right result, times any of these, is right
+    origin: str = ""  # the stored "in/" tensor that sizes are counted from
+    axes: tuple = ()  # what the rows and columns of a picture of the result are; no picture without
     tolerance: float = 1e-4
     sentence: str = "wrong"
 
@@ -175,9 +229,16 @@ class Case:
 
     def given(self):
         """The arguments and what else a look may need, made anew: by name."""
-        given = {name.removeprefix("in/"): tensor.clone() for name, tensor in self.stored.items() if name.startswith("in/")}
+        given = {
+            name.removeprefix("in/"): tensor.clone()
+            for name, tensor in self.stored.items()
+            if name.startswith("in/")
+        }
         given |= {name: given[name].T.contiguous().T for name in self.transposed}
-        given |= {name: slice(*value["slice"]) if isinstance(value, dict) else value for name, value in self.values.items()}
+        given |= {
+            name: slice(*value["slice"]) if isinstance(value, dict) else value
+            for name, value in self.values.items()
+        }
         if self.model:
             given["model"] = self._toy()
         if self.module:
@@ -208,14 +269,29 @@ class Case:
     def judge(self, got):
         """A result against the right one and the wrong ones, in the scale that fits it best."""
         origin = self.stored[f"in/{self.origin}"].double() if self.origin else 0
-        wrongs = {name.removeprefix("wrong/"): wrong for name, wrong in self.stored.items() if name.startswith("wrong/")}
-        verdicts = [judge(got, scale * self.stored["right"], lambda: {name: scale * wrong for name, wrong in wrongs.items()},
-                          self.what, origin, self.tolerance, self.sentence) for scale in self.scales]
+        wrongs = {
+            name.removeprefix("wrong/"): wrong
+            for name, wrong in self.stored.items()
+            if name.startswith("wrong/")
+        }
+        verdicts = [
+            judge(
+                got,
+                scale * self.stored["right"],
+                lambda: {name: scale * wrong for name, wrong in wrongs.items()},
+                self.what,
+                origin,
+                self.tolerance,
+                self.sentence,
+            )
+            for scale in self.scales
+        ]
         # The order is of falling use: right, wrong in a way that has a name, simply wrong.
         return min(verdicts, key=lambda verdict: (not verdict.passed, not verdict.misconception))
 
 
 # ---------------------------------------------------------------- ways to look at an answer
+
 
 def _result(case, function, given):
     return case.judge(_tensor(_answer(case, function, given), case))
@@ -223,20 +299,37 @@ def _result(case, function, given):
 
 def _inputs(case, function, given):
     """The arguments are afterwards what they were; whether the result is right is for the other cases."""
-    unusable = usable(case.shaped(_tensor(_answer(case, function, given), case)), case.stored["right"].shape, case.what)
+    unusable = usable(
+        case.shaped(_tensor(_answer(case, function, given), case)),
+        case.stored["right"].shape,
+        case.what,
+    )
     for name, tensor in case.stored.items():
-        if name.startswith("in/") and not torch.equal(given[name.removeprefix("in/")].detach(), tensor):
-            return Verdict(False, misconception("input_changed", what=name.removeprefix("in/")), "input_changed")
+        if name.startswith("in/") and not torch.equal(
+            given[name.removeprefix("in/")].detach(), tensor
+        ):
+            return Verdict(
+                False,
+                misconception("input_changed", what=name.removeprefix("in/")),
+                "input_changed",
+            )
     return unusable or Verdict(True, feedback("untouched_inputs"))
 
 
 def _model(case, function, given):
     """No hook stays on the model, and its weights are those of its twin."""
-    unusable = usable(_tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what)
+    unusable = usable(
+        _tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what
+    )
     model, twin = given["model"].hf, case._toy().hf
     if count_hooks(model) > count_hooks(twin):
         return Verdict(False, misconception("hooks_left"), "hooks_left")
-    if any(not torch.equal(weight, other) for weight, other in zip(model.state_dict().values(), twin.state_dict().values(), strict=True)):
+    if any(
+        not torch.equal(weight, other)
+        for weight, other in zip(
+            model.state_dict().values(), twin.state_dict().values(), strict=True
+        )
+    ):
         return Verdict(False, misconception("model_changed"), "model_changed")
     return unusable or Verdict(True, feedback("clean"))
 
@@ -277,8 +370,12 @@ def _preservation(case, function, given):
     if miss > case.tolerance:
         message = feedback("misses_value", distance=percent(miss))
     else:
-        message = feedback("constraint_only", excess=percent(movement(got.double()) / movement(right) - 1))
-    return Verdict(False, sentences(message, explanation(verdict.misconception)), verdict.misconception)
+        message = feedback(
+            "constraint_only", excess=percent(movement(got.double()) / movement(right) - 1)
+        )
+    return Verdict(
+        False, sentences(message, explanation(verdict.misconception)), verdict.misconception
+    )
 
 
 def _stored_weight(case, function, given):
@@ -289,18 +386,30 @@ def _stored_weight(case, function, given):
     verdict = case.judge(_tensor(module.weight, case))
     if verdict.passed and module.weight.dtype != case.stored["in/weight"].dtype:
         return Verdict(False, misconception("dtype_changed"), "dtype_changed")
-    if verdict.passed and bias is not None and (module.bias is None or not torch.equal(module.bias, bias)):
+    if (
+        verdict.passed
+        and bias is not None
+        and (module.bias is None or not torch.equal(module.bias, bias))
+    ):
         return Verdict(False, misconception("bias_changed"), "bias_changed")
     if verdict.passed and case.looks_at == "parameter" and module.weight is not weight:
         return Verdict(False, misconception("parameter_replaced"), "parameter_replaced")
     return verdict
 
 
-LOOKS = {"result": _result, "inputs": _inputs, "model": _model, "gradient": _gradient, "preservation": _preservation,
-         "weight": _stored_weight, "parameter": _stored_weight}
+LOOKS = {
+    "result": _result,
+    "inputs": _inputs,
+    "model": _model,
+    "gradient": _gradient,
+    "preservation": _preservation,
+    "weight": _stored_weight,
+    "parameter": _stored_weight,
+}
 
 
 # ---------------------------------------------------------------- calling a student's function
+
 
 class _NoAnswer(Exception):
     """A function gave nothing that could be judged; the text is the sentence for the student."""
@@ -313,7 +422,11 @@ def _answer(case, function, given):
         return function(*(given[name] for name in case.order))
     except Exception as error:
         cause = cause_of(f"{type(error).__name__}: {error}", case.function)
-        none = _NoAnswer(sentences(raised(case.function, error, function), *([misconception(cause)] if cause else [])))
+        none = _NoAnswer(
+            sentences(
+                raised(case.function, error, function), *([misconception(cause)] if cause else [])
+            )
+        )
         none.misconception = cause
         none.blank = _is_blank(error, _file_of(function))
         raise none from error
@@ -326,7 +439,11 @@ def raised(name, error, function=None):
         return feedback("blank", function=name)
     said = one_line(error, 200).rstrip(".。")
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    lines = [linecache.getline(file, place.tb_lineno).strip() for place in _places(error) if place.tb_frame.f_code.co_filename == file]
+    lines = [
+        linecache.getline(file, place.tb_lineno).strip()
+        for place in _places(error)
+        if place.tb_frame.f_code.co_filename == file
+    ]
     if not lines or not lines[-1]:
         return feedback("raised", function=name, error=what)
     return feedback("raised_at", function=name, error=what, line=one_line(lines[-1], 100))
@@ -349,7 +466,11 @@ def _is_blank(error, file):
     """Is this a `raise NotImplementedError()` that stands in `file`? (torch raises it too.)"""
     *_, last = _places(error)
     code = last.tb_frame.f_code
-    return isinstance(error, NotImplementedError) and code.co_filename == file and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+    return (
+        isinstance(error, NotImplementedError)
+        and code.co_filename == file
+        and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+    )
 
 
 def _tensor(value, case):
@@ -370,9 +491,11 @@ def as_tensor(value, function):
         value = torch.tensor(value)
     elif type(value).__module__ == "numpy":
         try:
-            value = torch.as_tensor(value.copy())       # a copy: torch refuses negative strides
+            value = torch.as_tensor(value.copy())  # a copy: torch refuses negative strides
         except (TypeError, AttributeError):
-            raise KeyholeError(feedback("not_a_tensor", function=function, got=f"numpy {type(value).__name__}")) from None
+            raise KeyholeError(
+                feedback("not_a_tensor", function=function, got=f"numpy {type(value).__name__}")
+            ) from None
     if not isinstance(value, torch.Tensor):
         raise KeyholeError(feedback("not_a_tensor", function=function, got=type(value).__name__))
     if value.is_meta:

@@ -22,14 +22,18 @@ from keyhole.notebooks.file import UNREADABLE, file_called, read_file
 from keyhole.probes import KINDS, ProbeSet
 from keyhole.text import one_line
 
-NAME = "my_edit"                # of the graded part, as a function's name is for the others
+NAME = "my_edit"  # of the graded part, as a function's name is for the others
 FACT_FILE, EDIT_FILE = "my_fact.json", "my_edit.safetensors"
-LIMIT_MB = 1                    # of each file; honest ones have 3 and 11 kB
-HEADER_BYTES = 10_000           # of a safetensors file; an honest one has 200
-MOST_PROBES, MOST_CHARACTERS, MOST_TOKENS = 30, 400, 60     # a fact of the kit's has 14 probes of about 12 tokens
-TOLERANCE = 0.01                # in probability; machines and thread counts differ by about 0.001
-AMONG_FIRST = 5                 # the true answer is known when it is one of so many first answers
-EXAMPLES = (("Eiffel Tower", " Paris"), ("Sydney Opera House", " Sydney"))      # of the notebook's text
+LIMIT_MB = 1  # of each file; honest ones have 3 and 11 kB
+HEADER_BYTES = 10_000  # of a safetensors file; an honest one has 200
+MOST_PROBES, MOST_CHARACTERS, MOST_TOKENS = (
+    30,
+    400,
+    60,
+)  # a fact of the kit's has 14 probes of about 12 tokens
+TOLERANCE = 0.01  # in probability; machines and thread counts differ by about 0.001
+AMONG_FIRST = 5  # the true answer is known when it is one of so many first answers
+EXAMPLES = (("Eiffel Tower", " Paris"), ("Sydney Opera House", " Sydney"))  # of the notebook's text
 
 
 class Absent(KeyholeError):
@@ -59,9 +63,9 @@ class OwnFact:
 class OwnEdit:
     """What my_edit.safetensors holds, in float64: Ŵ - W = left rightᵀ, and v* where it was handed in."""
 
-    left: torch.Tensor              # (d_out,)
-    right: torch.Tensor             # (d_in,)
-    value: torch.Tensor | None      # (d_out,)
+    left: torch.Tensor  # (d_out,)
+    right: torch.Tensor  # (d_in,)
+    value: torch.Tensor | None  # (d_out,)
 
     def change(self):
         """Ŵ - W, (d_out, d_in), float32."""
@@ -70,12 +74,15 @@ class OwnEdit:
 
 # ---------------------------------------------------------------- reading
 
+
 def read_fact(folder):
     """The fact and the claims in `folder`: OwnFact. Raises Absent, or KeyholeError with one sentence on what is wrong."""
     raw = _read(folder, FACT_FILE)
     try:
         record = json.loads(raw)
-        json.dumps(record, ensure_ascii=False).encode()     # half a character cannot be put to the model
+        json.dumps(
+            record, ensure_ascii=False
+        ).encode()  # half a character cannot be put to the model
         return _own_fact(record)
     except UNREADABLE:
         raise KeyholeError(feedback("own_no_json", file=FACT_FILE)) from None
@@ -84,18 +91,33 @@ def read_fact(folder):
 
 
 def _own_fact(record):
-    missing = [key for key in ("layer", "fact", "measured") if not isinstance(record, dict) or key not in record]
+    missing = [
+        key
+        for key in ("layer", "fact", "measured")
+        if not isinstance(record, dict) or key not in record
+    ]
     if missing:
         raise KeyholeError(feedback("own_keys", file=FACT_FILE, missing=listed(missing)))
     fact = fact_from(record["fact"], FACT_FILE)
     layer = record["layer"]
     if type(layer) is not int:
-        raise KeyholeError(feedback("own_layer_type", file=FACT_FILE, got=one_line(json.dumps(layer, ensure_ascii=False), 40), layer=DEFAULT_LAYER))
+        raise KeyholeError(
+            feedback(
+                "own_layer_type",
+                file=FACT_FILE,
+                got=one_line(json.dumps(layer, ensure_ascii=False), 40),
+                layer=DEFAULT_LAYER,
+            )
+        )
     if layer != DEFAULT_LAYER:
-        raise KeyholeError(feedback("own_layer", file=FACT_FILE, got=one_line(layer, 40), layer=DEFAULT_LAYER))
+        raise KeyholeError(
+            feedback("own_layer", file=FACT_FILE, got=one_line(layer, 40), layer=DEFAULT_LAYER)
+        )
     probes = [probe for kind in fact.probes().values() for probe in kind]
     if len(probes) > MOST_PROBES:
-        raise KeyholeError(feedback("own_many", file=FACT_FILE, count=len(probes), most=MOST_PROBES))
+        raise KeyholeError(
+            feedback("own_many", file=FACT_FILE, count=len(probes), most=MOST_PROBES)
+        )
     if max(len(text) for text in _texts(fact)) > MOST_CHARACTERS:
         raise KeyholeError(feedback("own_long", file=FACT_FILE, most=MOST_CHARACTERS))
     return OwnFact(layer, fact, _claims(record["measured"]))
@@ -116,11 +138,19 @@ def read_edit(folder, weight_shape):
     shapes = {"left": (d_out,), "right": (d_in,), "value": (d_out,)}
     if not {"left", "right"} <= tensors.keys() <= shapes.keys():
         names = one_line(", ".join(sorted(tensors)), 80)
-        raise KeyholeError(feedback("own_names", file=EDIT_FILE, got=names) if names else feedback("own_nothing", file=EDIT_FILE))
-    for name, tensor in sorted(tensors.items()):     # safetensors promises no order
+        raise KeyholeError(
+            feedback("own_names", file=EDIT_FILE, got=names)
+            if names
+            else feedback("own_nothing", file=EDIT_FILE)
+        )
+    for name, tensor in sorted(tensors.items()):  # safetensors promises no order
         if problem := usable(tensor, shapes[name], feedback("own_part", part=name, file=EDIT_FILE)):
             raise KeyholeError(problem.message)
-    edit = OwnEdit(tensors["left"].double(), tensors["right"].double(), tensors["value"].double() if "value" in tensors else None)
+    edit = OwnEdit(
+        tensors["left"].double(),
+        tensors["right"].double(),
+        tensors["value"].double() if "value" in tensors else None,
+    )
     if not edit.change().isfinite().all():
         raise KeyholeError(feedback("own_huge", file=EDIT_FILE))
     return edit
@@ -138,42 +168,76 @@ def _look_at_header(raw):
     """A safetensors file begins with the length of its header, and the header says which bytes are there. Raises KeyholeError."""
     length = int.from_bytes(raw[:8], "little")
     try:
-        header = json.loads(raw[8:8 + length]) if 0 < length <= min(len(raw) - 8, HEADER_BYTES) else None
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        header = (
+            json.loads(raw[8 : 8 + length])
+            if 0 < length <= min(len(raw) - 8, HEADER_BYTES)
+            else None
+        )
+        ends = [
+            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
+        ]
         promised = 8 + length + max(ends, default=0)
     except (*UNREADABLE, AttributeError, KeyError, IndexError, TypeError):
         promised = math.inf
     if not promised < 2**60:
-        if raw[:2] == b"PK" or raw[:1] == b"\x80":     # asked only now: a header's length may begin with that byte
+        if (
+            raw[:2] == b"PK" or raw[:1] == b"\x80"
+        ):  # asked only now: a header's length may begin with that byte
             raise KeyholeError(feedback("own_pickle", file=EDIT_FILE))
         raise KeyholeError(feedback("own_damaged", file=EDIT_FILE))
     if promised != len(raw):
-        raise KeyholeError(feedback("own_promised", file=EDIT_FILE, promised=f"{promised:,}", got=f"{len(raw):,}"))
+        raise KeyholeError(
+            feedback("own_promised", file=EDIT_FILE, promised=f"{promised:,}", got=f"{len(raw):,}")
+        )
 
 
 def _texts(fact):
     """Every text of a fact, and each prompt with its answers."""
-    yield from (getattr(fact, field.name) for field in fields(fact) if isinstance(getattr(fact, field.name), str))
+    yield from (
+        getattr(fact, field.name)
+        for field in fields(fact)
+        if isinstance(getattr(fact, field.name), str)
+    )
     for probes in fact.probes().values():
-        yield from (probe.prompt + target for probe in probes for target in (probe.target_true, probe.target_new))
+        yield from (
+            probe.prompt + target
+            for probe in probes
+            for target in (probe.target_true, probe.target_new)
+        )
 
 
 def _claims(entries):
     if not isinstance(entries, list):
         raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=feedback("own_no_list")))
     for number, entry in enumerate(entries, 1):
-        if not (isinstance(entry, dict) and entry.get("kind") in KINDS and isinstance(entry.get("prompt"), str)
-                and all(_two_probabilities(entry.get(key)) for key in ("before", "after"))):
-            raise KeyholeError(feedback("own_claims", file=FACT_FILE, which=feedback("own_entry", number=number)))
-    return tuple(Claim(entry["kind"], entry["prompt"], tuple(entry["before"]), tuple(entry["after"])) for entry in entries)
+        if not (
+            isinstance(entry, dict)
+            and entry.get("kind") in KINDS
+            and isinstance(entry.get("prompt"), str)
+            and all(_two_probabilities(entry.get(key)) for key in ("before", "after"))
+        ):
+            raise KeyholeError(
+                feedback("own_claims", file=FACT_FILE, which=feedback("own_entry", number=number))
+            )
+    return tuple(
+        Claim(entry["kind"], entry["prompt"], tuple(entry["before"]), tuple(entry["after"]))
+        for entry in entries
+    )
 
 
 def _two_probabilities(value):
-    return (isinstance(value, list) and len(value) == 2
-            and all(isinstance(each, (int, float)) and not isinstance(each, bool) and 0 <= each <= 1 for each in value))
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(
+            isinstance(each, (int, float)) and not isinstance(each, bool) and 0 <= each <= 1
+            for each in value
+        )
+    )
 
 
 # ---------------------------------------------------------------- whose fact it is
+
 
 def plain(text):
     """A name without an article, capitals and punctuation: what is the same to a reader is the same here."""
@@ -184,10 +248,13 @@ def plain(text):
 def told_in_handout(fact):
     """Whether the fact is one that the handout tells: the notebook's, or a public one of data/facts.json, in whatever words."""
     told = [(each.subject, each.target_true) for each in load_facts() if not each.hidden]
-    return (plain(fact.subject), plain(fact.target_true)) in {tuple(map(plain, pair)) for pair in (*EXAMPLES, *told)}
+    return (plain(fact.subject), plain(fact.target_true)) in {
+        tuple(map(plain, pair)) for pair in (*EXAMPLES, *told)
+    }
 
 
 # ---------------------------------------------------------------- measuring
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -222,38 +289,83 @@ def known(model, fact, before=None):
     found = model.next_token_probabilities([fact.prompt])[0]
     place = int((found > found[first]).sum()) + 1
     answer = (before or ProbeSet(model, {"original": fact.probes()["original"]}).answers())[0]
-    shown = {"true": one_line(fact.target_true, 40), "p_true": f"{answer.true:.3f}", "new": one_line(fact.target_new, 40), "p_new": f"{answer.new:.3f}"}
+    shown = {
+        "true": one_line(fact.target_true, 40),
+        "p_true": f"{answer.true:.3f}",
+        "new": one_line(fact.target_new, 40),
+        "p_new": f"{answer.new:.3f}",
+    }
     if place > AMONG_FIRST:
         says = model.tokenizer.decode([int(found.argmax())])
-        said = feedback("own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown)
+        said = feedback(
+            "own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown
+        )
         return Verdict(False, sentences(said, misconception("fact_not_known")), "fact_not_known")
     if not answer.true > answer.new:
-        return Verdict(False, sentences(feedback("own_behind", **shown), misconception("fact_not_known")), "fact_not_known")
+        return Verdict(
+            False,
+            sentences(feedback("own_behind", **shown), misconception("fact_not_known")),
+            "fact_not_known",
+        )
     return Verdict(True, feedback("own_known", **shown))
 
 
 def claims_hold(own, measured, kind):
     """Whether what was claimed of the probes of one kind is what was measured: Verdict."""
     claims = [claim for claim in own.claims if claim.kind == kind]
-    rows = [(old, new) for old, new in zip(measured.before, measured.after, strict=True) if old.kind == kind]
+    rows = [
+        (old, new)
+        for old, new in zip(measured.before, measured.after, strict=True)
+        if old.kind == kind
+    ]
     if [claim.prompt for claim in claims] != [old.probe.prompt for old, _ in rows]:
-        return Verdict(False, feedback("own_other_probes", kind=kind, claimed=len(claims), probes=len(rows)))
-    numbers = [(off, claim, when, target, said, got)
-               for claim, (old, new) in zip(claims, rows, strict=True)
-               for when, said_two, answer in (("before", claim.before, old), ("after", claim.after, new))
-               for target, said, got in zip((answer.probe.target_true, answer.probe.target_new), said_two, (answer.true, answer.new), strict=True)
-               if not (off := abs(said - got)) <= TOLERANCE]      # so that a NaN is one, too
+        return Verdict(
+            False, feedback("own_other_probes", kind=kind, claimed=len(claims), probes=len(rows))
+        )
+    numbers = [
+        (off, claim, when, target, said, got)
+        for claim, (old, new) in zip(claims, rows, strict=True)
+        for when, said_two, answer in (("before", claim.before, old), ("after", claim.after, new))
+        for target, said, got in zip(
+            (answer.probe.target_true, answer.probe.target_new),
+            said_two,
+            (answer.true, answer.new),
+            strict=True,
+        )
+        if not (off := abs(said - got)) <= TOLERANCE
+    ]  # so that a NaN is one, too
     if not numbers:
         return Verdict(True, feedback("own_holds", probes=len(rows), tolerance=TOLERANCE))
-    _, claim, when, target, said, got = max(numbers, key=lambda found: math.inf if math.isnan(found[0]) else found[0])
-    return Verdict(False, feedback("own_false", prompt=one_line(claim.prompt, 120), target=one_line(target, 40), when=when,
-                                   said=f"{said:.3f}", got=f"{got:.3f}", count=len(numbers)))
+    _, claim, when, target, said, got = max(
+        numbers, key=lambda found: math.inf if math.isnan(found[0]) else found[0]
+    )
+    return Verdict(
+        False,
+        feedback(
+            "own_false",
+            prompt=one_line(claim.prompt, 120),
+            target=one_line(target, 40),
+            when=when,
+            said=f"{said:.3f}",
+            got=f"{got:.3f}",
+            count=len(numbers),
+        ),
+    )
 
 
 def works(model, fact, measured):
     """Whether the new answer is ahead on the prompt itself, after the edit: Verdict."""
-    [(old, new)] = [pair for pair in zip(measured.before, measured.after, strict=True) if pair[0].kind == "original"]
-    shown = {"true": one_line(new.probe.target_true, 40), "p_true": f"{new.true:.3f}", "new": one_line(new.probe.target_new, 40), "p_new": f"{new.new:.3f}"}
+    [(old, new)] = [
+        pair
+        for pair in zip(measured.before, measured.after, strict=True)
+        if pair[0].kind == "original"
+    ]
+    shown = {
+        "true": one_line(new.probe.target_true, 40),
+        "p_true": f"{new.true:.3f}",
+        "new": one_line(new.probe.target_new, 40),
+        "p_new": f"{new.new:.3f}",
+    }
     if new.new > new.true:
         return Verdict(True, feedback("own_works", **shown))
     return explained(model, fact, feedback("own_fails", **shown))
@@ -261,11 +373,16 @@ def works(model, fact, measured):
 
 def explained(model, fact, message, otherwise=None):
     """An edit that is not felt: `message` as a Verdict, with the misconception: of a prompt that begins with a subject of one token, or `otherwise`."""
-    likely = "subject_at_start" if model.subject_slice(fact.prompt, fact.subject).stop == 1 else otherwise
+    likely = (
+        "subject_at_start"
+        if model.subject_slice(fact.prompt, fact.subject).stop == 1
+        else otherwise
+    )
     return Verdict(False, sentences(message, misconception(likely)) if likely else message, likely)
 
 
 # ---------------------------------------------------------------- the public check
+
 
 def check_files(model, folder="."):
     """Check my_fact.json and my_edit.safetensors in `folder` and return a CheckReport, which a notebook shows.
@@ -281,7 +398,10 @@ def check_files(model, folder="."):
 def examine_files(model, folder="."):
     """The same as a CheckReport, whatever is in it."""
     found, parts = [], {}
-    for part, read in (("fact", lambda: read_fact(folder)), ("edit", lambda: read_edit(folder, model.weight(DEFAULT_LAYER).shape))):
+    for part, read in (
+        ("fact", lambda: read_fact(folder)),
+        ("edit", lambda: read_edit(folder, model.weight(DEFAULT_LAYER).shape)),
+    ):
         try:
             parts[part] = read()
             found.append((part, Verdict(True, feedback("own_read"))))
@@ -290,20 +410,34 @@ def examine_files(model, folder="."):
     if own := parts.get("fact"):
         found += [("own", whose(own.fact)), ("known", _safely(lambda: known(model, own.fact)))]
     if len(parts) == 2:
-        found.append(("claims", _safely(lambda: _all_claims(model, own, measure(model, own, parts["edit"].change())))))
-    return CheckReport(NAME, tuple((check_title(f"{NAME}.{name}"), verdict) for name, verdict in found))
+        found.append(
+            (
+                "claims",
+                _safely(
+                    lambda: _all_claims(model, own, measure(model, own, parts["edit"].change()))
+                ),
+            )
+        )
+    return CheckReport(
+        NAME, tuple((check_title(f"{NAME}.{name}"), verdict) for name, verdict in found)
+    )
 
 
 def whose(fact):
     """Whether the fact is none of the handout's: Verdict."""
     if told_in_handout(fact):
-        said = feedback("own_told", subject=one_line(fact.subject, 60), true=one_line(fact.target_true, 40))
+        said = feedback(
+            "own_told", subject=one_line(fact.subject, 60), true=one_line(fact.target_true, 40)
+        )
         return Verdict(False, sentences(said, misconception("fact_of_handout")), "fact_of_handout")
     return Verdict(True, feedback("own_new"))
 
 
 def _all_claims(model, own, measured):
-    verdicts = [works(model, own.fact, measured), *(claims_hold(own, measured, kind) for kind in KINDS)]
+    verdicts = [
+        works(model, own.fact, measured),
+        *(claims_hold(own, measured, kind) for kind in KINDS),
+    ]
     return next((verdict for verdict in verdicts if not verdict.passed), verdicts[-1])
 
 

@@ -15,16 +15,21 @@ from keyhole.notebooks.file import file_called
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
-SECONDS = 60.0              # most that the checks of one function may take
-START_SECONDS = 180.0       # until torch is loaded: a cold disk is slow
-OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")     # as in keyhole.checking.own_fact, which needs torch
+SECONDS = 60.0  # most that the checks of one function may take
+START_SECONDS = 180.0  # until torch is loaded: a cold disk is slow
+OWN, FILES = (
+    "my_edit",
+    ("my_fact.json", "my_edit.safetensors"),
+)  # as in keyhole.checking.own_fact, which needs torch
 
 
 def graded_functions(path, found):
     """The graded functions that the notebook at `path` should define, in order. Raises KeyholeError where it is another notebook."""
     for file in sorted((data_folder() / "checks").glob("*.json")):
         names = list(json.loads(file.read_text(encoding="utf-8")))
-        if Path(path).stem == file.stem or any(name in found.functions or name in found.broken for name in names):
+        if Path(path).stem == file.stem or any(
+            name in found.functions or name in found.broken for name in names
+        ):
             return names
     raise KeyholeError(problem("other_notebook", file=one_line(Path(path).name, 80)))
 
@@ -46,13 +51,17 @@ def check_beside(path):
 
     `passed` is None where nothing is there yet; the whole is None for a notebook beside which nothing is handed in.
     """
-    if not any("check_files(" in cell["source"] for cell in read_notebook(path).cells if cell["cell_type"] == "code"):
+    if not any(
+        "check_files(" in cell["source"]
+        for cell in read_notebook(path).cells
+        if cell["cell_type"] == "code"
+    ):
         return None
     folder = Path(path).absolute().parent
     if not any(file_called(folder, file) for file in FILES):
         return OWN, None, feedback("own_not_yet", file=FILES[0])
     from keyhole.models import load_model
-    from keyhole.checking.own_fact import examine_files      # late: it needs torch
+    from keyhole.checking.own_fact import examine_files  # late: it needs torch
 
     report = examine_files(load_model(), folder)
     return OWN, report.passed, report.reason
@@ -81,14 +90,23 @@ def _run(found, names, seconds):
                 reply = child.reply(seconds)
                 name = names.pop(0)
                 if reply is None:
-                    yield name, False, feedback("timeout" if child.runs() else "ended", function=name, seconds=seconds)
+                    yield (
+                        name,
+                        False,
+                        feedback(
+                            "timeout" if child.runs() else "ended", function=name, seconds=seconds
+                        ),
+                    )
                     break
                 yield name, reply["passed"], _with_dropped(reply, found.dropped)
 
 
 def _with_dropped(reply, dropped):
     """The line on a function; where it missed a name that the notebook sets by a call, that is said."""
-    return sentences(reply["line"], feedback("only_defines", variable=reply["missing"]) if reply["missing"] in dropped else "")
+    return sentences(
+        reply["line"],
+        feedback("only_defines", variable=reply["missing"]) if reply["missing"] in dropped else "",
+    )
 
 
 class _Child:
@@ -96,8 +114,15 @@ class _Child:
 
     def __init__(self, source, names):
         program = "from keyhole.checking.selfcheck import serve; serve()"
-        self._process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=os.environ | {"KEYHOLE_LANG": language()})
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env=os.environ | {"KEYHOLE_LANG": language()},
+        )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -105,7 +130,7 @@ class _Child:
             self._process.stdin.write(json.dumps({"source": source, "names": names}))
             self._process.stdin.close()
         except OSError:
-            pass        # it died at once; reply() will tell
+            pass  # it died at once; reply() will tell
 
     def _read(self):
         for line in self._process.stdout:
@@ -121,7 +146,7 @@ class _Child:
 
     def runs(self):
         try:
-            self._process.wait(0.5)     # an end that is just happening
+            self._process.wait(0.5)  # an end that is just happening
         except subprocess.TimeoutExpired:
             return True
         return False
@@ -132,7 +157,7 @@ class _Child:
     def __exit__(self, *_):
         self._process.kill()
         self._process.wait()
-        self._reader.join(5)        # a grandchild of the student's may hold the pipe open
+        self._reader.join(5)  # a grandchild of the student's may hold the pipe open
         self._process.stdout.close()
 
 
@@ -155,14 +180,20 @@ def serve():
     student = Student(request["source"])
     for name in request["names"]:
         if name not in student.names:
-            answer(passed=False, line=feedback("undefined", function=name, error=student.failed.get(name, "?")), missing=student.missing.get(name))
+            answer(
+                passed=False,
+                line=feedback("undefined", function=name, error=student.failed.get(name, "?")),
+                missing=student.missing.get(name),
+            )
             continue
         try:
             report = examine(name, student.names[name])
-        except Exception as error:      # a result that cannot even be looked at
+        except Exception as error:  # a result that cannot even be looked at
             answer(passed=False, line=raised(name, error, student.names[name]), missing=None)
             continue
-        answer(passed=report.passed, line=report.reason, missing=getattr(report.cause, "name", None))
+        answer(
+            passed=report.passed, line=report.reason, missing=getattr(report.cause, "name", None)
+        )
 
 
 class Student:
@@ -175,9 +206,16 @@ class Student:
         # As for a cell: lines of the source can be shown.
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         self.names = {"__name__": "__main__"}
-        self.failed, self.missing = {}, {}       # name -> what its definition raised; the name that it missed
+        self.failed, self.missing = (
+            {},
+            {},
+        )  # name -> what its definition raised; the name that it missed
         body = ast.parse(source).body
-        future = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+        future = [
+            node
+            for node in body
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        ]
         for node in body:
             try:
                 exec(compile(ast.Module([*future, node], []), file, "exec"), self.names)
@@ -193,4 +231,8 @@ def _names(node):
 
     if hasattr(node, "name"):
         return [node.name]
-    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+    return [
+        part.id
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    ]

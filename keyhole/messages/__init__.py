@@ -12,7 +12,10 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import en, zh_tw
 
 LANGUAGES = {"en": en, "zh-TW": zh_tw}
-NAMED = ("what", "when")    # gaps that the code fills with a word of its own, which `WORDS` may translate; the others are left as they come
+NAMED = (
+    "what",
+    "when",
+)  # gaps that the code fills with a word of its own, which `WORDS` may translate; the others are left as they come
 _spoken = "en"
 
 
@@ -64,7 +67,9 @@ def percent(share):
     if share > 1000:
         return LANGUAGES[_spoken].MANY_TIMES
     if share >= 10:
-        return LANGUAGES[_spoken].TIMES.format(float(f"{share:.2g}"))  # in few digits, as the others: more would tell what is right
+        return LANGUAGES[_spoken].TIMES.format(
+            float(f"{share:.2g}")
+        )  # in few digits, as the others: more would tell what is right
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
@@ -81,7 +86,11 @@ def clauses(*parts):
 def opened(message):
     """A sentence that begins as one does: with a capital, unless a name begins it, which stays as it is."""
     first = message.split(" ", 1)[0]
-    return message[0].upper() + message[1:] if LANGUAGES[_spoken].CAPITALS and first.isalpha() else message
+    return (
+        message[0].upper() + message[1:]
+        if LANGUAGES[_spoken].CAPITALS and first.isalpha()
+        else message
+    )
 
 
 def titled(title, message):
@@ -98,7 +107,10 @@ def listed(names):
 def filled(languages, table, name, details):
     """The sentence `name` of a `table` in `languages` (language -> module), in the language spoken, its gaps filled in."""
     words = LANGUAGES[_spoken].WORDS
-    details = {gap: words.get(value, value) if gap in NAMED and isinstance(value, str) else value for gap, value in details.items()}
+    details = {
+        gap: words.get(value, value) if gap in NAMED and isinstance(value, str) else value
+        for gap, value in details.items()
+    }
     return getattr(languages[_spoken], table)[name].format(**details)
 
 

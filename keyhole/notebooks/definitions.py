@@ -19,17 +19,30 @@ from keyhole.text import one_line
 MOST_CELLS = 1_000  # an honest notebook has some 50
 SOURCE_CHARACTERS = 1_000_000  # of all cells together; a cell that would pass it is left out
 MAGIC_LINES = 40  # per cell; each costs one more parse of that cell
-PARSED_CHARACTERS = 5 * SOURCE_CHARACTERS  # by one Work, those of a cell counted each time; an honest submission has some 100,000
+PARSED_CHARACTERS = (
+    5 * SOURCE_CHARACTERS
+)  # by one Work, those of a cell counted each time; an honest submission has some 100,000
 MOST_NUMBERS = 6  # of cells in one sentence
 MOST_NOTES = 12  # on single cells
 
-PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}  # their body is ordinary Python
+PYTHON_CELL_MAGICS = {
+    "time",
+    "timeit",
+    "capture",
+    "prun",
+    "debug",
+    "memit",
+}  # their body is ordinary Python
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
 DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
-LONG_DOTTED = re.compile(r"(?:\.[\s\\]*+\w++[\s\\]*+){200}")  # CPython keeps each beginning of a dotted name while it parses: memory grows with the square
+LONG_DOTTED = re.compile(
+    r"(?:\.[\s\\]*+\w++[\s\\]*+){200}"
+)  # CPython keeps each beginning of a dotted name while it parses: memory grows with the square
 INDENTED = re.compile(r"\n*([ \t]+)(?=[^\s#])")
 MERGE = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
-PLAIN = str.maketrans("“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*")  # what unicodedata.normalize leaves as it is
+PLAIN = str.maketrans(
+    "“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*"
+)  # what unicodedata.normalize leaves as it is
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
@@ -44,7 +57,9 @@ class Definitions:
     broken: dict[str, str]  # function -> one sentence, for a function whose cell has a syntax error
     dropped: frozenset[str]  # names bound by top-level statements that were not kept
     notes: tuple[str, ...]  # one sentence each: what was skipped or mended
-    cells: dict[str, tuple[int, ...]]  # function -> numbers, from 1, of the cells that define it; the last one counts
+    cells: dict[
+        str, tuple[int, ...]
+    ]  # function -> numbers, from 1, of the cells that define it; the last one counts
 
 
 class Work:
@@ -55,7 +70,9 @@ class Work:
 
     def tree(self, source: str) -> ast.Module:
         """The syntax tree of a text. Raises what `ast.parse` raises, and ValueError when there is no room left for it."""
-        price = len(source) * (1 + source.count("{") // 1000)  # of many braces in one f-string CPython looks at each again for each
+        price = len(source) * (
+            1 + source.count("{") // 1000
+        )  # of many braces in one f-string CPython looks at each again for each
         if price > self.left or LONG_DOTTED.search(source):
             raise ValueError(feedback("cell_work", most=f"{PARSED_CHARACTERS:,}"))
         self.left -= price
@@ -72,7 +89,9 @@ def read_notebook(path, follow_links: bool = True):
 
 def read_mended(path, follow_links: bool = True):
     """As read_notebook, and a tuple of sentences: what was mended. Of cells and notebook only what the kit's readers use is kept."""
-    from nbformat import NotebookNode  # here: it is slow to import, and a child that only runs definitions does without it
+    from nbformat import (
+        NotebookNode,
+    )  # here: it is slow to import, and a child that only runs definitions does without it
 
     name = one_line(os.path.basename(path), 80)
     raw, notes = load(path, follow_links)
@@ -80,14 +99,23 @@ def read_mended(path, follow_links: bool = True):
     if cells is None:
         raise KeyholeError(feedback("file_no_cells", file=name))
     if raw.get("nbformat", 4) != 4 or "cells" not in raw:
-        notes.append(feedback("file_version", file=name, version=one_line(raw.get("nbformat", "?"), 10)))
+        notes.append(
+            feedback("file_version", file=name, version=one_line(raw.get("nbformat", "?"), 10))
+        )
     if len(cells) > MOST_CELLS:
-        notes.append(feedback("file_many_cells", file=name, count=f"{len(cells):,}", most=f"{MOST_CELLS:,}"))
+        notes.append(
+            feedback("file_many_cells", file=name, count=f"{len(cells):,}", most=f"{MOST_CELLS:,}")
+        )
     honest = [cell for cell in cells[:MOST_CELLS] if isinstance(cell, dict)]
     if nothing := min(len(cells), MOST_CELLS) - len(honest):
         notes.append(feedback("file_no_cell", file=name, count=nothing))
     mends = set()
-    notebook = NotebookNode(nbformat=4, nbformat_minor=5, metadata=_plain(raw.get("metadata")), cells=[_mended_cell(cell, name, mends) for cell in honest])
+    notebook = NotebookNode(
+        nbformat=4,
+        nbformat_minor=5,
+        metadata=_plain(raw.get("metadata")),
+        cells=[_mended_cell(cell, name, mends) for cell in honest],
+    )
     return notebook, (*notes, *sorted(mends))
 
 
@@ -98,7 +126,12 @@ def _cells(raw: dict) -> list | None:
     sheets = raw.get("worksheets")
     if not isinstance(sheets, list):
         return None
-    return [cell for sheet in sheets if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list) for cell in sheet["cells"]]
+    return [
+        cell
+        for sheet in sheets
+        if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list)
+        for cell in sheet["cells"]
+    ]
 
 
 def _mended_cell(cell: dict, name: str, mends: set):
@@ -123,7 +156,11 @@ def _mended_cell(cell: dict, name: str, mends: set):
     kind = cell.get("cell_type")
     if kind == "heading":  # of nbformat 3
         kind, source = "markdown", f"# {source}"
-    mended = NotebookNode(cell_type=kind if kind in ("code", "markdown", "raw") else "raw", metadata=_plain(cell.get("metadata")), source=source)
+    mended = NotebookNode(
+        cell_type=kind if kind in ("code", "markdown", "raw") else "raw",
+        metadata=_plain(cell.get("metadata")),
+        source=source,
+    )
     if kind == "code":
         mended["outputs"] = []
     mended.update((entry, cell[entry]) for entry in ("id", "attachments") if entry in cell)
@@ -136,8 +173,17 @@ def _plain(metadata):
 
     values = (str, int, float, bool)
     found = metadata.items() if isinstance(metadata, dict) else ()
-    return NotebookNode({key: NotebookNode({k: v for k, v in value.items() if isinstance(v, values)}) if isinstance(value, dict) else value
-                         for key, value in found if isinstance(value, (dict, *values))})
+    return NotebookNode(
+        {
+            key: (
+                NotebookNode({k: v for k, v in value.items() if isinstance(v, values)})
+                if isinstance(value, dict)
+                else value
+            )
+            for key, value in found
+            if isinstance(value, (dict, *values))
+        }
+    )
 
 
 def grade_id(cell) -> str | None:
@@ -170,19 +216,38 @@ class _Collector:
 
     def result(self) -> Definitions:
         # A broken cell never replaced an earlier, complete definition: in Jupyter, too, it would not have run.
-        broken = {name: found for name, found in self.broken.items() if name not in self.functions or name in self.untouched}
+        broken = {
+            name: found
+            for name, found in self.broken.items()
+            if name not in self.functions or name in self.untouched
+        }
         if (more := len(self.notes) - MOST_NOTES) > 0:
             self.notes[MOST_NOTES:] = [feedback("cells_more", count=more)]
         if self.indented:
-            numbers = listed([str(number) for number in self.indented[:MOST_NUMBERS]]) + (" …" if len(self.indented) > MOST_NUMBERS else "")
+            numbers = listed([str(number) for number in self.indented[:MOST_NUMBERS]]) + (
+                " …" if len(self.indented) > MOST_NUMBERS else ""
+            )
             self.notes.append(feedback("cells_indented", numbers=numbers))
-        return Definitions("\n".join(self.pieces), frozenset(self.functions), frozenset(self.untouched), {name: why for name, (_, why) in broken.items()},
-                           frozenset(self.dropped), tuple(self.notes),
-                           {name: self.cells[name] for name in self.functions} | {name: (number,) for name, (number, _) in broken.items()})
+        return Definitions(
+            "\n".join(self.pieces),
+            frozenset(self.functions),
+            frozenset(self.untouched),
+            {name: why for name, (_, why) in broken.items()},
+            frozenset(self.dropped),
+            tuple(self.notes),
+            {name: self.cells[name] for name in self.functions}
+            | {name: (number,) for name, (number, _) in broken.items()},
+        )
 
     def add_cell(self, source: str, number: int) -> None:
         if len(source) > self.room:
-            self.notes.append(feedback("cell_left_out", number=number, why=feedback("cell_too_much", most=f"{SOURCE_CHARACTERS:,}")))
+            self.notes.append(
+                feedback(
+                    "cell_left_out",
+                    number=number,
+                    why=feedback("cell_too_much", most=f"{SOURCE_CHARACTERS:,}"),
+                )
+            )
             return
         self.room -= len(source)
         source = source.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
@@ -193,7 +258,13 @@ class _Collector:
         except UNREADABLE as error:
             why = _what_is_wrong(error, source)
             self.notes.append(feedback("cell_left_out", number=number, why=why))
-            self.broken |= {name: (number, feedback("cell_does_not_parse", function=one_line(name, 60), why=why)) for name in DEF.findall(source)}
+            self.broken |= {
+                name: (
+                    number,
+                    feedback("cell_does_not_parse", function=one_line(name, 60), why=why),
+                )
+                for name in DEF.findall(source)
+            }
             return
         joined_to = self.before[0]
         if joined_to == number and INDENTED.match(source) and DEF.search(source):
@@ -226,7 +297,11 @@ class _Collector:
             tree = self.work.tree(source)
         except UNREADABLE:
             return False
-        return not any(isinstance(node, (ast.Return, ast.Yield)) for statement in tree.body for node in _outside_bodies(statement))
+        return not any(
+            isinstance(node, (ast.Return, ast.Yield))
+            for statement in tree.body
+            for node in _outside_bodies(statement)
+        )
 
     def _without_cell_magic(self, source: str) -> str:
         first, _, body = source.lstrip().partition("\n")
@@ -243,14 +318,19 @@ class _Collector:
                 return lines, self.work.tree("\n".join(lines))
             except SyntaxError as error:
                 at = min(error.lineno or 1, len(lines)) - 1
-                while at > 0 and lines[at - 1].endswith("\\"):  # the error may be in what a command goes on with
+                while at > 0 and lines[at - 1].endswith(
+                    "\\"
+                ):  # the error may be in what a command goes on with
                     at -= 1
                 magic = MAGIC.match(lines[at])
                 if not magic:
                     raise
                 if magic["name"]:
                     self.dropped.add(magic["name"])
-                indent, goes_on = lines[at][: len(lines[at]) - len(lines[at].lstrip())], lines[at].endswith("\\")
+                indent, goes_on = (
+                    lines[at][: len(lines[at]) - len(lines[at].lstrip())],
+                    lines[at].endswith("\\"),
+                )
                 lines[at] = indent + "pass"
                 while goes_on and at + 1 < len(lines):
                     at += 1
@@ -262,11 +342,15 @@ class _Collector:
         if stub and all(name in self.functions and name not in self.untouched for name in names):
             return  # a copy of the blank takes nothing away
         if not self._keeps(node):
-            self.dropped |= names  # an earlier definition of the same name stays, as the student wrote it
+            self.dropped |= (
+                names  # an earlier definition of the same name stays, as the student wrote it
+            )
             return
         self.pieces.append(_text(node, lines))
         aliases_a_function = self._names_a_function(node)
-        earlier = {name: self.cells[name] for name in names & self.functions if name not in self.untouched}
+        earlier = {
+            name: self.cells[name] for name in names & self.functions if name not in self.untouched
+        }
         self.dropped -= names
         self.functions -= names
         self.untouched -= names
@@ -279,32 +363,60 @@ class _Collector:
     def _keeps(self, node) -> bool:
         """Does this top-level statement only define?"""
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
+            case (
+                ast.FunctionDef()
+                | ast.AsyncFunctionDef()
+                | ast.ClassDef()
+                | ast.Import()
+                | ast.ImportFrom()
+            ):
                 return True
             case ast.Assign() | ast.AnnAssign():
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                return node.value is not None and all(map(_only_names, targets)) and self._calls_nothing(node.value)
+                return (
+                    node.value is not None
+                    and all(map(_only_names, targets))
+                    and self._calls_nothing(node.value)
+                )
             case ast.Try():  # `try: import x / except ImportError: x = None`
-                inside = node.body + node.orelse + node.finalbody + [s for handler in node.handlers for s in handler.body]
-                return all(isinstance(s, (*IMPORTS, ast.Pass)) or isinstance(s, ast.Assign) and self._keeps(s) for s in inside)
+                inside = (
+                    node.body
+                    + node.orelse
+                    + node.finalbody
+                    + [s for handler in node.handlers for s in handler.body]
+                )
+                return all(
+                    isinstance(s, (*IMPORTS, ast.Pass))
+                    or isinstance(s, ast.Assign)
+                    and self._keeps(s)
+                    for s in inside
+                )
         return False
 
     def _calls_nothing(self, value) -> bool:
         for node in _outside_bodies(value):
             if isinstance(node, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom)):
                 return False
-            if isinstance(node, ast.Name) and node.id in self.dropped and node.id not in self.functions:
+            if (
+                isinstance(node, ast.Name)
+                and node.id in self.dropped
+                and node.id not in self.functions
+            ):
                 return False  # made from something that is not there
         return True
 
     def _names_a_function(self, node) -> bool:
         value = getattr(node, "value", None)
-        may_be = isinstance(node, ast.ImportFrom) or isinstance(value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp))  # only running it would tell
+        may_be = isinstance(node, ast.ImportFrom) or isinstance(
+            value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp)
+        )  # only running it would tell
         return may_be or isinstance(value, ast.Name) and value.id in self.functions
 
 
 def _tree(source: str) -> ast.Module:
-    with warnings.catch_warnings():  # invalid escapes in a student's strings are no business of the grader's terminal
+    with (
+        warnings.catch_warnings()
+    ):  # invalid escapes in a student's strings are no business of the grader's terminal
         warnings.simplefilter("ignore")
         return ast.parse(source)
 
@@ -312,7 +424,9 @@ def _tree(source: str) -> ast.Module:
 def _dedented(source: str) -> str:
     """The text without the indentation of its first line, as IPython takes it."""
     indent = INDENTED.match(source)
-    return "\n".join(line.removeprefix(indent[1]) for line in source.split("\n")) if indent else source
+    return (
+        "\n".join(line.removeprefix(indent[1]) for line in source.split("\n")) if indent else source
+    )
 
 
 def _what_is_wrong(error, source: str) -> str:
@@ -357,7 +471,11 @@ def _bound(statement):
     """Names that a top-level statement binds."""
     for node in _outside_bodies(statement):
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 yield name
             case ast.Name(id=name, ctx=ast.Store()):
                 yield name
@@ -390,7 +508,9 @@ def _text(node, lines) -> str:
     """The student's own text of a statement, decorators included."""
     decorators = getattr(node, "decorator_list", [])
     first = (decorators[0].lineno if decorators else node.lineno) - 1
-    if first == node.end_lineno - 1:  # of a line there may be thousands of statements, so not even a part of it is copied twice
+    if (
+        first == node.end_lineno - 1
+    ):  # of a line there may be thousands of statements, so not even a part of it is copied twice
         return lines[first][node.col_offset : node.end_col_offset].decode()
     piece = lines[first : node.end_lineno]
     piece[-1] = piece[-1][: node.end_col_offset]

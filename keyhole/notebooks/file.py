@@ -16,17 +16,24 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import feedback
 from keyhole.text import one_line
 
-FILE_MB = 256               # of a notebook with its outputs, which are passed over
-NOTEBOOK_MB = 20            # of what is left of it; read as JSON it takes up to some 12 times as much memory
-BRACKETS = 1_000_000        # in what is read as JSON; an honest notebook has some thousands
-PASSED_OVER = 2_000_000     # brackets in outputs, about 2 s
-MOST_ENTRIES = 1_000        # of a folder that are looked at
-DAMAGES = 20                # places in a damaged file from which reading goes on
+FILE_MB = 256  # of a notebook with its outputs, which are passed over
+NOTEBOOK_MB = 20  # of what is left of it; read as JSON it takes up to some 12 times as much memory
+BRACKETS = 1_000_000  # in what is read as JSON; an honest notebook has some thousands
+PASSED_OVER = 2_000_000  # brackets in outputs, about 2 s
+MOST_ENTRIES = 1_000  # of a folder that are looked at
+DAMAGES = 20  # places in a damaged file from which reading goes on
 
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast.parse and json.loads raise on bad text
-DECODER = json.JSONDecoder(strict=False)    # a line may end inside a string
+UNREADABLE = (
+    SyntaxError,
+    ValueError,
+    RecursionError,
+    MemoryError,
+)  # what ast.parse and json.loads raise on bad text
+DECODER = json.JSONDecoder(strict=False)  # a line may end inside a string
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-HEAVY = rb'"(?:outputs|attachments|widgets)"\s*+:\s*+(?=[\[{])'     # the keys whose values make a notebook large
+HEAVY = (  # the keys whose values make a notebook large
+    rb'"(?:outputs|attachments|widgets)"\s*+:\s*+(?=[\[{])'
+)
 TO_HEAVY = re.compile(rb'(?:[^"]++|(?!%s)%s)*+' % (HEAVY, STRING), re.DOTALL)
 HEAVY_KEY = re.compile(HEAVY)
 TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|%s)*+' % STRING, re.DOTALL)
@@ -34,7 +41,9 @@ CELLS = re.compile(r'"cells"\s*:\s*\[')
 CELL = re.compile(r'\{\s*"(?:attachments|cell_type)"\s*:')
 BETWEEN = re.compile(r"[\s,]*")
 
-_one_at_a_time = threading.Lock()   # the bounds above are those of the process, however many threads grade
+_one_at_a_time = (
+    threading.Lock()
+)  # the bounds above are those of the process, however many threads grade
 
 
 def load(path, follow_links: bool = True) -> tuple[dict, list[str]]:
@@ -72,20 +81,31 @@ def file_called(folder, wanted: str) -> Path | None:
         return path
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, MOST_ENTRIES) if is_called(entry.name, wanted) and entry.is_file(follow_symlinks=False)]
+            names = [
+                entry.name
+                for entry in islice(entries, MOST_ENTRIES)
+                if is_called(entry.name, wanted) and entry.is_file(follow_symlinks=False)
+            ]
     except OSError:
         return None
     return Path(folder, max(names, key=lambda name: (len(name), name))) if names else None
 
 
-def read_file(path, limit_mb: float, follow_links: bool = True, sentence: str | None = None) -> bytes:
+def read_file(
+    path, limit_mb: float, follow_links: bool = True, sentence: str | None = None
+) -> bytes:
     """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)
 
     `sentence` names another one on a file above the limit.
     """
     name = one_line(os.path.basename(path), 80)
     # NONBLOCK: opening a named pipe must not wait for a writer.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
+    flags = (
+        os.O_RDONLY
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
+        | (0 if follow_links else getattr(os, "O_NOFOLLOW", 0))
+    )
     if not follow_links and os.path.islink(path):
         raise KeyholeError(feedback("file_link", file=name))
     try:
@@ -101,12 +121,20 @@ def read_file(path, limit_mb: float, follow_links: bool = True, sentence: str | 
     except IsADirectoryError:
         raise KeyholeError(feedback("file_not_ordinary", file=name)) from None
     except (OSError, ValueError) as error:
-        raise KeyholeError(feedback("file_unreadable", file=name, why=one_line(getattr(error, "strerror", None) or error, 100))) from None
+        raise KeyholeError(
+            feedback(
+                "file_unreadable",
+                file=name,
+                why=one_line(getattr(error, "strerror", None) or error, 100),
+            )
+        ) from None
 
 
 def _too_large(name: str, size: int, limit_mb: float, sentence: str | None = None) -> KeyholeError:
     details = {"file": name, "size": f"{size / 2**20:.0f}", "limit": limit_mb}
-    return KeyholeError(feedback(sentence, **details) if sentence else feedback("file_too_large", **details))
+    return KeyholeError(
+        feedback(sentence, **details) if sentence else feedback("file_too_large", **details)
+    )
 
 
 def _too_crowded(name: str) -> KeyholeError:
@@ -118,7 +146,7 @@ def _utf8(raw: bytes, name: str, notes: list[str]) -> bytes:
     encoding = json.detect_encoding(raw)
     if encoding == "utf-8-sig":
         notes.append(feedback("file_mark", file=name))
-        raw = raw[len(codecs.BOM_UTF8):]
+        raw = raw[len(codecs.BOM_UTF8) :]
     elif encoding == "utf-8" and _is_utf8(raw):
         return raw
     if encoding.startswith("utf-8"):
@@ -128,14 +156,22 @@ def _utf8(raw: bytes, name: str, notes: list[str]) -> bytes:
     if len(raw) > NOTEBOOK_MB * 2**20:
         raise _too_large(name, len(raw), NOTEBOOK_MB)
     spoilt = encoding == "utf-8"
-    notes.append(feedback("file_spoilt" if spoilt else "file_encoding", file=name, encoding={"cp950": "Big5", "cp1252": "Windows-1252"}.get(encoding, encoding.upper())))
+    notes.append(
+        feedback(
+            "file_spoilt" if spoilt else "file_encoding",
+            file=name,
+            encoding={"cp950": "Big5", "cp1252": "Windows-1252"}.get(encoding, encoding.upper()),
+        )
+    )
     return raw.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace")
 
 
 def _is_utf8(raw: bytes) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for start in range(0, len(raw), 2**20):     # by pieces: the text itself would take up to four times the memory
+        for start in range(
+            0, len(raw), 2**20
+        ):  # by pieces: the text itself would take up to four times the memory
             decoder.decode(raw[start : start + 2**20])
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -180,7 +216,7 @@ def _without_outputs(raw: bytes, name: str) -> bytes:
     while at < len(raw):
         stop = TO_HEAVY.match(raw, at).end()
         key = HEAVY_KEY.match(raw, stop)
-        stop = key.end() if key else len(raw)       # else the end, or a string that is cut off
+        stop = key.end() if key else len(raw)  # else the end, or a string that is cut off
         size += stop - at
         left -= 1
         if left < 0:
@@ -239,7 +275,11 @@ def _whole_cells(text: str) -> list[dict]:
             while at < len(text):
                 at = BETWEEN.match(text, at).end()
                 cell, at = DECODER.raw_decode(text, at)
-                if isinstance(cell, dict) and "cell_type" in cell and {"source", "input"} & cell.keys():  # else it is a mark of nbgrader's
+                if (
+                    isinstance(cell, dict)
+                    and "cell_type" in cell
+                    and {"source", "input"} & cell.keys()
+                ):  # else it is a mark of nbgrader's
                     cells.append(cell)
         except UNREADABLE:
             pass
