@@ -162,6 +162,7 @@ def add_remake(commands) -> None:
             "checks",
             "sample-edits",
             "sample-class",
+            "pictures",
         ),
     )
     parser.set_defaults(run=remake)
@@ -171,7 +172,7 @@ def remake(chosen) -> int:
     """Make one of the pieces of data that the kit carries."""
     from tqdm import tqdm
 
-    from autograder.making import checks as make_checks, sample_class, sample_edits
+    from autograder.making import checks as make_checks, pictures, sample_class, sample_edits
     from autograder.making import model_data as making
     from autograder.oracle import references
     from keyhole.models import load_model
@@ -185,6 +186,7 @@ def remake(chosen) -> int:
         "checks": make_checks.make,
         "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
         "sample-class": sample_class.make,
+        "pictures": lambda: pictures.make(load_model()),
     }
     print(f"Made {makers[chosen.what]()}")
     return 0
