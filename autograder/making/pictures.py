@@ -45,12 +45,13 @@ ONLY_ONE_FUNCTION = f"""<style>
 
 def make(model: EditableModel) -> Path:
     """Draw all three pictures into docs/pictures/; that folder. Raises KeyholeError."""
+    browser = find_browser()  # first: without one, no minute of grading
     FOLDER.mkdir(parents=True, exist_ok=True)
     fact = notebook_fact()
     heat_map(_stored_map(fact)).savefig(FOLDER / "map.png", dpi=DPI)
     _drawn_edit(model, fact).savefig(FOLDER / "before_after.png", dpi=DPI)
     with tempfile.TemporaryDirectory() as folder:
-        photograph(feedback_page(Path(folder)), FOLDER / "feedback.png")
+        photograph(browser, feedback_page(Path(folder)), FOLDER / "feedback.png")
     return FOLDER
 
 
@@ -102,11 +103,16 @@ def feedback_page(folder: Path) -> Path:
     return page
 
 
-def photograph(page: Path, target: Path) -> None:
+def find_browser() -> str:
+    """The path of a browser that can draw a page. Raises KeyholeError where there is none."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    raise KeyholeError("the feedback page is drawn by Chromium or Chrome: install one of them")
+
+
+def photograph(browser: str, page: Path, target: Path) -> None:
     """A picture of one function's cells on a feedback page. Raises KeyholeError."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        raise KeyholeError("the feedback page is drawn by Chromium or Chrome: install one of them")
     cut = page.with_name("cut.html")
     content = page.read_text(encoding="utf-8")
     cut.write_text(content.replace("</head>", ONLY_ONE_FUNCTION, 1), encoding="utf-8")
