@@ -11,7 +11,7 @@ ALL = frozenset({"all"})  # every hidden test of the function
 SLOT = re.compile(r"\$(\w+)")
 
 Code = str | tuple[str, ...]  # of one cell, or of several
-Files = Callable[[EditableModel], dict[str, bytes]]  # model -> {file name: content}
+FilesOf = Callable[[EditableModel], dict[str, bytes]]  # model -> {file name: content}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Solution:
     function: str
     name: str
     cells: tuple[str, ...] = ()  # code, a cell each
-    files: Files | None = None
+    files: FilesOf | None = None
     mistake: str = ""
     misconception: str | None = None
     fails: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ class Wrong:
     mistake: str
     fails: frozenset[str] | set[str]
     code: Code = ()
-    files: Files | None = None
+    files: FilesOf | None = None
     misconception: str | None = None
     may_fail: frozenset[str] | set[str] = frozenset()
 
