@@ -18,7 +18,8 @@ from keyhole.messages import problem
 from keyhole.text import one_line
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # a disk, or a share of it
-ERROR = "ERROR: "  # how pip begins a line that tells why it fails
+ERROR = "error: "  # how pip begins its last words, in capitals or not
+REASONS = ("ERROR: ", "× ")  # how it begins a line that tells why it fails
 STDERR = 2  # as a number, since in a notebook sys.stderr is no file that pip could write to
 
 
@@ -68,7 +69,7 @@ def _run(*arguments: str | Path, temporary: Path, progress: bool) -> tuple[int, 
         try:
             for line in pip.stderr:
                 lines.append(line.strip())
-                failing = failing or line.startswith(ERROR)
+                failing = failing or line.lower().startswith(ERROR)
                 if progress and not failing:  # errors, and what explains them, are for our sentence
                     tqdm.write(line, file=sys.stderr, end="")
         except BaseException:  # Ctrl-C among them: pip must not go on alone
@@ -78,8 +79,8 @@ def _run(*arguments: str | Path, temporary: Path, progress: bool) -> tuple[int, 
 
 
 def _reason(lines: list[str]) -> str:
-    """Why pip failed, in its own words: its last error, on one line. Empty when it said nothing."""
-    errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+    """Why pip failed: the first sentence of its last error. Empty when it said nothing."""
+    errors = [line.split(" ", 1)[1] for line in lines if line.startswith(REASONS)]
     if errors[-1:] in ([], ["Exception:"]):  # a traceback, which ends with the exception
         errors = [line for line in lines if line]
-    return one_line(errors[-1]).rstrip(".") if errors else ""
+    return one_line(errors[-1].split(". ")[0]).rstrip(".") if errors else ""
