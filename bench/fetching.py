@@ -20,7 +20,7 @@ print(json.dumps([seconds, kilobytes / 2**20]))
 
 
 def rows() -> Iterator[Row]:
-    """One row: the download and the conversion. pip's own cache is left out, as on a fresh machine."""
+    """One row: the download and the conversion, without pip's cache, as on a fresh machine."""
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
