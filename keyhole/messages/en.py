@@ -165,10 +165,10 @@ MISCONCEPTIONS = {
     ),
     # corrupt
     "noise_at_beginning": (
-        "The noise is on the first tokens of the prompt. Add it to the subject's tokens."
+        "The noise is on the first tokens of the prompt; add it to the subject's tokens."
     ),
     "noise_at_end": (
-        "The noise is on the last tokens of the prompt. Add it to the subject's tokens."
+        "The noise is on the last tokens of the prompt; add it to the subject's tokens."
     ),
     "noise_before_subject": "The noise begins one token before the subject.",
     "noise_after_subject": "The noise begins one token after the subject's first token.",
@@ -178,8 +178,8 @@ MISCONCEPTIONS = {
     "noise_only_last_token": (
         "Only the subject's last token got noise. Every token of the subject gets its own."
     ),
-    "noise_replaces": "The noise replaces the embeddings. Add it to them.",
-    "noise_subtracted": "Your function subtracts the noise. Add it.",
+    "noise_replaces": "The noise replaces the embeddings; add it to them.",
+    "noise_subtracted": "Your function subtracts the noise; add it.",
     "noise_of_first_sample": "Every sample got the first sample's noise. Sample i gets noise[i].",
     "noise_averaged": "Every sample got the mean of the noise. Sample i gets noise[i].",
     "noise_same_for_tokens": (
@@ -195,33 +195,33 @@ MISCONCEPTIONS = {
         "A single sample is also a row of the batch: (1, T, d)."
     ),
     "other_noise": (
-        "Your function changes the right tokens, but not by the given noise. "
-        "Add noise[i] as it is, and draw none yourself."
+        "Your function changes the right tokens, but not by the given noise: add noise[i] as it "
+        "is, and draw none yourself."
     ),
     # restore
     "restored_first_sample": (
-        "Your function restores only the first sample. "
-        "Restore every sample: the token is the second index, not the first."
+        "Your function restores only the first sample; restore every sample, since the token is "
+        "the second index, not the first."
     ),
     "restored_sample_for_token": (
         "Your function overwrites a whole sample, hidden[position]. "
         "The token is the second index: hidden[:, position]."
     ),
     "restored_everything": (
-        "All tokens got their clean state back. Restore only the token at `position`."
+        "All tokens got their clean state back; restore only the token at `position`."
     ),
     "restored_nothing": "Your function restores nothing: the states are still the corrupted ones.",
     "restored_added": (
-        "Your function adds the clean state to the corrupted one. Put the clean state in its place."
+        "Your function adds the clean state to the corrupted one; put the clean state in its place."
     ),
     "restored_before": (
-        "Your function restores the token before `position`. Positions are counted from 0."
+        "Your function restores the token before `position`: positions are counted from 0."
     ),
     "restored_after": (
-        "Your function restores the token after `position`. Positions are counted from 0."
+        "Your function restores the token after `position`: positions are counted from 0."
     ),
-    "restored_up_to": "Your function restores all tokens up to `position`. Restore only that one.",
-    "restored_from": "Your function restores all tokens from `position` on. Restore only that one.",
+    "restored_up_to": "Your function restores all tokens up to `position`; restore only that one.",
+    "restored_from": "Your function restores all tokens from `position` on; restore only that one.",
     "restored_other_row": (
         "Your function puts in the clean state of the first token. "
         "Use the clean state of the token at `position`."
@@ -613,15 +613,15 @@ MISCONCEPTIONS = {
         "Your function leaves hooks on the model. Use `with record(...)`, which removes them."
     ),
     "model_changed": "Your function changes the model's weights. It should only look at the model.",
-    "half_precision": "Half precision keeps only three digits. Stay in float32 or float64.",
+    "half_precision": "Half precision keeps only three digits; stay in float32 or float64.",
     "whole_numbers": "Does your function round on the way, or divide with `//`?",
     "hard_coded": (
         "The result is the answer to a public check. "
         "Other arguments have other answers, so compute the result."
     ),
     "contiguity_assumed": (
-        "`view` needs a tensor that lies in memory in one piece, and a transposed one does not. "
-        "Use `reshape`."
+        "`view` needs a tensor that lies in memory in one piece, and a transposed one does not: "
+        "use `reshape`."
     ),
     "layer_outside": (
         "Your function asks for a layer that the model does not have: layers are counted from 0, "
