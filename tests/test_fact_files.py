@@ -178,7 +178,12 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
     "name, where, value, sentence",
     [
         ("counterfact", ["requested_rewrite"], ..., "the key 'requested_rewrite' is missing"),
-        ("counterfact", ["requested_rewrite"], "x", "'requested_rewrite' is missing or no object"),
+        (
+            "counterfact",
+            ["requested_rewrite"],
+            "x",
+            "'requested_rewrite' is missing or not an object",
+        ),
         (
             "counterfact",
             ["requested_rewrite", "subject"],
@@ -195,7 +200,7 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
             "counterfact",
             ["requested_rewrite", "target_new"],
             "Oslo",
-            "'target_new' is missing or no object",
+            "'target_new' is missing or not an object",
         ),
         (
             "counterfact",

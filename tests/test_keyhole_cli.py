@@ -247,7 +247,7 @@ def test_check_reports_what_cannot_be_run(tmp_path, capsys):
     assert "NameError: name 'undefined_name'" in lines["value_objective"]
     assert (
         lines["rank_one_update"].startswith("1 of 5 public checks passed; ")
-        and "the C⁻¹ is missing" in lines["rank_one_update"]
+        and ": C⁻¹ is missing" in lines["rank_one_update"]
     )
     assert lines["write_edit"] == "4 of 4 public checks passed"
 
@@ -278,7 +278,7 @@ def test_check_sees_the_student_s_folder_and_environment(tmp_path, monkeypatch):
         (
             nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])),
             1,
-            "none of the functions that are checked",
+            "none of the functions that Keyhole checks",
         ),
     ],
 )
@@ -351,7 +351,7 @@ def test_moment_that_cannot_be_kept_is_told_before_the_work(toy, tmp_path, capsy
     )
     error = capsys.readouterr().err
     assert (
-        "the second moment cannot be kept" in error
+        "the second moment cannot be stored" in error
         and "KEYHOLE_CACHE" in error
         and error.count("\n") == 1
     )
@@ -454,7 +454,7 @@ def test_edit_of_a_fact_of_one_s_own(edit, capsys):
     assert edit("People like Bert ", subject="Bert", to="old") == 0
     out = capsys.readouterr().out
     assert (
-        "The blank at the end of the prompt was left out" in out
+        "The space at the end of the prompt was left out" in out
         and "The target is taken as ' old'" in out
     )
     assert (
@@ -502,7 +502,7 @@ def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, c
         ({"to": "  "}, "the target is empty"),
         ({"to": "tall"}, "is the true answer already"),
         ({"layer": "7"}, "layer 7 does not exist"),
-        ({"layer": "2"}, "no second moment of layer 2"),
+        ({"layer": "2"}, "no stored second moment of layer 2"),
     ],
 )
 def test_edit_errors_are_one_sentence(edit, capsys, options, words):
@@ -539,7 +539,7 @@ def test_edit_refuses_what_the_model_says_anyway(edit, monkeypatch, capsys):
         (
             "subject_key",
             "def subject_key(model, layer, *arguments):\n    return torch.zeros(3)",
-            "k* has shape (3,); expected is (20,)",
+            "k* has shape (3,); it should have shape (20,)",
         ),
         (
             "rank_one_update",
@@ -741,7 +741,7 @@ def test_trace_draws_a_map_and_says_what_it_saw(traced, tmp_path, capsys, ending
     )
     out = capsys.readouterr().out
     assert (
-        "The blank at the end of the prompt was left out" in out
+        "The space at the end of the prompt was left out" in out
         and "clean 0." in out
         and "strongest in layer" in out
     )

@@ -200,10 +200,10 @@ def toy_request():
     "change, why",
     [
         ({"subject": "Ann"}, "subject 'Ann' does not occur"),
-        ({"noise": torch.zeros(0, 2, 12)}, "the noise is empty"),
+        ({"noise": torch.zeros(0, 2, 12)}, r"the noise has shape \(0, 2, 12\): it must be"),
         (
             {"noise": torch.zeros(3, 5, 12)},
-            "noise is for 5 tokens of width 12, but subject 'Bo' has 2 of width 12",
+            "noise is for 5 tokens of width 12, but subject 'Bo' has 2 tokens of width 12",
         ),
         ({"positions": [14]}, "position 14 does not exist: there are positions 0 to 13"),
         ({"positions": [-1]}, "position -1 does not exist"),
@@ -241,8 +241,8 @@ def test_of_two_occurrences_the_last_is_meant_and_another_can_be_chosen(toy_requ
 @pytest.mark.parametrize(
     "result, why",
     [
-        (torch.full((1, 3), torch.nan), r"no probabilities for token 0 \(3 of them NaN\)"),
-        (torch.full((1, 3), 1.5), "no probabilities"),
+        (torch.full((1, 3), torch.nan), r"not probabilities for token 0 \(3 of them NaN\)"),
+        (torch.full((1, 3), 1.5), "not probabilities"),
         (torch.zeros(3), r"returned the shape \(3,\)"),
         (torch.zeros(1, 4), r"should be \(1, 3\)"),
     ],
@@ -270,7 +270,7 @@ def test_a_prompt_that_the_model_does_not_know_is_warned_of(toy_request, monkeyp
     monkeypatch.setattr(maps, "TOO_UNSURE", clean + 1e-3)
     with pytest.warns(
         UserWarning,
-        match=rf"The model gives '.+' a probability of {clean:.2f} only: it does not know this",
+        match=rf"The model gives '.+' a probability of only {clean:.2f}: it does not know this",
     ):
         maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[1])
 
