@@ -159,17 +159,6 @@ def parser():
     of_a_model(added)
     in_words(added)
 
-    added = command(facts, "measure which candidate facts the default model knows (for staff)")
-    added.add_argument(
-        "--measure",
-        metavar="CANDIDATES",
-        type=Path,
-        required=True,
-        help="a file like data/fact_candidates.json",
-    )
-    added.add_argument(
-        "--out", metavar="FILE", type=Path, required=True, help="where the file of facts goes"
-    )
     return top
 
 
@@ -382,31 +371,6 @@ def moment(chosen):
     )
     save_moment(made, path, made_of(model))
     print(shown("moment_over", tokens=f"{ids.numel():,}", path=path))
-
-
-def facts(chosen):
-    try:
-        from autograder.making import facts as measure_facts
-    except ImportError:
-        raise KeyholeError(
-            "this copy of the kit cannot measure facts: that is left to the staff's."
-        ) from None
-    try:
-        candidates = json.loads(chosen.measure.read_text(encoding="utf-8"))
-    except OSError:
-        raise Unusable(f"there is no file {chosen.measure}.") from None
-    except ValueError as error:
-        raise KeyholeError(f"{chosen.measure} is not JSON ({error}).") from None
-    _check_writable(chosen.out)
-
-    from keyhole.models import load_model
-
-    kept, refused = measure_facts.measure(
-        load_model(DEFAULT_MODEL), candidates, _bar("measuring", "batch")
-    )
-    _write(chosen.out, measure_facts.as_json(kept, DEFAULT_MODEL))
-    for line in measure_facts.report(kept, refused):
-        print(line)
 
 
 # ---------------------------------------------------------------- arguments

@@ -17,8 +17,8 @@ from keyhole import cli, editing
 from keyhole.checking import selfcheck
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
-from keyhole.fetch import fetch
 from keyhole.facts import load_facts
+from keyhole.fetch import fetch
 from keyhole.moments import load_moment
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
@@ -630,41 +630,6 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
         and len(probes["paraphrase"]) == 3
     )
     assert load_facts()[2].hidden
-
-
-# ---------------------------------------------------------------- keyhole facts
-
-
-def test_facts_writes_what_was_measured(tmp_path, monkeypatch, capsys):
-    from keyhole import models
-    from autograder.making import facts as measure_facts
-
-    monkeypatch.setattr(models, "load_model", lambda name: name)
-    monkeypatch.setattr(
-        measure_facts,
-        "measure",
-        lambda model, candidates, progress: (
-            [fact("one", "Anna", "tall")],
-            [{"id": "x", "reason": "unknown"}],
-        ),
-    )
-    (tmp_path / "candidates.json").write_text("{}")
-    out = tmp_path / "facts.json"
-    assert main(["facts", "--measure", str(tmp_path / "candidates.json"), "--out", str(out)]) == 0
-    assert load_facts(out)[0].subject == "Anna" and "1 facts kept" in capsys.readouterr().out
-
-
-def test_facts_errors(tmp_path, monkeypatch, capsys):
-    (tmp_path / "bad.json").write_text("{")
-    assert main(["facts", "--measure", str(tmp_path / "absent"), "--out", str(tmp_path / "x")]) == 2
-    assert (
-        main(["facts", "--measure", str(tmp_path / "bad.json"), "--out", str(tmp_path / "x")]) == 1
-    )
-    assert "not JSON" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "autograder.making.facts", None)
-    monkeypatch.delattr("autograder.making.facts", raising=False)
-    assert main(["facts", "--measure", "a", "--out", "b"]) == 1
-    assert "left to the staff" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- the real model

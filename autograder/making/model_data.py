@@ -5,12 +5,12 @@ import json
 import torch
 from safetensors.torch import save_file
 
+from autograder.making.sampling import sample
 from autograder.oracle import editing, tracing
 from keyhole.facts import load_facts
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, load_text, moment_over, save_moment
 from keyhole.paths import data_folder
-from autograder.making.sampling import sample
 from keyhole.tracing import KINDS, save_maps, subject_noise, zero_noise
 
 SEED = 20250617

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from autograder.oracle import editing
+from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
 from keyhole.facts import fact_from
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
-from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
 from keyhole.probes import ProbeSet
 from keyhole.values import optimise_value
 
