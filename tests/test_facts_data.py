@@ -8,12 +8,12 @@ import pytest
 
 from autograder.cli import main
 from autograder.making import facts as measure_facts
-from autograder.making.facts import RULES, measure, report, score
+from autograder.making.facts import RULES, measure, report
 from keyhole import models
 from keyhole.errors import KeyholeError
 from keyhole.facts import load_facts
 from keyhole.paths import data_folder
-from keyhole.toy import toy_model
+from keyhole.probes import Score, score
 from tests.test_facts import GOOD
 
 FACTS = load_facts()
@@ -110,7 +110,7 @@ class Table:
     def __call__(self, model, questions, progress=iter):
         said = {question: self.answers.get(question, (100, 1e-4)) for question in questions}
         return {
-            question: measure_facts.Score(rank, math.log(p)) for question, (rank, p) in said.items()
+            question: Score(rank, math.log(p)) for question, (rank, p) in said.items()
         }
 
 
@@ -253,22 +253,6 @@ def test_candidates_that_are_not_well_formed_are_named():
     twice = {**CANDIDATES, "relations": {"capital": capital}}
     with pytest.raises(KeyholeError, match="'capital-france' stands there 2 times"):
         measure(None, twice)
-
-
-def test_a_score_is_what_the_model_gives_token_by_token():
-    model = toy_model()
-    questions = [("ab cd", " x"), ("ab cd", " yz"), ("q", " x"), ("ab cd e", " yz")]
-    scores = score(model, questions)
-    assert list(scores) != [] and set(scores) == set(questions)
-    for prompt, target in questions:
-        start, tokens = model.encode([prompt, target])
-        log_p, ranks = [], []
-        for i, token in enumerate(tokens):
-            logits = model.hf(model.batch([start + tokens[:i]])).logits[0, -1]
-            log_p.append(float(logits.log_softmax(-1)[token]))
-            ranks.append(int((logits > logits[token]).sum()) + 1)
-        assert scores[prompt, target].rank == max(ranks)
-        assert scores[prompt, target].log_p == pytest.approx(sum(log_p) / len(log_p), abs=1e-5)
 
 
 def test_the_command_writes_the_file_and_names_what_was_refused(tmp_path, monkeypatch, capsys):

@@ -11,18 +11,15 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.paths import data_folder
+from keyhole.probes import Question, score
 
-SEQUENCES_AT_ONCE = 64
 PLAIN = str.maketrans("łøŁØ", "loLO")  # letters that have no plain letter inside, for Unicode
 
 
@@ -45,68 +42,6 @@ class Rules:
 
 
 RULES = Rules()
-
-Question = tuple[str, str]  # (prompt, target)
-
-
-class Score(NamedTuple):
-    """How the model takes a target after a prompt.
-
-    The rank is the worst of its tokens' ranks, each after the right tokens before it; 1 is the
-    model's own choice.
-    """
-
-    rank: int
-    log_p: float  # mean log-probability of its tokens, in nats
-
-    @property
-    def p(self) -> float:
-        return math.exp(self.log_p)
-
-
-@torch.no_grad()
-def score(
-    model: EditableModel, questions: Iterable[Question], progress: Callable = iter
-) -> dict[Question, Score]:
-    """The model's Score for each (prompt, target). `progress` wraps the list of batches.
-
-    Questions that need the same tokens read share one pass, so many one-token targets after a
-    prompt cost no more than one.
-    """
-    questions = list(dict.fromkeys(questions))
-    texts = list(dict.fromkeys(text for question in questions for text in question))
-    ids = dict(zip(texts, map(tuple, model.encode(texts))))
-    asked = defaultdict(list)
-    for prompt, target in questions:
-        asked[ids[prompt] + ids[target][:-1]].append((prompt, target))
-    # Sequences of one length together need little padding.
-    sequences = sorted(asked, key=lambda tokens: (len(tokens), tokens))
-    scores = {}
-    for start in progress(range(0, len(sequences), SEQUENCES_AT_ONCE)):
-        batch = {tokens: asked[tokens] for tokens in sequences[start : start + SEQUENCES_AT_ONCE]}
-        scores |= _scores_of(model, batch, ids)
-    return scores
-
-
-def _scores_of(model, batch, ids):
-    """The scores of one batch: {tokens to read: [(prompt, target)]}, all from one pass."""
-    places = {}  # (row, position) whose logits are needed -> its number
-    wanted = []  # (question, the tokens of its target, the numbers of their places)
-    for row, (tokens, questions) in enumerate(batch.items()):
-        for question in questions:
-            target = ids[question[1]]
-            first = len(tokens) - len(target)
-            at = [places.setdefault((row, first + i), len(places)) for i in range(len(target))]
-            wanted.append((question, target, at))
-    states = model.hf.base_model(model.batch(list(batch)), use_cache=False).last_hidden_state
-    where = torch.tensor(list(places), device=states.device)
-    log_p = model.hf.get_output_embeddings()(states[where[:, 0], where[:, 1]]).log_softmax(-1)
-    scores = {}
-    for question, target, at in wanted:
-        each = log_p[at, list(target)]
-        ranks = (log_p[at] > each[:, None]).sum(-1) + 1
-        scores[question] = Score(int(ranks.max()), float(each.mean()))
-    return scores
 
 
 def make(model: EditableModel, progress: Callable = iter, tell: Callable = list) -> Path:
