@@ -157,6 +157,7 @@ def add_remake(commands) -> None:
             "prefixes",
             "text",
             "moment",
+            "facts",
             "references",
             "maps",
             "checks",
@@ -172,7 +173,7 @@ def remake(chosen) -> int:
     """Make one of the pieces of data that the kit carries."""
     from tqdm import tqdm
 
-    from autograder.making import checks as make_checks, pictures, sample_class, sample_edits
+    from autograder.making import checks as make_checks, facts, pictures, sample_class, sample_edits
     from autograder.making import model_data as making
     from autograder.oracle import references
     from keyhole.models import load_model
@@ -181,6 +182,7 @@ def remake(chosen) -> int:
         "prefixes": lambda: making.prefixes(load_model(), tqdm),
         "text": lambda: making.text(load_model(), tqdm),
         "moment": lambda: making.moment(load_model(), tqdm),
+        "facts": lambda: facts.make(load_model(), tqdm, print),
         "references": lambda: references.make(load_model(), tqdm),
         "maps": lambda: making.maps(load_model(), tqdm),
         "checks": make_checks.make,

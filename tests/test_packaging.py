@@ -192,7 +192,6 @@ def tree(tmp_path):
         "data/facts.json": json.dumps(facts),
         "assignments/model_editing/.ipynb_checkpoints/3_edit.ipynb": "SECRET",
         "data/fact_candidates.json": "SECRET",
-        "keyhole/measure_facts.py": "SECRET",
         "assignments/model_editing/my_fact.json": "SECRET",
         "assignments/model_editing/my_edit.safetensors": "SECRET",
     }.items():

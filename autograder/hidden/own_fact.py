@@ -17,7 +17,7 @@ from keyhole.checking.judging import Verdict, judge
 from keyhole.messages import feedback, misconception, opened, sentences
 from keyhole.moments import load_moment, load_prefixes
 from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE
-from keyhole.probes import KINDS
+from keyhole.probes import PROBE_KINDS
 from keyhole.text import one_line
 
 SAME_DIRECTION = 0.999  # cosine; a right one made on another machine has 1 - 1e-9, the nearest wrong one (C centred) 0.994
@@ -263,5 +263,8 @@ TESTS = (
     HiddenTest("my_edit.own", 0.5, whose, of_files=True),
     HiddenTest("my_edit.direction", 0.5, direction, of_files=True),
     HiddenTest("my_edit.value", 0.5, value, of_files=True),
-    *(HiddenTest(f"my_edit.{kind}", 0.5, _claims_test(kind), of_files=True) for kind in KINDS),
+    *(
+        HiddenTest(f"my_edit.{kind}", 0.5, _claims_test(kind), of_files=True)
+        for kind in PROBE_KINDS
+    ),
 )

@@ -30,7 +30,6 @@ LEFT_OUT = {
     "my_fact.json",
     "my_edit.safetensors",
     "fact_candidates.json",
-    "measure_facts.py",
     "FACTS.md",  # with these, anybody finds out which facts are held back
 }
 

@@ -21,7 +21,7 @@ from keyhole.checking.judging import Verdict, usable
 from keyhole.messages import check_title, feedback, listed, misconception, sentences
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
-from keyhole.probes import KINDS, ProbeSet
+from keyhole.probes import PROBE_KINDS, ProbeSet
 from keyhole.text import one_line
 
 NAME = "my_edit"  # of the graded part, as a function's name is for the others
@@ -204,7 +204,7 @@ def _claims(entries):
     for number, entry in enumerate(entries, 1):
         if not (
             isinstance(entry, dict)
-            and entry.get("kind") in KINDS
+            and entry.get("kind") in PROBE_KINDS
             and isinstance(entry.get("prompt"), str)
             and all(_two_probabilities(entry.get(key)) for key in ("before", "after"))
         ):
@@ -428,7 +428,7 @@ def whose(fact):
 def _all_claims(model, own, measured):
     verdicts = [
         works(model, own.fact, measured),
-        *(claims_hold(own, measured, kind) for kind in KINDS),
+        *(claims_hold(own, measured, kind) for kind in PROBE_KINDS),
     ]
     return next((verdict for verdict in verdicts if not verdict.passed), verdicts[-1])
 

@@ -1085,6 +1085,18 @@ PROBLEMS = {
     ),
     "no_id": "{where}: {key!r} must be a number or a text, got {got!r}.",
     "no_part": "{where}: the key {key!r} is missing or not an object.",
+    "no_json": "{path} is not JSON ({error}).",
+    "no_facts_listed": "{path} holds no list of facts.",
+    "unknown_format": (
+        "no record of {path} is of a known format: name one of {known} with --format."
+    ),
+    "record_no_utf8": "{where}: the text {text!r} is not UTF-8.",
+    "record_no_tokens": (
+        "{where}: this model has no tokens for the prompt {prompt!r}, or for a target of it."
+    ),
+    "record_too_long": (
+        "{where}: prompt and target have {tokens} tokens, and the model reads at most {most}."
+    ),
     # the checks and the commands
     "kit_unreadable": "the kit's file {path} cannot be read ({error}): fetch the kit again.",
     "checks_unreadable": (
@@ -1151,6 +1163,36 @@ SHOWN = {
     "before": "before",
     "after": "after",
     "ahead": "ahead",
+    "reading": "reading",
+    "measuring": "measuring",
+    "batch": "batch",
+    "record": "record",
+    "file_holds": "{file}: {count} records, format {format}",
+    "usable_with": "can be used with {model}",
+    "to_trace": "  to trace",
+    "to_edit": "  to edit",
+    "known_to_model": "  the model knows (its first answer is the true one)",
+    "share": "{count} of {all}",
+    "probes": "  probes",
+    "not_usable": "cannot be used",
+    "reason": "why not",
+    "records": "records",
+    "numbers": "their numbers",
+    "no_object_there": "the record is no object",
+    "key_missing": "{key!r} is missing",
+    "key_no_text": "{key!r} is no text, or empty",
+    "key_no_texts": "{key!r} is no list of texts, or empty",
+    "key_no_part": "{key!r} is missing, or no object",
+    "key_no_id": "{key!r} is no number and no text",
+    "no_place": "the prompt has no place for the subject",
+    "no_old_answer": "'cond' does not name the old answer",
+    "no_probe_list": "a part that should be a list of probes is none",
+    "subject_absent": "the prompt lacks the subject",
+    "nothing_to_edit": "the new target is the true one",
+    "there_already": "the same fact as an earlier record",
+    "text_no_utf8": "a text is not UTF-8",
+    "target_no_tokens": "prompt or target has no tokens for this model",
+    "too_long": "too long for this model",
 }
 
 # The public checks by name, in words: "<graded function>.<case>".

@@ -19,7 +19,7 @@ from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, NAME
 from keyhole.facts import fact_from, load_facts
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
-from keyhole.values import ValueSettings, optimise_value
+from keyhole.values import Rewrite, ValueSettings, optimise_value
 
 KINDS = set(probes.KINDS)
 NEED_EDIT = {"direction", "value", *KINDS}
@@ -145,15 +145,9 @@ def subject_first(files: Files) -> None:
         "target_new": " Clinton",
     }
     files.record["fact"] |= fact | {"paraphrases": ["The founder of Microsoft is called Bill"]}
+    rewrite = Rewrite(fact["prompt"], fact["subject"], fact["target_new"], [""])
     files.tensors["value"] = optimise_value(
-        files.model,
-        DEFAULT_LAYER,
-        fact["prompt"],
-        fact["subject"],
-        fact["target_new"],
-        [""],
-        editing.value_objective,
-        ValueSettings(steps=8),
+        files.model, DEFAULT_LAYER, rewrite, editing.value_objective, ValueSettings(steps=8)
     ).value
     files.make_again(files.key(), load_moment())
 
