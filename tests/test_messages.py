@@ -210,6 +210,7 @@ def test_a_language_is_spoken_until_another_is():
         and messages.percent(0.31) == "31 %"
     )
     messages.use("en")
+    assert messages.percent(12) == "1200 %" and messages.percent(2.1e13) == "more than 100,000 %"
     assert "The map" in messages.feedback("right", what="The map")
 
 

@@ -63,7 +63,7 @@ def check_title(name):
 
 
 def percent(share):
-    """A share as a person would say it: '31 %', '0.02 %', '12 times', 'more than 1,000 times'."""
+    """A share as a person would say it: '31 %', '0.02 %', '1200 %', 'more than 100,000 %'."""
     if share > 1000:
         return LANGUAGES[_spoken].MANY_TIMES
     if share >= 10:

@@ -1261,7 +1261,7 @@ CHECKS = {
 }
 
 WORDS = {}  # English needs no translation of the words that the code puts into gaps
-TIMES, MANY_TIMES = "{:,.0f} times", "more than 1,000 times"
+TIMES, MANY_TIMES = "{:.0f}00 %", "more than 100,000 %"  # so that "of its size" fits behind all
 
 # How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "
