@@ -443,7 +443,7 @@ def progress(result: Result, done: int, of: int, seconds: float) -> str:
         f" {result.max_score:g}  {result.seconds:6.1f} s"
     )
     line += f"  about {minutes(left)} left" if done < of else f"  all in {minutes(seconds)}"
-    return line + (f"\n      {one_line(result.reason)}" if result.reason else "")
+    return line + (f"\n      {one_line(result.told)}" if result.told else "")
 
 
 def minutes(seconds: float) -> str:
@@ -519,7 +519,7 @@ def as_csv(results: list[Result]) -> str:
             *(points(r, name) for name in functions),
             r.score,
             r.max_score,
-            cell(r.reason or ""),
+            cell(r.told or ""),
         ]
         writer.writerow(row)
     return file.getvalue()

@@ -157,7 +157,7 @@ def text_at(record, key, where):
     if not isinstance(record, dict) or key not in record:
         raise KeyholeError(problem("no_key", where=where, key=key))
     if not isinstance(record[key], str) or not record[key].strip():
-        raise KeyholeError(problem("no_text", where=where, key=key, got=record[key]))
+        raise KeyholeError(problem("no_text", where=where, key=key, got=repr(record[key])))
     return record[key]
 
 

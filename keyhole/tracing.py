@@ -162,9 +162,8 @@ def trace_map(
         values,
     )
     if clean < TOO_UNSURE:
-        warnings.warn(
-            problem("unsure", answer=found.answer, clean=f"{found.clean:.2f}"), stacklevel=2
-        )
+        said = problem("unsure", answer=found.answer, clean=f"{found.clean:.2f}")
+        warnings.warn(str(said), stacklevel=2)
     return found
 
 

@@ -26,6 +26,7 @@ from autograder.result import TestResult
 from autograder.sandbox import isolation
 from autograder.submissions.notebooks import read_submission
 from keyhole import messages
+from keyhole.checking.judging import Verdict
 from keyhole.errors import KeyholeError
 from tests.standins import (
     DOUBLE,
@@ -34,8 +35,8 @@ from tests.standins import (
     TRIPLE,
     HiddenTest,
     InThisProcess,
-    Outcome,
     registry,
+    said,
     times,
 )
 
@@ -270,18 +271,14 @@ def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
 
 
 def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch):
-    def file_test(bench):
+    def file_test(trial):
         there = [
-            (bench.folder / name).read_text()
+            (trial.folder / name).read_text()
             for name in ("my_fact.json", "my_edit.safetensors")
-            if (bench.folder / name).exists()
+            if (trial.folder / name).exists()
         ]
-        return Outcome(
-            len(there) == 2,
-            ", ".join(there) or "nothing",
-            fraction=len(there) / 2,
-            missing=not there,
-        )
+        remark = said(", ".join(there) or "nothing")
+        return Verdict(len(there) / 2, (remark,), status="fail" if there else "missing")
 
     tests = registry(
         HiddenTest("double.plain", 4, file_test, of_files=True),

@@ -13,6 +13,7 @@ SENTENCES = {
     ),
     "our_fault": "The grader itself failed on this test; tell the course staff.",
     "failed": "`{function}` {failure}",
+    "not_defined": "your definitions did not run: {failure}",
     "shapes_disagree": "`{function}` stopped, because shapes do not fit.",
     # the reason of a whole submission
     "our_fault_on": "The grader itself failed on {tests}; its error output says how.",

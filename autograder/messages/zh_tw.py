@@ -9,6 +9,7 @@ SENTENCES = {
     ),
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
+    "not_defined": "你的定義沒有成功執行：{failure}",
     "shapes_disagree": "`{function}` 執行到一半就停了，因為形狀對不起來。",
     # the reason of a whole submission
     "our_fault_on": "評分程式自己在 {tests} 出了錯；原因寫在它的錯誤輸出裡。",

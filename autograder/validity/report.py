@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from autograder import messages
 from autograder.validity.run import Graded, case_of, hidden_tests
 
 NAMED_SHARE = 0.9  # of the wrong solutions whose own misunderstanding must be named
@@ -80,7 +79,7 @@ class Report:
                 found.append(
                     f"{title} is not told of {solution.misconception}, but of {names(each)}"
                 )
-            if any(test.message == messages.sentence("our_fault") for test in each.tests.values()):
+            if any(test.our_fault for test in each.tests.values()):
                 found.append(f"{title} made the grader itself fail")
             if each.result.status != "graded":
                 found.append(f"{title} could not be handed in: {each.result.reason}")

@@ -1013,7 +1013,7 @@ PROBLEMS = {
         " target begins with exactly one and ends without."
     ),
     "no_key": "{where}: the key {key!r} is missing.",
-    "no_text": "{where}: {key!r} must be a text that is not empty, got {got!r}.",
+    "no_text": "{where}: {key!r} must be a text that is not empty, got {got}.",
     "no_texts": "{where}: {key!r} must be a list, not empty, of texts.",
     "no_objects": "{where}: {key!r} must be a list, not empty, of objects.",
     "no_place_for_subject": "{where}: 'prompt' has no {{}} where the subject belongs: {prompt!r}.",
@@ -1157,8 +1157,25 @@ CHECKS = {
     "my_edit.claims": "the edit does what you say it does",
 }
 
-WORDS = {}  # words that are put into sentences, in another language: see there
-TIMES, MANY_TIMES = "{:,.0f} times", "more than 1,000 times"
+# Words that fill the gaps of sentences: the names of results, and others.
+WORDS = {
+    "result": "The result",
+    "nll": "The NLL",
+    "efficacy": "The efficacy",
+    "neighborhood": "The neighborhood",
+    "score": "The score",
+    "indirect_effect": "The indirect effect",
+    "map": "The map",
+    "loss": "The loss",
+    "stored_weight": "The stored weight",
+    "key": "k*",
+    "moment": "C",
+    "new_weight": "Ŵ",
+    "before": "before",
+    "after": "after",
+    "times": "{count:,.0f} times",
+    "many_times": "more than 1,000 times",
+}
 
 # How sentences, a title and its message, and names are put together.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "
