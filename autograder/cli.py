@@ -327,8 +327,8 @@ def speak(chosen) -> None:
 
     try:
         messages.use(chosen.lang or language_of(chosen.course or REPOSITORY) or messages.language())
-    except KeyholeError as error:
-        raise Unusable(error) from None
+    except ValueError as error:
+        raise Unusable(str(error)) from None
 
 
 def copies_in(submitted: Path, assignment: str, grader) -> list:

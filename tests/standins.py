@@ -1,13 +1,18 @@
 """Stand-ins for the hidden tests and the sandbox, for tests of what is around them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 
 import torch
 
+from autograder import messages as staff
 from autograder.sandbox import Reply, StudentFailed
+from autograder.submissions.notebooks import Submitted
+from keyhole import messages
 from keyhole.checking.judging import Verdict
+from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES, Remark
+from keyhole.notebooks.definitions import Definitions
 
 HOSTILE = (
     "<script>alert(1)</script> | **b** [x](javascript:y) $\\href{javascript:z}{x}$ `c` \x1b[31m"
@@ -43,6 +48,31 @@ def times(factor):
         return Verdict(0.5, remarks, said("Is the factor another one?", "other_factor"))
 
     return run
+
+
+def feedback(name: str, **details: object) -> str:
+    """A remark on an answer, in words."""
+    return str(messages.feedback(name, **details))
+
+
+def sentence(name: str, **details: object) -> str:
+    """A remark of the grader's, in words."""
+    return str(staff.sentence(name, **details))
+
+
+def in_words(found):
+    """Something that was read (a dataclass), with every remark in it as words."""
+    if isinstance(found, (Remark, KeyholeError)):
+        return str(found)
+    if isinstance(found, tuple):
+        return tuple(map(in_words, found))
+    if isinstance(found, dict):
+        return {name: in_words(value) for name, value in found.items()}
+    if isinstance(found, (Definitions, Submitted)):
+        return replace(
+            found, **{part.name: in_words(getattr(found, part.name)) for part in fields(found)}
+        )
+    return found
 
 
 @dataclass

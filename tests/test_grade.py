@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from autograder.grade import Grader, grade_submission
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation
 from keyhole.checking.judging import Verdict
-from keyhole.messages import feedback, sentences
+from keyhole.messages import sentences
 from tests.standins import (
     DOUBLE,
     HOSTILE,
@@ -29,6 +30,7 @@ from tests.standins import (
     TRIPLE,
     HiddenTest,
     InThisProcess,
+    feedback,
     registry,
     said,
     times,
@@ -101,7 +103,7 @@ def test_blank_and_absent_functions_are_missing_not_errors(tmp_path, quick):
 def test_of_a_function_that_is_made_by_a_call_that_is_said(tmp_path, quick):
     result = grade(hand_in(tmp_path, "double = partial(mul, 2)", TRIPLE))
     assert [(test.verdict, test.message) for test in result.tests[:2]] == 2 * [
-        ("missing", str(feedback("no_def", function="double")))
+        ("missing", feedback("no_def", function="double"))
     ] and result.tests[2].points == 2
 
 
@@ -222,6 +224,35 @@ def test_students_code_runs_outside_the_lock_and_ours_inside(tmp_path, quick, mo
     )
     grade_submission(hand_in(tmp_path, DOUBLE), "ada", grader)
     assert locked == [False, False] and not grader.lock.locked()
+
+
+# Solutions of which one test's verdict depends on another test's.
+ASK_OTHERS = {
+    "1_measure": "def efficacy(nll_true, nll_new):\n    return (nll_true - nll_new > 0.1).float().mean()",
+    "2_locate": "def indirect_effect(restored, corrupted):\n    return (restored - corrupted).mean().abs()",
+}
+
+
+@pytest.mark.parametrize("notebook", ASK_OTHERS)
+def test_the_order_of_the_hidden_tests_makes_no_difference(tmp_path, quick, monkeypatch, notebook):
+    from autograder.hidden import NOTEBOOKS
+
+    source = f"import torch\n{ASK_OTHERS[notebook]}"
+    function = re.search(r"def (\w+)", source)[1]
+    monkeypatch.setattr(Grader, "model", lambda self: None)
+    hidden = NOTEBOOKS[notebook]
+    folder = hand_in(tmp_path, "import torch", ASK_OTHERS[notebook], name=notebook)
+    found = []
+    for turned in (False, True):
+        cases = hidden.cells[f"test_{function}"]
+        cells = {f"test_{function}": cases[::-1] if turned else cases}
+        grader = Grader({notebook: replace(hidden, cells=cells, models=())}, secret.TEST_SECRET)
+        result = grade_submission(folder, "ada", grader)
+        found.append({t.id: (t.points, t.verdict, t.misconception) for t in result.tests})
+        assert [t.id for t in result.tests] == [case.id for case in cells[f"test_{function}"]]
+    assert found[0] == found[1]
+    names = {name for *_, name in found[0].values()}
+    assert names & {"near_tie", "effect_absolute"}, found
 
 
 # --- the report

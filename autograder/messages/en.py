@@ -19,6 +19,7 @@ SENTENCES = {
     "our_fault_on": "The grader itself failed on {tests}; its error output says how.",
     "our_fault_whole": "The grader itself failed on this submission; its error output says how.",
     "not_started": "the sandbox did not start: {error}.",
+    "not_prepared": "the sandbox did not start: it {error}",
     "no_folder": "there is no temporary folder for a submission: {error}.",
     # where a notebook was found
     "folder_absent": "there is no folder {folder} of this student's own.",

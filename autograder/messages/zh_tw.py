@@ -15,6 +15,7 @@ SENTENCES = {
     "our_fault_on": "評分程式自己在 {tests} 出了錯；原因寫在它的錯誤輸出裡。",
     "our_fault_whole": "評分程式自己在評這份作業時出了錯；原因寫在它的錯誤輸出裡。",
     "not_started": "沙箱沒有啟動：{error}。",
+    "not_prepared": "沙箱沒有啟動：它{error}",
     "no_folder": "沒有暫存資料夾可以給這份作業用：{error}。",
     # where a notebook was found
     "folder_absent": "這位學生沒有自己的 {folder} 資料夾。",

@@ -130,12 +130,15 @@ class Clock:
 
 
 class NotStarted(KeyholeError):
-    """There is no process for students' code: a matter of the machine, and no student's."""
+    """There is no process for students' code: a matter of the machine, and no student's.
 
-    def __init__(self, name: str, error):
+    `said` is the name of the sentence; `error` fills its gap.
+    """
+
+    def __init__(self, said: str, error: object):
         from autograder.messages import sentence  # late, as below
 
-        super().__init__(sentence(name, error=one_line(error).rstrip(".。")))
+        super().__init__(sentence(said, error=error))
 
 
 class StudentFailed(Exception):
@@ -276,9 +279,12 @@ class Sandbox:
                 error.code == "timeout" and self._zygote is SHARED
             ):  # something of another's may have stopped it
                 raise ZygoteLost from None
-            self._unusable = NotStarted(
-                "not_started", self._zygote.last_words() if error.code == "lost" else error
-            )  # it can take its time: not once a test
+            # It can take its time: not once a test.
+            self._unusable = (
+                NotStarted("not_started", self._zygote.last_words())
+                if error.code == "lost"
+                else NotStarted("not_prepared", error.remark)
+            )
             raise self._unusable from None
         try:
             self._run("define", {"source": self._source}, self.limits.seconds)
@@ -392,7 +398,8 @@ class Zygote:
             said = one_line(
                 (self._log.read().decode(errors="replace").strip().splitlines() or [""])[-1]
             )
-            return said or (f"exit status {status}" if status >= 0 else signal.strsignal(-status))
+            ended = f"exit status {status}" if status >= 0 else signal.strsignal(-status)
+            return said.rstrip(".") or ended
         return "it gives no answer"
 
     def close(self, patience: float = SILENT_SECONDS) -> None:
