@@ -299,7 +299,7 @@ def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch
         (course / "solutions" / "model_editing" / file).write_text("of the staff")
     expected = {"both": 6, "one": 4, "none": 2}
     assert {e["student"]: e["score"] for e in autograde(course)} == expected == gradebook(course)
-    assert "of both, of both" in visible(body(course, "both")) and "– missing" in visible(
+    assert "Of both, of both" in visible(body(course, "both")) and "– missing" in visible(
         body(course, "none")
     )
     (course / "grading" / "gradebook.db").unlink()
@@ -337,8 +337,8 @@ def test_feedback_shows_tests_and_messages(course):
     autograde(course)
     text = visible(body(course, "half"))
     assert (
-        "✗ not yet 1 / 2 A title is another multiple." in text
-        and "✓ passed 3 / 3 A title as it should be." in text
+        "✗ not yet 1 / 2 A title It is another multiple." in text
+        and "✓ passed 3 / 3 A title It is as it should be." in text
     )
 
 
