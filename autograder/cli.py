@@ -157,11 +157,13 @@ def add_remake(commands) -> None:
             "prefixes",
             "text",
             "moment",
+            "facts",
             "references",
             "maps",
             "checks",
             "sample-edits",
             "sample-class",
+            "pictures",
         ),
     )
     parser.set_defaults(run=remake)
@@ -171,7 +173,7 @@ def remake(chosen) -> int:
     """Make one of the pieces of data that the kit carries."""
     from tqdm import tqdm
 
-    from autograder.making import checks as make_checks, sample_class, sample_edits
+    from autograder.making import checks as make_checks, facts, pictures, sample_class, sample_edits
     from autograder.making import model_data as making
     from autograder.oracle import references
     from keyhole.models import load_model
@@ -180,11 +182,13 @@ def remake(chosen) -> int:
         "prefixes": lambda: making.prefixes(load_model(), tqdm),
         "text": lambda: making.text(load_model(), tqdm),
         "moment": lambda: making.moment(load_model(), tqdm),
+        "facts": lambda: facts.make(load_model(), tqdm, print),
         "references": lambda: references.make(load_model(), tqdm),
         "maps": lambda: making.maps(load_model(), tqdm),
         "checks": make_checks.make,
         "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
         "sample-class": sample_class.make,
+        "pictures": lambda: pictures.make(load_model()),
     }
     print(f"Made {makers[chosen.what]()}")
     return 0

@@ -2,11 +2,11 @@
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from keyhole.files import write_atomically
 
 VERDICTS = ("pass", "fail", "missing", "error", "timeout")
 DECIMALS = 4  # of points: sums of fractions print as a person would write them
@@ -125,22 +125,10 @@ def function_of(test_id: str) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write the whole file or nothing: a reader never meets half of it, and a crash keeps the one before."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        # A lone surrogate (from a file name or a message) must not cost the batch its report.
-        with os.fdopen(
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    """Write the whole file or nothing, for its owner only: it may hold marks."""
+    # A lone surrogate (from a file name or a message) must not cost the batch its report.
+    content = text.encode("utf-8", errors="backslashreplace")
+    write_atomically(Path(path), content, private=True)
 
 
 def write_json(path: str | Path, results: Iterable[Result]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.files import write_atomically
 
 SECRET_FILE = Path(__file__).resolve().parent / "secret.key"
 TEST_SECRET = hashlib.sha256(
@@ -61,9 +62,8 @@ def renew(path: str | Path | None = None) -> Path | None:
         if path.exists():
             kept = path.with_name(f"{path.stem}-{fingerprint(course_secret(path))}{path.suffix}")
             shutil.copy2(path, kept)
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        _make(draft)
-        os.replace(draft, path)  # at no moment is there none: the next grading would make one
+        # At no moment is there none: a grading that begins just then would make one.
+        write_atomically(path, _fresh(), private=True)
     except OSError as error:
         raise KeyholeError(
             f"a new course secret cannot be put into {path}: {error.strerror}"
@@ -88,8 +88,13 @@ def _make(path: Path) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(BYTES) + "\n")
+    with os.fdopen(handle, "wb") as file:
+        file.write(_fresh())
+
+
+def _fresh() -> bytes:
+    """What a file with a new secret holds."""
+    return f"{secrets.token_hex(BYTES)}\n".encode()
 
 
 def generator(secret: bytes, *names: str) -> torch.Generator:

@@ -1,4 +1,4 @@
-"""One whole edit, beside the same search for v* as the textbook has it: every step runs all layers over all tokens."""
+"""One whole edit, beside the textbook's search for v*, whose steps run all layers over all tokens."""
 
 import torch
 
@@ -6,21 +6,26 @@ from autograder.oracle import editing
 from bench.row import Row, timed
 from keyhole.facts import load_facts
 from keyhole.hooks import edit
-from keyhole.models import load_model
+from keyhole.models import EditableModel, load_model
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.probes import ProbeSet
-from keyhole.values import ValueSettings, optimise_value
+from keyhole.values import Rewrite, ValueSettings, optimise_value
 
 PROMPT, SUBJECT, TARGET = "The Eiffel Tower is located in the city of", "Eiffel Tower", " Rome"
 
 
-def textbook_value(model, layer, prompt, subject, target, prefixes, settings=ValueSettings()):
-    """v* by full forward passes, one padded batch a step, with logits everywhere; the same objective and settings."""
-    [target_ids] = model.encode([target])
-    texts = [prefix + prompt for prefix in prefixes] + [f"{subject} is a"]
+def textbook_value(
+    model: EditableModel, layer: int, rewrite: Rewrite, settings: ValueSettings
+) -> tuple[torch.Tensor, list[float]]:
+    """v*, with W's bias, and the losses, by full forward passes with logits everywhere.
+
+    One padded batch a step; the same objective and settings as optimise_value.
+    """
+    [target_ids] = model.encode([rewrite.target])
+    texts = [prefix + rewrite.prompt for prefix in rewrite.prefixes] + [f"{rewrite.subject} is a"]
     ids = model.encode(texts)
     batch = model.batch([tokens + target_ids[:-1] for tokens in ids[:-1]] + ids[-1:])
-    last = torch.tensor([model.subject_slice(text, subject).stop - 1 for text in texts])
+    last = torch.tensor([model.subject_slice(text, rewrite.subject).stop - 1 for text in texts])
     rows = torch.arange(len(texts))
     before = {}
     delta = torch.zeros(model.weight(layer).shape[0], requires_grad=True)
@@ -41,7 +46,7 @@ def textbook_value(model, layer, prompt, subject, target, prefixes, settings=Val
         targets = torch.stack(
             [
                 log_probs[i, len(ids[i]) - 1 + j, token]
-                for i in range(len(prefixes))
+                for i in range(len(rewrite.prefixes))
                 for j, token in enumerate(target_ids)
             ]
         )
@@ -61,17 +66,21 @@ def textbook_value(model, layer, prompt, subject, target, prefixes, settings=Val
 
 def rows():
     model = load_model()
-    prefixes, where = load_prefixes(), (model, DEFAULT_LAYER, PROMPT, SUBJECT)
+    rewrite = Rewrite(PROMPT, SUBJECT, TARGET, load_prefixes())
     model.next_token_probabilities([PROMPT])
-    key, key_seconds = timed(lambda: editing.subject_key(*where, prefixes))
-    found, value_seconds = timed(
-        lambda: optimise_value(*where, TARGET, prefixes, editing.value_objective)
+    key, key_seconds = timed(
+        lambda: editing.subject_key(model, DEFAULT_LAYER, PROMPT, SUBJECT, rewrite.prefixes)
+    )
+    search, value_seconds = timed(
+        lambda: optimise_value(model, DEFAULT_LAYER, rewrite, editing.value_objective)
     )
     moment, moment_seconds = timed(load_moment)
     new, update_seconds = timed(
-        lambda: editing.rank_one_update(model.weight(DEFAULT_LAYER), moment, key, found.value)
+        lambda: editing.rank_one_update(model.weight(DEFAULT_LAYER), moment, key, search.value)
     )
-    (value, losses), textbook_seconds = timed(lambda: textbook_value(*where, TARGET, prefixes))
+    (value, losses), textbook_seconds = timed(
+        lambda: textbook_value(model, DEFAULT_LAYER, rewrite, ValueSettings())
+    )
     whole = key_seconds + value_seconds + moment_seconds + update_seconds
     yield Row(
         "one whole edit, 21 prefixes (baseline: textbook v*)",
@@ -80,12 +89,12 @@ def rows():
         "at most 12 s, better 9 s",
         (
             (
-                f"k* {key_seconds:.2f} s, v* {value_seconds:.2f} s in {len(found.losses)} steps, C"
+                f"k* {key_seconds:.2f} s, v* {value_seconds:.2f} s in {len(search.losses)} steps, C"
                 f" {moment_seconds:.2f} s, Ŵ {update_seconds:.2f} s"
             ),
             (
                 f"the textbook's v* took {len(losses)} steps; the two differ by"
-                f" {((value - found.value).norm() / value.norm()):.0e} of their size"
+                f" {((value - search.value).norm() / value.norm()):.0e} of their size"
             ),
         ),
     )

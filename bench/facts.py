@@ -18,7 +18,7 @@ from keyhole.facts import load_facts
 from keyhole.finetuning import fine_tuned
 from keyhole.models import load_model
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
-from keyhole.probes import KINDS, ProbeSet
+from keyhole.probes import PROBE_KINDS, ProbeSet
 
 FUNCTIONS = ("subject_key", "value_objective", "rank_one_update")
 NOTEBOOK = Path(__file__).resolve().parent.parent / "solutions" / "model_editing" / "3_edit.ipynb"
@@ -79,7 +79,10 @@ def edit_all(model, edited, facts, layer, progress=iter):
 def table(found, way):
     """The scores before and after, over all facts and by relation, as a Markdown table."""
     kind_of_score, scores_of = WAYS[way]
-    lines = [f"| {way} | " + " | ".join(KINDS) + " | S |", "|---" * (len(KINDS) + 2) + "|"]
+    lines = [
+        f"| {way} | " + " | ".join(PROBE_KINDS) + " | S |",
+        "|---" * (len(PROBE_KINDS) + 2) + "|",
+    ]
     relations = sorted({fact.relation for fact, *_ in found})
     groups = [
         ("all, before", [before for _, before, _, _ in found]),
@@ -91,7 +94,7 @@ def table(found, way):
     ]
     for name, edits in groups:
         scores = scores_of([edit[kind_of_score] for edit in edits])
-        cells = [f"{100 * scores[kind].share:.1f}" for kind in KINDS] + [
+        cells = [f"{100 * scores[kind].share:.1f}" for kind in PROBE_KINDS] + [
             f"{100 * metrics.edit_score(scores):.1f}"
         ]
         lines.append(f"| {name} ({len(edits)}) | " + " | ".join(cells) + " |")

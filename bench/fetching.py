@@ -1,10 +1,11 @@
-"""`keyhole fetch` into an empty cache, by itself in a process: its time, and the memory that it takes at most."""
+"""`keyhole fetch` into an empty cache, in a process for itself: its time and its peak memory."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 
 from bench.row import Row
 
@@ -13,15 +14,17 @@ import json, resource, time
 from keyhole.fetch import fetch
 start = time.perf_counter()
 fetch(progress=False)
-print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]))
+seconds, kilobytes = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([seconds, kilobytes / 2**20]))
 """
 
 
-def rows():
+def rows() -> Iterator[Row]:
+    """One row: the download and the conversion, without pip's cache, as on a fresh machine."""
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],
-            env=os.environ | {"KEYHOLE_CACHE": cache},
+            env=os.environ | {"KEYHOLE_CACHE": cache, "PIP_NO_CACHE_DIR": "1"},
             check=True,
             capture_output=True,
             text=True,

@@ -2,9 +2,8 @@
 
 from bench.row import Row, timed
 from keyhole.facts import load_facts
-from autograder.making.facts import score
 from keyhole.models import load_model
-from keyhole.probes import continuation, continuations
+from keyhole.probes import continuation, continuations, score
 
 
 def rows():

@@ -14,7 +14,7 @@ from bench.row import Row, matrix_rate, timed
 from keyhole.hooks import edit, record
 from keyhole.models import load_model
 from keyhole.paths import data_folder
-from keyhole.tracing import KINDS, subject_noise
+from keyhole.tracing import MAP_KINDS, subject_noise
 
 PROMPT, SUBJECT = "The Eiffel Tower is located in the city of", "Eiffel Tower"
 EVERY = 13  # the textbook loop costs the same for every cell: one in so many is run, and the time multiplied
@@ -76,7 +76,7 @@ def rows():
     noise, tokens = subject_noise(model, PROMPT, SUBJECT), len(model.encode([PROMPT])[0])
     cells = [(position, layer) for position in range(tokens) for layer in range(model.n_layers)]
     model.next_token_probabilities([PROMPT] * len(noise))
-    for kind in KINDS:
+    for kind in MAP_KINDS:
         found, seconds = timed(
             partial(tracing.causal_map, model, PROMPT, SUBJECT, kind, noise=noise)
         )

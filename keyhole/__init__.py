@@ -1,8 +1,9 @@
 """Keyhole: locate one fact inside a language model, and change it with one rank-one update."""
 
 from importlib import import_module
+from typing import Any
 
-# Where the names that students use live. They are imported when first asked for: torch takes seconds.
+# The modules of the names that students use, imported when first asked for: torch takes seconds.
 _HOMES = {
     "errors": ("KeyholeError",),
     "models": ("EditableModel", "load_model"),
@@ -13,9 +14,10 @@ _HOMES = {
     "probes": ("Answer", "ProbeSet", "answer_logits", "continuation", "continuations"),
     "finetuning": ("FineTuning", "fine_tuned"),
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
-    "values": ("ValueSettings", "optimise_value"),
+    "values": ("Rewrite", "ValueSettings", "optimise_value"),
     "tracing": (
         "CausalMap",
+        "TraceSettings",
         "average_effects",
         "load_maps",
         "subject_noise",
@@ -29,11 +31,11 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'keyhole' has no attribute {name!r}")
     return getattr(import_module(f"keyhole.{_HOME[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

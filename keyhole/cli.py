@@ -1,6 +1,7 @@
-"""The command `keyhole`: fetch the model, check a notebook, trace and edit a fact. Only here is anything printed.
+"""The command `keyhole`: fetch the model, check a notebook, trace and edit a fact.
 
-Modules that need torch are imported by the command that needs them: `keyhole --help` answers at once.
+Only here is anything printed. A command imports the modules that need torch itself, so
+`keyhole --help` answers at once.
 """
 
 import argparse
@@ -9,66 +10,119 @@ import os
 import sys
 import unicodedata
 import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from keyhole import messages
+from keyhole import fact_files, messages
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, shown
+
+if TYPE_CHECKING:
+    from keyhole.tracing import CausalMap
 
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
 LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # read when torch is imported: threads that wait leave the processor to others
+PATIENCE = 3.0  # seconds before a progress bar is shown, where the work may be short
+MOST_NUMBERS = 8  # of records, in one line
+# torch reads this when it is imported: threads that wait leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+# What is said of a record that cannot be used, for each reason.
+REASONS = {
+    "no_object": "no_object_there",
+    "no_key": "key_missing",
+    "no_text": "key_no_text",
+    "no_texts": "key_no_texts",
+    "no_part": "key_no_part",
+    "no_id": "key_no_id",
+    "no_place_for_subject": "no_place",
+    "no_condition": "no_old_answer",
+    "no_list": "no_probe_list",
+    "prompt_lacks_subject": "subject_absent",
+    "same_targets": "nothing_to_edit",
+    "same_record": "there_already",
+    "record_no_utf8": "text_no_utf8",
+    "record_no_tokens": "target_no_tokens",
+    "record_too_long": "too_long",
+}
 
 
 class Unusable(KeyholeError):
     """Arguments that nothing can be done with."""
 
 
-def parser():
-    """The parser of all subcommands; each sets `run`, which takes the arguments and returns an exit status."""
+# ---------------------------------------------------------------- the parser
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands.
+
+    Each sets `run`, which takes the arguments and returns an exit status, or None for 0.
+    """
     top = argparse.ArgumentParser(
         prog="keyhole", description="Find and change one fact in a language model."
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _command(commands, fetch, "bring the default model to this machine, once")
+    _add_check(commands)
+    _add_trace(commands)
+    _add_edit(commands)
+    _add_moment(commands)
+    _add_facts(commands)
+    return top
 
-    def command(run, words):
-        added = commands.add_parser(
-            run.__name__, help=words, description=words[0].upper() + words[1:] + "."
-        )
-        added.set_defaults(run=run)
-        return added
 
-    def of_a_model(added, notebook=EDIT):
-        added.add_argument(
-            "--model",
-            metavar="NAME",
-            default=DEFAULT_MODEL,
-            help="a model's name, or its folder (default %(default)s)",
-        )
-        added.add_argument(
-            "--notebook",
-            metavar="FILE",
-            type=Path,
-            help=f"whose functions are used (default: solutions/ or assignments/{notebook})",
-        )
+def _command(commands, run, words):
+    """The parser of one command, which is named as its function."""
+    added = commands.add_parser(
+        run.__name__, help=words, description=words[0].upper() + words[1:] + "."
+    )
+    added.set_defaults(run=run)
+    added.add_argument(
+        "--lang",
+        choices=tuple(messages.LANGUAGES),
+        help="language of what is said (default: the environment variable KEYHOLE_LANG, else en)",
+    )
+    return added
 
-    def in_words(added):
-        added.add_argument(
-            "--lang",
-            choices=tuple(messages.LANGUAGES),
-            help=(
-                "language of what is said (default: the environment variable KEYHOLE_LANG, else en)"
-            ),
-        )
 
-    in_words(command(fetch, "bring the default model to this machine, once"))
+def _of_a_model(added):
+    added.add_argument(
+        "--model",
+        metavar="NAME",
+        default=DEFAULT_MODEL,
+        help="a model's name, or its folder (default %(default)s)",
+    )
 
-    added = command(check, "run the public checks on a notebook's functions, in a fresh process")
+
+def _with_a_notebook(added, notebook=EDIT):
+    added.add_argument(
+        "--notebook",
+        metavar="FILE",
+        type=Path,
+        help=f"whose functions are used (default: solutions/ or assignments/{notebook})",
+    )
+
+
+def _with_a_prompt(added, about):
+    added.add_argument(
+        "prompt",
+        metavar="PROMPT",
+        help='a sentence up to its answer: "The Eiffel Tower is located in the city of"',
+    )
+    added.add_argument("--subject", metavar="S", required=True, help=about)
+
+
+def _add_check(commands):
+    added = _command(
+        commands, check, "run the public checks on a notebook's functions, in a fresh process"
+    )
     added.add_argument("notebook", metavar="NOTEBOOK", type=Path)
     added.add_argument(
         "--seconds",
@@ -76,22 +130,18 @@ def parser():
         default=60.0,
         help="most that one function may take (default %(default)g)",
     )
-    in_words(added)
 
-    added = command(trace, "draw the causal map of a prompt with the `trace` of a notebook")
-    added.add_argument(
-        "prompt",
-        metavar="PROMPT",
-        help='a sentence up to its answer: "The Eiffel Tower is located in the city of"',
+
+def _add_trace(commands):
+    added = _command(
+        commands, trace, "draw the causal map of a prompt with the `trace` of a notebook"
     )
-    added.add_argument(
-        "--subject", metavar="S", required=True, help="what the prompt is about, as it stands there"
-    )
+    _with_a_prompt(added, "what the prompt is about, as the prompt has it")
     added.add_argument(
         "--occurrence",
         metavar="N",
         type=int,
-        help="which one, from 1, where the subject stands there more than once (default: the last)",
+        help="which one, from 1, where the prompt has the subject more than once (default: last)",
     )
     added.add_argument(
         "--kind",
@@ -109,25 +159,18 @@ def parser():
     added.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="the picture: .png, .svg or .pdf"
     )
-    of_a_model(added, LOCATE)
-    in_words(added)
+    _of_a_model(added)
+    _with_a_notebook(added, LOCATE)
 
-    added = command(
+
+def _add_edit(commands):
+    added = _command(
+        commands,
         edit,
         "edit one fact with the functions of a notebook, and show what the model says before and"
         " after",
     )
-    added.add_argument(
-        "prompt",
-        metavar="PROMPT",
-        help='a sentence up to its answer: "The Eiffel Tower is located in the city of"',
-    )
-    added.add_argument(
-        "--subject",
-        metavar="S",
-        required=True,
-        help="what the fact is about, as it stands in the prompt",
-    )
+    _with_a_prompt(added, "what the fact is about, as the prompt has it")
     added.add_argument("--to", metavar="T", required=True, help="what the model should say")
     added.add_argument(
         "--true", metavar="T", help="what it says now (default: its own first answer)"
@@ -139,7 +182,8 @@ def parser():
         default=DEFAULT_LAYER,
         help="whose memory is edited (default %(default)s)",
     )
-    of_a_model(added)
+    _of_a_model(added)
+    _with_a_notebook(added)
     added.add_argument(
         "--json", metavar="FILE", type=Path, help="write everything that was measured"
     )
@@ -149,37 +193,45 @@ def parser():
         type=Path,
         help="write a picture of the probes before and after",
     )
-    in_words(added)
 
-    added = command(
+
+def _add_moment(commands):
+    added = _command(
+        commands,
         moment,
         "compute the second moment C of a layer over the kit's text, and keep it in the cache",
     )
     added.add_argument("--layer", metavar="L", type=int, required=True)
-    of_a_model(added)
-    in_words(added)
+    _of_a_model(added)
+    _with_a_notebook(added)
 
-    added = command(facts, "measure which candidate facts the default model knows (for staff)")
+
+def _add_facts(commands):
+    added = _command(
+        commands,
+        facts,
+        "say what a public file of facts holds, which of its records a model can be asked, and why"
+        " not the others (exit status 1 if it can be asked none)",
+    )
+    added.add_argument("file", metavar="FILE", type=Path)
     added.add_argument(
-        "--measure",
-        metavar="CANDIDATES",
-        type=Path,
-        required=True,
-        help="a file like data/fact_candidates.json",
+        "--format",
+        choices=tuple(fact_files.FORMATS),
+        help="the file's format (default: told from its records)",
     )
     added.add_argument(
-        "--out", metavar="FILE", type=Path, required=True, help="where the file of facts goes"
+        "--list", action="store_true", help="name every record that cannot be used, and why"
     )
-    return top
+    _of_a_model(added)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run one command: its exit status."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Ŵ shows ?
     chosen = parser().parse_args(arguments)
-    if getattr(chosen, "lang", None):
+    if chosen.lang:
         messages.use(chosen.lang)
     for library in ("TRANSFORMERS", "HF_HUB"):
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
@@ -192,16 +244,18 @@ def main(arguments=None):
         return 130
 
 
-# ---------------------------------------------------------------- commands
+# ---------------------------------------------------------------- fetch, check
 
 
-def fetch(chosen):
+def fetch(chosen: argparse.Namespace) -> None:
+    """`keyhole fetch`."""
     from keyhole.fetch import fetch
 
     print(shown("model_is_in", folder=fetch()))
 
 
-def check(chosen):
+def check(chosen: argparse.Namespace) -> int:
+    """`keyhole check`: 0 if every function passes, and the files beside the notebook do."""
     from keyhole.checking.selfcheck import check_beside, check_notebook
 
     passed = []
@@ -220,11 +274,49 @@ def check(chosen):
     return 0 if all(passed) and not (beside and beside[1] is False) else 1
 
 
-def trace(chosen):
+# ---------------------------------------------------------------- trace
+
+
+def trace(chosen: argparse.Namespace) -> None:
+    """`keyhole trace`."""
     prompt, subject = _prompt_and_subject(chosen)
     _check_picture(chosen.out)
+    occurrence = _occurrence(chosen, prompt, subject)
+
+    from keyhole import editing, tracing
+    from keyhole.models import load_model
+    from keyhole.plots import heat_map
+
+    function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        made = tracing.trace_map(
+            load_model(chosen.model).meaning(occurrence),
+            prompt,
+            subject,
+            function,
+            tracing.TraceSettings(kind=chosen.kind, window=chosen.window),
+            _bar(shown("tracing"), "token"),
+        )
+    probabilities = shown(
+        "clean_corrupted", clean=f"{made.clean:.3f}", corrupted=f"{made.corrupted:.3f}"
+    )
+    print(f"{prompt!r}:{made.answer}  {probabilities}  ({chosen.model})")
+    for warning in (each for each in warned if each.category is UserWarning):
+        print(shown("warning", text=warning.message))
+    for line in _strongest(made):
+        print(line)
+    _save(heat_map(made), chosen.out)
+
+
+def _occurrence(chosen, prompt, subject):
+    """Which occurrence of the subject is meant, as a list index."""
     count = prompt.count(subject)
-    if chosen.occurrence is not None and not 1 <= chosen.occurrence <= count:
+    if chosen.occurrence is None:
+        if count > 1:
+            print(shown("last_is_meant", subject=subject, count=count))
+        return -1
+    if not 1 <= chosen.occurrence <= count:
         raise Unusable(
             problem(
                 "no_occurrence",
@@ -234,52 +326,25 @@ def trace(chosen):
                 occurrence=chosen.occurrence,
             )
         )
-    if count > 1 and chosen.occurrence is None:
-        print(shown("last_is_meant", subject=subject, count=count))
+    return chosen.occurrence - 1
 
-    from keyhole import editing, tracing
-    from keyhole.models import load_model
-    from keyhole.plots import heat_map
 
-    function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        found = tracing.trace_map(
-            load_model(chosen.model),
-            prompt,
-            subject,
-            function,
-            kind=chosen.kind,
-            window=chosen.window,
-            occurrence=-1 if chosen.occurrence is None else chosen.occurrence - 1,
-            progress=_bar(shown("tracing"), "token"),
-        )
-    print(
-        f"{prompt!r}:{found.answer} "
-        f" {shown('clean_corrupted', clean=f'{found.clean:.3f}', corrupted=f'{found.corrupted:.3f}')}"
-        f"  ({chosen.model})"
-    )
-    for warning in (each for each in warned if each.category is UserWarning):
-        print(shown("warning", text=warning.message))
-    effects = found.effects
+def _strongest(made: "CausalMap") -> Iterator[str]:
+    """A line for each of the three tokens with the largest effects."""
+    effects = made.effects
     for row in sorted(effects.max(1).values.topk(min(3, len(effects))).indices.tolist()):
         layer = int(effects[row].argmax())
-        strongest = shown("strongest", layer=layer, effect=f"{effects[row, layer]:+.3f}")
-        print(
-            f"  {found.tokens[row].strip():>16}{'*' if row in range(*found.span) else ' '}"
-            f" {strongest}"
-        )
-    _save(heat_map(found), chosen.out)
+        words = shown("strongest", layer=layer, effect=f"{effects[row, layer]:+.3f}")
+        star = "*" if row in range(*made.span) else " "
+        yield f"  {made.tokens[row].strip():>16}{star} {words}"
 
 
-def edit(chosen):
+# ---------------------------------------------------------------- edit
+
+
+def edit(chosen: argparse.Namespace) -> None:
+    """`keyhole edit`."""
     prompt, subject, target = _asked(chosen)
-    if chosen.json:
-        _check_writable(chosen.json)
-    if chosen.plot:
-        _check_picture(chosen.plot)
-    if prompt.count(subject) > 1:
-        print(shown("last_is_edited", subject=subject, count=prompt.count(subject)))
 
     from keyhole import editing
     from keyhole.models import load_model
@@ -297,8 +362,7 @@ def edit(chosen):
     model.block(chosen.layer)
     if model.subject_slice(prompt, subject).stop == 1:
         print(messages.misconception("subject_at_start"))
-    answers = editing.first_answers(model, prompt)
-    true = true or answers[0][0]
+    true = true or editing.first_answers(model, prompt)[0][0]
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
         raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer, model)
@@ -308,19 +372,9 @@ def edit(chosen):
         else editing.simple_probes(prompt, subject, target, true)
     )
     probes = ProbeSet(model, probes, chosen.layer)
-
-    def measured():
-        return {
-            "continuation": continuation(model, prompt, 10),
-            "first_answers": editing.first_answers(model, prompt),
-            "probes": probes.answers(),
-        }
-
-    before = measured()
-    print(
-        f"{prompt!r}:{true} →{target}  ({chosen.model}, {shown('layer', layer=chosen.layer)})",
-        flush=True,
-    )
+    before = _measured(model, prompt, probes)
+    layer = shown("layer", layer=chosen.layer)
+    print(f"{prompt!r}:{true} →{target}  ({chosen.model}, {layer})", flush=True)
     made = editing.make_edit(
         model,
         chosen.layer,
@@ -333,8 +387,25 @@ def edit(chosen):
         _bar("v*", shown("step")),
     )
     with model.edited(chosen.layer, made.change):
-        after = measured()
+        after = _measured(model, prompt, probes)
+    _show_edit(made, before, after)
+    names = {"prompt": prompt, "subject": subject, "target_true": true, "target_new": target}
+    _keep_edit(chosen, names, made, before, after)
 
+
+def _measured(model, prompt, probes):
+    """What the model as it is now says."""
+    from keyhole.editing import first_answers
+    from keyhole.probes import continuation
+
+    return {
+        "continuation": continuation(model, prompt, 10),
+        "first_answers": first_answers(model, prompt),
+        "probes": probes.answers(),
+    }
+
+
+def _show_edit(made, before, after):
     for line in _before_after(before, after):
         print(line)
     parts = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in made.seconds.items())
@@ -343,23 +414,105 @@ def edit(chosen):
         f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {sum(made.seconds.values()):.1f} s ({parts};"
         f" {searched})"
     )
+
+
+def _keep_edit(chosen, names, made, before, after):
+    """Write the report and the picture, where they are asked for."""
     if chosen.json:
-        _write(chosen.json, _as_json(chosen, prompt, subject, target, true, made, before, after))
+        report = {
+            "model": chosen.model,
+            "layer": chosen.layer,
+            **names,
+            **_report(made, before, after),
+        }
+        _write(chosen.json, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         print(shown("measured", path=chosen.json))
     if chosen.plot:
         from keyhole.plots import before_after
 
-        _save(
-            before_after(
-                before["probes"],
-                after["probes"],
-                f"{subject}:{true} →{target}, layer {chosen.layer}",
-            ),
-            chosen.plot,
+        title = (
+            f"{names['subject']}:{names['target_true']} →{names['target_new']},"
+            f" layer {chosen.layer}"
         )
+        _save(before_after(before["probes"], after["probes"], title), chosen.plot)
 
 
-def moment(chosen):
+def _report(made, before, after):
+    """What was measured, for a JSON file."""
+    probes = [
+        {
+            "kind": old.kind,
+            "prompt": old.probe.prompt,
+            "target_true": old.probe.target_true,
+            "target_new": old.probe.target_new,
+            "before": {"true": old.true, "new": old.new},
+            "after": {"true": new.true, "new": new.new},
+        }
+        for old, new in zip(before["probes"], after["probes"], strict=True)
+    ]
+    said_before, said_after = (
+        {name: seen[name] for name in ("continuation", "first_answers")} for seen in (before, after)
+    )
+    return {
+        "relative_change": made.moved,
+        "losses": made.losses,
+        "seconds": made.seconds,
+        "before": said_before,
+        "after": said_after,
+        "probes": probes,
+    }
+
+
+def _before_after(before, after):
+    """What the model says, then one line a probe."""
+    answers = [
+        ", ".join(f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"])
+        for seen in (before, after)
+    ]
+    said = [
+        ["", shown("before"), shown("after")],
+        [shown("says"), repr(before["continuation"]), repr(after["continuation"])],
+        [shown("first_answers"), *answers],
+    ]
+    yield from ["", *_columns(said), ""]
+    when = [shown("before"), shown("after")]
+    rows = [
+        [
+            shown("probe"),
+            shown("prompt"),
+            shown("true_answer"),
+            *when,
+            shown("new_target"),
+            *when,
+            shown("ahead"),
+        ]
+    ]
+    for old, new in zip(before["probes"], after["probes"], strict=True):
+        true, target = (
+            _short(text.strip(), 16) for text in (old.probe.target_true, old.probe.target_new)
+        )
+        first, then = (true if answer.true > answer.new else target for answer in (old, new))
+        rows.append(
+            [
+                old.kind,
+                _short(old.probe.prompt, 48),
+                true,
+                f"{old.true:.3f}",
+                f"{new.true:.3f}",
+                target,
+                f"{old.new:.3f}",
+                f"{new.new:.3f}",
+                first if first == then else f"{first} → {then}",
+            ]
+        )
+    yield from _columns(rows)
+
+
+# ---------------------------------------------------------------- moment
+
+
+def moment(chosen: argparse.Namespace) -> None:
+    """`keyhole moment`."""
     from keyhole import editing
     from keyhole.models import load_model
     from keyhole.moments import check_room, made_of, moment_file, save_moment
@@ -384,42 +537,101 @@ def moment(chosen):
     print(shown("moment_over", tokens=f"{ids.numel():,}", path=path))
 
 
-def facts(chosen):
-    try:
-        from autograder.making import facts as measure_facts
-    except ImportError:
-        raise KeyholeError(
-            "this copy of the kit cannot measure facts: that is left to the staff's."
-        ) from None
-    try:
-        candidates = json.loads(chosen.measure.read_text(encoding="utf-8"))
-    except OSError:
-        raise Unusable(f"there is no file {chosen.measure}.") from None
-    except ValueError as error:
-        raise KeyholeError(f"{chosen.measure} is not JSON ({error}).") from None
-    _check_writable(chosen.out)
+# ---------------------------------------------------------------- facts
 
-    from keyhole.models import load_model
 
-    kept, refused = measure_facts.measure(
-        load_model(DEFAULT_MODEL), candidates, _bar("measuring", "batch")
-    )
-    _write(chosen.out, measure_facts.as_json(kept, DEFAULT_MODEL))
-    for line in measure_facts.report(kept, refused):
+def facts(chosen: argparse.Namespace) -> int:
+    """`keyhole facts`: 0 if the model can be asked at least one record."""
+    read = fact_files.read_facts(_there(chosen.file), chosen.format)
+    known = frozenset()
+    if read.records:
+        from keyhole.models import load_model
+        from keyhole.probes import score
+
+        model = load_model(chosen.model)
+        read = fact_files.askable(
+            model, read, _bar(shown("reading"), shown("record"), delay=PATIENCE)
+        )
+        asked = {
+            number: (record.prompt, record.target_true)
+            for number, record in read.records.items()
+            if record.target_true is not None
+        }
+        bar = _bar(shown("measuring"), shown("batch"), delay=PATIENCE)
+        scores = score(model, asked.values(), bar)
+        known = frozenset(number for number, each in asked.items() if scores[each].rank == 1)
+    form = fact_files.FORMATS[read.format].title
+    print(shown("file_holds", file=read.name, count=read.count, format=form))
+    for line in _usable(read, known, chosen.model):
         print(line)
+    if read.refused:
+        print()
+        for line in _refused_one_by_one(read) if chosen.list else _refused_by_reason(read):
+            print(line)
+    return 0 if read.records else 1
+
+
+def _usable(read, known, model):
+    """How many records the model can be asked, and what for."""
+    records = read.records.values()
+    to_edit = sum(record.target_new is not None for record in records)
+    answered = sum(record.target_true is not None for record in records)
+    probes = Counter(
+        kind for record in records for kind, each in record.probes().items() for _ in each
+    )
+    rows = [
+        [shown("usable_with", model=model), str(len(records))],
+        [shown("to_trace"), str(len(records))],
+        [shown("to_edit"), str(to_edit)],
+        [shown("known_to_model"), shown("share", count=len(known), all=answered)],
+        [shown("probes"), ", ".join(f"{kind} {count:,}" for kind, count in probes.items())],
+        [shown("not_usable"), str(len(read.refused))],
+    ]
+    return _columns(rows)
+
+
+def _refused_by_reason(read):
+    """The commonest reasons first, each with the first few records that it is true of."""
+    by_reason = {}
+    for number, error in sorted(read.refused.items()):
+        by_reason.setdefault(_reason(error), []).append(number)
+    rows = [[shown("reason"), shown("records"), shown("numbers")]]
+    for reason, numbers in sorted(by_reason.items(), key=lambda each: -len(each[1])):
+        some = ", ".join(map(str, numbers[:MOST_NUMBERS]))
+        more = ", …" if len(numbers) > MOST_NUMBERS else ""
+        rows.append([reason, str(len(numbers)), some + more])
+    return _columns(rows)
+
+
+def _refused_one_by_one(read):
+    return [str(error) for _, error in sorted(read.refused.items())]
+
+
+def _reason(error):
+    """Why a record cannot be used, in a few words that are the same for all such records."""
+    return shown(REASONS[error.reason], key=error.key)
 
 
 # ---------------------------------------------------------------- arguments
 
 
 def _asked(chosen):
-    """Prompt, subject and target, mended where that is safe, and said; refused before anything is loaded."""
+    """Prompt, subject and target; arguments that cannot be used are refused, before any work.
+
+    What can safely be mended is mended, and said.
+    """
     target = _utf8(chosen.to)
     if not target.strip():
         raise KeyholeError(problem("no_target"))
     prompt, subject = _prompt_and_subject(chosen)
     if not target.startswith(" "):
         print(shown("target_taken", target=_spaced(target)))
+    if chosen.json:
+        _check_writable(chosen.json)
+    if chosen.plot:
+        _check_picture(chosen.plot)
+    if prompt.count(subject) > 1:
+        print(shown("last_is_edited", subject=subject, count=prompt.count(subject)))
     return prompt, subject, _spaced(target)
 
 
@@ -446,7 +658,10 @@ def _spaced(target):
 
 
 def _notebook(chosen, name=EDIT):
-    """The notebook whose functions are used: the one named, else the staff's solution, else the student's own."""
+    """The notebook whose functions are used.
+
+    The one named, else the staff's solution, else the student's own.
+    """
     if chosen.notebook:
         return _there(chosen.notebook)
     root = Path(__file__).resolve().parent.parent
@@ -491,65 +706,11 @@ def _positive(text):
 # ---------------------------------------------------------------- what is shown
 
 
-def _bar(words, unit):
+def _bar(words, unit, delay=0.0) -> Callable:
+    """What wraps an iterable in a progress bar, which is shown after `delay` seconds."""
     from tqdm import tqdm
 
-    return partial(tqdm, desc=words, unit=unit, leave=False)
-
-
-def _before_after(before, after):
-    """What the model says, then one line a probe."""
-    said = [
-        ["", shown("before"), shown("after")],
-        [shown("says"), repr(before["continuation"]), repr(after["continuation"])],
-    ]
-    said.append(
-        [
-            shown("first_answers"),
-            *(
-                ", ".join(
-                    f"{text.strip() or repr(text)} {p:.2f}" for text, p in seen["first_answers"]
-                )
-                for seen in (before, after)
-            ),
-        ]
-    )
-    yield from ["", *_columns(said), ""]
-    rows = [
-        [
-            shown(name)
-            for name in (
-                "probe",
-                "prompt",
-                "true_answer",
-                "before",
-                "after",
-                "new_target",
-                "before",
-                "after",
-                "ahead",
-            )
-        ]
-    ]
-    for old, new in zip(before["probes"], after["probes"], strict=True):
-        true, target = (
-            _short(text.strip(), 16) for text in (old.probe.target_true, old.probe.target_new)
-        )
-        first, then = (true if answer.true > answer.new else target for answer in (old, new))
-        rows.append(
-            [
-                old.kind,
-                _short(old.probe.prompt, 48),
-                true,
-                f"{old.true:.3f}",
-                f"{new.true:.3f}",
-                target,
-                f"{old.new:.3f}",
-                f"{new.new:.3f}",
-                first if first == then else f"{first} → {then}",
-            ]
-        )
-    yield from _columns(rows)
+    return partial(tqdm, desc=words, unit=unit, leave=False, delay=delay)
 
 
 def _columns(rows):
@@ -571,44 +732,6 @@ def _short(text, length):
         text
         if len(text) <= length
         else text[: length // 3] + "…" + text[length // 3 + 1 - length :]
-    )
-
-
-def _as_json(chosen, prompt, subject, target, true, made, before, after):
-    def said(seen):
-        return {"continuation": seen["continuation"], "first_answers": seen["first_answers"]}
-
-    probes = [
-        {
-            "kind": old.kind,
-            "prompt": old.probe.prompt,
-            "target_true": old.probe.target_true,
-            "target_new": old.probe.target_new,
-            "before": {"true": old.true, "new": old.new},
-            "after": {"true": new.true, "new": new.new},
-        }
-        for old, new in zip(before["probes"], after["probes"], strict=True)
-    ]
-    return (
-        json.dumps(
-            {
-                "model": chosen.model,
-                "layer": chosen.layer,
-                "prompt": prompt,
-                "subject": subject,
-                "target_true": true,
-                "target_new": target,
-                "relative_change": made.moved,
-                "losses": made.losses,
-                "seconds": made.seconds,
-                "before": said(before),
-                "after": said(after),
-                "probes": probes,
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
-        + "\n"
     )
 
 

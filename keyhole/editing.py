@@ -18,7 +18,7 @@ from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import load_prefixes, load_text, moment_over
 from keyhole.notebooks.definitions import definitions, read_notebook
 from keyhole.checking.selfcheck import Student, unrunnable
-from keyhole.values import optimise_value
+from keyhole.values import Rewrite, optimise_value
 
 PARAPHRASES, NEIGHBORS = 3, 5  # probes made for a fact that is not one of the kit's
 
@@ -91,10 +91,7 @@ def make_edit(model, layer, prompt, subject, target, moment, functions, prefixes
     value = optimise_value(
         model,
         layer,
-        prompt,
-        subject,
-        target,
-        prefixes,
+        Rewrite(prompt, subject, target, prefixes),
         functions["value_objective"],
         progress=progress,
     )

@@ -2,23 +2,36 @@
 
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem
 from keyhole.paths import data_folder
 
-GLUED = re.compile(
-    r"[A-Za-z0-9]\|[A-Za-z0-9]"
-)  # a prompt's last character and a target's first, where a space is missing
+# A prompt's last character and a target's first one, where the space between them is missing.
+GLUED = re.compile(r"[A-Za-z0-9]\|[A-Za-z0-9]")
+
+
+class BadRecord(KeyholeError):
+    """What is wrong with one record of a file of facts.
+
+    `reason` is the name of the sentence in messages.PROBLEMS; `key` is the record's key that it is
+    about, "" where it is about no single key.
+    """
+
+    def __init__(self, reason: str, /, **details: Any):
+        super().__init__(problem(reason, **details))
+        self.reason, self.key = reason, details.get("key", "")
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A prompt with the answer before the edit and the one that a successful (or harmful) edit gives.
+    """A prompt with its answer before the edit and the answer that the edit gives.
 
-    Some files of the field name one answer only: then the other is None, and probabilities cannot be compared.
+    Some files of the field name one answer only. The other is then None, and the two
+    probabilities cannot be compared.
     """
 
     prompt: str
@@ -28,7 +41,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact to edit. Targets keep their leading space; neighbors are (prompt, answer) that must not change."""
+    """One fact to edit. Targets keep their leading space."""
 
     id: str
     relation: str
@@ -36,16 +49,17 @@ class Fact:
     subject: str
     target_true: str
     target_new: str
-    paraphrases: tuple
-    neighbors: tuple
+    paraphrases: tuple[str, ...]
+    neighbors: tuple[tuple[str, str], ...]  # (prompt, the answer that must not change)
     reversion: Probe
     portability: Probe
     hidden: bool = False
 
-    def probes(self):
-        """All probes by kind: {"original", "paraphrase", "neighborhood", "reversion", "portability"} -> list of Probe.
+    def probes(self) -> dict[str, list[Probe]]:
+        """All probes by kind: original, paraphrase, neighborhood, reversion, portability.
 
-        On a neighbor the true answer is the neighbor's own; the new target there is the edit's, which must not win.
+        On a neighbor the true answer is the neighbor's own. The new target there is the edit's,
+        which must not win.
         """
         return {
             "original": [Probe(self.prompt, self.target_true, self.target_new)],
@@ -60,11 +74,12 @@ class Fact:
         }
 
 
-def load_facts(path=None):
-    """Read a file of facts, the kit's own unless told: list of Fact.
+def load_facts(path: str | Path | None = None) -> list[Fact]:
+    """Read a file of facts; without a path, the kit's own.
 
-    Raises KeyholeError, naming the record, where a key is missing, has another type, the prompt lacks the subject, a target lacks
-    its leading space, a text has a space too many, or a fact stands there twice.
+    Raises KeyholeError, naming the record, where a key is missing or has another type, the prompt
+    lacks the subject, a target lacks its leading space, a text has a space too many, or a fact is
+    there twice.
     """
     path = Path(path) if path else data_folder() / "facts.json"
     try:
@@ -92,83 +107,83 @@ def load_facts(path=None):
     return facts
 
 
-def fact_from(record, where="fact"):
-    """One Fact from its JSON form. Raises KeyholeError beginning with `where`, what is wrong and in which key."""
+def fact_from(record: Any, where: Any = "fact") -> Fact:
+    """One Fact from its JSON form.
+
+    Raises KeyholeError, whose sentence begins with `where` and names the key and what is wrong.
+    """
     if not isinstance(record, dict):
-        raise KeyholeError(problem("no_object", where=where, got=type(record).__name__))
+        raise BadRecord("no_object", where=where, got=type(record).__name__)
     where = f"{where} ({record.get('id')!r})"
-    values = {}
-    for field in fields(Fact):
-        if field.name == "hidden":
-            values["hidden"] = bool(record.get("hidden", False))
-        elif field.name in ("reversion", "portability"):
-            values[field.name] = Probe(
-                **{
-                    key: text_at(record.get(field.name), key, f"{where}, {field.name}")
-                    for key in ("prompt", "target_true", "target_new")
-                }
+    names = ("id", "relation", "prompt", "subject", "target_true", "target_new")
+    fact = Fact(
+        **{name: text_at(record, name, where) for name in names},
+        paraphrases=tuple(list_at(record, "paraphrases", str, where)),
+        neighbors=tuple(
+            tuple(text_at(entry, key, f"{where}, neighbors") for key in ("prompt", "answer"))
+            for entry in list_at(record, "neighbors", dict, where)
+        ),
+        reversion=_probe(record, "reversion", where),
+        portability=_probe(record, "portability", where),
+        hidden=bool(record.get("hidden", False)),
+    )
+    for prompt in (fact.prompt, *fact.paraphrases):
+        if fact.subject not in prompt:
+            raise BadRecord(
+                "prompt_lacks_subject", where=where, prompt=prompt, subject=fact.subject
             )
-        elif field.name == "paraphrases":
-            values["paraphrases"] = tuple(list_at(record, "paraphrases", str, where))
-        elif field.name == "neighbors":
-            values["neighbors"] = tuple(
-                (
-                    text_at(entry, "prompt", f"{where}, neighbors"),
-                    text_at(entry, "answer", f"{where}, neighbors"),
-                )
-                for entry in list_at(record, "neighbors", dict, where)
-            )
-        else:
-            values[field.name] = text_at(record, field.name, where)
-    for prompt in (values["prompt"], *values["paraphrases"]):
-        if values["subject"] not in prompt:
-            raise KeyholeError(
-                problem(
-                    "prompt_lacks_subject", where=where, prompt=prompt, subject=values["subject"]
-                )
-            )
-    if values["target_true"].strip() == values["target_new"].strip():
-        raise KeyholeError(problem("same_targets", where=where, target=values["target_true"]))
-    fact = Fact(**values)
+    if fact.target_true.strip() == fact.target_new.strip():
+        raise BadRecord("same_targets", where=where, target=fact.target_true)
+    _check_blanks(fact, where)
+    return fact
+
+
+def _probe(record, name, where):
+    keys = ("prompt", "target_true", "target_new")
+    return Probe(*(text_at(record.get(name), key, f"{where}, {name}") for key in keys))
+
+
+def _check_blanks(fact, where):
+    """One blank before a target and no other: tokenizers see a word with its leading blank."""
     _no_blank_too_many(where, fact.subject)
     for probe in (probe for probes in fact.probes().values() for probe in probes):
         _no_blank_too_many(where, probe.prompt.lstrip())
         for target in (probe.target_true, probe.target_new):
             _no_blank_too_many(where, target.removeprefix(" "))
             if GLUED.search(f"{probe.prompt[-1]}|{target[0]}"):
-                raise KeyholeError(
-                    problem(
-                        "target_glued",
-                        where=where,
-                        target=target,
-                        prompt=probe.prompt,
-                        spaced=" " + target,
-                    )
+                raise BadRecord(
+                    "target_glued",
+                    where=where,
+                    target=target,
+                    prompt=probe.prompt,
+                    spaced=" " + target,
                 )
-    return fact
 
 
 def _no_blank_too_many(where, text):
     if text != text.strip():
-        raise KeyholeError(problem("blank_too_many", where=where, text=text))
+        raise BadRecord("blank_too_many", where=where, text=text)
 
 
-def text_at(record, key, where):
+def text_at(record: Any, key: str, where: Any) -> str:
+    """The text at a key of a record. Raises BadRecord where there is none, or an empty one."""
     if not isinstance(record, dict) or key not in record:
-        raise KeyholeError(problem("no_key", where=where, key=key))
+        raise BadRecord("no_key", where=where, key=key)
     if not isinstance(record[key], str) or not record[key].strip():
-        raise KeyholeError(problem("no_text", where=where, key=key, got=repr(record[key])))
+        raise BadRecord("no_text", where=where, key=key, got=repr(record[key]))
     return record[key]
 
 
-def list_at(record, key, kind, where):
+def list_at(record: dict, key: str, kind: type, where: Any) -> list:
+    """The list at a key of a record, of texts (`kind` str) or objects (dict).
+
+    Raises BadRecord where it is empty or something else.
+    """
     value = record.get(key)
     if (
         not isinstance(value, list)
         or not value
         or not all(isinstance(entry, kind) for entry in value)
     ):
-        raise KeyholeError(
-            problem("no_texts" if kind is str else "no_objects", where=where, key=key)
-        )
+        raise BadRecord("no_texts" if kind is str else "no_objects", where=where, key=key)
     return value

@@ -1,15 +1,22 @@
-"""One way to look inside a model and one way to change what it computes; both remove their hooks, whatever happens."""
+"""One way to look inside a model, and one way to change what it computes.
 
+Both remove their hooks, whatever happens.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-KINDS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+import torch
+
+# The attributes in which a module of torch keeps its hooks.
+HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class Seen:
-    """What a recorded module saw in its last call: `input` and `output`, detached tensors, None before the first call."""
+    """What a recorded module saw in its last call: detached tensors, None before the first call."""
 
-    input = None
-    output = None
+    input: torch.Tensor | None = None
+    output: torch.Tensor | None = None
 
 
 def _first(value):
@@ -17,8 +24,8 @@ def _first(value):
 
 
 @contextmanager
-def record(module):
-    """Record the first input and the (first) output of every call of `module`; the last call stays.
+def record(module: torch.nn.Module) -> Iterator[Seen]:
+    """Record the first input and the first output of `module`; of several calls the last stays.
 
     with record(model.memory(5)) as seen:
         model.next_token_probabilities(["The Eiffel Tower is"])
@@ -38,10 +45,12 @@ def record(module):
 
 
 @contextmanager
-def edit(module, function):
-    """Put `function(output)` in the place of the output of `module`, for as long as the block lasts.
+def edit(
+    module: torch.nn.Module, function: Callable[[torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """Replace the output of `module` by `function(output)`, for as long as the block lasts.
 
-    `function` takes and returns a tensor; where a module returns a tuple, that is its first element.
+    `function` takes and returns a tensor: the first element where a module returns a tuple.
     """
 
     def hook(_, args, output):
@@ -55,12 +64,19 @@ def edit(module, function):
         handle.remove()
 
 
-def count_hooks(module):
-    """How many hooks are on `module` and its parts, but for transformers' own, which stay once hidden states or attentions were asked for."""
-    from transformers.utils import output_capturing
+def count_hooks(module: torch.nn.Module) -> int:
+    """How many hooks are on `module` and its parts.
+
+    Those of transformers do not count: they stay once somebody asked for hidden states or
+    attentions.
+    """
+    from transformers.utils import output_capturing  # late: transformers takes a second
 
     hooks = [
-        hook for part in module.modules() for kind in KINDS for hook in getattr(part, kind).values()
+        hook
+        for part in module.modules()
+        for table in HOOK_TABLES
+        for hook in getattr(part, table).values()
     ]
-    # By __globals__, since a function's __module__ is whatever it was set to.
+    # Told by __globals__, since anybody may set a function's __module__.
     return sum(getattr(hook, "__globals__", None) is not vars(output_capturing) for hook in hooks)

@@ -1,32 +1,34 @@
-"""A causal language model seen as what Keyhole needs of it: blocks, their memories, and where a subject lies.
+"""A causal language model as Keyhole sees it: blocks, their memories, where a subject is.
 
-Everything that differs between GPT-2-like and Llama-like models stands here, and nowhere else.
+Everything that differs between GPT-2-like and Llama-like models is here, and nowhere else.
 """
 
+import copy
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, problem
 
+if TYPE_CHECKING:  # transformers takes a second
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 DEFAULT_MODEL = "smollm2-135m"
-HUB_MODELS = (
-    "gpt2",
-    "gpt2-medium",
-    "gpt2-large",
-    "gpt2-xl",
-)  # names without an owner; the rest are "owner/name"
+# Names without an owner; the rest are "owner/name".
+HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a family of models keeps its parts, as attribute paths from the whole model, or from one block."""
+    """Where a family of models keeps its parts, as attribute paths."""
 
-    blocks: str
+    blocks: str  # this and the next two from the whole model, the others from one block
     embedding: str
     final_norm: str
     attention: str
@@ -65,10 +67,14 @@ class EditableModel:
     """A causal model in evaluation mode, with its tokenizer, whose memories can be read and edited.
 
     `hf` is any GPT-2-like or Llama-like model of transformers, `tokenizer` a fast tokenizer.
-    Raises KeyholeError for any other layout.
+    `occurrence` is the one that subject_slice means where a prompt names its subject more than
+    once. Raises KeyholeError for any other layout.
     """
 
-    def __init__(self, hf, tokenizer):
+    # The last one: only there has the model read all that comes before.
+    occurrence = -1
+
+    def __init__(self, hf: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast"):
         self._layout = _layout_of(hf)
         self.hf, self.tokenizer = hf.eval().requires_grad_(False), tokenizer
         self.embedding = hf.get_submodule(self._layout.embedding)
@@ -76,46 +82,57 @@ class EditableModel:
         self.blocks = hf.get_submodule(self._layout.blocks)
         self.n_layers = len(self.blocks)
 
+    def meaning(self, occurrence: int) -> "EditableModel":
+        """The same model, all weights shared, whose subject_slice means another occurrence."""
+        twin = copy.copy(self)
+        twin.occurrence = occurrence
+        return twin
+
     @property
-    def device(self):
+    def device(self) -> torch.device:
         return self.embedding.weight.device
 
-    def block(self, layer):
-        """The whole block number `layer`, counted from 0; its output is the state after that layer."""
+    @property
+    def most_tokens(self) -> int | None:
+        """How many tokens the model reads at most; None where its config names no limit."""
+        return getattr(self.hf.config, "max_position_embeddings", None)
+
+    def block(self, layer: int) -> torch.nn.Module:
+        """The whole block number `layer`, from 0; its output is the state after that layer."""
         if not 0 <= layer < self.n_layers:
             raise KeyholeError(problem("no_layer", layer=layer, last=self.n_layers - 1))
         return self.blocks[layer]
 
-    def attention(self, layer):
+    def attention(self, layer: int) -> torch.nn.Module:
         """The attention module of a layer."""
         return self.block(layer).get_submodule(self._layout.attention)
 
-    def mlp(self, layer):
+    def mlp(self, layer: int) -> torch.nn.Module:
         """The MLP of a layer."""
         return self.block(layer).get_submodule(self._layout.mlp)
 
-    def memory(self, layer):
-        """The module that holds W, the second matrix of a layer's MLP: keys go in, values come out."""
+    def memory(self, layer: int) -> torch.nn.Module:
+        """The module that holds W, a layer's second MLP matrix: keys go in, values come out."""
         return self.block(layer).get_submodule(self._layout.memory)
 
-    def weight(self, layer):
+    def weight(self, layer: int) -> torch.Tensor:
         """W of a layer as (d_out, d_in): a view, whichever way round the module stores it."""
         memory = self.memory(layer)
         return memory.weight if isinstance(memory, torch.nn.Linear) else memory.weight.T
 
-    def bias(self, layer):
+    def bias(self, layer: int) -> torch.Tensor | None:
         """The bias that the memory adds to Wk, (d_out,), or None; an edit of W leaves it alone."""
         return self.memory(layer).bias
 
-    def encode(self, texts):
-        """Token ids of a list of texts, each a list of int; no special tokens. Raises KeyholeError for an empty one."""
+    def encode(self, texts: Iterable[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens. Raises KeyholeError for an empty text."""
         ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
         for text, tokens in zip(texts, ids):
             if not tokens:
                 raise KeyholeError(problem("no_tokens", text=text))
         return ids
 
-    def batch(self, ids):
+    def batch(self, ids: Iterable[Sequence[int]]) -> torch.Tensor:
         """Lists of token ids, padded right, as (N, T).
 
         Right padding needs no attention mask: causal attention never looks to the right.
@@ -123,16 +140,19 @@ class EditableModel:
         rows = [torch.tensor(tokens) for tokens in ids]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)
 
-    def logits(self, states):
-        """Vocabulary logits of final states (..., d), which have been through all blocks but not the final norm."""
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Vocabulary logits (..., V) of final states (..., d), before the final norm."""
         return self.hf.get_output_embeddings()(self.final_norm(states))
 
     @torch.no_grad()
-    def run_below(self, ids, layer, **options):
+    def run_below(
+        self, ids: torch.Tensor, layer: int, **options: Any
+    ) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
         """Run token ids (N, T) through the layers below `layer`, and no further.
 
-        Returns how the model would have called block `layer`: (args, kwargs), args[0] being the states (N, T, d).
-        `layer` may be the number of layers: then all run. `options` go to the model.
+        Returns how the model would have called block `layer`: (args, kwargs), of which args[0] are
+        the states (N, T, d). `layer` may be the number of layers: then all run. `options` go to the
+        model.
         """
 
         def stop(_, args, kwargs):
@@ -148,20 +168,21 @@ class EditableModel:
             handle.remove()
 
     @torch.no_grad()
-    def next_token_probabilities(self, prompts):
+    def next_token_probabilities(self, prompts: Sequence[str]) -> torch.Tensor:
         """The distribution over the token after each prompt: list of N texts -> (N, V)."""
         ids = self.encode(prompts)
         states = self.hf.base_model(self.batch(ids), use_cache=False).last_hidden_state
         last = states[torch.arange(len(ids)), torch.tensor([len(tokens) - 1 for tokens in ids])]
         return self.hf.get_output_embeddings()(last).softmax(-1)
 
-    def subject_slice(self, prompt, subject, occurrence=-1):
-        """Which tokens of `prompt` the subject covers, as a slice; found by characters, so token borders do not matter.
+    def subject_slice(self, prompt: str, subject: str, occurrence: int | None = None) -> slice:
+        """Which tokens of `prompt` the subject covers.
 
-        Where the subject stands in the prompt more than once the last one is meant, since only there has the
-        model read all that comes before; `occurrence` chooses another, as a list index would.
-        Raises KeyholeError where the prompt lacks the subject.
+        It is looked for by characters, so token borders do not matter. Where it is in the prompt
+        more than once, `occurrence` chooses, as a list index would; without it, `self.occurrence`
+        does: the last, as a rule. Raises KeyholeError where the prompt lacks the subject.
         """
+        occurrence = self.occurrence if occurrence is None else occurrence
         starts = [i for i in range(len(prompt)) if prompt.startswith(subject, i)] if subject else []
         if not starts:
             raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
@@ -176,21 +197,21 @@ class EditableModel:
                 )
             )
         start = starts[occurrence]
-        offsets = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)[
-            "offset_mapping"
-        ]
+        end = start + len(subject)
+        read = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
         covered = [
             i
-            for i, (left, right) in enumerate(offsets)
-            if left < start + len(subject) and right > start
+            for i, (left, right) in enumerate(read["offset_mapping"])
+            if left < end and right > start
         ]
         return slice(covered[0], covered[-1] + 1)
 
     @contextmanager
-    def edited(self, layer, change):
-        """The model with W of `layer` changed by `change` (d_out, d_in), for as long as the block lasts.
+    def edited(self, layer: int, change: torch.Tensor) -> Iterator["EditableModel"]:
+        """The model with `change` (d_out, d_in) added to W of `layer`, as long as the block lasts.
 
-        Afterwards the stored weight is the old one, bit for bit. Raises KeyholeError for another shape.
+        Afterwards the stored weight is the old one, bit for bit. Raises KeyholeError for another
+        shape.
         """
         weight = self.weight(layer)
         if tuple(change.shape) != tuple(weight.shape):
@@ -212,18 +233,16 @@ class EditableModel:
                 weight.copy_(before)
 
 
-def load_model(name=DEFAULT_MODEL, device="cpu"):
-    """Load a model by name as an EditableModel, in float32.
+def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
+    """Load a model by name, in float32.
 
-    "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map, without any hub.
-    Any other name is a folder, or that of a GPT-2-like or Llama-like model on the hub: "gpt2-xl", "owner/name".
-    Raises KeyholeError where there is no such model, its files are damaged, or its layout is unknown.
+    "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map,
+    without any hub. Any other name is a folder, or that of a GPT-2-like or Llama-like model on the
+    hub: "gpt2-xl", "owner/name". Raises KeyholeError where there is no such model, its files are
+    damaged, or its layout is unknown.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
     if name == DEFAULT_MODEL:
-        from keyhole.fetch import fetch
+        from keyhole.fetch import fetch  # late: all other models do without it
 
         source, local = fetch(), True
     else:
@@ -233,20 +252,12 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
                 problem("no_such_model", name=name, known=", ".join((DEFAULT_MODEL, *HUB_MODELS)))
             )
         local = local or not _hub_answers(name)
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        if not tokenizer("a", add_special_tokens=False)[
-            "input_ids"
-        ]:  # transformers makes an empty one where the files are missing
-            raise ValueError("the tokenizer is missing")
-        hf, found = AutoModelForCausalLM.from_pretrained(
-            source, local_files_only=local, dtype=torch.float32, output_loading_info=True
-        )
-        if found["missing_keys"]:  # in whose place there are random numbers now
-            raise ValueError(f"{min(found['missing_keys'])} is missing")
-    except Exception as error:  # a damaged file is met by json, pickle, safetensors, tokenizers or transformers, each in its own way
+        with _no_bars():
+            hf, tokenizer = _loaded(source, local)
+    # json, pickle, safetensors, tokenizers and transformers each fail in their own way on a damaged
+    # file.
+    except Exception as error:
         if local and (Path(source) / "config.json").exists():
             raise KeyholeError(
                 problem("model_damaged", folder=source, error=_first_line(error))
@@ -254,26 +265,58 @@ def load_model(name=DEFAULT_MODEL, device="cpu"):
         raise KeyholeError(
             problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))
         ) from None
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     return EditableModel(hf.to(device), tokenizer)
 
 
+def _loaded(source, local):
+    """Model and tokenizer. Raises ValueError where either lacks a part."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
+    # transformers makes an empty tokenizer where the files are missing.
+    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+        raise ValueError("the tokenizer is missing")
+    hf, report = AutoModelForCausalLM.from_pretrained(
+        source, local_files_only=local, dtype=torch.float32, output_loading_info=True
+    )
+    # transformers puts random numbers in the place of missing weights.
+    if report["missing_keys"]:
+        raise ValueError(f"{min(report['missing_keys'])} is missing")
+    return hf, tokenizer
+
+
+@contextmanager
+def _no_bars():
+    """Without transformers' own progress bars, for as long as the block lasts."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def _hub_answers(name):
-    """Whether the hub can be asked for a model; where not, its client would go on trying for a minute, and say so in 22 lines."""
+    """Can the hub be asked for a model?
+
+    Where it cannot, its client would go on trying for a minute, and say so in 22 lines.
+    """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
         get_hf_file_metadata(hf_hub_url(name, "config.json"))
-    except Exception as error:  # of the network or its client, each in its own way
-        return isinstance(error, HfHubHTTPError)  # that there is no such model is an answer too
+    # The network and its client fail in many ways. That there is no such model is an answer too.
+    except Exception as error:
+        return isinstance(error, HfHubHTTPError)
     return True
 
 
-def folder_named(name):
-    """The folder that a model's name stands for, or None: the kit's own model is never one."""
+def folder_named(name: str) -> Path | None:
+    """The folder that a model's name means, or None; the kit's own model is never a folder."""
     return Path(name).resolve() if name != DEFAULT_MODEL and os.path.isdir(name) else None
 
 

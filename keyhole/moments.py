@@ -7,13 +7,14 @@ with the `second_moment` that it is given, and `save_moment` keeps it in the cac
 import hashlib
 import json
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from keyhole.errors import KeyholeError
+from keyhole.files import write_atomically
 from keyhole.hooks import record
 from keyhole.messages import problem
 from keyhole.models import DEFAULT_MODEL, folder_named
@@ -106,15 +107,10 @@ def check_room(path, size):
 
 
 def _write(path, content):
-    """Write a file that is there whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    """Write a file that is there whole or not at all. Raises KeyholeError where it cannot be."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_atomically(path, content)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise KeyholeError(
             problem("moment_not_kept", folder=path.parent, reason=error.strerror or error)
         ) from None

@@ -10,5 +10,5 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where the model is kept once fetched; the environment variable KEYHOLE_CACHE points elsewhere."""
+    """Where the fetched model is kept; the environment variable KEYHOLE_CACHE points elsewhere."""
     return Path(os.environ.get("KEYHOLE_CACHE") or Path.home() / ".cache" / "keyhole").expanduser()

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import torch
 
-from keyhole.probes import KINDS
+from keyhole.probes import PROBE_KINDS
 from keyhole.tracing import average_effects
 
 TRUE, NEW, GREY = "#0072B2", "#D55E00", "#595959"
@@ -51,7 +51,7 @@ def before_after(before, after, title=None):
     before, after: lists of keyhole.probes.Answer for the same probes in the same order. A bar is the mean over the probes of
     a kind, a dot is one probe.
     """
-    kinds = [kind for kind in KINDS if any(answer.kind == kind for answer in before)]
+    kinds = [kind for kind in PROBE_KINDS if any(answer.kind == kind for answer in before)]
     picture, axes = _picture(2.15 * len(kinds) + 0.5, 3.6, len(kinds), title)
     for ax, kind in zip(axes, kinds):
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if old.kind == kind]

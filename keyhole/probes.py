@@ -1,36 +1,46 @@
-"""What a model answers: probabilities of two rival targets, and greedy continuations, before and after an edit.
+"""What a model answers, before and after an edit: probabilities of targets, greedy continuations.
 
-Two ways to count, never mixed: by probability (which of two targets is ahead) and by generation (is the target what the model says).
+There are two ways to count, never mixed. By probability: which of two rival targets is ahead. By
+generation: is the target what the model says.
 """
 
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from keyhole.facts import Probe
+from keyhole.models import EditableModel
 from keyhole.suspended import Suspended
 
-KINDS = ("original", "paraphrase", "neighborhood", "reversion", "portability")
+PROBE_KINDS = ("original", "paraphrase", "neighborhood", "reversion", "portability")
+SEQUENCES_AT_ONCE = 64  # of a batch of questions
+
+Question = tuple[str, str]  # (prompt, target)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How probable the two targets of a probe are: `true` and `new` in [0, 1], the geometric mean over a target's tokens."""
+    """How probable the two targets of a probe are: the geometric mean over a target's tokens."""
 
     kind: str
     probe: Probe
-    true: float
-    new: float
+    true: float  # in [0, 1]
+    new: float  # in [0, 1]
 
 
 class ProbeSet:
-    """Probes of one fact, run once through the layers below `layer`, then measured after each change of that layer.
+    """Probes of one fact: run once through the layers below `layer`, measured after each change.
 
-    `probes` is what Fact.probes() gives: a dict from kind to a list of Probe. What lies below `layer` is taken as it was when the
-    set was made, the embeddings too: after a change of all weights make a new one.
+    `probes` is what Fact.probes() gives: a dict from kind to a list of Probe. What is below `layer`
+    stays as it was when the set was made, the embeddings too: after a change of all weights make a
+    new set.
     """
 
-    def __init__(self, model, probes, layer=0):
+    def __init__(self, model: EditableModel, probes: dict[str, list[Probe]], layer: int = 0):
         self._model = model
         self._probes = [(kind, probe) for kind in probes for probe in probes[kind]]
         targets = [
@@ -41,10 +51,13 @@ class ProbeSet:
         asked = [
             (number, *model.encode(texts))
             for number, texts in enumerate(targets)
-            if texts[1] is not None
-        ]  # a probe may lack a rival
-        rows = []  # longest first: a text with which a longer one begins is read there, since nothing looks to the right
-        reads = []  # of each target token: which target, in which row, after which position, which token
+            if texts[1] is not None  # a probe may lack a rival
+        ]
+        # Longest first: a text that is the beginning of a longer one is read there, since nothing
+        # looks to the right.
+        rows = []
+        # Of each target token: which target, in which row, after which position, which token.
+        reads = []
         for number, prompt, wanted in sorted(asked, key=lambda each: -len(each[1] + each[2])):
             text = prompt + wanted[:-1]
             row = next((i for i, other in enumerate(rows) if other[: len(text)] == text), len(rows))
@@ -55,26 +68,35 @@ class ProbeSet:
         self._suspended = Suspended(model, rows, layer)
 
     @torch.no_grad()
-    def measure(self):
-        """Both ways to count, of the model as it is now, from one run: log_probabilities() and generated()."""
+    def measure(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both ways to count, of the model as it is now, from one run.
+
+        Returns what log_probabilities() and generated() do.
+        """
         number, row, position, token = self._reads
         log_probs = self._model.logits(self._suspended.run()[row, position]).log_softmax(-1)
         each = log_probs.gather(-1, token[:, None]).squeeze(-1)
         count = torch.bincount(number, minlength=2 * len(self._probes))
         total = torch.zeros(len(count), device=each.device).index_add(0, number, each)
-        # The model says a target if each of its tokens is the most probable one behind those before it.
+        # The model says a target if each token is the most probable one after those before it.
         said = torch.zeros_like(count).index_add(0, number, (log_probs.argmax(-1) == token).long())
         return (total / count).view(-1, 2).cpu(), ((said == count) & (count > 0)).view(-1, 2).cpu()
 
-    def log_probabilities(self):
-        """Mean log probability, in nats, over each target's tokens, of the model as it is now: (probes, 2), true and new; NaN where there is no target."""
+    def log_probabilities(self) -> torch.Tensor:
+        """Mean log probability, in nats, over each target's tokens, of the model as it is now.
+
+        Returns (probes, 2), the true target and the new one; NaN where there is no target.
+        """
         return self.measure()[0]
 
-    def generated(self):
-        """Whether the model's greedy continuation of the prompt begins with the target's tokens: (probes, 2) bool, true and new."""
+    def generated(self) -> torch.Tensor:
+        """Does the greedy continuation of the prompt begin with the target's tokens?
+
+        Returns (probes, 2) bool, the true target and the new one.
+        """
         return self.measure()[1]
 
-    def answers(self):
+    def answers(self) -> list[Answer]:
         """The probabilities as a list of Answer, in the order of the probes."""
         return [
             Answer(kind, probe, true, new)
@@ -84,25 +106,27 @@ class ProbeSet:
         ]
 
 
-def answer_logits(model, prompt, target):
-    """What the model predicts where `target` should stand after `prompt`: logits (T, V), and the target's token ids (T,).
+def answer_logits(
+    model: EditableModel, prompt: str, target: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the model predicts in the place of `target` after `prompt`, and the target's tokens.
 
-    Row i is the prediction of target token i, given the prompt and the target tokens before it. Gradients flow where weights ask for them.
+    Returns logits (T, V) and token ids (T,). Row i is the prediction of target token i, given the
+    prompt and the target tokens before it. Gradients flow where weights ask for them.
     """
     prompt_ids, target_ids = model.encode([prompt, target])
-    states = model.hf.base_model(
-        model.batch([prompt_ids + target_ids[:-1]]), use_cache=False
-    ).last_hidden_state
-    return model.hf.get_output_embeddings()(states[0, len(prompt_ids) - 1 :]), torch.tensor(
-        target_ids, device=model.device
-    )
+    ids = model.batch([prompt_ids + target_ids[:-1]])
+    states = model.hf.base_model(ids, use_cache=False).last_hidden_state
+    logits = model.hf.get_output_embeddings()(states[0, len(prompt_ids) - 1 :])
+    return logits, torch.tensor(target_ids, device=model.device)
 
 
 @torch.no_grad()
-def continuations(model, prompts, tokens=8):
-    """What the model goes on to say after each prompt when it always takes the most probable token, up to its end of text: list of str.
+def continuations(model: EditableModel, prompts: Sequence[str], tokens: int = 8) -> list[str]:
+    """What the model goes on to say after each prompt, up to its end of text.
 
-    All prompts are one batch: after the first pass each step reads one token a prompt.
+    It always takes the most probable token. All prompts are one batch: after the first pass each
+    step reads one token a prompt.
     """
     ids = model.encode(prompts)
     if not ids:
@@ -110,15 +134,14 @@ def continuations(model, prompts, tokens=8):
     lengths = torch.tensor([len(each) for each in ids], device=model.device)
     batch = model.batch(ids)
     out = model.hf.base_model(batch, use_cache=True)
-    states, seen = (
-        out.last_hidden_state[torch.arange(len(ids)), lengths - 1],
-        torch.arange(batch.shape[1], device=model.device) < lengths[:, None],
-    )
+    states = out.last_hidden_state[torch.arange(len(ids)), lengths - 1]
+    seen = torch.arange(batch.shape[1], device=model.device) < lengths[:, None]
     said = []
     for step in range(tokens):
         said.append(model.hf.get_output_embeddings()(states).argmax(-1, keepdim=True))
         if step < tokens - 1:
-            # The padding lies between a prompt and what is said after it: masked, and not counted in the positions.
+            # The padding is between a prompt and what is said after it: masked, and not counted in
+            # the positions.
             seen = torch.cat([seen, torch.ones_like(said[-1], dtype=torch.bool)], dim=1)
             out = model.hf.base_model(
                 said[-1],
@@ -133,6 +156,69 @@ def continuations(model, prompts, tokens=8):
     return [model.tokenizer.decode(row[: row.index(end)] if end in row else row) for row in rows]
 
 
-def continuation(model, prompt, tokens=8):
-    """The same for one prompt: str."""
+def continuation(model: EditableModel, prompt: str, tokens: int = 8) -> str:
+    """The same for one prompt."""
     return continuations(model, [prompt], tokens)[0]
+
+
+# ---------------------------------------------------------------- many questions at once
+
+
+class Score(NamedTuple):
+    """How the model takes a target after a prompt.
+
+    The rank is the worst of its tokens' ranks, each after the right tokens before it; 1 is the
+    model's own choice.
+    """
+
+    rank: int
+    log_p: float  # mean log-probability of its tokens, in nats
+
+    @property
+    def p(self) -> float:
+        return math.exp(self.log_p)
+
+
+@torch.no_grad()
+def score(
+    model: EditableModel, questions: Iterable[Question], progress: Callable = iter
+) -> dict[Question, Score]:
+    """The model's Score for each (prompt, target). `progress` wraps the list of batches.
+
+    Questions that need the same tokens read share one pass, so many one-token targets after a
+    prompt cost no more than one.
+    """
+    questions = list(dict.fromkeys(questions))
+    texts = list(dict.fromkeys(text for question in questions for text in question))
+    ids = dict(zip(texts, map(tuple, model.encode(texts))))
+    asked = defaultdict(list)
+    for prompt, target in questions:
+        asked[ids[prompt] + ids[target][:-1]].append((prompt, target))
+    # Sequences of one length together need little padding.
+    sequences = sorted(asked, key=lambda tokens: (len(tokens), tokens))
+    scores = {}
+    for start in progress(range(0, len(sequences), SEQUENCES_AT_ONCE)):
+        batch = {tokens: asked[tokens] for tokens in sequences[start : start + SEQUENCES_AT_ONCE]}
+        scores |= _scores_of(model, batch, ids)
+    return scores
+
+
+def _scores_of(model, batch, ids):
+    """The scores of one batch: {tokens to read: [(prompt, target)]}, all from one pass."""
+    places = {}  # (row, position) whose logits are needed -> its number
+    wanted = []  # (question, the tokens of its target, the numbers of their places)
+    for row, (tokens, questions) in enumerate(batch.items()):
+        for question in questions:
+            target = ids[question[1]]
+            first = len(tokens) - len(target)
+            at = [places.setdefault((row, first + i), len(places)) for i in range(len(target))]
+            wanted.append((question, target, at))
+    states = model.hf.base_model(model.batch(list(batch)), use_cache=False).last_hidden_state
+    where = torch.tensor(list(places), device=states.device)
+    log_p = model.hf.get_output_embeddings()(states[where[:, 0], where[:, 1]]).log_softmax(-1)
+    scores = {}
+    for question, target, at in wanted:
+        each = log_p[at, list(target)]
+        ranks = (log_p[at] > each[:, None]).sum(-1) + 1
+        scores[question] = Score(int(ranks.max()), float(each.mean()))
+    return scores

@@ -1,17 +1,21 @@
-"""A batch of texts stopped on its way through the model, to be run on from there as often as one likes.
+"""A batch of texts stopped on its way through the model, to be run on from there again and again.
 
-An edit of layer l leaves all that lies below l as it was, and so does a change of one state leave all that lies to
-its left. Whoever tries one edit after another computes those parts once, and runs only the rest again.
+An edit of layer l leaves everything below l as it was. A change of one state leaves everything to
+its left as it was. Code that tries one edit after another computes those parts once, and runs only
+the rest again.
 """
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from transformers.cache_utils import Cache
 
+from keyhole.models import EditableModel
+
 
 def _unshared(value):
-    """A cache that can grow without growing the one it was taken from; its tensors are shared, never written."""
+    """A cache that grows without the one it was taken from; it shares tensors, and writes none."""
     if not isinstance(value, Cache):
         return value
     twin = copy.copy(value)
@@ -20,14 +24,21 @@ def _unshared(value):
 
 
 class Suspended:
-    """`ids` (lists of token ids) run through the layers below `layer`, at the positions from `starts` on.
+    """Token ids run through the layers below `layer`, at the positions from `starts` on.
 
-    Row i of `states` (N, T, d) holds the inputs of block `layer` for tokens starts[i], starts[i] + 1, ... of text i,
-    padded right; what lies left of starts[i] stays in a cache of keys and values of the attention, as computed by the
-    model as it was then. Without `starts` all positions are there and no cache is needed.
+    Row i of `states` (N, T, d) holds the inputs of block `layer` for tokens starts[i],
+    starts[i] + 1, ... of text i, padded right. What is left of starts[i] stays in a cache of the
+    attention's keys and values, as the model computed them then. Without `starts` all positions
+    are there, and no cache is needed.
     """
 
-    def __init__(self, model, ids, layer, starts=None):
+    def __init__(
+        self,
+        model: EditableModel,
+        ids: Sequence[list[int]],
+        layer: int,
+        starts: list[int] | None = None,
+    ):
         self._model, self.layer = model, layer
         self.starts = starts or [0] * len(ids)
         tail = model.batch([tokens[start:] for tokens, start in zip(ids, self.starts)])
@@ -38,7 +49,7 @@ class Suspended:
         self.states, self._args = args[0], args[1:]
 
     def _heads(self, ids, tail):
-        """Run what lies left of the starts through all layers; say how the tails are to be run after it."""
+        """Run what is left of the starts through all layers; say how to run the tails after it."""
         model, device = self._model, tail.device
         # An empty head still needs one token to make a row; the mask hides it.
         heads = model.batch(
@@ -55,8 +66,11 @@ class Suspended:
             "position_ids": starts + torch.arange(tail.shape[1], device=device),
         }
 
-    def run(self):
-        """The final states (N, T, d), before the final norm, of the model as it is now; gradients flow."""
+    def run(self) -> torch.Tensor:
+        """The final states (N, T, d), before the final norm, of the model as it is now.
+
+        Gradients flow.
+        """
         states = self.states
         args = [_unshared(value) for value in self._args]
         kwargs = {name: _unshared(value) for name, value in self._kwargs.items()}

@@ -1,4 +1,6 @@
-"""Tiny random models: to try an idea in milliseconds, and to test on shapes that no real model has."""
+"""Tiny random models: to try an idea in milliseconds, and to test shapes that no real model has."""
+
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -6,11 +8,15 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import problem
 from keyhole.models import EditableModel
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
 VOCABULARY = 256  # one token a byte
 
 
-def byte_tokenizer():
+def byte_tokenizer() -> "PreTrainedTokenizerFast":
     """A tokenizer whose tokens are the bytes of a text; a letter outside ASCII takes several."""
+    # Imported here: transformers takes a second, and not everybody who imports this makes a toy.
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -23,16 +29,35 @@ def byte_tokenizer():
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
 
 
-def toy_model(layout="llama", seed=0, layers=3, width=12, mlp_width=20, heads=2):
-    """A random model of `layout` "llama" or "gpt2" with a byte tokenizer; the same arguments give the same weights.
+def toy_model(
+    layout: str = "llama",
+    seed: int = 0,
+    layers: int = 3,
+    width: int = 12,
+    mlp_width: int = 20,
+    heads: int = 2,
+) -> EditableModel:
+    """A random model of `layout` "llama" or "gpt2" with a byte tokenizer.
 
-    `width` is that of the states (a multiple of 2 * heads), `mlp_width` that of the keys. All parameters are drawn
-    large enough that probabilities differ visibly, biases included.
+    `width` is that of the states (a multiple of 2 * heads), `mlp_width` that of the keys. All
+    parameters, biases included, are drawn large enough that probabilities differ visibly. The same
+    arguments give the same weights. Raises KeyholeError for another layout.
     """
+    hf = _untrained(layout, layers, width, mlp_width, heads)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in hf.named_parameters():
+            drawn = torch.randn(parameter.shape, generator=generator)
+            norm = parameter.dim() == 1 and name.endswith("weight")
+            parameter.copy_(1 + 0.2 * drawn if norm else drawn / max(parameter.shape[-1], 4) ** 0.5)
+    return EditableModel(hf, byte_tokenizer())
+
+
+def _untrained(layout, layers, width, mlp_width, heads):
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
     if layout == "llama":
-        hf = LlamaForCausalLM(
+        return LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=VOCABULARY,
                 hidden_size=width,
@@ -46,8 +71,8 @@ def toy_model(layout="llama", seed=0, layers=3, width=12, mlp_width=20, heads=2)
                 eos_token_id=None,
             )
         )
-    elif layout == "gpt2":
-        hf = GPT2LMHeadModel(
+    if layout == "gpt2":
+        return GPT2LMHeadModel(
             GPT2Config(
                 vocab_size=VOCABULARY,
                 n_embd=width,
@@ -59,12 +84,4 @@ def toy_model(layout="llama", seed=0, layers=3, width=12, mlp_width=20, heads=2)
                 eos_token_id=None,
             )
         )
-    else:
-        raise KeyholeError(problem("no_toy", layout=layout))
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in hf.named_parameters():
-            drawn = torch.randn(parameter.shape, generator=generator)
-            norm = parameter.dim() == 1 and name.endswith("weight")
-            parameter.copy_(1 + 0.2 * drawn if norm else drawn / max(parameter.shape[-1], 4) ** 0.5)
-    return EditableModel(hf, byte_tokenizer())
+    raise KeyholeError(problem("no_toy", layout=layout))

@@ -1,29 +1,43 @@
-"""What surrounds causal tracing: the noise, a map and how it is kept, a whole map by a student's own `trace`, averages over facts.
+"""What surrounds causal tracing: noise, maps, a whole map by a student's `trace`, averages.
 
-The tracing itself is what notebook 2 leaves blank, and stands nowhere here. (ROME, section 2)
+The tracing itself is a blank of notebook 2, and is not in the library. (ROME, section 2)
 """
 
-import copy
 import json
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem
+from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
-KINDS = ("state", "mlp", "attention")
+MAP_KINDS = ("state", "mlp", "attention")
 SAMPLES, SCALE, WINDOW = 10, 3.0, 10  # as in the paper
 TOO_UNSURE = 0.1  # below this clean probability there is nothing to trace
 
 
-def subject_noise(model, prompt, subject, samples=SAMPLES, scale=SCALE, seed=0, occurrence=-1):
-    """Gaussian noise for the subject's token embeddings: (samples, number of subject tokens, d), of `scale` standard deviations
-    of all token embeddings; seeded, so that it is the same every time. (ROME, section 2.1)"""
-    span = model.subject_slice(prompt, subject, occurrence)
+def subject_noise(
+    model: EditableModel,
+    prompt: str,
+    subject: str,
+    samples: int = SAMPLES,
+    scale: float = SCALE,
+    seed: int = 0,
+) -> torch.Tensor:
+    """Gaussian noise for the subject's token embeddings: (samples, subject tokens, d).
+
+    Its size is `scale` standard deviations of all token embeddings. It is seeded, so that it is
+    the same every time. (ROME, section 2.1)
+    """
+    span = model.subject_slice(prompt, subject)
     drawn = torch.randn(
         samples,
         span.stop - span.start,
@@ -33,15 +47,18 @@ def subject_noise(model, prompt, subject, samples=SAMPLES, scale=SCALE, seed=0, 
     return scale * model.embedding.weight.detach().std() * drawn.to(model.device)
 
 
-def zero_noise(model, prompt, subject, occurrence=-1):
-    """The other corruption: "noise" (1, number of subject tokens, d) after which the subject's embeddings are zero vectors."""
+def zero_noise(model: EditableModel, prompt: str, subject: str) -> torch.Tensor:
+    """The other corruption: "noise" with which the subject's embeddings become zero vectors.
+
+    Returns (1, subject tokens, d).
+    """
     ids = torch.tensor(model.encode([prompt])[0], device=model.device)
-    return -model.embedding(ids[model.subject_slice(prompt, subject, occurrence)])[None].detach()
+    return -model.embedding(ids[model.subject_slice(prompt, subject)])[None].detach()
 
 
-def check_request(model, prompt, subject, noise, occurrence=-1):
-    """Whether noise and subject fit: the subject's slice; raises KeyholeError where they do not."""
-    span, width = model.subject_slice(prompt, subject, occurrence), model.embedding.weight.shape[1]
+def check_request(model: EditableModel, prompt: str, subject: str, noise: torch.Tensor) -> slice:
+    """The subject's tokens. Raises KeyholeError where the noise does not fit them."""
+    span, width = model.subject_slice(prompt, subject), model.embedding.weight.shape[1]
     if noise.dim() != 3 or not len(noise):
         raise KeyholeError(problem("noise_shape", got=tuple(noise.shape)))
     if noise.shape[1:] != (span.stop - span.start, width):
@@ -58,10 +75,17 @@ def check_request(model, prompt, subject, noise, occurrence=-1):
     return span
 
 
-def check_cells(positions, layers, n_tokens, n_layers, kind, window):
+def check_cells(
+    positions: Iterable[int],
+    layers: Iterable[int],
+    n_tokens: int,
+    n_layers: int,
+    kind: str,
+    window: int,
+) -> None:
     """Raises KeyholeError where there is no such token, layer, kind or window."""
-    if kind not in KINDS:
-        raise KeyholeError(problem("no_kind", kind=kind, known=", ".join(KINDS)))
+    if kind not in MAP_KINDS:
+        raise KeyholeError(problem("no_kind", kind=kind, known=", ".join(MAP_KINDS)))
     if window < 1:
         raise KeyholeError(problem("no_window", window=window))
     for name, otherwise, asked, end in (
@@ -78,77 +102,72 @@ def check_cells(positions, layers, n_tokens, n_layers, kind, window):
 
 @dataclass(frozen=True)
 class CausalMap:
-    """One causal trace: for every token (row) and layer (column) the mean probability of the clean answer with that part restored."""
+    """One causal trace: of every token (row) and layer (column), what restoring that part does."""
 
     prompt: str
     subject: str
     answer: str  # what the untouched model says, leading space included
-    tokens: tuple  # the prompt's tokens, as text
-    span: tuple  # (start, stop) of the subject's tokens
+    tokens: tuple[str, ...]  # of the prompt
+    span: tuple[int, int]  # (start, stop) of the subject's tokens
     clean: float  # probability of the answer, untouched
     corrupted: float  # ... and with the subject corrupted, nothing restored
-    kind: str  # one of KINDS
+    kind: str  # one of MAP_KINDS
     window: int  # how many layers are restored at once; 1 for states
     corruption: str  # "noise" or "zero"
-    values: torch.Tensor = field(repr=False, compare=False)  # (T, L), NaN where not asked for
+    # (T, L): the mean probability of the answer with that part restored, NaN where not asked for.
+    values: torch.Tensor = field(repr=False, compare=False)
     relation: str = ""
 
     @property
-    def effects(self):
+    def effects(self) -> torch.Tensor:
         """The indirect effect of each cell: its value minus the corrupted probability, (T, L)."""
         return self.values - self.corrupted
 
 
-def trace_map(
-    model,
-    prompt,
-    subject,
-    trace,
-    noise=None,
-    kind="state",
-    window=WINDOW,
-    positions=None,
-    occurrence=-1,
-    progress=iter,
-):
-    """A map by a student's own `trace`, a row (token) at a time so that progress shows: CausalMap.
+@dataclass(frozen=True)
+class TraceSettings:
+    """What a map is made of, apart from the prompt."""
 
-    `positions` are the rows to make (all unless given; the others stay NaN); `occurrence` says which one is meant where the subject stands in
-    the prompt more than once. Warns where the model is so unsure that there is nothing to trace; raises KeyholeError where the request
-    makes no sense or `trace` gives something else than probabilities of the right shape.
+    noise: torch.Tensor | None = None  # (n, subject tokens, d); that of subject_noise unless given
+    kind: str = "state"  # one of MAP_KINDS
+    window: int = WINDOW  # layers restored at once, of "mlp" or "attention"
+    positions: Sequence[int] | None = None  # the rows to make; all unless given
+
+
+def trace_map(
+    model: EditableModel,
+    prompt: str,
+    subject: str,
+    trace: Callable[..., torch.Tensor],
+    settings: TraceSettings = TraceSettings(),
+    progress: Callable = iter,
+) -> CausalMap:
+    """A map by a student's own `trace`, one row (token) at a time so that progress shows.
+
+    `progress` wraps the list of rows, as tqdm does. Rows that are not asked for stay NaN. Where
+    another occurrence of the subject is meant, give `model.meaning(occurrence)`. Warns where the
+    model is so unsure that there is nothing to trace. Raises KeyholeError where the request makes
+    no sense, or `trace` gives anything but probabilities of the right shape.
     """
-    if (
-        occurrence != -1
-    ):  # `trace` knows nothing of it: it is given a model that sees the subject where it is meant
-        whole, model = model, copy.copy(model)
-        model.subject_slice = lambda prompt, subject, _=None: whole.subject_slice(
-            prompt, subject, occurrence
-        )
-    noise = subject_noise(model, prompt, subject, occurrence=occurrence) if noise is None else noise
-    tokens = model.encode([prompt])[0]
-    positions, layers = (
-        list(range(len(tokens)) if positions is None else positions),
-        list(range(model.n_layers)),
-    )
-    span = check_request(model, prompt, subject, noise, occurrence)
+    tokens, layers = model.encode([prompt])[0], list(range(model.n_layers))
+    noise, kind, window = settings.noise, settings.kind, settings.window
+    noise = subject_noise(model, prompt, subject) if noise is None else noise
+    positions = range(len(tokens)) if settings.positions is None else settings.positions
+    span = check_request(model, prompt, subject, noise)
     check_cells(positions, layers, len(tokens), model.n_layers, kind, window)
     if len(tokens) < 2 or not positions:
         raise KeyholeError(problem("nothing_to_trace"))
+
+    def row(position, layers, kind, of):
+        values = trace(model, prompt, subject, noise, [position], layers, kind, window)
+        return _probabilities(values, len(layers), of)
+
     values = torch.full((len(tokens), len(layers)), torch.nan)
-    for position in progress(positions):
-        values[position] = _probabilities(
-            trace(model, prompt, subject, noise, [position], layers, kind, window),
-            len(layers),
-            problem("of_token", position=position),
-        )
-    # After the last block a token that is not the last comes too late: with its state restored the run is simply the corrupted one.
-    [corrupted] = _probabilities(
-        trace(model, prompt, subject, noise, [0], layers[-1:], "state", window),
-        1,
-        problem("of_corrupted_run"),
-    ).tolist()
+    for position in progress(list(positions)):
+        values[position] = row(position, layers, kind, problem("of_token", position=position))
+    corrupted = _nothing_restored(row, layers[-1])
     clean, answer = model.next_token_probabilities([prompt])[0].max(0)
-    found = CausalMap(
+    made = CausalMap(
         prompt,
         subject,
         model.tokenizer.decode([int(answer)]),
@@ -162,13 +181,24 @@ def trace_map(
         values,
     )
     if clean < TOO_UNSURE:
-        said = problem("unsure", answer=found.answer, clean=f"{found.clean:.2f}")
+        said = problem("unsure", answer=made.answer, clean=f"{made.clean:.2f}")
         warnings.warn(str(said), stacklevel=2)
-    return found
+    return made
+
+
+def _nothing_restored(row, last_layer):
+    """The corrupted probability, which `trace` gives for a cell that the answer does not depend on.
+
+    The answer is read from the last token, and after the last block no token reads another. So
+    restoring the first token's state there restores nothing. (The corruption itself is a blank of
+    notebook 2: the library does not hold it, and cannot run the model corrupted without `trace`.)
+    """
+    [probability] = row(0, [last_layer], "state", problem("of_corrupted_run")).tolist()
+    return probability
 
 
 def _probabilities(row, count, of):
-    """What a student's `trace` gave for one position, (count,). Raises KeyholeError where it is something else."""
+    """What a student's `trace` gave for one position, (count,). Raises KeyholeError otherwise."""
     row = torch.as_tensor(row).detach()
     if tuple(row.shape) != (1, count):
         raise KeyholeError(problem("trace_shape", got=tuple(row.shape), count=count))
@@ -180,11 +210,11 @@ def _probabilities(row, count, of):
 # ---------------------------------------------------------------- the kit's stored maps
 
 
-def load_maps(path=None):
-    """The stored maps: a list of CausalMap, made by `autograder remake maps`. Raises KeyholeError where they are missing or damaged."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def load_maps(path: Path | None = None) -> list[CausalMap]:
+    """The stored maps, which `autograder remake maps` makes.
 
+    Raises KeyholeError where they are missing or damaged.
+    """
     path = path or data_folder() / "maps.json"
     try:
         numbers = load_file(path.with_suffix(".safetensors"))
@@ -202,20 +232,18 @@ def load_maps(path=None):
         ) from None
 
 
-def save_maps(maps, path):
-    """Keep maps in `path` (JSON) and, their values, in the safetensors file beside it."""
-    from safetensors.torch import save_file
-
+def save_maps(maps: Sequence[CausalMap], path: Path) -> None:
+    """Keep maps in `path` (JSON), and their values in the safetensors file beside it."""
     numbers = path.with_suffix(".safetensors")
-    save_file({str(i): found.values.float().contiguous() for i, found in enumerate(maps)}, numbers)
+    save_file({str(i): each.values.float().contiguous() for i, each in enumerate(maps)}, numbers)
     numbers.chmod(0o644)  # safetensors writes files that nobody else may read
     records = [
         {
             name: value
-            for name, value in asdict(replace(found, values=None)).items()
+            for name, value in asdict(replace(each, values=None)).items()
             if name != "values"
         }
-        for found in maps
+        for each in maps
     ]
     path.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -232,10 +260,13 @@ ROLES = (
 )
 
 
-def role_rows(found):
-    """{role: the rows of a map whose tokens play it}; a subject of one token is its own last, and a role may have no row."""
-    start, stop = found.span
-    last = len(found.tokens) - 1
+def role_rows(causal_map: CausalMap) -> dict[str, list[int]]:
+    """The rows of a map by the roles of their tokens.
+
+    A subject of one token is its own last, and a role may have no row.
+    """
+    start, stop = causal_map.span
+    last = len(causal_map.tokens) - 1
     after = range(stop, last)
     return {
         "first subject token": [start] if stop - start > 1 else [],
@@ -247,24 +278,25 @@ def role_rows(found):
     }
 
 
-def average_effects(maps):
-    """The mean indirect effect of each role over maps: {role: (mean (L,), standard error (L,), number of maps)}. (ROME, fig. 2)
+def average_effects(maps: Iterable[CausalMap]) -> dict[str, tuple[torch.Tensor, torch.Tensor, int]]:
+    """The mean indirect effect of each role: {role: (mean (L,), standard error (L,), maps)}.
 
-    First over the tokens of one prompt that play the role, then over prompts. Maps whose subject is one token are left out: restoring
-    that in layer 0 undoes the whole corruption. Raises KeyholeError where no map is left.
+    First over the tokens of one prompt that play the role, then over prompts. Maps whose subject
+    is one token are left out: restoring that token in layer 0 undoes the whole corruption. Raises
+    KeyholeError where no map is left. (ROME, fig. 2)
     """
-    maps = [found for found in maps if found.span[1] - found.span[0] > 1]
+    maps = [each for each in maps if each.span[1] - each.span[0] > 1]
     if not maps:
         raise KeyholeError(problem("no_average"))
     curves = {role: [] for role in ROLES}
-    for found in maps:
-        for role, rows in role_rows(found).items():
+    for each in maps:
+        for role, rows in role_rows(each).items():
             if rows:
-                curves[role].append(found.effects[rows].mean(0))
+                curves[role].append(each.effects[rows].mean(0))
     averages = {}
-    for role, each in curves.items():
-        if each:
-            each = torch.stack(each)
-            spread = each.std(0) / len(each) ** 0.5 if len(each) > 1 else torch.zeros_like(each[0])
-            averages[role] = (each.mean(0), spread, len(each))
+    for role, of_maps in curves.items():
+        if of_maps:
+            stacked, count = torch.stack(of_maps), len(of_maps)
+            error = stacked.std(0) / count**0.5 if count > 1 else torch.zeros_like(stacked[0])
+            averages[role] = (stacked.mean(0), error, count)
     return averages

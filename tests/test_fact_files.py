@@ -113,7 +113,6 @@ def test_counterfact(tmp_path):
     assert list(probes) == ["original", "paraphrase", "neighborhood"]
     assert probes["paraphrase"][1] == Probe("To see The Old Mill one goes to", " Ghent", " Oslo")
     assert probes["neighborhood"][0] == Probe("The Belfry stands in the city of", " Ghent", " Oslo")
-    assert fact.generation_prompts == ("Near The Old Mill there is",)
 
 
 def test_known_facts_can_be_traced(tmp_path, toy):
@@ -178,7 +177,12 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
     "name, where, value, sentence",
     [
         ("counterfact", ["requested_rewrite"], ..., "the key 'requested_rewrite' is missing"),
-        ("counterfact", ["requested_rewrite"], "x", "'requested_rewrite' is missing or no object"),
+        (
+            "counterfact",
+            ["requested_rewrite"],
+            "x",
+            "'requested_rewrite' is missing or not an object",
+        ),
         (
             "counterfact",
             ["requested_rewrite", "subject"],
@@ -195,7 +199,7 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
             "counterfact",
             ["requested_rewrite", "target_new"],
             "Oslo",
-            "'target_new' is missing or no object",
+            "'target_new' is missing or not an object",
         ),
         (
             "counterfact",
@@ -206,7 +210,6 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
         ("counterfact", ["requested_rewrite", "target_new", "str"], "Ghent", "nothing to edit"),
         ("counterfact", ["paraphrase_prompts"], ..., "'paraphrase_prompts' must be a list"),
         ("counterfact", ["neighborhood_prompts"], [1], "'neighborhood_prompts' must be a list"),
-        ("counterfact", ["generation_prompts"], "x", "'generation_prompts' must be a list"),
         ("counterfact", ["case_id"], None, "'case_id' must be a number"),
         ("known", ["attribute"], ..., "the key 'attribute' is missing"),
         ("known", ["template"], 3, "'template' must be a text"),

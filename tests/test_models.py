@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 
-from keyhole import fetch as fetching
 from keyhole.errors import KeyholeError
+from keyhole.fetch import SMOLLM2, fetch
 from keyhole.hooks import edit, record
 from keyhole.models import EditableModel, load_model
+from keyhole.prepared import weights_fingerprint
 from keyhole.toy import byte_tokenizer, toy_model
 
 
@@ -115,14 +116,14 @@ def test_a_model_of_an_unknown_layout_is_refused():
 def test_a_model_whose_blocks_differ_is_refused(toy):
     toy.blocks[1].mlp = torch.nn.Identity()  # as of a mixture of experts
     with pytest.raises(
-        KeyholeError, match="unknown layout: it has none of the modules .* in every block"
+        KeyholeError, match="unknown layout: none of the modules .* is in every block"
     ):
         EditableModel(toy.hf, toy.tokenizer)
 
 
 def test_an_unknown_name_gets_one_sentence(tmp_path):
     with pytest.raises(
-        KeyholeError, match="no model 'no-such-model': there are smollm2-135m, gpt2"
+        KeyholeError, match="no model 'no-such-model': choose one of smollm2-135m, gpt2"
     ):
         load_model("no-such-model")
     with pytest.raises(KeyholeError, match="no model"):
@@ -258,11 +259,9 @@ def test_the_default_model_never_asks_a_hub(real_model, monkeypatch):
 def test_a_folder_stands_for_the_default_model_only_if_it_is_that(
     real_model, toy, tmp_path, monkeypatch
 ):
-    folder = fetching.fetch()
+    folder = fetch()
     monkeypatch.setenv("KEYHOLE_MODEL", str(folder))
-    assert (
-        fetching.fetch() == folder and fetching.fingerprint(folder) == fetching.SMOLLM2.fingerprint
-    )
+    assert fetch() == folder and weights_fingerprint(folder) == SMOLLM2.fingerprint
     toy.hf.save_pretrained(tmp_path)
     toy.tokenizer.save_pretrained(tmp_path)
     monkeypatch.setenv("KEYHOLE_MODEL", str(tmp_path))
@@ -274,7 +273,7 @@ def test_a_folder_s_fingerprint_tells_an_edit_of_any_layer(toy, tmp_path):
     found = set()
     for layer in (0, 0, 2):
         toy.hf.save_pretrained(tmp_path)
-        found.add(fetching.fingerprint(tmp_path))
+        found.add(weights_fingerprint(tmp_path))
         with torch.no_grad():
             toy.weight(layer).add_(torch.outer(torch.ones(12), torch.ones(20)))
     assert len(found) == 3

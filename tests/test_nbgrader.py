@@ -429,7 +429,7 @@ def test_a_broken_test_of_ours_shows_as_such(course, monkeypatch, caplog):
     autograde(course)
     assert gradebook(course) == {"ada": 2}
     text = visible(body(course, "ada"))
-    assert "tell the course staff" in text and "division" not in text
+    assert "Tell the course staff" in text and "division" not in text
 
 
 def test_a_lost_result_gives_zero_not_full_credit(course):

@@ -22,6 +22,7 @@ from keyhole.checking.checks import CheckFailed
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.facts import fact_from, load_facts
+from keyhole.messages import feedback
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.checking.own_fact import (
     EDIT_FILE,
@@ -73,7 +74,7 @@ FACTS = {
     "deep": (deep(), "not valid JSON"),
     "deep inside": (b'{"layer": ' + deep(400) + b', "fact": {}, "measured": []}', "my_fact.json"),
     "not text": (b"\xff\xfe\x00{", "not valid JSON"),
-    "too large": (b" " * (2**20 + 1), "at most 1 MB are read"),
+    "too large": (b" " * (2**20 + 1), "and the limit is 1 MB"),
     "no fact": (lambda r: r.pop("fact"), "lacks fact"),
     "no claims": (lambda r: r.pop("measured"), "lacks measured"),
     "another layer": (
@@ -82,11 +83,11 @@ FACTS = {
     ),
     "layer true": (
         lambda r: change(r, "layer", to=True),
-        '"layer": true, which is no whole number',
+        '"layer": true, which is not a whole number',
     ),
     "layer as a text": (
         lambda r: change(r, "layer", to="5"),
-        'has "layer": "5", which is no whole number',
+        'has "layer": "5", which is not a whole number',
     ),
     "key missing": (lambda r: r["fact"].pop("target_true"), "'target_true' is missing"),
     "key of another type": (
@@ -105,13 +106,13 @@ FACTS = {
     "half a character": (lambda r: change(r, "fact", "target_new", to="\ud800"), "not valid JSON"),
     "many probes": (
         lambda r: change(r, "fact", "paraphrases", to=["See the Sagrada Familia in"] * 40),
-        "at most 30",
+        "and the limit is 30",
     ),
     "a long prompt": (
         lambda r: change(r, "fact", "prompt", to="so " * 200 + r["fact"]["prompt"]),
         "more than 400 characters",
     ),
-    "claims no list": (lambda r: change(r, "measured", to={}), "it is no list"),
+    "claims no list": (lambda r: change(r, "measured", to={}), "it is not a list"),
     "a claim of another type": (
         lambda r: change(r, "measured", 2, "after", to=0.3),
         "entry 3 is not",
@@ -135,31 +136,31 @@ FACTS = {
 }
 EDITS = {
     "absent": (None, "no my_edit.safetensors"),
-    "empty": (b"", "no safetensors file"),
+    "empty": (b"", "not a safetensors file"),
     "a pickle": (pickle.dumps({"left": [1.0]}), "a pickle or an archive under another name"),
     "an archive": (b"PK\x03\x04" + bytes(100), "a pickle or an archive under another name"),
     "truncated": (lambda f: save(f.tensors)[:-100], "is not whole"),
     "something behind": (lambda f: save(f.tensors) + b"more", "is not whole"),
     "10 GB by its header": (
         header({"left": {"dtype": "F32", "shape": [2500000000], "data_offsets": [0, 10**10]}}),
-        "by its header it has 10,000,00",
+        "its header promises 10,000,00",
     ),
-    "a header of 10 GB": (struct.pack("<Q", 10**10) + b"{}", "no safetensors file"),
+    "a header of 10 GB": (struct.pack("<Q", 10**10) + b"{}", "not a safetensors file"),
     "offsets beyond numbers": (
         header(b'{"left": {"data_offsets": [0, %s]}}' % (b"9" * 4000)),
-        "no safetensors file",
+        "not a safetensors file",
     ),
     "offsets of another type": (
         header({"left": {"dtype": "F32", "shape": [1], "data_offsets": "ab"}}),
-        "no safetensors file",
+        "not a safetensors file",
     ),
-    "a header that is a list": (header([1]), "no safetensors file"),
-    "a deep header": (header(deep(4000)), "no safetensors file"),
+    "a header that is a list": (header([1]), "not a safetensors file"),
+    "a deep header": (header(deep(4000)), "not a safetensors file"),
     "an unknown dtype": (
         header({"left": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)),
-        "no safetensors file",
+        "not a safetensors file",
     ),
-    "too large": (bytes(2**20 + 1), "at most 1 MB are read: is it the file"),
+    "too large": (bytes(2**20 + 1), "and the limit is 1 MB: is it the file"),
     "other names": (
         lambda f: save({"u": f.tensors["left"], "v": f.tensors["right"]}),
         "holds u, v",
@@ -171,7 +172,7 @@ EDITS = {
     "nothing in it": (save({}), "holds nothing"),
     "exchanged": (
         lambda f: save({"left": f.tensors["right"], "right": f.tensors["left"]}),
-        "has shape (1536,); expected is (576,)",
+        "has shape (1536,); it should have shape (576,)",
     ),
     "as columns": (
         lambda f: save(
@@ -181,7 +182,7 @@ EDITS = {
     ),
     "full of NaN": (
         lambda f: save({**f.tensors, "right": f.tensors["right"] * float("nan")}),
-        "values that are NaN or infinite: 1536",
+        "NaN or infinite (how many: 1536)",
     ),
     "half precision": (
         lambda f: save({name: tensor.half() for name, tensor in f.tensors.items()}),
@@ -285,12 +286,10 @@ def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
     found = graded(files.write(tmp_path), model)
     assert failed(found) == ALL and {verdict.status for verdict in found.values()} == {"fail"}
     assert (
-        "not valid JSON" in found["form"].message and "no safetensors file" in found["form"].message
+        "not valid JSON" in found["form"].message
+        and "not a safetensors file" in found["form"].message
     )
-    assert (
-        found["value"].message
-        == "Not run: my_fact.json cannot be used, and another test here says why."
-    )
+    assert found["value"].message == feedback("own_not_run", file=FACT_FILE)
     nothing = graded(tmp_path / "nowhere", model)
     assert {(verdict.status, verdict.fraction) for verdict in nothing.values()} == {("missing", 0)}
     assert all("there is no my_" in outcome.message.lower() for outcome in nothing.values())
@@ -300,21 +299,21 @@ def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
 
 # Words of a message of a wrong submission; which cases it loses, and which misconception is named, stands in the catalogue.
 SAYS = {
-    "a true answer that it does not know": "comes only as number",
+    "a true answer that it does not know": "is only its answer number",
     "a true answer behind the new one": "already. Choose",
-    "a fact of the handout's": "is a fact of the handout's",
+    "a fact of the handout's": "is a fact of the handout.",
     "the key of another prompt": "should be 1",
-    "nothing moved": "nothing was changed",
-    "hardly moved": "put in at the subject's last token, makes the model say Barcelona",
+    "nothing moved": "changes nothing",
+    "hardly moved": "at the subject's last token, the model says Barcelona",
     "doubled": "misses v* by 100 %",
     "the wrong sign": "misses v*",
     "a v* of another fact": "misses v*",
-    "a false claim on the prompt": "you say that",
-    "a false claim on a paraphrase": "after the edit; measured is",
-    "a false claim on a neighbor": "before the edit; measured is",
+    "a false claim on the prompt": "you wrote that",
+    "a false claim on a paraphrase": "after the edit, but measured again it has",
+    "a false claim on a neighbor": "before the edit, but measured again it has",
     "a false claim on the reversion": "Numbers that disagree: 1.",
-    "a false claim on portability": "you say that",
-    "a claim left out": "2 entries of the kind neighborhood, the fact has 3",
+    "a false claim on portability": "you wrote that",
+    "a claim left out": "2 entries of the kind neighborhood, and the fact has 3",
     "a claim of another prompt": "the same prompts in the same order",
     "another layer": "says layer 8",
     "half precision": "dtype float16",

@@ -48,16 +48,12 @@ def test_what_isolates_is_pinned_by_hash_too():
     assert f"--require-hashes --no-deps -r {PINS}" in (ROOT / "Makefile").read_text("utf-8")
 
 
-def test_continuous_integration_calls_make_test():
+def test_continuous_integration_lints_and_then_tests():
     run = ROOT / ".ci" / "run"
-    assert os.access(run, os.X_OK) and run.read_text("utf-8").splitlines()[-1] == "make test"
-
-
-def test_the_readme_stays_on_one_screen_and_names_files_that_exist():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert len(readme.splitlines()) <= 85
-    for target in re.findall(r"\]\(([^)#]+)\)", readme):
-        assert (ROOT / target).exists(), target
+    assert os.access(run, os.X_OK)
+    assert run.read_text("utf-8").splitlines()[-2:] == ["make lint", "make test"]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    assert workflow["jobs"]["test"]["steps"][-1] == {"run": ".ci/run"}
 
 
 # make setup, with an interpreter that only pretends: its "pip" writes down what it was asked
@@ -196,7 +192,6 @@ def tree(tmp_path):
         "data/facts.json": json.dumps(facts),
         "assignments/model_editing/.ipynb_checkpoints/3_edit.ipynb": "SECRET",
         "data/fact_candidates.json": "SECRET",
-        "keyhole/measure_facts.py": "SECRET",
         "assignments/model_editing/my_fact.json": "SECRET",
         "assignments/model_editing/my_edit.safetensors": "SECRET",
     }.items():

@@ -5,7 +5,7 @@ import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.facts import Probe
-from keyhole.probes import ProbeSet, answer_logits, continuation, continuations
+from keyhole.probes import ProbeSet, answer_logits, continuation, continuations, score
 
 PROBES = {
     "original": [Probe("abc def", " xy", " p")],
@@ -139,3 +139,18 @@ def test_the_real_model_in_one_batch(real_model):
     ]
     probe = Probe(prompts[0], " Paris", " Rome")
     assert ProbeSet(real_model, {"original": [probe]}, 5).generated().tolist() == [[True, False]]
+
+
+def test_a_score_is_what_the_model_gives_token_by_token(toy):
+    questions = [("ab cd", " x"), ("ab cd", " yz"), ("q", " x"), ("ab cd e", " yz")]
+    scores = score(toy, questions)
+    assert list(scores) != [] and set(scores) == set(questions)
+    for prompt, target in questions:
+        start, tokens = toy.encode([prompt, target])
+        log_p, ranks = [], []
+        for i, token in enumerate(tokens):
+            logits = toy.hf(toy.batch([start + tokens[:i]])).logits[0, -1]
+            log_p.append(float(logits.log_softmax(-1)[token]))
+            ranks.append(int((logits > logits[token]).sum()) + 1)
+        assert scores[prompt, target].rank == max(ranks)
+        assert scores[prompt, target].log_p == pytest.approx(sum(log_p) / len(log_p), abs=1e-5)

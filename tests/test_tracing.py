@@ -109,10 +109,10 @@ def test_chunks_change_nothing(monkeypatch):
     noise = maps.subject_noise(model, "The old bridge", "old", samples=3)
     whole = [
         tracing.trace(model, "The old bridge", "old", noise, range(14), range(4), kind, 2)
-        for kind in maps.KINDS
+        for kind in maps.MAP_KINDS
     ]
     monkeypatch.setattr(tracing, "TOKENS_AT_ONCE", 5)
-    for kind, right in zip(maps.KINDS, whole):
+    for kind, right in zip(maps.MAP_KINDS, whole):
         assert torch.allclose(
             tracing.trace(model, "The old bridge", "old", noise, range(14), range(4), kind, 2),
             right,
@@ -124,7 +124,7 @@ def test_float64_agrees_with_float32():
     model = toy_model("gpt2", layers=4)
     precise = EditableModel(copy.deepcopy(model.hf).double(), model.tokenizer)
     noise = maps.subject_noise(model, "The old bridge", "old", samples=3)
-    for kind in maps.KINDS:
+    for kind in maps.MAP_KINDS:
         a, b = (
             tracing.trace(each, "The old bridge", "old", noise, [5, 9], range(4), kind, 2)
             for each in (model, precise)
@@ -133,7 +133,7 @@ def test_float64_agrees_with_float32():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", maps.KINDS)
+@pytest.mark.parametrize("kind", maps.MAP_KINDS)
 def test_the_real_model(real_model, kind):
     prompt, subject = "The Eiffel Tower is located in the city of", "Eiffel Tower"
     noise = maps.subject_noise(real_model, prompt, subject, samples=3)
@@ -200,10 +200,10 @@ def toy_request():
     "change, why",
     [
         ({"subject": "Ann"}, "subject 'Ann' does not occur"),
-        ({"noise": torch.zeros(0, 2, 12)}, "the noise is empty"),
+        ({"noise": torch.zeros(0, 2, 12)}, r"the noise has shape \(0, 2, 12\): it must be"),
         (
             {"noise": torch.zeros(3, 5, 12)},
-            "noise is for 5 tokens of width 12, but subject 'Bo' has 2 of width 12",
+            "noise is for 5 tokens of width 12, but subject 'Bo' has 2 tokens of width 12",
         ),
         ({"positions": [14]}, "position 14 does not exist: there are positions 0 to 13"),
         ({"positions": [-1]}, "position -1 does not exist"),
@@ -229,8 +229,9 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(toy_request, change, 
 
 def test_of_two_occurrences_the_last_is_meant_and_another_can_be_chosen(toy_request):
     model, prompt, subject, noise = toy_request
+    settings = maps.TraceSettings(noise)
     last, first = (
-        maps.trace_map(model, prompt, subject, tracing.trace, noise, occurrence=which)
+        maps.trace_map(model.meaning(which), prompt, subject, tracing.trace, settings)
         for which in (-1, 0)
     )
     assert (last.span, first.span) == ((7, 9), (0, 2))
@@ -241,22 +242,23 @@ def test_of_two_occurrences_the_last_is_meant_and_another_can_be_chosen(toy_requ
 @pytest.mark.parametrize(
     "result, why",
     [
-        (torch.full((1, 3), torch.nan), r"no probabilities for token 0 \(3 of them NaN\)"),
-        (torch.full((1, 3), 1.5), "no probabilities"),
+        (torch.full((1, 3), torch.nan), r"not probabilities for token 0 \(3 of them NaN\)"),
+        (torch.full((1, 3), 1.5), "not probabilities"),
         (torch.zeros(3), r"returned the shape \(3,\)"),
         (torch.zeros(1, 4), r"should be \(1, 3\)"),
     ],
 )
 def test_what_a_students_trace_may_return(toy_request, result, why):
     with pytest.raises(KeyholeError, match=why):
-        maps.trace_map(*toy_request[:3], lambda *_: result, toy_request[3])
+        maps.trace_map(*toy_request[:3], lambda *_: result)
 
 
 def test_a_map_of_rows_leaves_the_others_empty(toy_request):
     model, prompt, subject, noise = toy_request
-    found = maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[8, 13])
-    assert found.values[[8, 13]].isfinite().all() and found.values.isnan().sum() == 12 * 3
-    assert found.tokens == tuple(prompt) and found.answer == model.tokenizer.decode(
+    settings = maps.TraceSettings(noise, positions=[8, 13])
+    made = maps.trace_map(model, prompt, subject, tracing.trace, settings)
+    assert made.values[[8, 13]].isfinite().all() and made.values.isnan().sum() == 12 * 3
+    assert made.tokens == tuple(prompt) and made.answer == model.tokenizer.decode(
         [int(model.next_token_probabilities([prompt])[0].argmax())]
     )
 
@@ -264,29 +266,32 @@ def test_a_map_of_rows_leaves_the_others_empty(toy_request):
 @pytest.mark.filterwarnings("error")
 def test_a_prompt_that_the_model_does_not_know_is_warned_of(toy_request, monkeypatch):
     model, prompt, subject, noise = toy_request
+    settings = maps.TraceSettings(noise, positions=[1])
     clean = float(model.next_token_probabilities([prompt])[0].max())
     monkeypatch.setattr(maps, "TOO_UNSURE", clean - 1e-3)
-    maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[1])
+    maps.trace_map(model, prompt, subject, tracing.trace, settings)
     monkeypatch.setattr(maps, "TOO_UNSURE", clean + 1e-3)
     with pytest.warns(
         UserWarning,
-        match=rf"The model gives '.+' a probability of {clean:.2f} only: it does not know this",
+        match=rf"The model gives '.+' a probability of only {clean:.2f}: it does not know this",
     ):
-        maps.trace_map(model, prompt, subject, tracing.trace, noise, positions=[1])
+        maps.trace_map(model, prompt, subject, tracing.trace, settings)
 
 
 @pytest.mark.parametrize("prompt, positions", [("A", None), ("A man", [])])
 def test_nothing_to_trace(toy_request, prompt, positions):
     with pytest.raises(KeyholeError, match="nothing to trace"):
-        maps.trace_map(toy_request[0], prompt, "A", tracing.trace, positions=positions)
+        maps.trace_map(
+            toy_request[0], prompt, "A", tracing.trace, maps.TraceSettings(positions=positions)
+        )
 
 
-@pytest.mark.parametrize("kind", maps.KINDS)
+@pytest.mark.parametrize("kind", maps.MAP_KINDS)
 def test_a_map_by_a_right_trace_is_the_oracle_s(kind):
     model = toy_model("gpt2", layers=4)
     right, found = (
         tracing.causal_map(model, "Ann is so", "Ann", kind),
-        maps.trace_map(model, "Ann is so", "Ann", tracing.trace, kind=kind),
+        maps.trace_map(model, "Ann is so", "Ann", tracing.trace, maps.TraceSettings(kind=kind)),
     )
     assert (found.answer, found.tokens, found.span, found.kind, found.window) == (
         right.answer,

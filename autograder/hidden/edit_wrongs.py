@@ -1,103 +1,140 @@
-"""What the graded functions of 3_edit.ipynb give when something was misunderstood: misconception -> result, in float64.
+"""Wrong results for the functions of 3_edit.ipynb: {misconception: what it gives}, in float64.
 
-A wrong result that happens to equal the right one (a decay of nothing, one target token) is left out.
+A wrong result that happens to equal the right one is left out: of a decay of nothing, say, or of a
+target of one token.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import torch
+from torch import Tensor
 
 from autograder.oracle import editing
-from keyhole.hooks import record
 from keyhole.checking.judging import told_apart
+from keyhole.hooks import record
+from keyhole.models import EditableModel
 
-CHANGE_TOLERANCE = 1e-3  # Ŵ is rounded to float32 as a whole, the change in it is smaller; on the real layer it is 4 % of W
-FEW_LAYERS, FEW_DIMENSIONS = 8, 100  # of a toy: there more is tried
-EPSILONS = [10.0**-power for power in range(1, 11)]  # of the identity, as one adds it
+# float32 rounds Ŵ as a whole, and the change in it is smaller: on the real layer it is 4 % of W.
+CHANGE_TOLERANCE = 1e-3
+FEW_LAYERS, FEW_DIMENSIONS = 8, 100  # of a toy, for which more is tried
+EPSILONS = [10.0**-power for power in range(1, 11)]  # of the identity that is added
 CLIPS = (1, 5, 10, 50, 100, 500, 1000)
 
+Results = dict[str, Tensor]
 
-def subject_key(model, layer, prompt, subject, prefixes):
-    """Wrong keys: of another token, another layer, other texts."""
 
-    def keys_at(layer, place=None, side="input", between=""):
-        """One key for each prefix; `place(text, prefix)` is a token, the right one unless given."""
-        found = []
-        for prefix in prefixes:
-            text = prefix + between + prompt
-            with record(model.memory(layer)) as seen:
-                model.run_below(torch.tensor(model.encode([text])), layer + 1)
-            keys = getattr(seen, side)[0].double()
-            position = (
-                model.subject_slice(text, subject).stop - 1
-                if place is None
-                else place(text, prefix)
-            )
-            found.append(keys[min(max(position, 0), len(keys) - 1)])
-        return torch.stack(found)
+@dataclass(frozen=True)
+class Asked:
+    """The key that `subject_key` is asked for, and ways to take it elsewhere."""
 
-    keys = keys_at(layer)
+    model: EditableModel
+    layer: int
+    prompt: str
+    subject: str
+    prefixes: Sequence[str]
+
+    def keys(
+        self,
+        place: Callable[[str], int] | None = None,
+        *,
+        layer: int | None = None,
+        side: str = "input",
+        between: str = "",
+    ) -> Tensor:
+        """One key for each prefix: (prefixes, d_in).
+
+        `place(text)` is the token where it is taken, the right one unless given. `side` says of
+        which side of W, and `between` stands between prefix and prompt.
+        """
+        layer = self.layer if layer is None else layer
+        keys = []
+        for prefix in self.prefixes:
+            text = prefix + between + self.prompt
+            with record(self.model.memory(layer)) as seen:
+                self.model.run_below(torch.tensor(self.model.encode([text])), layer + 1)
+            states = getattr(seen, side)[0].double()
+            position = self.span(text).stop - 1 if place is None else place(text)
+            keys.append(states[min(max(position, 0), len(states) - 1)])
+        return torch.stack(keys)
+
+    def span(self, text: str, *occurrence: int) -> slice:
+        """The subject's tokens in `text`."""
+        return self.model.subject_slice(text, self.subject, *occurrence)
+
+    def mean(self, place: Callable[[str], int] | None = None, **options) -> Tensor:
+        """The mean of `keys`: (d_in,)."""
+        return self.keys(place, **options).mean(0)
+
+
+def subject_key(
+    model: EditableModel, layer: int, prompt: str, subject: str, prefixes: Sequence[str]
+) -> Results:
+    """Wrong keys: of another token, of another layer, or of other texts."""
+    asked = Asked(model, layer, prompt, subject, prefixes)
+    keys, span = asked.keys(), asked.span
     with record(model.memory(layer)) as seen:
-        model.run_below(
-            model.batch(model.encode([prefix + prompt for prefix in prefixes])), layer + 1
-        )
+        texts = [prefix + prompt for prefix in prefixes]
+        model.run_below(model.batch(model.encode(texts)), layer + 1)
     wrongs = {
-        "first_subject_token": (
-            keys_at(layer, lambda text, _: model.subject_slice(text, subject).start).mean(0)
-        ),
-        "last_prompt_token": (
-            keys_at(layer, lambda text, _: len(model.encode([text])[0]) - 1).mean(0)
-        ),
-        "one_token_before": (
-            keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop - 2).mean(0)
-        ),
-        "one_token_after": (
-            keys_at(layer, lambda text, _: model.subject_slice(text, subject).stop).mean(0)
-        ),
-        "place_in_bare_prompt": (
-            keys_at(layer, lambda text, _: model.subject_slice(prompt, subject).stop - 1).mean(0)
-        ),
-        "first_occurrence": (
-            keys_at(layer, lambda text, _: model.subject_slice(text, subject, 0).stop - 1).mean(0)
-        ),
+        "first_subject_token": asked.mean(lambda text: span(text).start),
+        "last_prompt_token": asked.mean(lambda text: len(model.encode([text])[0]) - 1),
+        "one_token_before": asked.mean(lambda text: span(text).stop - 2),
+        "one_token_after": asked.mean(lambda text: span(text).stop),
+        "place_in_bare_prompt": asked.mean(lambda text: span(prompt).stop - 1),
+        "first_occurrence": asked.mean(lambda text: span(text, 0).stop - 1),
         "bare_prompt_only": keys[prefixes.index("")],
         "first_prefix_only": keys[0],
         "last_prefix_only": keys[-1],
         "sum_of_keys": keys.sum(0),
         "padding_read": seen.input[:, -1].double().mean(0),
-        "space_inserted": keys_at(layer, between=" ").mean(0),
-        "value_not_key": keys_at(layer, side="output").mean(0),
+        "space_inserted": asked.mean(between=" "),
+        "value_not_key": asked.mean(side="output"),
     }
     if not (prompt + "".join(prefixes)).isascii():
-        wrongs["letters_for_tokens:one each"] = keys_at(
-            layer, lambda text, _: text.rindex(subject) + len(subject) - 1
-        ).mean(0)
-        wrongs["letters_for_tokens:left out"] = keys_at(
-            layer, lambda text, _: len(_ascii(text[: text.rindex(subject)] + subject)) - 1
-        ).mean(0)
-    if model.n_layers <= FEW_LAYERS:
-        wrongs |= {
-            f"other_layer:{other}": keys_at(other).mean(0)
-            for other in range(model.n_layers)
-            if abs(other - layer) > 1
-        }
-    if layer > 0:
-        wrongs["layer_below"] = keys_at(layer - 1).mean(0)
-    if layer + 1 < model.n_layers:
-        wrongs["layer_above"] = keys_at(layer + 1).mean(0)
+        wrongs |= _letters_for_tokens(asked)
+    wrongs |= _other_layers(asked)
     return told_apart(wrongs, keys.mean(0))
 
 
-def _ascii(text):
-    return text.encode("ascii", "ignore")
+def _letters_for_tokens(asked: Asked) -> Results:
+    """Keys at the token whose number is that of a letter, with or without those beyond ASCII."""
+    subject = asked.subject
+
+    def ascii_letters(text: str) -> int:
+        before = text[: text.rindex(subject)] + subject
+        return len(before.encode("ascii", "ignore"))
+
+    return {
+        "letters_for_tokens:one each": asked.mean(
+            lambda text: text.rindex(subject) + len(subject) - 1
+        ),
+        "letters_for_tokens:left out": asked.mean(lambda text: ascii_letters(text) - 1),
+    }
 
 
-def second_moment(keys):
+def _other_layers(asked: Asked) -> Results:
+    """Keys of other layers: of all of them in a toy, elsewhere of those beside the right one."""
+    layer, n_layers = asked.layer, asked.model.n_layers
+    wrongs = {}
+    if n_layers <= FEW_LAYERS:
+        wrongs |= {
+            f"other_layer:{other}": asked.mean(layer=other)
+            for other in range(n_layers)
+            if abs(other - layer) > 1
+        }
+    if layer > 0:
+        wrongs["layer_below"] = asked.mean(layer=layer - 1)
+    if layer + 1 < n_layers:
+        wrongs["layer_above"] = asked.mean(layer=layer + 1)
+    return wrongs
+
+
+def second_moment(keys: Tensor) -> Results:
     """Wrong moments, scaled as a mean; the tests look at a sum too."""
     keys = keys.double()
-    right, centred, unit = (
-        editing.second_moment(keys),
-        keys - keys.mean(0),
-        keys / keys.norm(dim=1, keepdim=True),
-    )
+    right, identity = editing.second_moment(keys), torch.eye(keys.shape[1], dtype=torch.float64)
+    centred, unit = keys - keys.mean(0), keys / keys.norm(dim=1, keepdim=True)
     wrongs = {
         "moment_centred": editing.second_moment(centred),
         "moment_centred:N - 1": centred.T @ centred / (len(keys) - 1),
@@ -107,14 +144,12 @@ def second_moment(keys):
         "keys_normalised": editing.second_moment(unit),
         "moment_inverted": torch.linalg.pinv(right, hermitian=True),
     }
-    identity = torch.eye(keys.shape[1], dtype=torch.float64)
-    for epsilon in (
-        EPSILONS if keys.shape[1] <= FEW_DIMENSIONS else ()
-    ):  # to the mean, and to the sum
-        wrongs |= {
-            f"identity_added:{epsilon}": right + epsilon * identity,
-            f"identity_added:{epsilon} to the sum": right + epsilon / len(keys) * identity,
-        }
+    if keys.shape[1] <= FEW_DIMENSIONS:
+        for epsilon in EPSILONS:  # added to the mean, or to the sum
+            wrongs |= {
+                f"identity_added:{epsilon}": right + epsilon * identity,
+                f"identity_added:{epsilon} to the sum": right + epsilon / len(keys) * identity,
+            }
     rounded = keys.half()
     rounded = (rounded.T @ rounded).double() / len(keys)
     if rounded.isfinite().all():
@@ -123,44 +158,52 @@ def second_moment(keys):
 
 
 def value_objective(
-    target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
-):
-    """Wrong objectives: one term of the three wrong, the others right."""
-    targets, now, before = (
-        target_log_probs.double(),
-        kl_log_probs.double(),
-        kl_log_probs_before.double(),
-    )
+    target_log_probs: Tensor,
+    kl_log_probs: Tensor,
+    kl_log_probs_before: Tensor,
+    delta: Tensor,
+    value_before: Tensor,
+    kl_weight: float,
+    decay: float,
+) -> Results:
+    """Wrong objectives: one of the three terms is wrong, the others are right."""
+    targets, now = target_log_probs.double(), kl_log_probs.double()
+    before = kl_log_probs_before.double()
     size, square = delta.double().norm(), value_before.double().square().sum()
     nll, kl, small = -targets.mean(), (now.exp() * (now - before)).sum(), size / square
     right = nll + kl_weight * kl + decay * small
     rest = right - nll
+    no_kl, no_decay = right - kl_weight * kl, right - decay * small
     wrongs = {
         "sum_over_tokens": rest - targets.sum(-1).mean(),
         "sum_over_tokens:and rows": rest - targets.sum(),
         "nll_missing_minus": rest - nll,
         "probability_before_log": rest - targets.exp().mean().log(),
-        "kl_reversed": right - kl_weight * kl + kl_weight * (before.exp() * (before - now)).sum(),
+        "kl_reversed": no_kl + kl_weight * (before.exp() * (before - now)).sum(),
         "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),  # or NaN
-        "kl_missing": right - kl_weight * kl,
-        "kl_not_weighted": right - kl_weight * kl + kl,
-        "kl_mean": right - kl_weight * kl + kl_weight * kl / len(now),
-        "decay_missing": right - decay * small,
-        "decay_not_weighted": right - decay * small + small,
-        "decay_of_square": right - decay * small + decay * size.square() / square,
-        "decay_by_length": right - decay * small + decay * size / square.sqrt(),
-        "decay_undivided": right - decay * small + decay * size,
+        "kl_missing": no_kl,
+        "kl_not_weighted": no_kl + kl,
+        "kl_mean": no_kl + kl_weight * kl / len(now),
+        "decay_missing": no_decay,
+        "decay_not_weighted": no_decay + small,
+        "decay_of_square": no_decay + decay * size.square() / square,
+        "decay_by_length": no_decay + decay * size / square.sqrt(),
+        "decay_undivided": no_decay + decay * size,
     }
     return told_apart(wrongs, right)
 
 
-def rank_one_update(weight, moment, key, value, tolerance=CHANGE_TOLERANCE):
-    """Wrong Ŵ, by more than `tolerance` of the change: another direction, another divisor, another residual, or not Ŵ at all."""
-    weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
-    residual = value - weight @ key
-    direction = torch.linalg.solve(moment, key)
+def rank_one_update(
+    weight: Tensor, moment: Tensor, key: Tensor, value: Tensor, tolerance: float = CHANGE_TOLERANCE
+) -> Results:
+    """Wrong Ŵ: another direction, another divisor, another residual, or not Ŵ at all.
 
-    def along(vector, left=residual, divisor=None):
+    Only those that differ from the right one by more than `tolerance` of the change.
+    """
+    weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
+    residual, direction = value - weight @ key, torch.linalg.solve(moment, key)
+
+    def along(vector: Tensor, left: Tensor = residual, divisor: Tensor | int | None = None):
         return weight + torch.outer(left, vector) / (vector @ key if divisor is None else divisor)
 
     right = along(direction)
@@ -183,21 +226,17 @@ def rank_one_update(weight, moment, key, value, tolerance=CHANGE_TOLERANCE):
     }
     if len(key) <= FEW_DIMENSIONS:
         identity = torch.eye(len(key), dtype=torch.float64)
-        wrongs |= {
-            f"identity_added_to_c:{epsilon}": along(
-                torch.linalg.solve(moment + epsilon * identity, key)
-            )
-            for epsilon in EPSILONS
-        }
-        wrongs |= {
-            f"key_clipped:{most}": along(torch.linalg.solve(moment, key.clamp(-most, most)))
-            for most in CLIPS
-        }
+        for epsilon in EPSILONS:
+            solved = torch.linalg.solve(moment + epsilon * identity, key)
+            wrongs[f"identity_added_to_c:{epsilon}"] = along(solved)
+        for most in CLIPS:
+            clipped = torch.linalg.solve(moment, key.clamp(-most, most))
+            wrongs[f"key_clipped:{most}"] = along(clipped)
     return told_apart(wrongs, right, weight, tolerance)
 
 
-def write_edit(kind, before, right):
-    """Wrong weights, as the module stores them; `before` and `right` are stored the same way."""
+def write_edit(kind: str, before: Tensor, right: Tensor) -> Results:
+    """Wrong weights of a module of that kind; `before` and `right` as it stores them."""
     wrongs = {
         "nothing_written": before,
         "added_not_written": before + right,

@@ -1,33 +1,44 @@
-"""What the graded functions of 2_locate.ipynb give when something was misunderstood: misconception -> result, in float64.
+"""Wrong results for the functions of 2_locate.ipynb: {misconception: what it gives}, in float64.
 
-A wrong result that happens to equal the right one (a window that fits, a layer asked for alone) is left out.
+A wrong result that happens to equal the right one is left out: a window that fits at the model's
+edge, say, or a layer that is asked for alone.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import product
 
 import torch
+from torch import Tensor
 
 from autograder.oracle import tracing
-from keyhole.hooks import edit, record
 from keyhole.checking.judging import told_apart
+from keyhole.hooks import edit, record
+from keyhole.models import EditableModel
 
-# A map is judged by its effects, which are a tenth of its probabilities and less; float32 rounds those at 1e-7.
+# A map is judged by its effects. They are a tenth of its probabilities or less, and float32 rounds
+# the probabilities at 1e-7.
 EFFECT_TOLERANCE = 1e-3
 
+Results = dict[str, Tensor]
+Window = tuple[int, int]  # the layers [start, stop)
 
-def corrupt(embeddings, subject, noise):
-    """Wrong corruptions: at other tokens, with other noise."""
+
+def corrupt(embeddings: Tensor, subject: slice, noise: Tensor) -> Results:
+    """Wrong corruptions: at other tokens, or with other noise."""
     embeddings, noise = embeddings.double(), noise.double()
     count, width = len(embeddings), subject.stop - subject.start
 
-    def added(start, noise, stop=None):
-        found = embeddings.repeat(len(noise), 1, 1)
-        found[:, start : start + noise.shape[1] if stop is None else stop] += noise
-        return found
+    def added(start: int, noise: Tensor) -> Tensor:
+        corrupted = embeddings.repeat(len(noise), 1, 1)
+        corrupted[:, start : start + noise.shape[1]] += noise
+        return corrupted
 
     replaced = embeddings.repeat(len(noise), 1, 1)
     replaced[:, subject] = noise
+    right = added(subject.start, noise)
     wrongs = {
         "noise_at_beginning": added(0, noise),
         "noise_at_end": added(count - width, noise),
@@ -41,12 +52,9 @@ def corrupt(embeddings, subject, noise):
         "nothing_corrupted": embeddings.repeat(len(noise), 1, 1),
     }
     if len(noise) > 1:
-        wrongs["noise_summed"], wrongs["noise_one_sample"] = (
-            added(subject.start, noise).sum(0),
-            added(subject.start, noise)[0],
-        )
-    else:  # both, and whoever squeezes, give the one sample without its dimension
-        wrongs["samples_squeezed"] = added(subject.start, noise)[0]
+        wrongs |= {"noise_summed": right.sum(0), "noise_one_sample": right[0]}
+    else:  # to sum, to take the first and to squeeze all give the one sample without its dimension
+        wrongs["samples_squeezed"] = right[0]
     if subject.start > 0:
         wrongs["noise_before_subject"] = added(subject.start - 1, noise)
     if subject.stop < count:
@@ -54,14 +62,15 @@ def corrupt(embeddings, subject, noise):
     return told_apart(wrongs, tracing.corrupt(embeddings, subject, noise), embeddings)
 
 
-def restore(hidden, clean, position):
-    """Wrong restorings: of other tokens, of some samples only, of something else."""
+def restore(hidden: Tensor, clean: Tensor, position: int) -> Results:
+    """Wrong restorings: of other tokens, of some samples only, or of something else."""
     hidden, clean = hidden.double(), clean.double()
+    after = (position + 1) % len(clean)
 
-    def put(place, value, samples=slice(None)):
-        found = hidden.clone()
-        found[samples, place] = value
-        return found
+    def put(place: int | slice, value: Tensor, samples: int | slice = slice(None)) -> Tensor:
+        restored = hidden.clone()
+        restored[samples, place] = value
+        return restored
 
     wrongs = {
         "restored_first_sample": put(position, clean[position], 0),
@@ -69,7 +78,7 @@ def restore(hidden, clean, position):
         "restored_nothing": hidden,
         "restored_added": put(position, hidden[:, position] + clean[position]),
         "restored_before": put(position - 1, clean[position - 1]),
-        "restored_after": put((position + 1) % len(clean), clean[(position + 1) % len(clean)]),
+        "restored_after": put(after, clean[after]),
         "restored_up_to": put(slice(position + 1), clean[: position + 1]),
         "restored_from": put(slice(position, None), clean[position:]),
         "restored_other_row": put(position, clean[0]),
@@ -82,8 +91,8 @@ def restore(hidden, clean, position):
     return told_apart(wrongs, tracing.restore(hidden, clean, position), hidden)
 
 
-def indirect_effect(restored, corrupted):
-    """Wrong effects: without the baseline, the wrong way round, not a mean of differences."""
+def indirect_effect(restored: Tensor, corrupted: Tensor) -> Results:
+    """Wrong effects: without the baseline, the wrong way round, or no mean of differences."""
     a, b = restored.double(), corrupted.double()
     right = tracing.indirect_effect(a, b)
     wrongs = {
@@ -101,238 +110,386 @@ def indirect_effect(restored, corrupted):
         "effect_of_median": a.median() - b.median(),
         "effect_per_sample": a - b,
         "effect_cut_at_zero": right.clamp(min=0),
-        **{
-            f"effect_rounded:{decimals}": right.round(decimals=decimals)
-            for decimals in (1, 2, 3, 4)
-        },
     }
+    for decimals in (1, 2, 3, 4):
+        wrongs[f"effect_rounded:{decimals}"] = right.round(decimals=decimals)
     return told_apart(wrongs, right)
 
 
-def _added(embeddings, span, noise):
-    changed = embeddings.clone()
-    changed[:, span] += noise
-    return changed
+# ---------------------------------------------------------------- windows
 
 
-@torch.no_grad()
-def _logits(
-    model,
-    prompt,
-    span,
-    noise,
-    positions,
-    layers,
-    parts,
-    windows,
-    late=False,
-    keep=False,
-    of_corrupted=False,
-    place=lambda position: position,
-    add=False,
-):
-    """The textbook loop: the last token's logits of the clean run (V,), of the corrupted one (n, V), and of every cell (P, L, n, V), float64.
+def _around(before: Callable[[int], int], after: Callable[[int], int]) -> Callable[..., Window]:
+    """A window clipped to the model, as (layer, window, n_layers) -> (start, stop).
 
-    parts: the modules that are restored; windows: layer -> range of them, which goes on at the other end of the model; late: the noise comes
-    after the first block; keep: cells before stay restored; of_corrupted: what is put back comes from the corrupted run, its first sample;
-    place: position -> the tokens that are restored; add: what is put back is added.
+    It goes from `before(window)` layers below `layer` to `after(window)` layers above it.
     """
-    ids = torch.tensor(model.encode([prompt]))
 
-    def run(samples=len(noise)):
-        return model.hf(ids.expand(samples, -1)).logits[:, -1].double()
+    def bounds(layer: int, window: int, n_layers: int) -> Window:
+        return max(0, layer - before(window)), min(n_layers, layer + after(window) + 1)
 
-    def put(output, clean, position):
-        changed, there = output.clone(), place(position)
-        changed[:, there] = clean[there] + add * output[:, there]
-        return changed
-
-    with ExitStack() as stack:
-        seen = [stack.enter_context(record(part)) for part in parts]
-        clean = run(1)[0]
-    with ExitStack() as stack:
-        stack.enter_context(
-            edit(
-                model.block(0) if late else model.embedding, partial(_added, span=span, noise=noise)
-            )
-        )
-        with ExitStack() as here:
-            again = [here.enter_context(record(part)) for part in parts] if of_corrupted else []
-            corrupted, cells = run(), []
-        seen = again or seen
-        for position in positions:
-            for layer in layers:
-                with ExitStack() as here:
-                    for each in (layer % len(parts) for layer in range(*windows(layer))):
-                        (stack if keep else here).enter_context(
-                            edit(
-                                parts[each],
-                                partial(put, clean=seen[each].output[0], position=position),
-                            )
-                        )
-                    cells.append(run())
-    return (
-        clean,
-        corrupted,
-        torch.stack(cells).reshape(len(positions), len(layers), *corrupted.shape),
-    )
+    return bounds
 
 
-def _around(before, after):
-    """A window from `before` layers below to `after` layers above, clipped: (layer, window, n_layers) -> (start, stop)."""
-    return lambda layer, window, last: (
-        max(0, layer - before(window)),
-        min(last, layer + after(window) + 1),
-    )
+def _pushed_in(layer: int, window: int, n_layers: int) -> Window:
+    start = min(max(0, layer - window // 2), max(0, n_layers - window))
+    return start, min(n_layers, start + window)
 
 
-def _pushed_in(layer, window, last):
-    start = min(max(0, layer - window // 2), max(0, last - window))
-    return start, min(last, start + window)
+def _dropped_at_edges(layer: int, window: int, n_layers: int) -> Window:
+    start, stop = _unclipped(layer, window)
+    return (start, stop) if start >= 0 and stop <= n_layers else (0, 0)
 
 
-def _dropped_at_edges(layer, window, last):
-    start, stop = layer - window // 2, layer + window - window // 2
-    return (start, stop) if start >= 0 and stop <= last else (0, 0)
+def _unclipped(layer: int, window: int) -> Window:
+    return layer - window // 2, layer + window - window // 2
 
 
 WINDOWS = {
     "window_ignored": _around(lambda window: 0, lambda window: 0),
     "window_upward": _around(lambda window: 0, lambda window: window - 1),
     "window_downward": _around(lambda window: window - 1, lambda window: 0),
-    "window_mirrored": _around(lambda window: window - window // 2 - 1, lambda window: window // 2),
-    "window_one_short": _around(
-        lambda window: window // 2, lambda window: window - window // 2 - 2
-    ),
-    "window_one_long": _around(lambda window: window // 2, lambda window: window - window // 2),
+    "window_mirrored": _around(lambda window: (window - 1) // 2, lambda window: window // 2),
+    "window_one_short": _around(lambda window: window // 2, lambda window: (window - 1) // 2 - 1),
+    "window_one_long": _around(lambda window: window // 2, lambda window: (window + 1) // 2),
     "window_both_ways": _around(lambda window: window, lambda window: window),
     "window_pushed_in": _pushed_in,
     "window_dropped_at_edges": _dropped_at_edges,
-    "window_of_all": lambda layer, window, last: (0, last),
+    "window_of_all": lambda layer, window, n_layers: (0, n_layers),
 }
 
 
-def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+# ---------------------------------------------------------------- the textbook loop
+
+
+@dataclass(frozen=True)
+class Twist:
+    """What a loop over the cells does otherwise than the textbook's; a field is one difference."""
+
+    late: bool = False  # the noise comes after the first block
+    piles_up: bool = False  # what earlier cells restored stays restored
+    of_corrupted: bool = False  # what is put back is the corrupted run's, its first sample's
+    added: bool = False  # what is put back is added to what is there
+    place: Callable[[int], int | slice] = lambda position: position  # the tokens restored
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The textbook way to a map: for every cell, one run of the whole model.
+
+    `parts` are the modules that it restores, one a layer; `noise` (n, subject tokens, d) is added
+    at the tokens `span`.
+    """
+
+    model: EditableModel
+    prompt: str
+    span: slice
+    noise: Tensor
+    parts: Sequence[torch.nn.Module]
+
+    def _run(self, samples: int) -> Tensor:
+        ids = torch.tensor(self.model.encode([self.prompt]))
+        return self.model.hf(ids.expand(samples, -1)).logits[:, -1].double()
+
+    def _corrupted(self, late: bool):
+        """The model with noise, as long as this context lasts."""
+
+        def added(embeddings: Tensor) -> Tensor:
+            changed = embeddings.clone()
+            changed[:, self.span] += self.noise
+            return changed
+
+        return edit(self.model.block(0) if late else self.model.embedding, added)
+
+    @torch.no_grad()
+    def runs(self, twist: Twist = Twist()) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The last token's logits of the clean run (V,) and of the corrupted one (n, V).
+
+        The third result is what a cell puts back: of every part the states (T, d).
+        """
+        with ExitStack() as stack:
+            clean_parts = [stack.enter_context(record(part)) for part in self.parts]
+            clean = self._run(1)[0]
+        with self._corrupted(twist.late), ExitStack() as stack:
+            corrupted_parts = [stack.enter_context(record(part)) for part in self.parts]
+            corrupted = self._run(len(self.noise))
+        stored = corrupted_parts if twist.of_corrupted else clean_parts
+        return clean, corrupted, [seen.output[0] for seen in stored]
+
+    @torch.no_grad()
+    def cells(
+        self,
+        positions: Sequence[int],
+        layers: Sequence[int],
+        windows: Callable[[int], Window],
+        twist: Twist = Twist(),
+    ) -> Tensor:
+        """The last token's logits of every cell: (positions, layers, n, V).
+
+        `windows` gives the parts that a layer's cell restores. Past an end of the model it goes on
+        at the other.
+        """
+        stored, cells = self.runs(twist)[-1], []
+
+        def put(output: Tensor, states: Tensor, place: int | slice) -> Tensor:
+            changed = output.clone()
+            changed[:, place] = states[place] + twist.added * output[:, place]
+            return changed
+
+        with self._corrupted(twist.late), ExitStack() as all_cells:
+            for position, layer in product(positions, layers):
+                with ExitStack() as one_cell:
+                    for number in range(*windows(layer)):
+                        restored = number % len(self.parts)
+                        here = partial(put, states=stored[restored], place=twist.place(position))
+                        (all_cells if twist.piles_up else one_cell).enter_context(
+                            edit(self.parts[restored], here)
+                        )
+                    cells.append(self._run(len(self.noise)))
+        return torch.stack(cells).reshape(len(positions), len(layers), *cells[0].shape)
+
+
+# ---------------------------------------------------------------- wrong maps
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The map that `trace` is asked for, and ways to make maps like it."""
+
+    model: EditableModel
+    prompt: str
+    subject: str
+    noise: Tensor
+    positions: Sequence[int]
+    layers: Sequence[int]
+    kind: str
+    window: int
+
+    @cached_property
+    def span(self) -> slice:
+        return self.model.subject_slice(self.prompt, self.subject)
+
+    @cached_property
+    def sweep(self) -> tracing.Sweep:
+        return tracing.Sweep(self.model, self.prompt, self.subject, self.noise)
+
+    @cached_property
+    def right(self) -> Tensor:
+        return self.swept()
+
+    @cached_property
+    def loop(self) -> Loop:
+        part = {"state": self.model.block, "mlp": self.model.mlp}.get(
+            self.kind, self.model.attention
+        )
+        parts = [part(layer) for layer in range(self.model.n_layers)]
+        return Loop(self.model, self.prompt, self.span, self.noise, parts)
+
+    @cached_property
+    def _logits_of_runs(self) -> tuple[Tensor, Tensor]:
+        """The clean run's (V,) and the corrupted one's (n, V)."""
+        return self.loop.runs()[:2]
+
+    @property
+    def answer(self) -> Tensor:
+        """The clean run's answer, a token id."""
+        return self._logits_of_runs[0].argmax()
+
+    @property
+    def corrupted(self) -> Tensor:
+        """The corrupted run's probabilities: (n, V)."""
+        return self._logits_of_runs[1].softmax(-1)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """The last token's logits of all cells, rightly made: (positions, layers, n, V)."""
+        return self.loop.cells(self.positions, self.layers, self.window_of)
+
+    def window_of(self, layer: int) -> Window:
+        """The layers that the cell of `layer` restores."""
+        if self.kind == "state":
+            return layer, layer + 1
+        return tracing.window_of(layer, self.window, self.model.n_layers)
+
+    def swept(self, sweep: tracing.Sweep | None = None, **changes) -> Tensor:
+        """The map by the oracle's sweep, with some arguments of `Sweep.values` changed."""
+        arguments = {"positions": self.positions, "layers": self.layers, "kind": self.kind}
+        return (sweep or self.sweep).values(**arguments | {"window": self.window} | changes)
+
+    def covering(self, start: int, stop: int, noise: Tensor | None = None) -> Tensor:
+        """The map with the noise, or another, on the tokens [start, stop)."""
+        noise = self.noise if noise is None else noise
+        span = slice(start, stop)
+        return self.swept(tracing.Sweep(self.model, self.prompt, self.subject, noise, span))
+
+    def looped(
+        self, twist: Twist = Twist(), windows: Callable[[int], Window] | None = None
+    ) -> Tensor:
+        """The map by a loop with a twist, or with other windows."""
+        cells = self.loop.cells(self.positions, self.layers, windows or self.window_of, twist)
+        return self.mean(cells)
+
+    def mean(self, logits: Tensor) -> Tensor:
+        """The answer's mean probability over the samples, for logits (..., n, V)."""
+        return logits.softmax(-1).mean(-2)[..., self.answer]
+
+
+def trace(
+    model: EditableModel,
+    prompt: str,
+    subject: str,
+    noise: Tensor,
+    positions: Sequence[int],
+    layers: Sequence[int],
+    kind: str = "state",
+    window: int = 10,
+) -> Results:
     """Wrong maps; `model` and `noise` in float64."""
-    span, last = model.subject_slice(prompt, subject), model.n_layers
-    sweep = tracing.Sweep(model, prompt, subject, noise)
-    right, baseline = sweep.values(positions, layers, kind, window), sweep.corrupted_probability
+    asked = Asked(model, prompt, subject, noise, positions, layers, kind, window)
+    wrongs = (
+        _wrong_noise(asked)
+        | _wrong_restoring(asked)
+        | _wrong_cells(asked)
+        | _wrong_places(asked)
+        | _wrong_tokens(asked)
+        | (_wrong_layers(asked) if kind == "state" else _wrong_windows(asked))
+    )
+    origin = asked.sweep.corrupted_probability if noise.any() else 0
+    return told_apart(wrongs, asked.right, origin, EFFECT_TOLERANCE)
 
-    def of(positions=positions, layers=layers, kind=kind, sweep=sweep, **options):
-        return sweep.values(positions, layers, kind, window, **options)
 
-    def covering(start, stop, noise=noise):
-        return of(sweep=tracing.Sweep(model, prompt, subject, noise, slice(start, stop)))
+def _wrong_noise(asked: Asked) -> Results:
+    """Maps of a run that is corrupted otherwise."""
+    noise, span = asked.noise, asked.span
+    embeddings = asked.model.embedding(torch.tensor(asked.model.encode([asked.prompt])[0]))
+    return {
+        "noise_at_last_subject_token": asked.covering(span.stop - 1, span.stop, noise[:, -1:]),
+        "noise_at_first_subject_token": asked.covering(span.start, span.start + 1, noise[:, :1]),
+        "noise_after_first_block": asked.looped(Twist(late=True)),
+        "noise_replaces": asked.covering(span.start, span.stop, noise - embeddings[span]),
+        "noise_subtracted": asked.covering(span.start, span.stop, -noise),
+        "other_noise": asked.covering(span.start, span.stop, 3 * noise),
+    }
 
-    def right_window(layer):
-        return (layer, layer + 1) if kind == "state" else tracing.window_of(layer, window, last)
 
-    def loop(windows=right_window, **twist):
-        parts = [
-            {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind](layer)
-            for layer in range(last)
-        ]
-        return _logits(model, prompt, span, noise, positions, layers, parts, windows, **twist)
+def _wrong_restoring(asked: Asked) -> Results:
+    """Maps whose cells restore something else."""
+    first_sample = asked.logits.softmax(-1)[:, :, 0, asked.answer]
+    corrupted_ones = asked.corrupted[1:, asked.answer].sum()
 
-    def looped(*arguments, **twist):
-        return loop(*arguments, **twist)[-1].softmax(-1).mean(-2)[..., answer]
+    def beside(step: int) -> Tensor:
+        positions = [(position + step) % asked.sweep.length for position in asked.positions]
+        return asked.swept(positions=positions)
 
-    def beside(step):
-        return of(positions=[(position + step) % sweep.length for position in positions])
-
-    clean, corrupted, cells = loop()
-    embeddings = model.embedding(torch.tensor(model.encode([prompt])[0]))
-    letter = prompt.index(subject)
-    answer, shares, covered = clean.argmax(), cells.softmax(-1), corrupted.softmax(-1)
-    wrongs = {
-        "noise_at_last_subject_token": covering(span.stop - 1, span.stop, noise[:, -1:]),
-        "noise_at_first_subject_token": covering(span.start, span.start + 1, noise[:, :1]),
-        "noise_after_first_block": looped(late=True),
-        "noise_replaces": covering(span.start, span.stop, noise - embeddings[span]),
-        "noise_subtracted": covering(span.start, span.stop, -noise),
-        "other_noise": covering(span.start, span.stop, 3 * noise),
-        "trace_of_first_sample": shares[:, :, 0, answer],
-        "cell_per_sample": shares[..., answer],
-        "restored_first_sample": (shares[:, :, 0, answer] + covered[1:, answer].sum()) / len(noise),
-        "restored_added": looped(add=True),
+    return {
+        "trace_of_first_sample": first_sample,
+        "cell_per_sample": asked.logits.softmax(-1)[..., asked.answer],
+        "restored_first_sample": (first_sample + corrupted_ones) / len(asked.noise),
+        "restored_added": asked.looped(Twist(added=True)),
         "restored_before": beside(-1),
         "restored_after": beside(1),
-        "restored_up_to": looped(place=lambda position: slice(position + 1)),
-        "restored_from": looped(place=lambda position: slice(position, None)),
-        "restorings_pile_up": looped(keep=True),
-        "softmax_after_mean": cells.mean(-2).softmax(-1)[..., answer],
-        "softmax_after_mean:of_logs": shares[..., answer].log().mean(-1).exp(),
-        "cells_summed": shares[..., answer].sum(-1),
-        "cells_of_median": shares[..., answer].median(-1).values,
-        "cells_of_best_sample": shares[..., answer].max(-1).values,
-        "cells_in_percent": 100 * right,
-        "cells_in_logs": shares[..., answer].log().mean(-1),
-        "answer_of_corrupted_run": shares.mean(-2)[..., covered.mean(0).argmax()],
-        "answer_of_each_run": shares.mean(-2).max(-1).values,
-        "corrupted_subtracted": right - baseline,
-        "nothing_restored": torch.full_like(right, baseline),
-        "positions_sorted": of(positions=sorted(positions)),
-        "layers_sorted": of(layers=sorted(layers)),
-        "index_for_position": of(positions=range(len(positions))),
-        "index_for_layer": of(layers=range(len(layers))),
-        "map_transposed": right.T,
-        **{
-            f"cells_rounded:{decimals}": right.round(decimals=decimals)
-            for decimals in (1, 2, 3)
-            if noise.any() or right.round(decimals=decimals).any()
-        },
+        "restored_up_to": asked.looped(Twist(place=lambda position: slice(position + 1))),
+        "restored_from": asked.looped(Twist(place=lambda position: slice(position, None))),
+        "restorings_pile_up": asked.looped(Twist(piles_up=True)),
     }
-    if len(noise) > 1:  # one sample's own state changes nothing
-        wrongs["corrupted_state_restored"] = looped(of_corrupted=True)
+
+
+def _wrong_cells(asked: Asked) -> Results:
+    """Maps whose runs are right, and whose cells are not."""
+    right, answer, samples = asked.right, asked.answer, asked.logits.softmax(-1)
+    return {
+        "softmax_after_mean": asked.logits.mean(-2).softmax(-1)[..., answer],
+        "softmax_after_mean:of_logs": samples[..., answer].log().mean(-1).exp(),
+        "cells_summed": samples[..., answer].sum(-1),
+        "cells_of_median": samples[..., answer].median(-1).values,
+        "cells_of_best_sample": samples[..., answer].max(-1).values,
+        "cells_in_percent": 100 * right,
+        "cells_in_logs": samples[..., answer].log().mean(-1),
+        "answer_of_corrupted_run": samples.mean(-2)[..., asked.corrupted.mean(0).argmax()],
+        "answer_of_each_run": samples.mean(-2).max(-1).values,
+        "corrupted_subtracted": right - asked.sweep.corrupted_probability,
+        "nothing_restored": torch.full_like(right, asked.sweep.corrupted_probability),
+    }
+
+
+def _wrong_places(asked: Asked) -> Results:
+    """Right cells in wrong places, and rounded ones."""
+    right = asked.right
+    wrongs = {
+        "positions_sorted": asked.swept(positions=sorted(asked.positions)),
+        "layers_sorted": asked.swept(layers=sorted(asked.layers)),
+        "index_for_position": asked.swept(positions=range(len(asked.positions))),
+        "index_for_layer": asked.swept(layers=range(len(asked.layers))),
+        "map_transposed": right.T,
+    }
+    for decimals in (1, 2, 3):
+        rounded = right.round(decimals=decimals)
+        if asked.noise.any() or rounded.any():
+            wrongs[f"cells_rounded:{decimals}"] = rounded
+    return wrongs
+
+
+def _wrong_tokens(asked: Asked) -> Results:
+    """Maps that this prompt and these samples allow: noise at other tokens, corrupted states."""
+    span, width, length = asked.span, asked.noise.shape[1], asked.sweep.length
+    letter = asked.prompt.index(asked.subject)
+    wrongs = {}
+    if len(asked.noise) > 1:  # with one sample, its own state changes nothing
+        wrongs["corrupted_state_restored"] = asked.looped(Twist(of_corrupted=True))
     if span.start > 0:
-        wrongs["noise_at_beginning"] = covering(0, noise.shape[1])
-    if letter + noise.shape[1] <= sweep.length:
-        wrongs["noise_at_letters"] = covering(letter, letter + noise.shape[1])
-    if span.stop < sweep.length:
-        wrongs["noise_one_token_late"] = covering(span.start + 1, span.stop + 1)
+        wrongs["noise_at_beginning"] = asked.covering(0, width)
+    if letter + width <= length:
+        wrongs["noise_at_letters"] = asked.covering(letter, letter + width)
+    if span.stop < length:
+        wrongs["noise_one_token_late"] = asked.covering(span.start + 1, span.stop + 1)
     if span.start > 0:
-        wrongs["noise_one_token_early"] = covering(span.start - 1, span.stop - 1)
-    if (
-        kind == "state"
-    ):  # what was corrupted, or restored elsewhere, does not show in a clean state of all tokens
-        wrongs["cells_all_clean"] = torch.full_like(right, sweep.clean_probability)
-        blocks = [model.embedding, *(model.block(layer) for layer in range(last - 1))]
-        below = (
-            _logits(
-                model,
-                prompt,
-                span,
-                noise,
-                positions,
-                [layer for layer in layers if layer == 0],
-                blocks,
-                lambda layer: (layer, layer + 1),
-            )[-1]
-            if 0 in layers
-            else None
-        )
-        shifted = of(layers=[max(layer - 1, 0) for layer in layers])
-        if below is not None:
-            shifted[:, layers.index(0)] = below[:, 0].softmax(-1).mean(-2)[..., answer]
-        wrongs["layer_input_restored"] = shifted.clone()
-        if below is not None:
-            shifted[:, layers.index(0)] = baseline
-        wrongs["layer_below_restored"] = shifted
-        wrongs["layer_above_restored"] = of(layers=[min(layer + 1, last - 1) for layer in layers])
-        wrongs["window_of_states"] = looped(lambda layer: tracing.window_of(layer, window, last))
-    else:
-        wrongs["nothing_corrupted"] = torch.full_like(right, sweep.clean_probability)
-        wrongs["restored_everything"] = looped(place=lambda position: slice(None))
-        wrongs["kind_ignored"] = of(kind="state")
-        wrongs["other_kind"] = of(kind="attention" if kind == "mlp" else "mlp")
-        wrongs |= {name: of(bounds=wrong) for name, wrong in WINDOWS.items()}
-        if window < last:
-            lowest, highest = (
-                lambda layer: layer - window // 2,
-                lambda layer: layer + window - window // 2,
-            )
-            wrongs["window_wraps_around:below"] = looped(
-                lambda layer: (lowest(layer), min(highest(layer), last))
-            )
-            wrongs["window_wraps_around"] = looped(lambda layer: (lowest(layer), highest(layer)))
-    return told_apart(wrongs, right, baseline if noise.any() else 0, EFFECT_TOLERANCE)
+        wrongs["noise_one_token_early"] = asked.covering(span.start - 1, span.stop - 1)
+    return wrongs
+
+
+def _wrong_layers(asked: Asked) -> Results:
+    """Wrong maps of states.
+
+    A clean state of all tokens hides what was corrupted, or restored elsewhere; so those
+    misconceptions are told apart in maps of other kinds.
+    """
+    model, layers, last = asked.model, asked.layers, asked.model.n_layers - 1
+    below = asked.swept(layers=[max(layer - 1, 0) for layer in layers])
+    inputs = below.clone()
+    if 0 in layers:  # the first block has no layer below it, and the embeddings as its input
+        blocks = [model.embedding, *(model.block(layer) for layer in range(last))]
+        loop = Loop(model, asked.prompt, asked.span, asked.noise, blocks)
+        embeddings = loop.cells(asked.positions, [0], lambda layer: (layer, layer + 1))
+        inputs[:, layers.index(0)] = asked.mean(embeddings)[:, 0]
+        below[:, layers.index(0)] = asked.sweep.corrupted_probability
+    return {
+        "cells_all_clean": torch.full_like(asked.right, asked.sweep.clean_probability),
+        "layer_input_restored": inputs,
+        "layer_below_restored": below,
+        "layer_above_restored": asked.swept(layers=[min(layer + 1, last) for layer in layers]),
+        "window_of_states": asked.looped(
+            windows=lambda layer: tracing.window_of(layer, asked.window, last + 1)
+        ),
+    }
+
+
+def _wrong_windows(asked: Asked) -> Results:
+    """Wrong maps of MLP or attention outputs."""
+    window, n_layers = asked.window, asked.model.n_layers
+    wrongs = {
+        "nothing_corrupted": torch.full_like(asked.right, asked.sweep.clean_probability),
+        "restored_everything": asked.looped(Twist(place=lambda position: slice(None))),
+        "kind_ignored": asked.swept(kind="state"),
+        "other_kind": asked.swept(kind="attention" if asked.kind == "mlp" else "mlp"),
+    }
+    wrongs |= {name: asked.swept(bounds=bounds) for name, bounds in WINDOWS.items()}
+
+    if window < n_layers:
+
+        def wrapping_below(layer: int) -> Window:
+            start, stop = _unclipped(layer, window)
+            return start, min(stop, n_layers)
+
+        wrongs["window_wraps_around:below"] = asked.looped(windows=wrapping_below)
+        wrongs["window_wraps_around"] = asked.looped(windows=partial(_unclipped, window=window))
+    return wrongs

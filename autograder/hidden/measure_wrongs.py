@@ -1,9 +1,11 @@
-"""What the graded functions of 1_measure.ipynb give when something was misunderstood: misconception -> result, in float64.
+"""Wrong results for the functions of 1_measure.ipynb: {misconception: what it gives}, in float64.
 
-A wrong result that happens to equal the right one (a target of one token, no ties) is left out.
+A wrong result that happens to equal the right one is left out: of a target of one token, say, or
+where there are no ties.
 """
 
 import torch
+from torch import Tensor
 
 from autograder.oracle import measuring
 from keyhole.checking.judging import told_apart
@@ -11,8 +13,10 @@ from keyhole.checking.judging import told_apart
 EPSILONS = [10.0**-power for power in range(5, 16)] + [torch.finfo(torch.float32).eps]
 EXPONENT = 88  # exp() of more is infinite in float32
 
+Results = dict[str, Tensor]
 
-def sequence_nll(logits, target_ids):
+
+def sequence_nll(logits: Tensor, target_ids: Tensor) -> Results:
     """Wrong likelihoods: of other tokens, put together otherwise, or no likelihoods at all."""
     logits, count = logits.double(), len(target_ids)
     log_probs, tokens = logits.log_softmax(-1), torch.arange(count)
@@ -37,16 +41,11 @@ def sequence_nll(logits, target_ids):
         "logarithm_missing": -each.neg().exp().mean(),
     }
     probabilities = log_probs.exp()[tokens, target_ids]
-    wrongs |= {
-        f"epsilon_in_log:{epsilon}": -(probabilities + epsilon).log().mean() for epsilon in EPSILONS
-    }
+    for epsilon in EPSILONS:
+        wrongs[f"epsilon_in_log:{epsilon}"] = -(probabilities + epsilon).log().mean()
     if logits.max() > EXPONENT:
         wrongs["exponential_overflows"] = torch.tensor(torch.inf, dtype=torch.float64)
-    if len(set(target_ids.tolist())) < count:
-        for which, order in (("last", tokens), ("first", tokens.flip(0))):
-            wrongs[f"repeated_token_once:{which}"] = torch.stack(
-                list({int(target_ids[i]): each[i] for i in order}.values())
-            ).mean()
+    wrongs |= _repeated_once(target_ids, each)
     if count > 1:
         wrongs |= {
             "nll_per_token": each,
@@ -59,7 +58,21 @@ def sequence_nll(logits, target_ids):
     return told_apart(wrongs, right)
 
 
-def _shares(wanted, rival):
+def _repeated_once(target_ids: Tensor, each: Tensor) -> Results:
+    """Means that count a token once, at its last place or at its first; `each` NLL is a token's."""
+    ids = target_ids.tolist()
+    if len(set(ids)) == len(ids):
+        return {}
+    forwards = range(len(ids))
+    return {
+        f"repeated_token_once:{which}": torch.stack(
+            list({ids[place]: each[place] for place in places}.values())
+        ).mean()
+        for which, places in (("last", forwards), ("first", forwards[::-1]))
+    }
+
+
+def _shares(wanted: Tensor, rival: Tensor) -> Results:
     """Wrong shares of the probes on which `wanted`, an NLL, should be the smaller one."""
     count, won, tied = len(wanted), (wanted < rival).double(), (wanted == rival).double()
     wrongs = {
@@ -75,22 +88,22 @@ def _shares(wanted, rival):
     return wrongs | ({"share_per_probe": won} if count > 1 else {})
 
 
-def efficacy(nll_true, nll_new):
-    """Wrong efficacies: ties, the direction, something that is no share."""
+def efficacy(nll_true: Tensor, nll_new: Tensor) -> Results:
+    """Wrong efficacies: in what a tie counts, in the direction, or no share at all."""
     true, new = nll_true.double(), nll_new.double()
     wrongs = _shares(new, true) | {"efficacy_reversed": (new > true).double().mean()}
     return told_apart(wrongs, measuring.efficacy(nll_true, nll_new))
 
 
-def neighborhood(nll_true, nll_new):
-    """Wrong neighborhoods: ties, the direction of the efficacy, something that is no share."""
+def neighborhood(nll_true: Tensor, nll_new: Tensor) -> Results:
+    """Wrong neighborhoods: in what a tie counts, in the direction, or no share at all."""
     true, new = nll_true.double(), nll_new.double()
     wrongs = _shares(true, new) | {"neighborhood_reversed": (new < true).double().mean()}
     return told_apart(wrongs, measuring.neighborhood(nll_true, nll_new))
 
 
-def near_ties(nll_true, nll_new):
-    """Wrong shares where all differences are small: these count as ties, or vanish by rounding."""
+def near_ties(nll_true: Tensor, nll_new: Tensor) -> Results:
+    """Wrong shares where all differences are small: they count as ties, or rounding hides them."""
     wrongs = {"near_tie:any": torch.zeros((), dtype=torch.float64)}
     for decimals in (1, 2, 3):
         true, new = nll_true.round(decimals=decimals), nll_new.round(decimals=decimals)
@@ -101,7 +114,7 @@ def near_ties(nll_true, nll_new):
     return wrongs
 
 
-def edit_score(efficacy, paraphrase, neighborhood):
+def edit_score(efficacy: float, paraphrase: float, neighborhood: float) -> Results:
     """Wrong scores: another mean, or one that a zero breaks."""
     parts = torch.tensor([efficacy, paraphrase, neighborhood], dtype=torch.float64)
     above, right = parts[parts > 0], measuring.edit_score(efficacy, paraphrase, neighborhood)

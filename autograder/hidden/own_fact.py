@@ -19,7 +19,7 @@ from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.messages import feedback, misconception
 from keyhole.moments import load_moment, load_prefixes
-from keyhole.probes import KINDS
+from keyhole.probes import PROBE_KINDS
 from keyhole.text import one_line
 
 # Cosine. A right one made on another machine has 1 - 1e-9, the nearest wrong one (C centred) 0.994.
@@ -287,5 +287,8 @@ TESTS = (
     HiddenTest("my_edit.own", 0.5, whose, of_files=True),
     HiddenTest("my_edit.direction", 0.5, direction, of_files=True),
     HiddenTest("my_edit.value", 0.5, value, of_files=True),
-    *(HiddenTest(f"my_edit.{kind}", 0.5, _claims_test(kind), of_files=True) for kind in KINDS),
+    *(
+        HiddenTest(f"my_edit.{kind}", 0.5, _claims_test(kind), of_files=True)
+        for kind in PROBE_KINDS
+    ),
 )

@@ -1,7 +1,8 @@
-"""Which candidate facts the model knows, measured, and the probes of each that hold before any edit.
+"""Make data/facts.json: measure which candidate facts the model knows, and which probes hold.
 
-The candidates (data/fact_candidates.json) are wordings and tables of who goes with what. Nothing in them is believed:
-a wording, a probe or a neighbor is kept only where the unedited model answers as it should.
+The candidates (data/fact_candidates.json) are wordings and tables of who goes with what. The
+tables are not trusted: a wording, a probe or a neighbor is kept only where the unedited model
+answers as it should.
 """
 
 import hashlib
@@ -10,14 +11,15 @@ import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import torch
+from pathlib import Path
 
 from keyhole.errors import KeyholeError
+from keyhole.models import DEFAULT_MODEL, EditableModel
+from keyhole.paths import data_folder
+from keyhole.probes import Question, score
 
-SEQUENCES_AT_ONCE = 64
 PLAIN = str.maketrans("łøŁØ", "loLO")  # letters that have no plain letter inside, for Unicode
 
 
@@ -25,89 +27,52 @@ PLAIN = str.maketrans("łøŁØ", "loLO")  # letters that have no plain letter i
 class Rules:
     """What a fact must show on the unedited model before it is kept."""
 
-    top: int = (
-        5  # a known answer is the first, or among so many first and clearly ahead of the other
-    )
+    # A known answer is the model's first, or among the first `top` and clearly ahead of the other.
+    top: int = 5
     ahead: float = 4.0  # "clearly": so many times as probable
-    paraphrases: tuple = (2, 3)  # at least, at most
-    neighbors: tuple = (5, 8)  # at least, at most
-    alike: int = (
-        4  # at most so many neighbors share the fact's own answer, as the Louvre shares Paris
-    )
+    paraphrases: tuple[int, int] = (2, 3)  # at least, at most
+    neighbors: tuple[int, int] = (5, 8)  # at least, at most
+    # At most so many neighbors share the fact's own answer, as the Louvre shares Paris.
+    alike: int = 4
     others: int = 4  # new targets tried for each candidate
     partners: int = 3  # reversion probes tried for each of them
     per_relation: int = 12  # facts kept of one relation, so that none outweighs the rest
-    share: float = (
-        0.1  # at most this part of all facts may have a given target, as the true or as the new one
-    )
+    share: float = 0.1  # the largest part of all facts that may have one target, true or new
     hidden: int = 4  # one fact in so many is held back for the grader
 
 
 RULES = Rules()
 
 
-class Score(NamedTuple):
-    """How the model takes a target after a prompt."""
+def make(model: EditableModel, progress: Callable = iter, tell: Callable = list) -> Path:
+    """data/facts.json, from the candidates in data/fact_candidates.json (about 8 minutes).
 
-    rank: int  # the worst rank of its tokens, each after the right ones before it; 1 is the model's own choice
-    log_p: float  # mean log-probability of its tokens, in nats
-
-    @property
-    def p(self):
-        return math.exp(self.log_p)
-
-
-@torch.no_grad()
-def score(model, questions, progress=iter):
-    """The model's Score for each (prompt, target) of `questions`: dict. `progress` wraps the list of batches.
-
-    Questions that need the same tokens read share one pass, so many one-token targets after a prompt cost no more than one.
+    `tell` is called with each line of the report, which names every candidate that is refused and
+    the reason. Raises KeyholeError where the candidates are missing or not well formed.
     """
-    questions = list(dict.fromkeys(questions))
-    texts = list(dict.fromkeys(text for question in questions for text in question))
-    ids = dict(zip(texts, map(tuple, model.encode(texts))))
-    asked = defaultdict(list)
-    for prompt, target in questions:
-        asked[ids[prompt] + ids[target][:-1]].append((prompt, target))
-    sequences = sorted(
-        asked, key=lambda tokens: (len(tokens), tokens)
-    )  # of one length together: little padding
-    scores = {}
-    for start in progress(range(0, len(sequences), SEQUENCES_AT_ONCE)):
-        rows = sequences[start : start + SEQUENCES_AT_ONCE]
-        places, wanted = (
-            {},
-            [],
-        )  # (row, position) whose logits are needed; (question, those places, its tokens)
-        for row, tokens in enumerate(rows):
-            for question in asked[tokens]:
-                target = ids[question[1]]
-                wanted.append(
-                    (
-                        question,
-                        target,
-                        [
-                            places.setdefault((row, len(tokens) - len(target) + i), len(places))
-                            for i in range(len(target))
-                        ],
-                    )
-                )
-        states = model.hf.base_model(model.batch(rows), use_cache=False).last_hidden_state
-        where = torch.tensor(list(places), device=states.device)
-        log_p = model.hf.get_output_embeddings()(states[where[:, 0], where[:, 1]]).log_softmax(-1)
-        for question, target, at in wanted:
-            each = log_p[at, list(target)]
-            ranks = (log_p[at] > each[:, None]).sum(-1) + 1
-            scores[question] = Score(int(ranks.max()), float(each.mean()))
-    return scores
+    source, path = (data_folder() / name for name in ("fact_candidates.json", "facts.json"))
+    try:
+        candidates = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KeyholeError(f"{source} cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise KeyholeError(f"{source} is not JSON ({error}).") from None
+    kept, refused = measure(model, candidates, progress)
+    path.write_text(as_json(kept, DEFAULT_MODEL), encoding="utf-8")
+    for line in report(kept, refused):
+        tell(line)
+    return path
 
 
-def measure(model, candidates, progress=iter, rules=RULES):
-    """Measure the candidates: (kept, refused), both lists of dicts.
+def measure(
+    model: EditableModel, candidates: dict, progress: Callable = iter, rules: Rules = RULES
+) -> tuple[list[dict], list[dict]]:
+    """Measure the candidates: (kept, refused).
 
-    kept: records as in data/facts.json, sorted by id. refused: {"id", "reason"} for each candidate that is not kept.
-    The choices among what holds are made by a hash of the names, so they depend on no order and on no random state.
-    `progress` wraps the list of batches, three times. Raises KeyholeError where the candidates are not well formed.
+    kept: records as in data/facts.json, sorted by id. refused: {"id", "reason"} for each candidate
+    that is not kept. The choices among what holds are made by a hash of the names, so they depend
+    on no order and on no random state. `progress` wraps the list of batches, three times. Raises
+    KeyholeError where the candidates are not well formed.
     """
     items = _items(candidates)
     refused = [
@@ -119,32 +84,45 @@ def measure(model, candidates, progress=iter, rules=RULES):
     own = score(
         model, [(wording, item.answer) for item in items for wording in item.wordings], progress
     )
-    known = [
-        item
-        for item in items
-        if min(own[wording, item.answer].rank for wording in item.wordings) <= rules.top
-    ]
+    known = [item for item in items if _best_rank(item, own) <= rules.top]
     refused += [_refusal(item, _why_unknown(item, own)) for item in items if item not in known]
 
     trials = [trial for item in known for trial in _trials(item, known, rules)]
-    scores = own | score(
-        model, [question for trial in trials for question in trial.questions()], progress
-    )
-    holding, why = defaultdict(list), {item: Counter() for item in known}
-    for trial in trials:
-        record, reason = _record(trial, scores, rules)
-        if record:
-            holding[trial.item].append(record)
-        else:
-            why[trial.item][reason] += 1
-    refused += [_refusal(item, _commonest(why[item])) for item in known if item not in holding]
-
+    questions = [question for trial in trials for question in trial.questions()]
+    scores = own | score(model, questions, progress)
+    holding, unheld = _held(known, trials, scores, rules)
+    refused += unheld
     chosen, spare = _choose(holding, rules)
     refused += [
         _refusal(item, f"known, but its relation already has {rules.per_relation} facts")
         for item in spare
     ]
     around = {item: _near(item, record, known, own, rules) for item, record in chosen.items()}
+    kept, lonely = _with_neighbors(model, chosen, around, progress, rules)
+    kept, crowded = _balanced(kept, rules)
+    _hide(kept, rules)
+    refused += lonely + crowded
+    return tuple(sorted(each, key=lambda record: record["id"]) for each in (kept, refused))
+
+
+def _held(known, trials, scores, rules):
+    """What each candidate's trials gave: ({item: its records}, the refusals of those with none)."""
+    holding, reasons = defaultdict(list), {item: Counter() for item in known}
+    for trial in trials:
+        record, reason = _record(trial, scores, rules)
+        if record:
+            holding[trial.item].append(record)
+        else:
+            reasons[trial.item][reason] += 1
+    refused = [_refusal(item, _commonest(reasons[item])) for item in known if item not in holding]
+    return holding, refused
+
+
+def _with_neighbors(model, chosen, around, progress, rules):
+    """The chosen records with those neighbors that hold against the new target: (kept, refused).
+
+    `around` holds the neighbors to try, {item: [(prompt, answer)]}.
+    """
     near = score(
         model,
         [
@@ -155,34 +133,23 @@ def measure(model, candidates, progress=iter, rules=RULES):
         ],
         progress,
     )
-    kept = []
+    least, most = rules.neighbors
+    kept, refused = [], []
     for item, record in chosen.items():
         new = record["target_new"]
         hold = [
-            (prompt, answer)
+            {"prompt": prompt, "answer": answer}
             for prompt, answer in around[item]
             if near[prompt, answer].log_p > near[prompt, new].log_p
         ]
-        if len(hold) < rules.neighbors[0]:
+        if len(hold) < least:
             refused.append(_refusal(item, f"only {len(hold)} neighbors hold against{new}"))
         else:
-            kept.append(
-                record
-                | {
-                    "neighbors": [
-                        {"prompt": prompt, "answer": answer}
-                        for prompt, answer in hold[: rules.neighbors[1]]
-                    ]
-                }
-            )
-    kept, crowded = _balanced(kept, rules)
-    _hide(kept, rules)
-    return sorted(kept, key=lambda record: record["id"]), sorted(
-        refused + crowded, key=lambda record: record["id"]
-    )
+            kept.append(record | {"neighbors": hold[:most]})
+    return kept, refused
 
 
-def as_json(kept, model_name):
+def as_json(kept: list[dict], model_name: str) -> str:
     """The text of a file of facts: the same for the same facts, one key of a fact a line."""
     facts = [
         "  {"
@@ -196,7 +163,7 @@ def as_json(kept, model_name):
     return f'{{"model": {json.dumps(model_name)},\n "facts": [\n' + ",\n".join(facts) + "\n ]}\n"
 
 
-def report(kept, refused):
+def report(kept: list[dict], refused: list[dict]) -> list[str]:
     """What was kept and what was refused for which reason, as lines of text."""
     by_relation = Counter(record["relation"] for record in kept)
     hidden = sum(record["hidden"] for record in kept)
@@ -205,42 +172,42 @@ def report(kept, refused):
     return lines + [f"  refused {record['id']}: {record['reason']}" for record in refused]
 
 
-# What a candidate says
+# ---------------------------------------------------------------- what a candidate says
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """The templates that a relation's candidates share; {subject} and {object} are its two ends."""
+
+    name: str
+    reversions: tuple[str, ...]  # templates that ask for the subject, given the object
+    portability: tuple[tuple[str, str], ...]  # (template, name of the second fact), in this order
+    second_facts: dict  # name -> (template over {object}, {object: answer})
 
 
 @dataclass(frozen=True)
 class Item:
-    """One candidate: a subject of a relation with its answer, and the relation's wordings filled in."""
+    """One candidate: a subject of a relation with its answer, in the relation's wordings."""
 
     relation: str
-    phrase: str  # the subject as it stands inside a sentence: "the Louvre"
+    phrase: str  # the subject as it is written inside a sentence: "the Louvre"
     answer: str  # " Paris"
-    wordings: tuple
-    also: frozenset  # other right answers, which therefore cannot be new targets
-    templates: "Relation"
+    wordings: tuple[str, ...]
+    also: frozenset[str]  # other right answers, which therefore cannot be new targets
+    templates: Relation
 
     @property
-    def subject(self):
+    def subject(self) -> str:
         return self.phrase.removeprefix("the ")
 
     @property
-    def id(self):
+    def id(self) -> str:
         plain = (
             unicodedata.normalize("NFKD", self.subject.translate(PLAIN))
             .encode("ascii", "ignore")
             .decode()
         )
         return f"{self.relation}-" + re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
-
-
-@dataclass(frozen=True, eq=False)
-class Relation:
-    """The templates shared by a relation's candidates; {subject} and {object} stand for the two ends."""
-
-    name: str
-    reversions: tuple  # templates that ask for the subject, given the object
-    portability: tuple  # (template, name of the second fact), tried in this order
-    second_facts: dict  # name -> (template over {object}, {object: answer})
 
 
 def _items(candidates):
@@ -252,30 +219,11 @@ def _items(candidates):
             )
             for name, fact in candidates["second_facts"].items()
         }
-        items = []
-        for name, entry in candidates["relations"].items():
-            relation = Relation(
-                name,
-                tuple(entry["reversion"]),
-                tuple((probe["prompt"], probe["second"]) for probe in entry["portability"]),
-                second,
-            )
-            also = {
-                phrase: frozenset(f" {answer}" for answer in answers)
-                for phrase, answers in entry.get("also_true", {}).items()
-            }
-            items += [
-                Item(
-                    name,
-                    phrase,
-                    f" {answer}",
-                    tuple(_sentence(wording, subject=phrase) for wording in entry["wordings"]),
-                    also.get(phrase, frozenset()),
-                    relation,
-                )
-                for answer, phrases in entry["answers"].items()
-                for phrase in phrases
-            ]
+        items = [
+            item
+            for name, entry in candidates["relations"].items()
+            for item in _items_of(name, entry, second)
+        ]
     except (KeyError, TypeError, AttributeError) as problem:
         raise KeyholeError(
             f"the candidates are not well formed ({type(problem).__name__}: {problem}); "
@@ -290,8 +238,30 @@ def _items(candidates):
     return items
 
 
+def _items_of(name, entry, second_facts):
+    """The candidates of one relation."""
+    portability = tuple((probe["prompt"], probe["second"]) for probe in entry["portability"])
+    relation = Relation(name, tuple(entry["reversion"]), portability, second_facts)
+    also = {
+        phrase: frozenset(f" {answer}" for answer in answers)
+        for phrase, answers in entry.get("also_true", {}).items()
+    }
+    return [
+        Item(
+            name,
+            phrase,
+            f" {answer}",
+            tuple(_sentence(wording, subject=phrase) for wording in entry["wordings"]),
+            also.get(phrase, frozenset()),
+            relation,
+        )
+        for answer, phrases in entry["answers"].items()
+        for phrase in phrases
+    ]
+
+
 def _sentence(template, **names):
-    """The template filled in, with a capital at its beginning ("the Louvre" may stand there)."""
+    """The template filled in, with a capital letter first: it may begin with "the Louvre"."""
     text = template.format(**names)
     return text[0].upper() + text[1:]
 
@@ -305,12 +275,17 @@ def _refusal(item, reason):
     return {"id": item.id, "reason": reason}
 
 
-# What the model knows
+# ---------------------------------------------------------------- what the model knows
+
+
+def _best_rank(item, own):
+    """The rank of a candidate's answer in the wording that suits the model best."""
+    return min(own[wording, item.answer].rank for wording in item.wordings)
 
 
 def _why_unknown(item, own):
-    best = min(own[wording, item.answer].rank for wording in item.wordings)
-    return f"the model does not know it:{item.answer} is at best number {best} of its answers"
+    rank = _best_rank(item, own)
+    return f"the model does not know it:{item.answer} is at best number {rank} of its answers"
 
 
 def _ahead(answer, other, rules):
@@ -322,14 +297,15 @@ def _ahead(answer, other, rules):
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate with one possible new target, and everything that has to be asked about the two."""
+    """A candidate with one possible new target, and all that must be asked about the two."""
 
     item: Item
     new: str
-    partners: tuple  # others that truly go with the new target, for the reversion: (prompt, its name, the subject)
-    hops: tuple  # (prompt, answer before, answer after, second prompt)
+    # For the reversion, others that truly go with the new target: (prompt, its name, the subject).
+    partners: tuple[tuple[str, str, str], ...]
+    hops: tuple[tuple[str, str, str, str], ...]  # (prompt, answer before, after, second prompt)
 
-    def questions(self):
+    def questions(self) -> Iterator[Question]:
         for wording in self.item.wordings:
             yield from ((wording, self.item.answer), (wording, self.new))
         for prompt, partner, subject in self.partners:
@@ -339,7 +315,7 @@ class Trial:
 
 
 def _trials(item, known, rules):
-    """The first few new targets for a candidate, of those that some other candidate of the relation truly has."""
+    """A candidate with its first few new targets, which other candidates truly have."""
     fellows = [other for other in known if other.relation == item.relation]
     objects = {other.answer for other in fellows} - {item.answer} - item.also
     objects = [new for new in objects if _first_word(new) != _first_word(item.answer)]
@@ -354,14 +330,15 @@ def _first_word(text):
 
 
 def _partners(item, new, fellows, rules):
-    """Reversion probes: "Rome is the capital city of" -> " Italy" (before), " France" (if the edit went backwards)."""
+    """Reversion probes, as "Rome is the capital city of": " Italy" is the answer before the edit,
+    " France" the one if the edit went backwards."""
     prompts = [_sentence(template, object=new.strip()) for template in item.templates.reversions]
     article = "the " if item.phrase != item.subject else ""
     partners = [
         other.subject
         for other in fellows
         if other.answer == new
-        # both names stand after the same words, so that neither is given away by its article
+        # Both names follow the same words, so that no article gives one of them away.
         and (other.phrase != other.subject) == bool(article)
         and _first_word(other.subject) != _first_word(item.subject)
     ]
@@ -375,12 +352,13 @@ def _partners(item, new, fellows, rules):
 
 
 def _hops(item, new):
-    """Portability probes: what a second fact says of the old and of the new answer, where that differs."""
+    """Portability probes: what a second fact says of the old and the new answer, if it differs."""
     hops = []
     for template, name in item.templates.portability:
         second, answers = item.templates.second_facts[name]
         before, after = answers.get(item.answer), answers.get(new)
-        # an answer that the subject gives away would be no second fact ("The language of Italy comes from Italy")
+        # An answer that the subject gives away is no second fact ("The language of Italy comes
+        # from Italy").
         if (
             before
             and after
@@ -416,23 +394,12 @@ def _record(trial, scores, rules):
     ]
     if len(paraphrases) < rules.paraphrases[0]:
         return None, f"only {len(paraphrases)} paraphrases hold"
-    reversions = [
-        (scores[ask, partner].log_p, ask, partner, subject)
-        for ask, partner, subject in trial.partners
-        if scores[ask, partner].log_p > scores[ask, subject].log_p
-    ]
-    if not reversions:
+    reversion = _reversion(trial, scores)
+    if not reversion:
         return None, "no reversion probe holds"
-    hops = [
-        hop for hop in trial.hops if scores[hop[0], hop[1]].log_p > scores[hop[0], hop[2]].log_p
-    ]
-    if not hops:
-        return None, "no portability probe holds"
-    hops = [hop for hop in hops if _ahead(scores[hop[3], hop[2]], scores[hop[3], hop[1]], rules)]
-    if not hops:
-        return None, "the model does not know the second fact of the portability probe"
-    _, ask, partner, subject = max(reversions)
-    hop, before, after, second = hops[0]
+    portability, reason = _portability(trial, scores, rules)
+    if not portability:
+        return None, reason
     return {
         "id": item.id,
         "relation": item.relation,
@@ -443,13 +410,8 @@ def _record(trial, scores, rules):
         "target_new": new,
         "paraphrases": paraphrases[: rules.paraphrases[1]],
         "neighbors": [],
-        "reversion": {"prompt": ask, "target_true": partner, "target_new": subject},
-        "portability": {
-            "prompt": hop,
-            "target_true": before,
-            "target_new": after,
-            "second_fact": {"prompt": second, "answer": after},
-        },
+        "reversion": reversion,
+        "portability": portability,
         "measured": {
             "rank": true.rank,
             "p_true": float(f"{true.p:.3g}"),
@@ -458,8 +420,40 @@ def _record(trial, scores, rules):
     }, None
 
 
+def _reversion(trial, scores):
+    """The reversion probe of which the model is surest, as a record; None where none holds."""
+    holding = [
+        (scores[prompt, partner].log_p, prompt, partner, subject)
+        for prompt, partner, subject in trial.partners
+        if scores[prompt, partner].log_p > scores[prompt, subject].log_p
+    ]
+    if not holding:
+        return None
+    _, prompt, partner, subject = max(holding)
+    return {"prompt": prompt, "target_true": partner, "target_new": subject}
+
+
+def _portability(trial, scores, rules):
+    """The first portability probe that holds, as a record, or None, and the reason if None."""
+    hops = [
+        hop for hop in trial.hops if scores[hop[0], hop[1]].log_p > scores[hop[0], hop[2]].log_p
+    ]
+    if not hops:
+        return None, "no portability probe holds"
+    hops = [hop for hop in hops if _ahead(scores[hop[3], hop[2]], scores[hop[3], hop[1]], rules)]
+    if not hops:
+        return None, "the model does not know the second fact of the portability probe"
+    prompt, before, after, second = hops[0]
+    return {
+        "prompt": prompt,
+        "target_true": before,
+        "target_new": after,
+        "second_fact": {"prompt": second, "answer": after},
+    }, None
+
+
 def _commonest(reasons):
-    """Of a Counter of reasons: each new target that was tried may have failed for another one."""
+    """The commonest of a Counter of reasons: each new target may have failed for another one."""
     return (
         min(reasons, key=lambda reason: (-reasons[reason], reason))
         if reasons
@@ -467,13 +461,14 @@ def _commonest(reasons):
     )
 
 
-# Which of them to keep
+# ---------------------------------------------------------------- which of them to keep
 
 
 def _choose(holding, rules):
-    """Up to `per_relation` candidates of each relation, with the new target that fewest facts have: (dict, those left over).
+    """Up to `per_relation` candidates of each relation: ({item: record}, those left over).
 
-    Candidates whose true answer is still rare come first, and among them those that the model says first.
+    Candidates whose true answer is still rare come first, and among them those that the model says
+    first. Each gets the new target that the fewest facts have.
     """
     chosen, spare, uses = {}, [], Counter()
     for relation in sorted({item.relation for item in holding}):
@@ -497,9 +492,10 @@ def _choose(holding, rules):
 
 
 def _near(item, record, known, own, rules):
-    """Prompts about other subjects of the relation whose first answer is right, the nearest first: (prompt, answer).
+    """Neighbors to try, the nearest first: [(prompt, answer)].
 
-    Of them, `alike` share the fact's own answer, as far as there are; the rest have others, but never the new target.
+    They are prompts about other subjects of the relation whose answer the model says first. Up to
+    `alike` of them share the fact's own answer; the rest have others, but never the new target.
     """
     fellows = [
         other
@@ -552,11 +548,11 @@ def _hide(kept, rules):
         )
         for record in facts[: math.ceil(len(facts) / rules.hidden)]:
             record["hidden"] = True
-    conceal(kept)
+    _conceal(kept)
 
 
-def conceal(kept):
-    """Take the neighbors about a subject that is held back out of the facts that students see."""
+def _conceal(kept: list[dict]) -> None:
+    """Remove neighbors about a subject that is held back from the facts that students see."""
     held = {(record["relation"], record["subject"]) for record in kept if record.get("hidden")}
     for record in kept:
         if not record.get("hidden"):

@@ -5,13 +5,13 @@ import json
 import torch
 from safetensors.torch import save_file
 
+from autograder.making.sampling import sample
 from autograder.oracle import editing, tracing
 from keyhole.facts import load_facts
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, load_text, moment_over, save_moment
 from keyhole.paths import data_folder
-from autograder.making.sampling import sample
-from keyhole.tracing import KINDS, save_maps, subject_noise, zero_noise
+from keyhole.tracing import MAP_KINDS, save_maps, subject_noise, zero_noise
 
 SEED = 20250617
 STARTERS = ("The", "Therefore", "Because", "I", "You")  # as the authors of MEMIT begin theirs
@@ -101,7 +101,7 @@ def maps(model, progress=iter):
         sweep = tracing.Sweep(model, prompt, subject, subject_noise(model, prompt, subject))
         made += [
             tracing.causal_map(model, prompt, subject, kind, sweep=sweep, relation=relation)
-            for kind in KINDS
+            for kind in MAP_KINDS
         ]
         made.append(
             tracing.causal_map(

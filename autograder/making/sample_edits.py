@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from autograder.oracle import editing
+from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
 from keyhole.facts import fact_from
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
-from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
 from keyhole.probes import ProbeSet
-from keyhole.values import optimise_value
+from keyhole.values import Rewrite, optimise_value
 
 FOLDER = Path(__file__).resolve().parents[1] / "sample"
 FACTS, EDITS = FOLDER / "my_facts.json", FOLDER / "my_edits.safetensors"
@@ -91,15 +91,8 @@ def _rounded(answer):
 def by_rome(model, fact, key_of=editing.subject_key, moment=None):
     """The homework's way, with other keys or another C on demand."""
     key = key_of(model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
-    value = optimise_value(
-        model,
-        DEFAULT_LAYER,
-        fact.prompt,
-        fact.subject,
-        fact.target_new,
-        load_prefixes(),
-        editing.value_objective,
-    ).value
+    rewrite = Rewrite(fact.prompt, fact.subject, fact.target_new, load_prefixes())
+    value = optimise_value(model, DEFAULT_LAYER, rewrite, editing.value_objective).value
     left, right = editing.factors(
         model.weight(DEFAULT_LAYER), load_moment() if moment is None else moment, key, value
     )

@@ -3,6 +3,7 @@
 The same tree gives the same bytes, so two packs can be compared by checksum.
 """
 
+import io
 import json
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from keyhole.errors import KeyholeError
+from keyhole.files import write_atomically
 from keyhole.notebooks.definitions import definitions, read_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +30,6 @@ LEFT_OUT = {
     "my_fact.json",
     "my_edit.safetensors",
     "fact_candidates.json",
-    "measure_facts.py",
     "FACTS.md",  # with these, anybody finds out which facts are held back
 }
 
@@ -45,13 +46,13 @@ def pack(target: Path, root: Path = ROOT) -> Path:
     contents["pyproject.toml"] = students_project(
         (root / "pyproject.toml").read_text("utf-8")
     ).encode()
-    unfinished = target.with_name(target.name + ".part")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(contents):
             entry = zipfile.ZipInfo(f"{TOP}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # the same on every system
             archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
-    unfinished.replace(target)
+    write_atomically(target, packed.getvalue())
     return target
 
 

@@ -1,121 +1,132 @@
-"""The staff's side in English: `TITLES` names the hidden tests, `FAILURES` says why a function gave nothing to grade, `SENTENCES` is the rest."""
+"""The staff's side in English, in four tables.
+
+- `SENTENCES`: everything that is in none of the others.
+- `FAILURES`: why a function gave nothing to grade.
+- `SIGNS`: the verdicts on the feedback pages.
+- `TITLES`: the names of the hidden tests.
+"""
 
 SENTENCES = {
     # in the place of a test's result
-    "unreadable": "The notebook could not be read, so this test did not run.",
+    "unreadable": "The grader could not read the notebook, so this test did not run.",
     "not_run_again": (
-        "Not run: an earlier test of `{function}` already ran out of time, so this one counts as"
-        " out of time too."
+        "Not run: an earlier test of `{function}` ran out of time, so this one counts as out of "
+        "time too."
     ),
     "made_by_call": (
-        "`{name}` is made by a call at the top level of the notebook, which the grader does not"
-        " run: make it inside the function that needs it."
+        "`{name}` is made by a call at the top level of the notebook, which the grader does not "
+        "run. "
+        "Make it inside the function that needs it."
     ),
-    "our_fault": "The grader itself failed on this test; tell the course staff.",
+    "our_fault": "The grader itself failed on this test. Tell the course staff.",
     "failed": "`{function}` {failure}",
     "not_defined": "your definitions did not run: {failure}",
-    "shapes_disagree": "`{function}` stopped, because shapes do not fit.",
+    "shapes_disagree": "`{function}` stopped because shapes do not fit.",
     # the reason of a whole submission
     "our_fault_on": "The grader itself failed on {tests}; its error output says how.",
     "our_fault_whole": "The grader itself failed on this submission; its error output says how.",
     "not_started": "the sandbox did not start: {error}.",
     "not_prepared": "the sandbox did not start: it {error}",
-    "no_folder": "there is no temporary folder for a submission: {error}.",
+    "no_folder": "there is no temporary folder for the submission: {error}.",
     # where a notebook was found
-    "folder_absent": "there is no folder {folder} of this student's own.",
-    "only_others": "there is no {file}, and none of the notebooks that are there is it: {others}.",
-    "none_at_all": "there is no {file}, nor any other notebook.",
-    "only_these": "there is no {file}, nor any other notebook; what is there: {others}.",
+    "folder_absent": "the student has no folder {folder}.",
+    "only_others": "there is no {file}, and none of the other notebooks is it: {others}.",
+    "none_at_all": "there is no {file} and no other notebook.",
+    "only_these": "there is no {file} and no other notebook, only {others}.",
     "archive_closed": (
-        "there is no {file}, unless it is in {archives}. Of archives only a .zip that lies in no"
-        " other one is opened: hand in the notebooks themselves, in a folder."
+        "there is no {file}, unless it is in {archives}. "
+        "The grader opens only a .zip that is not inside another archive: hand in the notebooks "
+        "themselves, in a folder."
     ),
     "other_form": (
         "there is no {file}, only {other}, which is not a notebook: hand in the .ipynb file itself."
     ),
     "not_this": (
-        "{file} holds none of the cells that are graded: it is another notebook, or they were"
-        " deleted."
+        "{file} has none of the graded cells: it is another notebook, or the cells were deleted."
     ),
-    "found": "there is no {file} in its place; `{other}` was taken for it, by what is in it.",
+    "found": (
+        "there is no {file} in its place; the grader took `{other}` for it, because of its content."
+    ),
     "found_among": (
-        "there is no {file} in its place; of {count} notebooks that could be it, `{other}` was"
-        " taken, the one with the most functions filled in."
+        "there is no {file} in its place; {count} notebooks could be it, and the grader took "
+        "`{other}`, in which the most functions are filled in."
     ),
     "found_tied": (
-        "{others} could be it as well, with as many functions filled in; of these the last by name"
-        " counts."
+        "{others} could be it as well, with as many functions filled in; the last by name counts."
     ),
     "not_all_read": (
-        "not every notebook that could be {file} was looked at: there are too many, or they are too"
-        " large."
+        "the grader did not look at every notebook that could be {file}: they are too many or too "
+        "large."
     ),
     "still_blank": "no function in {file} is filled in.",
-    "taken_instead": "`{other}` was taken in its place.",
+    "taken_instead": "the grader took `{other}` instead.",
     "also_there": "besides {file} there is {others}; {file} itself counts.",
-    "zip_opened": "the notebooks were taken out of {zip}.",
+    "zip_opened": "the grader took the notebooks out of {zip}.",
     "zip_damaged": "{zip} cannot be opened: hand in the notebooks themselves, in a folder.",
     "zip_locked": "{zip} asks for a password: hand in the notebooks themselves, in a folder.",
     "zip_too_large": (
-        "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder,"
-        " without their outputs."
+        "{zip} unpacks to more than {limit} MB: hand in the notebooks themselves, in a folder and "
+        "without their outputs."
     ),
     "no_room": (
-        "{zip} was not unpacked, because the grader has no room for temporary files; tell the"
-        " course staff."
+        "the grader did not unpack {zip}, because it has no room for temporary files; tell the "
+        "course staff."
     ),
     "files_elsewhere": (
-        "beside {file} there was none of the files that go with it; those in {place} were taken:"
-        " {files}."
+        "beside {file} there was none of the files that go with it; the grader took those in "
+        "{place}: {files}."
     ),
-    "file_renamed": "there is no {file}; `{other}` was taken for it, by its name.",
+    "file_renamed": "there is no {file}; the grader took `{other}` for it, because of its name.",
     "time_unreadable": (
-        "timestamp.txt holds no time that can be read, so this submission has none; tell the course"
-        " staff if that matters."
+        "timestamp.txt holds no time that the grader can read, so this submission has none; tell "
+        "the course staff if that matters."
     ),
     # what was mended in a notebook
     "marks_lost": (
-        "{file} has lost its nbgrader metadata, so its functions were found by their names."
+        "{file} has lost its nbgrader metadata, so the grader found its functions by their names."
     ),
     "cells_recovered": (
-        "in {file} the marks of {cells} were lost; they were found by what is in them."
+        "in {file} the marks of {cells} were lost; the grader found these cells by their content."
     ),
-    "cells_twice": "in {file} graded cells are there more than once; what counts is {cells}.",
-    "defined_twice": "in {file} a function is defined more than once; what counts is {cells}.",
+    "cells_twice": "{file} has graded cells more than once; the ones that count are {cells}.",
+    "defined_twice": "{file} defines a function more than once; what counts is {cells}.",
     "functions_elsewhere": (
-        "in {file} functions do not stand in their own cells; they were graded where they do:"
-        " {cells}."
+        "in {file} some functions are not in their own cells; the grader graded them where they "
+        "are: {cells}."
     ),
     "placed": "{cell} in cell {number}",
-    "cells_missing": "in {file} cells are missing and count as they were handed out: {cells}.",
+    "cells_missing": "{file} lacks some cells, and they count as they were handed out: {cells}.",
     "cells_reordered": (
-        "in {file} the graded cells are in another order than in the handout; each counts where it"
-        " stands."
+        "the graded cells of {file} are in another order than in the handout; each counts where "
+        "it stands."
     ),
     "kinds_changed": (
-        "in {file} cells had been turned into text and were read as code all the same: {cells}."
+        "some cells of {file} had been turned into text; the grader read them as code all the "
+        "same: {cells}."
     ),
     "marks_changed": (
-        "in {file} the nbgrader marks of {cells} had been changed; those of the handout count."
+        "the nbgrader marks of {cells} in {file} had been changed; those of the handout count."
     ),
-    "ids_repeated": "in {file} several cells have the same id; each was read as a cell of its own.",
-    "kernel": "{file} names a kernel for {language}; it was graded as Python.",
-    "stood_in": "The notebook as it was handed out stands here instead.",
+    "ids_repeated": (
+        "several cells of {file} have the same id; the grader read each as a separate cell."
+    ),
+    "kernel": "{file} names a kernel for {language}; the grader graded it as Python.",
+    "stood_in": "The notebook of the handout stands here instead.",
     "shown_in_part": "only the first {most} characters of {file} are shown here.",
-    "notes": "Notes of the grader on this notebook",
+    "notes": "The grader's notes on this notebook",
     # the feedback page
-    "no_tests": "The grader has no test for this cell; tell the course staff.",
+    "no_tests": "The grader has no test for this cell. Tell the course staff.",
     "our_fault_here": (
-        "The grader itself failed here, so this cell shows 0 points for now; tell the course staff."
+        "The grader itself failed here, so this cell shows 0 points for now. Tell the course staff."
     ),
     "isolation": "Isolation level {level}.",
     "result": "result",
     "points": "points",
     "test": "test",
-    "seen": "what was seen",
+    "seen": "what the grader saw",
 }
 
-# By the codes of sandbox/process.py. The function is the subject, but where the sentence has one of its own.
+# By the codes of sandbox/process.py. The function is the subject, unless a sentence has another.
 FAILURES = {
     "stub": "still raises NotImplementedError: the blank is not filled in.",
     "absent": "there is no function `{detail}`.",
@@ -131,17 +142,17 @@ FAILURES = {
     "timeout": "took longer than {detail} s and was stopped: is there a loop that never ends?",
     "cpu": "used more than {detail} s of processor time and was stopped.",
     "submission": (
-        "was not run to its end: all functions of one submission together may take {detail} s, and"
-        " these are used up."
+        "did not finish: all functions of one submission together may take {detail} s, and that "
+        "time is used up."
     ),
     "exited": "ended its own process (exit status {detail}) before it returned.",
     "crashed": "crashed its own process ({detail}) before it returned.",
     "killed": "was killed from outside, most likely because the machine ran out of memory.",
     "lost": (
-        "was lost twice, with the process it was forked from: it ended that process, or the machine"
-        " ran out of memory."
+        "was lost twice, together with the process that started it: it ended that process, or the "
+        "machine ran out of memory."
     ),
-    "garbled": "sent a reply that cannot be read: {detail}.",
+    "garbled": "sent a reply that the grader cannot read: {detail}.",
 }
 
 SIGNS = {
@@ -155,19 +166,19 @@ SIGNS = {
 TITLES = {
     "sequence_nll.one_token": "a target of one token",
     "sequence_nll.tokens": "a target of four tokens",
-    "sequence_nll.repeated": "a token that stands in the target twice",
+    "sequence_nll.repeated": "a token that occurs twice in the target",
     "sequence_nll.large": "logits of size 300",
-    "sequence_nll.improbable": "tokens that are all but impossible",
+    "sequence_nll.improbable": "tokens that are nearly impossible",
     "sequence_nll.inputs": "the arguments are left as they were",
     "sequence_nll.gradient": "its gradient",
     "sequence_nll.real": "a target of several tokens on the real model",
     "efficacy.mixed": "some probes as they should be, some not",
     "efficacy.ties": "some probes tie",
-    "efficacy.close": "differences of some thousandths",
+    "efficacy.close": "differences of a few thousandths",
     "efficacy.one": "one probe",
     "neighborhood.mixed": "some probes as they should be, some not",
     "neighborhood.ties": "some probes tie",
-    "neighborhood.close": "differences of some thousandths",
+    "neighborhood.close": "differences of a few thousandths",
     "neighborhood.one": "one probe",
     "edit_score.mixed": "three different shares",
     "edit_score.zero": "one share is 0",
@@ -189,16 +200,16 @@ TITLES = {
     "trace.mlp": "a window of three MLP outputs",
     "trace.attention": "a window of three attention outputs",
     "trace.window_start": "a window that begins before layer 0",
-    "trace.window_end": "a window that goes past the last layer",
+    "trace.window_end": "a window that goes beyond the last layer",
     "trace.window_even": "a window of an even number of layers",
     "trace.order": "positions and layers in another order",
-    "trace.given_noise": "the noise that is given, for every cell",
+    "trace.given_noise": "the given noise, in every cell",
     "trace.one_sample": "one sample of noise",
     "trace.clean": "the model is left as it was",
     "trace.real": "cells of a map of the real model",
     "subject_key.llama": "k* on a small Llama-like model",
     "subject_key.gpt2": "k* on a small GPT-2-like model",
-    "subject_key.repeated": "the subject's words also stand in a prefix",
+    "subject_key.repeated": "the subject's words also occur in a prefix",
     "subject_key.non_ascii": "a subject whose letters take several tokens",
     "subject_key.clean": "the model is left as it was",
     "subject_key.real": "k* of a fact on the real model, layer 5",
@@ -237,10 +248,10 @@ TITLES = {
     "write_edit.in_place": "the module's own Parameter is written",
     "my_edit.form": "the two files can be read",
     "my_edit.known": "the model knew the true answer",
-    "my_edit.own": "the fact is none of the handout's",
+    "my_edit.own": "the fact is not one of the handout's",
     "my_edit.direction": "the change has the direction C⁻¹ k* of your fact",
     "my_edit.value": "Ŵ k* = v*, and v* says the target",
-    "my_edit.original": "run again: the edit works, and on its prompt does what you say",
+    "my_edit.original": "run again: the edit works, and does what you say on its prompt",
     "my_edit.paraphrase": "run again: paraphrases do what you say",
     "my_edit.neighborhood": "run again: neighbors do what you say",
     "my_edit.reversion": "run again: the reversion does what you say",

@@ -1,11 +1,15 @@
-"""The staff's side in Traditional Chinese: the names of en.py, and the same gaps to fill in."""
+"""The staff's side in Traditional Chinese.
+
+The tables, their names and the gaps to fill in are those of en.py.
+"""
 
 SENTENCES = {
     # in the place of a test's result
     "unreadable": "筆記本讀不出來，所以這項測試沒有執行。",
     "not_run_again": "沒有執行：`{function}` 在前面的測試已經超過時間，這一項也算超過時間。",
     "made_by_call": (
-        "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行：請在需要它的函式裡面產生。"
+        "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行："
+        "請在需要它的函式裡面產生。"
     ),
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
@@ -18,13 +22,13 @@ SENTENCES = {
     "not_prepared": "沙箱沒有啟動：它{error}",
     "no_folder": "沒有暫存資料夾可以給這份作業用：{error}。",
     # where a notebook was found
-    "folder_absent": "這位學生沒有自己的 {folder} 資料夾。",
+    "folder_absent": "這位學生沒有 {folder} 資料夾。",
     "only_others": "沒有 {file}，現有的筆記本也都不是它：{others}。",
     "none_at_all": "沒有 {file}，也沒有別的筆記本。",
     "only_these": "沒有 {file}，也沒有別的筆記本；現有的是：{others}。",
     "archive_closed": (
-        "沒有 {file}，除非它在 {archives} 裡面。壓縮檔只打開不在其他壓縮檔裡的"
-        " .zip：請把筆記本本身放在資料夾裡繳交。"
+        "找不到 {file}，除非它在 {archives} 裡面。"
+        "評分程式只打開沒有包在其他壓縮檔裡的 .zip：請把筆記本本身放在資料夾裡繳交。"
     ),
     "other_form": "沒有 {file}，只有 {other}，而它不是筆記本：請交 .ipynb 檔案本身。",
     "not_this": "{file} 裡沒有任何要評分的儲存格：它是別的筆記本，或是儲存格被刪掉了。",
@@ -70,10 +74,10 @@ SENTENCES = {
     "result": "結果",
     "points": "得分",
     "test": "測試",
-    "seen": "看到的情形",
+    "seen": "評分程式看到的",
 }
 
-# By the codes of sandbox/process.py. The function is the subject, but where the sentence has one of its own.
+# By the codes of sandbox/process.py. The function is the subject, unless a sentence has another.
 FAILURES = {
     "stub": "還會發生 NotImplementedError：空白還沒有填。",
     "absent": "沒有函式 `{detail}`。",
@@ -95,7 +99,7 @@ FAILURES = {
     "crashed": "還沒有回傳，就讓自己的行程當掉了（{detail}）。",
     "killed": "被系統強制結束了，多半是因為電腦的記憶體用完了。",
     "lost": (
-        "兩次都和產生它的行程一起消失了：可能是它把那個行程結束了，也可能是電腦的記憶體用完了。"
+        "兩次都和啟動它的行程一起消失了：可能是它把那個行程結束了，也可能是電腦的記憶體用完了。"
     ),
     "garbled": "送回的內容讀不出來（「{detail}」）。",
 }

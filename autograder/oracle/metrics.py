@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean, harmonic_mean
 
-from keyhole.probes import KINDS
+from keyhole.probes import PROBE_KINDS
 
 SCORED = ("original", "paraphrase", "neighborhood")  # what S is made of
 
@@ -36,7 +36,7 @@ def by_kind(fact, log_probabilities):
     On a neighbor the true answer has to stay ahead, elsewhere the new one has to win; a tie is a failure. A probe without a rival
     (some files have such) cannot be scored so, and is left out.
     """
-    found = {kind: [] for kind in KINDS}
+    found = {kind: [] for kind in PROBE_KINDS}
     for (kind, probe), (true, new) in zip(
         _listed(fact), log_probabilities.double().tolist(), strict=True
     ):
@@ -53,7 +53,7 @@ def generated_by_kind(fact, generated):
 
     On a neighbor that has to be its own true answer, elsewhere the new one.
     """
-    found = {kind: [] for kind in KINDS}
+    found = {kind: [] for kind in PROBE_KINDS}
     for (kind, probe), (true, new) in zip(_listed(fact), generated.tolist(), strict=True):
         wanted, said = (
             (probe.target_true, true) if kind == "neighborhood" else (probe.target_new, new)
@@ -92,7 +92,7 @@ def generation_scores(edits):
 
 def _asked(edits):
     """Of each kind the edits that have probes of it."""
-    for kind in KINDS:
+    for kind in PROBE_KINDS:
         asked = [edit for edit in edits if edit[kind]]
         if asked:
             yield kind, asked

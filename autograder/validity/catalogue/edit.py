@@ -1,15 +1,12 @@
 """Solutions of 3_edit.ipynb."""
 
+from functools import partial
+
 from autograder.validity.catalogue.measure import public_answer
-from autograder.validity.solution import ALL, block
+from autograder.validity.solution import ALL, Wrong, block, filled
 
 KEY_CASES = {"llama", "gpt2", "repeated", "non_ascii", "real"}
 MOMENT_CASES = {"uncentred", "few_keys", "small", "large", "real"}
-SCORED = {"efficacy", "paraphrase", "neighborhood"}
-METRICS = SCORED | {
-    "reversion",
-    "portability",
-}  # of the reference facts, run again with the student's Ŵ
 UPDATE_CASES = {
     "wide",
     "conv1d",
@@ -20,688 +17,747 @@ UPDATE_CASES = {
     "real",
     "reference",
 }
+# The metrics of the reference facts, run again with the student's Ŵ.
+SCORED = {"efficacy", "paraphrase", "neighborhood"}
+METRICS = SCORED | {"reversion", "portability"}
 
-
-KEY = """
-def subject_key(model, layer, prompt, subject, prefixes):
-    keys = []
-    for prefix in prefixes:
-        text = prefix + prompt
-        with record(model.memory({layer})) as seen:
-            model.next_token_probabilities([text])
-        span = model.subject_slice({where})
-        keys.append(seen.{side}[0, {position}])
-    return {result}
-"""
-
-
-def _key(
+KEY = block("""
+    def subject_key(model, layer, prompt, subject, prefixes):
+        keys = []
+        $before_loop
+        for prefix in prefixes:
+            text = $text
+            with record(model.memory($layer)) as seen:
+                $run
+            span = model.subject_slice($where)
+            keys.append(seen.$side[0, $position])
+        return $result
+    """)
+_key = partial(
+    filled,
+    KEY,
+    before_loop="",
+    text="prefix + prompt",
     layer="layer",
+    run="model.next_token_probabilities([text])",
     where="text, subject",
     side="input",
     position="span.stop - 1",
     result="torch.stack(keys).mean(0)",
-):
-    return KEY.format(layer=layer, where=where, side=side, position=position, result=result).strip()
+)
 
+MOMENT = block("""
+    def second_moment(keys):
+        return $moment
+    """)
 
-def _moment(body):
-    return f"def second_moment(keys):\n    return {body}"
-
-
-def _objective(
+OBJECTIVE = block("""
+    def value_objective(
+        target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
+    ):
+        nll = $nll
+        kl = $kl
+        size = $decay
+        return $total
+    """)
+_objective = partial(
+    filled,
+    OBJECTIVE,
     nll="-target_log_probs.mean()",
     kl="(kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()",
     decay="decay * delta.norm() / value_before.norm() ** 2",
     total="nll + kl_weight * kl + size",
-):
-    return block(f"""
-        def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
-            nll = {nll}
-            kl = {kl}
-            size = {decay}
-            return {total}
-        """)
+)
 
-
-def _update(
+UPDATE = block("""
+    def rank_one_update(weight, moment, key, value):
+        u = $direction
+        r = $residual
+        s = $divisor
+        return $result
+    """)
+_update = partial(
+    filled,
+    UPDATE,
     direction="torch.linalg.solve(moment, key)",
     residual="value - weight @ key",
     divisor="u @ key",
     result="weight + torch.outer(r, u) / s",
-):
-    return block(f"""
-        def rank_one_update(weight, moment, key, value):
-            u = {direction}
-            r = {residual}
-            s = {divisor}
-            return {result}
-        """)
+)
+
+WRITE = block("""
+    def write_edit(module, new_weight):
+        with $context:
+            $statements
+    """)
 
 
-def _write(*lines):
-    return "def write_edit(module, new_weight):\n    with torch.no_grad():\n" + "".join(
-        f"        {line}\n" for line in lines
-    )
+def _moment(moment: str) -> str:
+    return filled(MOMENT, moment=moment)
+
+
+def _write(statements: str, context: str = "torch.no_grad()") -> str:
+    return filled(WRITE, statements=statements, context=context)
 
 
 WRONG = {
     "subject_key": {
-        "first token": (
+        "first token": Wrong(
             "took the subject's first token for its last",
-            "first_subject_token",
-            KEY_CASES,
-            _key(position="span.start"),
+            misconception="first_subject_token",
+            fails=KEY_CASES,
+            code=_key(position="span.start"),
         ),
-        "last token of the prompt": (
+        "last token of the prompt": Wrong(
             "took the prompt's last token for the subject's",
-            "last_prompt_token",
-            KEY_CASES,
-            _key(position="-1"),
+            misconception="last_prompt_token",
+            fails=KEY_CASES,
+            code=_key(position="-1"),
         ),
-        "end of the slice": (
+        "end of the slice": Wrong(
             "took the end of a slice for its last element",
-            "one_token_after",
-            KEY_CASES,
-            _key(position="span.stop"),
+            misconception="one_token_after",
+            fails=KEY_CASES,
+            code=_key(position="span.stop"),
         ),
-        "one before": (
+        "one before": Wrong(
             "took the token before the subject's last",
-            "one_token_before",
-            KEY_CASES,
-            _key(position="span.stop - 2"),
+            misconception="one_token_before",
+            fails=KEY_CASES,
+            code=_key(position="span.stop - 2"),
         ),
-        "sum": (
+        "sum": Wrong(
             "added the keys up where their mean is asked for",
-            "sum_of_keys",
-            KEY_CASES,
-            _key(result="torch.stack(keys).sum(0)"),
+            misconception="sum_of_keys",
+            fails=KEY_CASES,
+            code=_key(result="torch.stack(keys).sum(0)"),
         ),
-        "first prefix": (
+        "first prefix": Wrong(
             "used the key behind the first prefix only",
-            "first_prefix_only",
-            KEY_CASES,
-            _key(result="keys[0]"),
+            misconception="first_prefix_only",
+            fails=KEY_CASES,
+            code=_key(result="keys[0]"),
         ),
-        "last prefix": (
+        "last prefix": Wrong(
             "used the key behind the last prefix only",
-            "last_prefix_only",
-            KEY_CASES,
-            _key(result="keys[-1]"),
+            misconception="last_prefix_only",
+            fails=KEY_CASES,
+            code=_key(result="keys[-1]"),
         ),
-        "bare prompt": (
+        "bare prompt": Wrong(
             "left the prefixes out",
-            "bare_prompt_only",
-            KEY_CASES,
-            _key(where="prompt, subject").replace("text = prefix + prompt", "text = prompt"),
+            misconception="bare_prompt_only",
+            fails=KEY_CASES,
+            code=_key(text="prompt", where="prompt, subject"),
         ),
-        "place in the bare prompt": (
+        "place in the bare prompt": Wrong(
             "looked the subject up before the prefix was put in front",
-            "place_in_bare_prompt",
-            KEY_CASES,
-            _key(where="prompt, subject"),
+            misconception="place_in_bare_prompt",
+            fails=KEY_CASES,
+            code=_key(where="prompt, subject"),
         ),
-        "first occurrence": (
+        "first occurrence": Wrong(
             "took the first place where the subject's words stand",
-            "first_occurrence",
-            {"repeated"},
-            _key(where="text, subject, 0"),
+            misconception="first_occurrence",
+            fails={"repeated"},
+            code=_key(where="text, subject, 0"),
         ),
-        "end of a padded batch": (
+        "end of a padded batch": Wrong(
             "took -1 in a padded batch for the last token of each prompt",
-            "padding_read",
-            KEY_CASES,
-            block("""
+            misconception="padding_read",
+            fails=KEY_CASES,
+            code=block("""
                 def subject_key(model, layer, prompt, subject, prefixes):
                     with record(model.memory(layer)) as seen:
                         model.next_token_probabilities([prefix + prompt for prefix in prefixes])
                     return seen.input[:, -1].mean(0)
-                """),
-        ),
-        "a space between": (
-            "put a space between prefix and prompt",
-            "space_inserted",
-            KEY_CASES,
-            _key().replace("prefix + prompt", "prefix + ' ' + prompt"),
-        ),
-        "layer below": ("took the layer below", "layer_below", KEY_CASES, _key(layer="layer - 1")),
-        "layer above": ("took the layer above", "layer_above", KEY_CASES, _key(layer="layer + 1")),
-        "output instead of input": (
-            "took the output of W, a value, for its input, the key",
-            "value_not_key",
-            ALL,
-            _key(side="output"),
-        ),
-        "a fixed layer": (
-            "computed a layer of its own in place of the one asked for",
-            "other_layer",
-            {"llama", "gpt2", "repeated", "non_ascii"},
-            _key(layer="model.n_layers // 6"),
-        ),
-        "the notebook's LAYER": (
-            "looked at the notebook's own LAYER in place of the layer asked for",
-            "other_layer",
-            KEY_CASES - {"real"} | {"clean"},
-            ("LAYER = 5", _key(layer="LAYER")),
-        ),
-        "hook left behind": (
-            "left its hooks on the model",
-            "hooks_left",
-            {"clean"},
-            block("""
-            def subject_key(model, layer, prompt, subject, prefixes):
-                seen = []
-                model.memory(layer).register_forward_hook(lambda m, args, out: seen.append(args[0].detach()))
-                keys = []
-                for prefix in prefixes:
-                    model.next_token_probabilities([prefix + prompt])
-                    keys.append(seen[-1][0, model.subject_slice(prefix + prompt, subject).stop - 1])
-                return torch.stack(keys).mean(0)
             """),
         ),
-        "weights rounded": (
+        "a space between": Wrong(
+            "put a space between prefix and prompt",
+            misconception="space_inserted",
+            fails=KEY_CASES,
+            code=_key(text="prefix + ' ' + prompt"),
+        ),
+        "layer below": Wrong(
+            "took the layer below",
+            misconception="layer_below",
+            fails=KEY_CASES,
+            code=_key(layer="layer - 1"),
+        ),
+        "layer above": Wrong(
+            "took the layer above",
+            misconception="layer_above",
+            fails=KEY_CASES,
+            code=_key(layer="layer + 1"),
+        ),
+        "output instead of input": Wrong(
+            "took the output of W, a value, for its input, the key",
+            misconception="value_not_key",
+            fails=ALL,
+            code=_key(side="output"),
+        ),
+        "a fixed layer": Wrong(
+            "computed a layer of its own in place of the one asked for",
+            misconception="other_layer",
+            fails={"llama", "gpt2", "repeated", "non_ascii"},
+            code=_key(layer="model.n_layers // 6"),
+        ),
+        "the notebook's LAYER": Wrong(
+            "looked at the notebook's own LAYER in place of the layer asked for",
+            misconception="other_layer",
+            fails=KEY_CASES - {"real"} | {"clean"},
+            code=("LAYER = 5", _key(layer="LAYER")),
+        ),
+        "hook left behind": Wrong(
+            "left its hooks on the model",
+            misconception="hooks_left",
+            fails={"clean"},
+            code=block("""
+                def subject_key(model, layer, prompt, subject, prefixes):
+                    seen = []
+                    model.memory(layer).register_forward_hook(
+                        lambda m, args, out: seen.append(args[0].detach())
+                    )
+                    keys = []
+                    for prefix in prefixes:
+                        model.next_token_probabilities([prefix + prompt])
+                        keys.append(
+                            seen[-1][0, model.subject_slice(prefix + prompt, subject).stop - 1]
+                        )
+                    return torch.stack(keys).mean(0)
+            """),
+        ),
+        "weights rounded": Wrong(
             "changed the model's weights while looking at it",
-            "model_changed",
-            {"clean"},
-            _key().replace(
-                "keys = []",
-                "keys = []\n    with torch.no_grad():\n        model.embedding.weight[0, 0] +="
-                " 1e-6",
+            misconception="model_changed",
+            fails={"clean"},
+            code=_key(
+                before_loop="""
+                    with torch.no_grad():
+                        model.embedding.weight[0, 0] += 1e-6
+                """
             ),
         ),
-        "only ascii": (
+        "only ascii": Wrong(
             "expected every letter to be one token",
-            "letters_for_tokens",
-            {"non_ascii"},
-            _key(
-                position=(
-                    "len(model.encode([text[:text.rindex(subject)] + subject.encode('ascii',"
-                    " 'ignore').decode()])[0]) - 1"
-                )
+            misconception="letters_for_tokens",
+            fails={"non_ascii"},
+            code=_key(
+                position="""
+                    len(model.encode([
+                        text[: text.rindex(subject)]
+                        + subject.encode("ascii", "ignore").decode()
+                    ])[0]) - 1
+                """
             ),
         ),
     },
     "second_moment": {
-        "centred": (
+        "centred": Wrong(
             "subtracted the mean key: took the covariance for the moment",
-            "moment_centred",
-            MOMENT_CASES,
-            _moment("torch.cov(keys.T, correction=0)"),
+            misconception="moment_centred",
+            fails=MOMENT_CASES,
+            code=_moment("torch.cov(keys.T, correction=0)"),
         ),
-        "centred, N - 1": (
+        "centred, N - 1": Wrong(
             "subtracted the mean key: took the covariance of a sample for the moment",
-            "moment_centred",
-            MOMENT_CASES,
-            _moment("torch.cov(keys.T)"),
+            misconception="moment_centred",
+            fails=MOMENT_CASES,
+            code=_moment("torch.cov(keys.T)"),
         ),
-        "correlations": (
+        "correlations": Wrong(
             "took the correlations for the moment",
-            None,
-            MOMENT_CASES,
-            _moment("torch.corrcoef(keys.T)"),
+            fails=MOMENT_CASES,
+            code=_moment("torch.corrcoef(keys.T)"),
         ),
-        "mean twice": (
+        "mean twice": Wrong(
             "divided by the number of keys twice",
-            None,
-            MOMENT_CASES,
-            _moment("keys.T @ keys / len(keys) ** 2"),
+            fails=MOMENT_CASES,
+            code=_moment("keys.T @ keys / len(keys) ** 2"),
         ),
-        "columns": (
+        "columns": Wrong(
             "multiplied keys by keys, not dimensions by dimensions",
-            "moment_of_rows",
-            ALL,
-            _moment("keys @ keys.T"),
+            misconception="moment_of_rows",
+            fails=ALL,
+            code=_moment("keys @ keys.T"),
         ),
-        "diagonal": (
+        "diagonal": Wrong(
             "kept only the diagonal",
-            "moment_diagonal",
-            MOMENT_CASES,
-            _moment("torch.diag((keys ** 2).mean(0))"),
+            misconception="moment_diagonal",
+            fails=MOMENT_CASES,
+            code=_moment("torch.diag((keys ** 2).mean(0))"),
         ),
-        "mean of keys": (
+        "mean of keys": Wrong(
             "averaged the keys before the outer product",
-            "moment_of_mean",
-            MOMENT_CASES,
-            _moment("torch.outer(keys.mean(0), keys.mean(0))"),
+            misconception="moment_of_mean",
+            fails=MOMENT_CASES,
+            code=_moment("torch.outer(keys.mean(0), keys.mean(0))"),
         ),
-        "inverse": (
+        "inverse": Wrong(
             "gave the inverse of C",
-            "moment_inverted",
-            MOMENT_CASES,
-            _moment(
-                "torch.linalg.pinv(keys.double().T @ keys.double() / len(keys), hermitian=True)"
-            ),
+            misconception="moment_inverted",
+            fails=MOMENT_CASES,
+            code=_moment("""
+                torch.linalg.pinv(keys.double().T @ keys.double() / len(keys), hermitian=True)
+            """),
         ),
-        "keys of length one": (
+        "keys of length one": Wrong(
             "scaled every key to length 1 first",
-            "keys_normalised",
-            MOMENT_CASES,
-            _moment(
-                "(lambda unit: unit.T @ unit / len(unit))(keys / keys.norm(dim=1, keepdim=True))"
-            ),
+            misconception="keys_normalised",
+            fails=MOMENT_CASES,
+            code=_moment("""
+                (lambda unit: unit.T @ unit / len(unit))(keys / keys.norm(dim=1, keepdim=True))
+            """),
         ),
-        "a loop over thirty": (
+        "a loop over thirty": Wrong(
             "wrote the public check's number of keys into a loop",
-            "index_past_end",
-            ALL,
-            _moment("sum(torch.outer(keys[i], keys[i]) for i in range(30)) / 30"),
+            misconception="index_past_end",
+            fails=ALL,
+            code=_moment("sum(torch.outer(keys[i], keys[i]) for i in range(30)) / 30"),
         ),
-        "identity added": (
+        "identity added": Wrong(
             "added a little of the identity to C",
-            "identity_added",
-            {"small"},
-            _moment("keys.T @ keys / len(keys) + 1e-6 * torch.eye(keys.shape[1])"),
+            misconception="identity_added",
+            fails={"small"},
+            code=_moment("keys.T @ keys / len(keys) + 1e-6 * torch.eye(keys.shape[1])"),
         ),
-        "half precision": (
+        "half precision": Wrong(
             "computed in half precision",
-            "half_precision",
-            MOMENT_CASES,
-            _moment("(keys.half().T @ keys.half()).float() / len(keys)"),
+            misconception="half_precision",
+            fails=MOMENT_CASES,
+            code=_moment("(keys.half().T @ keys.half()).float() / len(keys)"),
         ),
-        "in place": (
+        "in place": Wrong(
             "changed the caller's keys",
-            "input_changed",
-            {"inputs"},
-            "def second_moment(keys):\n    keys /= len(keys) ** 0.5\n    return keys.T @ keys",
+            misconception="input_changed",
+            fails={"inputs"},
+            code=block("""
+                def second_moment(keys):
+                    keys /= len(keys) ** 0.5
+                    return keys.T @ keys
+            """),
         ),
-        "whole numbers": (
+        "whole numbers": Wrong(
             "rounded C to whole numbers",
-            "whole_numbers",
-            ALL,
-            _moment("(keys.T @ keys).long()"),
+            misconception="whole_numbers",
+            fails=ALL,
+            code=_moment("(keys.T @ keys).long()"),
         ),
     },
     "value_objective": {
-        "sum over tokens": (
+        "sum over tokens": Wrong(
             "took the sum over the target's tokens for the mean",
-            "sum_over_tokens",
-            {"tokens", "gradient"},
-            _objective(nll="-target_log_probs.sum(-1).mean()"),
+            misconception="sum_over_tokens",
+            fails={"tokens", "gradient"},
+            code=_objective(nll="-target_log_probs.sum(-1).mean()"),
         ),
-        "sum over everything": (
+        "sum over everything": Wrong(
             "took the sum over the target's tokens and the prefixes for the mean",
-            "sum_over_tokens",
-            ALL,
-            _objective(nll="-target_log_probs.sum()"),
+            misconception="sum_over_tokens",
+            fails=ALL,
+            code=_objective(nll="-target_log_probs.sum()"),
         ),
-        "no minus": (
+        "no minus": Wrong(
             "left the minus of the NLL out",
-            "nll_missing_minus",
-            ALL,
-            _objective(nll="target_log_probs.mean()"),
+            misconception="nll_missing_minus",
+            fails=ALL,
+            code=_objective(nll="target_log_probs.mean()"),
         ),
-        "mean before log": (
+        "mean before log": Wrong(
             "averaged the probabilities before taking the logarithm",
-            "probability_before_log",
-            ALL,
-            _objective(nll="-target_log_probs.exp().mean().log()"),
+            misconception="probability_before_log",
+            fails=ALL,
+            code=_objective(nll="-target_log_probs.exp().mean().log()"),
         ),
-        "KL reversed": (
+        "KL reversed": Wrong(
             "took the divergence the wrong way round",
-            "kl_reversed",
-            {"divergence", "gradient"},
-            _objective(
+            misconception="kl_reversed",
+            fails={"divergence", "gradient"},
+            code=_objective(
                 kl="(kl_log_probs_before.exp() * (kl_log_probs_before - kl_log_probs)).sum()"
             ),
         ),
-        "log_target forgotten": (
+        "log_target forgotten": Wrong(
             "gave kl_div log probabilities as its target and did not say so",
-            "log_of_log",
-            ALL,
-            _objective(
-                kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, reduction='sum')"
+            misconception="log_of_log",
+            fails=ALL,
+            code=_objective(
+                kl="""
+                    torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, reduction="sum")
+                """
             ),
         ),
-        "no KL": (
+        "no KL": Wrong(
             "left the KL term out",
-            "kl_missing",
-            {"divergence", "gradient"},
-            _objective(total="nll + size"),
+            misconception="kl_missing",
+            fails={"divergence", "gradient"},
+            code=_objective(total="nll + size"),
         ),
-        "KL not weighted": (
+        "KL not weighted": Wrong(
             "forgot kl_weight",
-            "kl_not_weighted",
-            ALL,
-            _objective(total="nll + kl + size"),
+            misconception="kl_not_weighted",
+            fails=ALL,
+            code=_objective(total="nll + kl + size"),
         ),
-        "KL as a mean": (
+        "KL as a mean": Wrong(
             "averaged the divergence over the vocabulary",
-            "kl_mean",
-            {"divergence", "gradient"},
-            _objective(
-                kl="torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True)"
+            misconception="kl_mean",
+            fails={"divergence", "gradient"},
+            code=_objective(
+                kl="""
+                    torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True)
+                """
             ),
         ),
-        "no decay": (
+        "no decay": Wrong(
             "left the decay term out",
-            "decay_missing",
-            {"decay", "gradient"},
-            _objective(total="nll + kl_weight * kl"),
+            misconception="decay_missing",
+            fails={"decay", "gradient"},
+            code=_objective(total="nll + kl_weight * kl"),
         ),
-        "decay not weighted": (
+        "decay not weighted": Wrong(
             "forgot the weight of the decay",
-            "decay_not_weighted",
-            ALL,
-            _objective(decay="delta.norm() / value_before.norm() ** 2"),
+            misconception="decay_not_weighted",
+            fails=ALL,
+            code=_objective(decay="delta.norm() / value_before.norm() ** 2"),
         ),
-        "delta squared": (
+        "delta squared": Wrong(
             "squared |delta|",
-            "decay_of_square",
-            {"decay", "gradient"},
-            _objective(decay="decay * delta.norm() ** 2 / value_before.norm() ** 2"),
+            misconception="decay_of_square",
+            fails={"decay", "gradient"},
+            code=_objective(decay="decay * delta.norm() ** 2 / value_before.norm() ** 2"),
         ),
-        "divided by the length": (
+        "divided by the length": Wrong(
             "divided by |v0|, not by its square",
-            "decay_by_length",
-            {"decay", "gradient"},
-            _objective(decay="decay * delta.norm() / value_before.norm()"),
+            misconception="decay_by_length",
+            fails={"decay", "gradient"},
+            code=_objective(decay="decay * delta.norm() / value_before.norm()"),
         ),
-        "not divided": (
+        "not divided": Wrong(
             "did not divide by |v0| squared",
-            "decay_undivided",
-            {"decay", "gradient"},
-            _objective(decay="decay * delta.norm()"),
+            misconception="decay_undivided",
+            fails={"decay", "gradient"},
+            code=_objective(decay="decay * delta.norm()"),
         ),
-        "hard-coded": (
+        "hard-coded": Wrong(
             "returns the answer to a public check",
-            "hard_coded",
-            ALL,
-            _objective(total=f"torch.tensor({public_answer('value_objective', 'value')})"),
+            misconception="hard_coded",
+            fails=ALL,
+            code=_objective(total=f"torch.tensor({public_answer('value_objective', 'value')})"),
         ),
-        "item": (
+        "item": Wrong(
             "turned the NLL into a Python number, which has no gradient",
-            "graph_cut",
-            {"gradient"},
-            _objective(nll="-target_log_probs.mean().item()"),
+            misconception="graph_cut",
+            fails={"gradient"},
+            code=_objective(nll="-target_log_probs.mean().item()"),
         ),
-        "the length in place": (
+        "the length in place": Wrong(
             "squared |v0|'s elements in the caller's tensor",
-            "input_changed",
-            {"gradient"},
-            _objective(decay="decay * delta.norm() / value_before.square_().sum()"),
+            misconception="input_changed",
+            fails={"gradient"},
+            code=_objective(decay="decay * delta.norm() / value_before.square_().sum()"),
         ),
-        "root of the squares": (
+        "root of the squares": Wrong(
             "took |delta| by a root, which has no gradient at zero, where the search begins",
-            "root_at_zero",
-            {"gradient"},
-            _objective(decay="decay * (delta ** 2).sum().sqrt() / value_before.norm() ** 2"),
+            misconception="root_at_zero",
+            fails={"gradient"},
+            code=_objective(decay="decay * (delta ** 2).sum().sqrt() / value_before.norm() ** 2"),
         ),
-        "delta detached": (
+        "delta detached": Wrong(
             "detached delta, so that the decay has no gradient",
-            "graph_cut",
-            {"gradient"},
-            _objective(decay="decay * delta.detach().norm() / value_before.norm() ** 2"),
+            misconception="graph_cut",
+            fails={"gradient"},
+            code=_objective(decay="decay * delta.detach().norm() / value_before.norm() ** 2"),
         ),
     },
     "rank_one_update": {
-        "no C": (
+        "no C": Wrong(
             "left C out: took k* itself for the direction",
-            "moment_omitted",
-            UPDATE_CASES | {"neighborhood"},
-            _update(direction="key"),
+            misconception="moment_omitted",
+            fails=UPDATE_CASES | {"neighborhood"},
+            code=_update(direction="key"),
         ),
-        "C not inverted": (
+        "C not inverted": Wrong(
             "multiplied by C where the inverse is needed",
-            "moment_not_inverted",
-            UPDATE_CASES | {"neighborhood"},
-            _update(direction="moment @ key"),
+            misconception="moment_not_inverted",
+            fails=UPDATE_CASES | {"neighborhood"},
+            code=_update(direction="moment @ key"),
         ),
-        "C inverted twice": (
+        "C inverted twice": Wrong(
             "applied the inverse of C twice",
-            "moment_twice",
-            UPDATE_CASES,
-            _update(
-                direction=(
-                    "torch.linalg.solve(moment.double(), torch.linalg.solve(moment.double(),"
-                    " key.double())).float()"
-                )
+            misconception="moment_twice",
+            fails=UPDATE_CASES,
+            code=_update(
+                direction="""
+                    torch.linalg.solve(
+                        moment.double(), torch.linalg.solve(moment.double(), key.double())
+                    ).float()
+                """
             ),
         ),
-        "diagonal of C": (
+        "diagonal of C": Wrong(
             "used only the diagonal of C",
-            "moment_diagonal_used",
-            UPDATE_CASES | {"neighborhood"},
-            _update(direction="key / moment.diag()"),
+            misconception="moment_diagonal_used",
+            fails=UPDATE_CASES | {"neighborhood"},
+            code=_update(direction="key / moment.diag()"),
         ),
-        "no division": (
+        "no division": Wrong(
             "forgot to divide by the inverse-C product of k* with itself",
-            "division_missing",
-            UPDATE_CASES | SCORED,
-            _update(divisor="1"),
+            misconception="division_missing",
+            fails=UPDATE_CASES | SCORED,
+            code=_update(divisor="1"),
         ),
-        "divided by k square": (
+        "divided by k square": Wrong(
             "divided by k* squared",
-            "divided_by_key_square",
-            UPDATE_CASES | SCORED,
-            _update(divisor="key @ key"),
+            misconception="divided_by_key_square",
+            fails=UPDATE_CASES | SCORED,
+            code=_update(divisor="key @ key"),
         ),
-        "divided by u square": (
+        "divided by u square": Wrong(
             "divided by the square of the direction",
-            "divided_by_direction_square",
-            UPDATE_CASES | SCORED,
-            _update(divisor="u @ u"),
+            misconception="divided_by_direction_square",
+            fails=UPDATE_CASES | SCORED,
+            code=_update(divisor="u @ u"),
         ),
-        "v* for the residual": (
+        "v* for the residual": Wrong(
             "wrote v* itself in place of what is missing",
-            "value_not_residual",
-            UPDATE_CASES,
-            _update(residual="value"),
+            misconception="value_not_residual",
+            fails=UPDATE_CASES,
+            code=_update(residual="value"),
         ),
-        "wrong sign": (
+        "wrong sign": Wrong(
             "took the residual the wrong way round",
-            "residual_reversed",
-            UPDATE_CASES | SCORED,
-            _update(residual="weight @ key - value"),
+            misconception="residual_reversed",
+            fails=UPDATE_CASES | SCORED,
+            code=_update(residual="weight @ key - value"),
         ),
-        "only the change": (
+        "only the change": Wrong(
             "returned the update in place of Ŵ",
-            "only_the_change",
-            UPDATE_CASES | {"rank", "paraphrase", "neighborhood"},
-            _update(result="torch.outer(r, u) / s"),
+            misconception="only_the_change",
+            fails=UPDATE_CASES | {"rank", "paraphrase", "neighborhood"},
+            code=_update(result="torch.outer(r, u) / s"),
         ),
-        "only v*": (
+        "only v*": Wrong(
             "left W out and wrote v* itself",
-            "weight_left_out",
-            UPDATE_CASES | {"rank", "neighborhood"},
-            _update(residual="value", result="torch.outer(r, u) / s"),
+            misconception="weight_left_out",
+            fails=UPDATE_CASES | {"rank", "neighborhood"},
+            code=_update(residual="value", result="torch.outer(r, u) / s"),
         ),
-        "transposed": (
+        "transposed": Wrong(
             "took the outer product the wrong way round",
-            "change_transposed",
-            ALL,
-            _update(result="weight + torch.outer(u, r) / s"),
+            misconception="change_transposed",
+            fails=ALL,
+            code=_update(result="weight + torch.outer(u, r) / s"),
         ),
-        "all transposed": (
+        "all transposed": Wrong(
             "took the outer product the wrong way round, and turned W to fit it",
-            "change_transposed",
-            ALL,
-            _update(result="weight.T + torch.outer(u, r) / s"),
+            misconception="change_transposed",
+            fails=ALL,
+            code=_update(result="weight.T + torch.outer(u, r) / s"),
         ),
-        "nothing": (
+        "nothing": Wrong(
             "returned W as it was",
-            "nothing_changed",
-            UPDATE_CASES | SCORED | {"rank"},
-            _update(result="weight.clone()"),
+            misconception="nothing_changed",
+            fails=UPDATE_CASES | SCORED | {"rank"},
+            code=_update(result="weight.clone()"),
         ),
-        "Wᵀk": (
+        "Wᵀk": Wrong(
             "transposed W before multiplying it with k*",
-            "shapes_disagree",
-            ALL,
-            _update(residual="value - weight.T @ key"),
+            misconception="shapes_disagree",
+            fails=ALL,
+            code=_update(residual="value - weight.T @ key"),
         ),
-        "v* less k*": (
+        "v* less k*": Wrong(
             "subtracted the key itself from the value, which has another size",
-            "shapes_disagree",
-            ALL,
-            _update(residual="value - key"),
+            misconception="shapes_disagree",
+            fails=ALL,
+            code=_update(residual="value - key"),
         ),
-        "added twice": (
+        "added twice": Wrong(
             "changed W in place and added the change once more",
-            "update_doubled",
-            UPDATE_CASES | {"inputs", "neighborhood"},
-            (
-                "def rank_one_update(weight, moment, key, value):\n    u ="
-                " torch.linalg.solve(moment, key)\n    change = torch.outer(value - weight @ key,"
-                " u) / (u @ key)\n    weight += change\n    return weight + change"
-            ),
+            misconception="update_doubled",
+            fails=UPDATE_CASES | {"inputs", "neighborhood"},
+            code=block("""
+                def rank_one_update(weight, moment, key, value):
+                    u = torch.linalg.solve(moment, key)
+                    change = torch.outer(value - weight @ key, u) / (u @ key)
+                    weight += change
+                    return weight + change
+            """),
         ),
-        "in place": (
+        "in place": Wrong(
             "changed the caller's W",
-            "input_changed",
-            {"inputs"},
-            (
-                "def rank_one_update(weight, moment, key, value):\n    u ="
-                " torch.linalg.solve(moment, key)\n    weight += torch.outer(value - weight @ key,"
-                " u) / (u @ key)\n    return weight"
-            ),
+            misconception="input_changed",
+            fails={"inputs"},
+            code=block("""
+                def rank_one_update(weight, moment, key, value):
+                    u = torch.linalg.solve(moment, key)
+                    weight += torch.outer(value - weight @ key, u) / (u @ key)
+                    return weight
+            """),
         ),
-        "half precision": (
+        "half precision": Wrong(
             "returned Ŵ in half precision",
-            "half_precision",
-            ALL,
-            _update(result="(weight + torch.outer(r, u) / s).half()"),
+            misconception="half_precision",
+            fails=ALL,
+            code=_update(result="(weight + torch.outer(r, u) / s).half()"),
         ),
-        "change in half precision": (
+        "change in half precision": Wrong(
             "rounded the change to half precision on the way",
-            "half_precision",
-            {"wide"},
-            _update(result="weight + (torch.outer(r, u) / s).half().float()"),
+            misconception="half_precision",
+            fails={"wide"},
+            code=_update(result="weight + (torch.outer(r, u) / s).half().float()"),
         ),
-        "ridge": (
+        "ridge": Wrong(
             "added a little of the identity to C before solving",
-            "identity_added_to_c",
-            {"small_keys"},
-            _update(direction="torch.linalg.solve(moment + 1e-6 * torch.eye(len(key)), key)"),
+            misconception="identity_added_to_c",
+            fails={"small_keys"},
+            code=_update(direction="torch.linalg.solve(moment + 1e-6 * torch.eye(len(key)), key)"),
         ),
-        "clipped key": (
+        "clipped key": Wrong(
             "clipped large keys",
-            "key_clipped",
-            {"large_keys"},
-            _update(direction="torch.linalg.solve(moment, key.clamp(-100, 100))"),
+            misconception="key_clipped",
+            fails={"large_keys"},
+            code=_update(direction="torch.linalg.solve(moment, key.clamp(-100, 100))"),
         ),
-        "contiguity assumed": (
+        "contiguity assumed": Wrong(
             "expected W to be contiguous in memory",
-            "contiguity_assumed",
-            {"conv1d"},
-            (
-                "def rank_one_update(weight, moment, key, value):\n    u ="
-                " torch.linalg.solve(moment, key)\n    return weight.view(-1).view(weight.shape) +"
-                " torch.outer(value - weight @ key, u) / (u @ key)"
-            ),
+            misconception="contiguity_assumed",
+            fails={"conv1d"},
+            code=block("""
+                def rank_one_update(weight, moment, key, value):
+                    u = torch.linalg.solve(moment, key)
+                    return weight.view(-1).view(weight.shape) + torch.outer(
+                        value - weight @ key, u
+                    ) / (u @ key)
+            """),
         ),
-        "unconstrained rank": (
+        "unconstrained rank": Wrong(
             "added the identity to Ŵ, too",
-            None,
-            {"rank"} | UPDATE_CASES,
-            _update(result="weight + torch.outer(r, u) / s + 0.3 * torch.eye(*weight.shape)"),
+            fails={"rank"} | UPDATE_CASES,
+            code=_update(result="weight + torch.outer(r, u) / s + 0.3 * torch.eye(*weight.shape)"),
         ),
     },
     "write_edit": {
-        "no transpose": (
+        "no transpose": Wrong(
             "forgot that a Conv1D stores W transposed",
-            "transpose_missing",
-            {"conv1d", "square", "bias"},
-            _write("module.weight.copy_(new_weight)"),
+            misconception="transpose_missing",
+            fails={"conv1d", "square", "bias"},
+            code=_write("module.weight.copy_(new_weight)"),
         ),
-        "always transposed": (
+        "always transposed": Wrong(
             "transposed for a Linear, too",
-            "transpose_added",
-            {"linear", "square", "in_place"},
-            _write("module.weight.copy_(new_weight.T)"),
+            misconception="transpose_added",
+            fails={"linear", "square", "in_place"},
+            code=_write("module.weight.copy_(new_weight.T)"),
         ),
-        "by shape": (
+        "by shape": Wrong(
             "guessed the transpose from the shapes",
-            "transpose_missing",
-            {"square"},
-            _write(
-                "module.weight.copy_(new_weight if module.weight.shape == new_weight.shape else"
-                " new_weight.T)"
-            ),
+            misconception="transpose_missing",
+            fails={"square"},
+            code=_write("""
+                module.weight.copy_(
+                    new_weight if module.weight.shape == new_weight.shape else new_weight.T
+                )
+            """),
         ),
-        "nothing written": (
+        "nothing written": Wrong(
             "bound a name to the new weight and wrote nothing",
-            "nothing_written",
-            ALL,
-            _write("weight = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T"),
+            misconception="nothing_written",
+            fails=ALL,
+            code=_write("""
+                weight = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+            """),
         ),
-        "added": (
+        "added": Wrong(
             "added the new weight to the old one",
-            "added_not_written",
-            ALL,
-            _write(
-                "module.weight += new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.T"
-            ),
+            misconception="added_not_written",
+            fails=ALL,
+            code=_write("""
+                module.weight += new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+            """),
         ),
-        "new parameter": (
+        "new parameter": Wrong(
             "put a new Parameter in the place of the old one",
-            "parameter_replaced",
-            {"in_place"},
-            _write(
-                "module.weight = torch.nn.Parameter(new_weight if isinstance(module,"
-                " torch.nn.Linear) else new_weight.T)"
-            ),
+            misconception="parameter_replaced",
+            fails={"in_place"},
+            code=_write("""
+                module.weight = torch.nn.Parameter(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+            """),
         ),
-        "gradients on": (
+        "gradients on": Wrong(
             "wrote into the Parameter while torch tracks its gradient",
-            "no_grad_missing",
-            ALL,
-            _write(
-                "module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.T)"
-            ).replace("torch.no_grad", "torch.enable_grad"),
+            misconception="no_grad_missing",
+            fails=ALL,
+            code=_write(
+                """
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+                """,
+                context="torch.enable_grad()",
+            ),
         ),
-        "a tensor as the weight": (
+        "a tensor as the weight": Wrong(
             "put a plain tensor in the place of the Parameter",
-            "tensor_for_parameter",
-            ALL,
-            _write(
-                "module.weight = new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.T"
-            ),
+            misconception="tensor_for_parameter",
+            fails=ALL,
+            code=_write("""
+                module.weight = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+            """),
         ),
-        "half precision": (
+        "half precision": Wrong(
             "stored the weight in half precision",
-            "half_precision",
-            ALL,
-            _write(
-                "module.weight.data = (new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.T).half()"
-            ),
+            misconception="half_precision",
+            fails=ALL,
+            code=_write("""
+                module.weight.data = (
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                ).half()
+            """),
         ),
-        "double precision": (
+        "double precision": Wrong(
             "stored the weight in double precision, which the model's float32 does not go with",
-            "dtype_changed",
-            ALL,
-            _write(
-                "module.weight.data = (new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.T).double()"
-            ),
+            misconception="dtype_changed",
+            fails=ALL,
+            code=_write("""
+                module.weight.data = (
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                ).double()
+            """),
         ),
-        "turned in place": (
+        "turned in place": Wrong(
             "transposed the caller's Ŵ itself",
-            "input_changed",
-            {"bias"},
-            _write(
-                "module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.t_())"
-            ),
+            misconception="input_changed",
+            fails={"bias"},
+            code=_write("""
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.t_()
+                )
+            """),
         ),
-        "shape of a module": (
+        "shape of a module": Wrong(
             "took the module for its weight",
-            None,
-            ALL,
-            _write("if module.shape == new_weight.shape:", "    module.weight.copy_(new_weight)"),
+            fails=ALL,
+            code=_write("""
+                if module.shape == new_weight.shape:
+                    module.weight.copy_(new_weight)
+            """),
         ),
-        "bias zeroed": (
+        "bias zeroed": Wrong(
             "set the bias to zero",
-            "bias_changed",
-            {"bias"},
-            _write(
-                "module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else"
-                " new_weight.T)",
-                "if module.bias is not None: module.bias.zero_()",
-            ),
+            misconception="bias_changed",
+            fails={"bias"},
+            code=_write("""
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+                if module.bias is not None:
+                    module.bias.zero_()
+            """),
         ),
     },
 }
@@ -717,7 +773,7 @@ RIGHT = {
                         model.next_token_probabilities([p + prompt])
                     total = total + s.input[0, model.subject_slice(p + prompt, subject)][-1]
                 return total / len(prefixes)
-            """),
+        """),
         "one batch": block("""
             def subject_key(model, layer, prompt, subject, prefixes):
                 texts = [p + prompt for p in prefixes]
@@ -725,24 +781,26 @@ RIGHT = {
                     model.next_token_probabilities(texts)
                 last = [model.subject_slice(text, subject).stop - 1 for text in texts]
                 return seen.input[torch.arange(len(texts)), torch.tensor(last)].mean(dim=0)
-            """),
+        """),
         "own hook": block("""
             def subject_key(model, layer, prompt, subject, prefixes):
                 found = []
-                handle = model.memory(layer).register_forward_pre_hook(lambda m, a: found.append(a[0].detach().numpy()))
+                handle = model.memory(layer).register_forward_pre_hook(
+                    lambda m, a: found.append(a[0].detach().numpy())
+                )
                 try:
                     for p in prefixes:
                         model.next_token_probabilities([p + prompt])
                 finally:
                     handle.remove()
-                rows = [f[0, model.subject_slice(p + prompt, subject).stop - 1] for f, p in zip(found, prefixes)]
+                rows = [
+                    f[0, model.subject_slice(p + prompt, subject).stop - 1]
+                    for f, p in zip(found, prefixes)
+                ]
                 return sum(rows) / len(rows)
-            """),
-        "hidden states asked for as well": (
-            _key().replace(
-                "model.next_token_probabilities([text])",
-                "model.hf(torch.tensor(model.encode([text])), output_hidden_states=True)",
-            )
+        """),
+        "hidden states asked for as well": _key(
+            run="model.hf(torch.tensor(model.encode([text])), output_hidden_states=True)"
         ),
     },
     "second_moment": {
@@ -753,36 +811,50 @@ RIGHT = {
         "batch dimensions": _moment(
             "(lambda flat: flat.T @ flat / len(flat))(keys.flatten(0, -2))"
         ),
-        "outer products": _moment(
-            "torch.stack([torch.outer(k, k) for k in keys[:]]).mean(0) if len(keys) < 100 else"
-            " keys.T.matmul(keys)"
-        ),
-        "numpy": (
-            "import numpy as np\n\ndef second_moment(keys):\n    k = keys.detach().numpy()\n   "
-            " return np.dot(k.T, k) / k.shape[0]"
-        ),
+        "outer products": _moment("""
+            torch.stack([torch.outer(k, k) for k in keys[:]]).mean(0)
+            if len(keys) < 100
+            else keys.T.matmul(keys)
+        """),
+        "numpy": block("""
+            import numpy as np
+
+
+            def second_moment(keys):
+                k = keys.detach().numpy()
+                return np.dot(k.T, k) / k.shape[0]
+        """),
     },
     "value_objective": {
         "as in the notebook": _objective(),
         "kl_div": _objective(
-            kl=(
-                "torch.nn.functional.kl_div(kl_log_probs_before, kl_log_probs, log_target=True,"
-                " reduction='sum')"
-            )
+            kl="""
+                torch.nn.functional.kl_div(
+                    kl_log_probs_before, kl_log_probs, log_target=True, reduction="sum"
+                )
+            """
         ),
         "helpers in cells of their own": (
-            "def nll(log_probs):\n    return -log_probs.mean()",
-            "def kl(p, q):\n    return torch.sum(p.exp() * (p - q))",
-            (
-                "def value_objective(a, b, c, d, e, w, f):\n    return nll(a) + w * kl(b, c) + f *"
-                " d.norm() / e.pow(2).sum()"
-            ),
+            block("""
+                def nll(log_probs):
+                    return -log_probs.mean()
+            """),
+            block("""
+                def kl(p, q):
+                    return torch.sum(p.exp() * (p - q))
+            """),
+            block("""
+                def value_objective(a, b, c, d, e, w, f):
+                    return nll(a) + w * kl(b, c) + f * d.norm() / e.pow(2).sum()
+            """),
         ),
         "distributions": _objective(
-            kl=(
-                "torch.distributions.kl_divergence(torch.distributions.Categorical(logits=kl_log_probs),"
-                " torch.distributions.Categorical(logits=kl_log_probs_before))"
-            )
+            kl="""
+                torch.distributions.kl_divergence(
+                    torch.distributions.Categorical(logits=kl_log_probs),
+                    torch.distributions.Categorical(logits=kl_log_probs_before),
+                )
+            """
         ),
         "float64": _objective(
             nll="-target_log_probs.double().mean()",
@@ -804,9 +876,9 @@ RIGHT = {
             direction="torch.cholesky_solve(key[:, None], torch.linalg.cholesky(moment))[:, 0]"
         ),
         "lstsq": _update(
-            direction=(
-                "torch.linalg.lstsq(moment.double(), key.double()[:, None]).solution[:, 0].float()"
-            )
+            direction="""
+                torch.linalg.lstsq(moment.double(), key.double()[:, None]).solution[:, 0].float()
+            """
         ),
         "addr": _update(result="torch.addr(weight, r / s, u)"),
         "einsum": _update(
@@ -814,57 +886,63 @@ RIGHT = {
             divisor="torch.einsum('i,i->', u, key)",
             result="weight + torch.einsum('o,i->oi', r, u) / s",
         ),
-        "numpy": (
-            "import numpy as np\n\ndef rank_one_update(weight, moment, key, value):\n    w, c, k, v"
-            " = (t.numpy().astype('float64') for t in (weight, moment, key, value))\n    u ="
-            " np.linalg.solve(c, k)\n    return w + np.outer(v - w @ k, u) / u.dot(k)"
-        ),
+        "numpy": block("""
+            import numpy as np
+
+
+            def rank_one_update(weight, moment, key, value):
+                w, c, k, v = (t.numpy().astype("float64") for t in (weight, moment, key, value))
+                u = np.linalg.solve(c, k)
+                return w + np.outer(v - w @ k, u) / u.dot(k)
+        """),
         "methods of a class": (
             block("""
-            class Memory:
-                def __init__(self, weight, moment):
-                    self.weight, self.moment = weight, moment
+                class Memory:
+                    def __init__(self, weight, moment):
+                        self.weight, self.moment = weight, moment
 
-                def direction(self, key):
-                    return torch.linalg.solve(self.moment, key)
+                    def direction(self, key):
+                        return torch.linalg.solve(self.moment, key)
 
-                def written(self, key, value):
-                    u = self.direction(key)
-                    return self.weight + torch.outer(value - self.weight @ key, u) / torch.dot(u, key)
+                    def written(self, key, value):
+                        u = self.direction(key)
+                        return self.weight + torch.outer(value - self.weight @ key, u) / torch.dot(
+                            u, key
+                        )
             """),
-            (
-                "def rank_one_update(weight, moment, key, value):\n    return Memory(weight,"
-                " moment).written(key, value)"
-            ),
+            block("""
+                def rank_one_update(weight, moment, key, value):
+                    return Memory(weight, moment).written(key, value)
+            """),
         ),
         "helpers in cells of their own, type hints": (
             "from torch import Tensor",
-            (
-                "def solved(c: Tensor, k: Tensor) -> Tensor:\n    return"
-                " torch.linalg.solve(c.double(), k.double())"
-            ),
-            (
-                "def missing(w: Tensor, k: Tensor, v: Tensor) -> Tensor:\n    return v.double() -"
-                " w.double() @ k.double()"
-            ),
-            (
-                "def rank_one_update(w: Tensor, c: Tensor, k: Tensor, v: Tensor) -> Tensor:\n    u"
-                " = solved(c, k)\n    return (w + torch.outer(missing(w, k, v), u) / (u @"
-                " k.double())).float()"
-            ),
+            block("""
+                def solved(c: Tensor, k: Tensor) -> Tensor:
+                    return torch.linalg.solve(c.double(), k.double())
+            """),
+            block("""
+                def missing(w: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                    return v.double() - w.double() @ k.double()
+            """),
+            block("""
+                def rank_one_update(w: Tensor, c: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                    u = solved(c, k)
+                    return (w + torch.outer(missing(w, k, v), u) / (u @ k.double())).float()
+            """),
         ),
         "a static method under this name": (
             block("""
-            class Rome:
-                @staticmethod
-                def rank_one_update(weight, moment, key, value):
-                    u = torch.linalg.solve(moment, key)
-                    return weight + torch.outer(value - weight @ key, u) / (u @ key)
+                class Rome:
+                    @staticmethod
+                    def rank_one_update(weight, moment, key, value):
+                        u = torch.linalg.solve(moment, key)
+                        return weight + torch.outer(value - weight @ key, u) / (u @ key)
             """),
             "rank_one_update = Rome.rank_one_update",
         ),
-        "comments in Chinese": (
-            _update().replace("    r =", "    # 還差多少：v* 減掉 W k*\n    r =")
+        "comments in Chinese": _update().replace(
+            "    r =", "    # 還差多少：v* 減掉 W k*\n    r ="
         ),
         "u scaled first": _update(
             direction="(lambda x: x / x.norm())(torch.linalg.solve(moment, key))"
@@ -872,25 +950,33 @@ RIGHT = {
         "with a graph": _update(result="(weight + torch.outer(r, u) / s).requires_grad_()"),
     },
     "write_edit": {
-        "copy_": _write(
-            "module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else"
-            " new_weight.T)"
-        ),
-        "data": _write(
-            "module.weight.data[:] = new_weight if type(module).__name__ != 'Conv1D' else"
-            " new_weight.t()"
-        ),
-        "data replaced": _write(
-            "module.weight.data = new_weight.clone() if isinstance(module, torch.nn.Linear) else"
-            " new_weight.T.contiguous()"
-        ),
+        "copy_": _write("""
+            module.weight.copy_(new_weight if isinstance(module, torch.nn.Linear) else new_weight.T)
+        """),
+        "data": _write("""
+            module.weight.data[:] = (
+                new_weight if type(module).__name__ != "Conv1D" else new_weight.t()
+            )
+        """),
+        "data replaced": _write("""
+            module.weight.data = (
+                new_weight.clone()
+                if isinstance(module, torch.nn.Linear)
+                else new_weight.T.contiguous()
+            )
+        """),
         "a method of a class": (
-            (
-                "class Writer:\n    @torch.no_grad()\n    def __call__(self, module, new):\n       "
-                " stored = new.T if type(module).__name__ == 'Conv1D' else new\n       "
-                " module.weight.copy_(stored)"
-            ),
-            "def write_edit(module, new_weight):\n    Writer()(module, new_weight)",
+            block("""
+                class Writer:
+                    @torch.no_grad()
+                    def __call__(self, module, new):
+                        stored = new.T if type(module).__name__ == "Conv1D" else new
+                        module.weight.copy_(stored)
+            """),
+            block("""
+                def write_edit(module, new_weight):
+                    Writer()(module, new_weight)
+            """),
         ),
         "one function for each kind of module": block("""
             from functools import singledispatch
@@ -911,10 +997,10 @@ RIGHT = {
             @write_edit.register
             def _(module: Conv1D, new_weight):
                 module.weight.data.copy_(new_weight.T)
-            """),
-        "in place by subtraction": _write(
-            "target = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T",
-            "module.weight += target - module.weight",
-        ),
+        """),
+        "in place by subtraction": _write("""
+            target = new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+            module.weight += target - module.weight
+        """),
     },
 }

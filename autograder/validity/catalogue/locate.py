@@ -1,899 +1,938 @@
 """Solutions of 2_locate.ipynb."""
 
-from autograder.validity.catalogue.measure import public_answer
-from autograder.validity.solution import ALL, block
-
-MAP_CASES = {
-    "state_llama",
-    "state_gpt2",
-    "mlp",
-    "attention",
-    "window_start",
-    "window_end",
-    "window_even",
-    "order",
-    "one_sample",
-    "real",
-}
-WINDOW_CASES = {"mlp", "attention", "window_start", "window_end", "window_even"}
-STATE_CASES = {"state_llama", "state_gpt2", "order", "one_sample", "real"}
-
-
-def _corrupt(body, give="corrupted"):
-    return (
-        "def corrupt(embeddings, subject, noise):\n    corrupted = embeddings.repeat(len(noise), 1,"
-        " 1)\n" + f"    {body}\n    return {give}\n"
-    )
-
-
-def _restore(body, give="restored"):
-    return (
-        f"def restore(hidden, clean, position):\n    restored = hidden.clone()\n    {body}\n   "
-        f" return {give}\n"
-    )
-
-
-def _effect(body):
-    return f"def indirect_effect(restored, corrupted):\n    return {body}"
-
-
-TRACE = """
-from contextlib import ExitStack
 from functools import partial
 
+from autograder.validity.catalogue.measure import public_answer
+from autograder.validity.solution import ALL, Wrong, block, filled
 
-def covered(output, span, noise):
-    changed = output.clone()
-    changed[:, span] += noise
-    return changed
+WINDOW_CASES = {"mlp", "attention", "window_start", "window_end", "window_even"}
+STATE_CASES = {"state_llama", "state_gpt2", "order", "one_sample", "real"}
+MAP_CASES = WINDOW_CASES | STATE_CASES
+
+CORRUPT = block("""
+    def corrupt(embeddings, subject, noise):
+        corrupted = embeddings.repeat(len(noise), 1, 1)
+        $statements
+        return $result
+    """)
+
+RESTORE = block("""
+    def restore(hidden, clean, position):
+        restored = hidden.clone()
+        $statements
+        return restored
+    """)
+
+EFFECT = block("""
+    def indirect_effect(restored, corrupted):
+        return $effect
+    """)
+
+TRACE = block("""
+    from contextlib import ExitStack
+    from functools import partial
 
 
-def put(output, clean, position):
-    changed = output.clone()
-    changed[{samples}, position] = clean[position]
-    return changed
+    def covered(output, span, noise):
+        changed = output.clone()
+        $cover
+        return changed
 
 
-def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
-    part = {{"state": model.block, "mlp": {mlp}, "attention": model.attention}}[{kind}]
-    span = {span}
-    with ExitStack() as stack:
-        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
-        answer = model.next_token_probabilities([prompt])[0].argmax()
-    values = torch.zeros(len(positions), len(layers))
-    for i, position in enumerate({positions}):
-        for j, layer in enumerate({layers}):
-            first, stop = (layer, layer + 1) if kind == "state" else ({first}, {stop})
-            with ExitStack() as stack:
-                stack.enter_context(edit({where}, partial(covered, span=span, noise={noise})))
-                for each in range({low}, {high}):
-                    stack.enter_context(edit(part(each), partial(put, clean=seen[{stored}].output[0], position=position)))
-                found = model.next_token_probabilities([prompt] * len(noise))
-            values[i, j] = {cell}
-    return {result}
+    def put(output, clean, position):
+        $before_put
+        changed = output.clone()
+        $put
+        return changed
+
+
+    def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+        part = {"state": $state, "mlp": $mlp, "attention": $attention}[$kind]
+        $before_span
+        span = $span
+        with ExitStack() as stack:
+            seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+            $answer
+        $before_values
+        values = $values
+        $before_cells
+        for i, position in enumerate($positions):
+            for j, layer in enumerate($layers):
+                first, stop = $bounds
+                with ExitStack() as stack:
+                    $corrupt
+                    for each in range($low, $high):
+                        $kept.enter_context(
+                            edit($restored, partial(put, clean=$clean, position=position))
+                        )
+                    found = model.next_token_probabilities([prompt] * len(noise))
+                values[i, j] = $cell
+        $after_cells
+        return $result
+    """)
+
+BASELINE = """
+
+
+def _baseline(model, prompt, span, noise, answer):
+    with edit(model.embedding, partial(covered, span=span, noise=noise)):
+        return model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
 """
 
-RECORD_CORRUPTED = """\
-    with ExitStack() as stack:
-        stack.enter_context(edit(model.embedding, partial(covered, span=span, noise=noise)))
-        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
-        model.next_token_probabilities([prompt] * len(noise))
-"""
+
+def _corrupt(statements: str, result: str = "corrupted") -> str:
+    return filled(CORRUPT, statements=statements, result=result)
 
 
-def _trace(
-    samples=":",
+def _restore(statements: str) -> str:
+    return filled(RESTORE, statements=statements)
+
+
+def _effect(effect: str) -> str:
+    return filled(EFFECT, effect=effect)
+
+
+_trace = partial(
+    filled,
+    TRACE,
+    cover="changed[:, span] += noise",
+    before_put="",
+    put="changed[:, position] = clean[position]",
+    state="model.block",
     mlp="model.mlp",
+    attention="model.attention",
     kind="kind",
+    before_span="",
     span="model.subject_slice(prompt, subject)",
+    answer="answer = model.next_token_probabilities([prompt])[0].argmax()",
+    before_values="",
+    values="torch.zeros(len(positions), len(layers))",
+    before_cells="",
     positions="positions",
     layers="layers",
+    bounds='(layer, layer + 1) if kind == "state" else ($first, $stop)',
     first="layer - window // 2",
     stop="layer + window - window // 2",
+    corrupt="stack.enter_context(edit($where, partial(covered, span=span, noise=$noise)))",
     where="model.embedding",
     noise="noise",
     low="max(first, 0)",
     high="min(stop, model.n_layers)",
-    stored="each",
+    clean="seen[each].output[0]",
+    kept="stack",
+    restored="part(each)",
     cell="found[:, answer].mean()",
+    after_cells="",
     result="values",
-):
-    return block(TRACE.format(**locals()))
+)
 
 
 WRONG = {
     "corrupt": {
-        "at the beginning": (
+        "at the beginning": Wrong(
             "put the noise on the first tokens of the prompt",
-            "noise_at_beginning",
-            {"middle", "end", "single"},
-            _corrupt("corrupted[:, :noise.shape[1]] += noise"),
+            misconception="noise_at_beginning",
+            fails={"middle", "end", "single"},
+            code=_corrupt("corrupted[:, :noise.shape[1]] += noise"),
         ),
-        "at the end": (
+        "at the end": Wrong(
             "put the noise on the last tokens of the prompt",
-            "noise_at_end",
-            {"middle", "start", "single"},
-            _corrupt("corrupted[:, -noise.shape[1]:] += noise"),
+            misconception="noise_at_end",
+            fails={"middle", "start", "single"},
+            code=_corrupt("corrupted[:, -noise.shape[1]:] += noise"),
         ),
-        "one token early": (
+        "one token early": Wrong(
             "put the noise one token too far to the left",
-            "noise_before_subject",
-            {"middle", "end", "single", "start"},
-            _corrupt("corrupted[:, max(subject.start - 1, 0):subject.stop - 1] += noise"),
+            misconception="noise_before_subject",
+            fails={"middle", "end", "single", "start"},
+            code=_corrupt("corrupted[:, max(subject.start - 1, 0):subject.stop - 1] += noise"),
         ),
-        "first token only": (
+        "first token only": Wrong(
             "corrupted only the subject's first token",
-            "noise_only_first_token",
-            {"middle", "start", "end"},
-            _corrupt("corrupted[:, subject.start] += noise[:, 0]"),
+            misconception="noise_only_first_token",
+            fails={"middle", "start", "end"},
+            code=_corrupt("corrupted[:, subject.start] += noise[:, 0]"),
         ),
-        "last token only": (
+        "last token only": Wrong(
             "corrupted only the subject's last token",
-            "noise_only_last_token",
-            {"middle", "start", "end"},
-            _corrupt("corrupted[:, subject.stop - 1] += noise[:, -1]"),
+            misconception="noise_only_last_token",
+            fails={"middle", "start", "end"},
+            code=_corrupt("corrupted[:, subject.stop - 1] += noise[:, -1]"),
         ),
-        "replaced": (
+        "replaced": Wrong(
             "put the noise in the place of the embeddings",
-            "noise_replaces",
-            {"middle", "start", "end", "single"},
-            _corrupt("corrupted[:, subject] = noise"),
+            misconception="noise_replaces",
+            fails={"middle", "start", "end", "single"},
+            code=_corrupt("corrupted[:, subject] = noise"),
         ),
-        "subtracted": (
+        "subtracted": Wrong(
             "subtracted the noise",
-            "noise_subtracted",
-            {"middle", "start", "end", "single"},
-            _corrupt("corrupted[:, subject] -= noise"),
+            misconception="noise_subtracted",
+            fails={"middle", "start", "end", "single"},
+            code=_corrupt("corrupted[:, subject] -= noise"),
         ),
-        "one noise for all": (
+        "one noise for all": Wrong(
             "gave every sample the noise of the first",
-            "noise_of_first_sample",
-            {"middle", "start", "end"},
-            _corrupt("corrupted[:, subject] += noise[0]"),
+            misconception="noise_of_first_sample",
+            fails={"middle", "start", "end"},
+            code=_corrupt("corrupted[:, subject] += noise[0]"),
         ),
-        "mean noise": (
+        "mean noise": Wrong(
             "gave every sample the mean noise",
-            "noise_averaged",
-            {"middle", "start", "end"},
-            _corrupt("corrupted[:, subject] += noise.mean(0)"),
+            misconception="noise_averaged",
+            fails={"middle", "start", "end"},
+            code=_corrupt("corrupted[:, subject] += noise.mean(0)"),
         ),
-        "one noise for all tokens": (
+        "one noise for all tokens": Wrong(
             "gave every token of the subject the noise of its first",
-            "noise_same_for_tokens",
-            {"middle", "start", "end"},
-            _corrupt("corrupted[:, subject] += noise[:, :1]"),
+            misconception="noise_same_for_tokens",
+            fails={"middle", "start", "end"},
+            code=_corrupt("corrupted[:, subject] += noise[:, :1]"),
         ),
-        "nothing": (
+        "nothing": Wrong(
             "added the noise to a copy that is thrown away",
-            "nothing_corrupted",
-            {"middle", "start", "end", "single"},
-            _corrupt("corrupted[:, subject].add(noise)"),
+            misconception="nothing_corrupted",
+            fails={"middle", "start", "end", "single"},
+            code=_corrupt("corrupted[:, subject].add(noise)"),
         ),
-        "one token late": (
+        "one token late": Wrong(
             "put the noise one token too far to the right",
-            "noise_after_subject",
-            {"middle", "start", "single"},
-            _corrupt(
-                "last = min(subject.stop + 1, len(embeddings))\n    corrupted[:, last -"
-                " noise.shape[1]:last] += noise"
-            ),
+            misconception="noise_after_subject",
+            fails={"middle", "start", "single"},
+            code=_corrupt("""
+                last = min(subject.stop + 1, len(embeddings))
+                corrupted[:, last - noise.shape[1] : last] += noise
+            """),
         ),
-        "samples added up": (
+        "samples added up": Wrong(
             "added the samples up",
-            "noise_summed",
-            ALL,
-            _corrupt("corrupted[:, subject] += noise", "corrupted.sum(0)"),
+            misconception="noise_summed",
+            fails=ALL,
+            code=_corrupt("corrupted[:, subject] += noise", "corrupted.sum(0)"),
         ),
-        "one sample": (
+        "one sample": Wrong(
             "gave one sample back, not all of them",
-            "noise_one_sample",
-            ALL,
-            _corrupt("corrupted[:, subject] += noise", "corrupted[0]"),
+            misconception="noise_one_sample",
+            fails=ALL,
+            code=_corrupt("corrupted[:, subject] += noise", "corrupted[0]"),
         ),
-        "squeezed": (
+        "squeezed": Wrong(
             "squeezed the samples' dimension away where there is one",
-            "samples_squeezed",
-            {"single"},
-            _corrupt("corrupted[:, subject] += noise", "corrupted.squeeze(0)"),
+            misconception="samples_squeezed",
+            fails={"single"},
+            code=_corrupt("corrupted[:, subject] += noise", "corrupted.squeeze(0)"),
         ),
-        "drawn anew": (
+        "drawn anew": Wrong(
             "drew noise of its own in place of what is given",
-            "other_noise",
-            {"middle", "start", "end", "single"},
-            _corrupt("corrupted[:, subject] += torch.randn_like(noise)"),
+            misconception="other_noise",
+            fails={"middle", "start", "end", "single"},
+            code=_corrupt("corrupted[:, subject] += torch.randn_like(noise)"),
         ),
-        "in place": (
+        "in place": Wrong(
             "changed the caller's embeddings, so that noise piles up from sample to sample",
-            "input_changed",
-            {"inputs", "middle", "start", "end"},
-            (
-                "def corrupt(embeddings, subject, noise):\n    rows = []\n    for each in noise:\n "
-                "       embeddings[subject] += each\n        rows.append(embeddings.clone())\n   "
-                " return torch.stack(rows)"
-            ),
+            misconception="input_changed",
+            fails={"inputs", "middle", "start", "end"},
+            code=block("""
+                def corrupt(embeddings, subject, noise):
+                    rows = []
+                    for each in noise:
+                        embeddings[subject] += each
+                        rows.append(embeddings.clone())
+                    return torch.stack(rows)
+            """),
         ),
-        "three times": (
+        "three times": Wrong(
             "scaled the noise once more, though it comes scaled",
-            "other_noise",
-            {"middle", "start", "end", "single"},
-            _corrupt("corrupted[:, subject] += 3 * noise"),
+            misconception="other_noise",
+            fails={"middle", "start", "end", "single"},
+            code=_corrupt("corrupted[:, subject] += 3 * noise"),
         ),
-        "a loop over three": (
+        "a loop over three": Wrong(
             "wrote the public check's number of samples into a loop",
-            "index_past_end",
-            {"single"},
-            _corrupt(
-                "rows = [embeddings.clone() for _ in range(3)]\n    for i in range(3):\n       "
-                " rows[i][subject] += noise[i]",
+            misconception="index_past_end",
+            fails={"single"},
+            code=_corrupt(
+                """
+                    rows = [embeddings.clone() for _ in range(3)]
+                    for i in range(3):
+                        rows[i][subject] += noise[i]
+                """,
                 "torch.stack(rows)",
             ),
         ),
-        "negative slice": (
+        "negative slice": Wrong(
             "counted from the end, where a slice up to 0 is empty",
-            "slice_empty",
-            {"end"},
-            _corrupt(
-                "corrupted[:, subject.start - len(embeddings):subject.stop - len(embeddings)] +="
-                " noise"
-            ),
+            misconception="slice_empty",
+            fails={"end"},
+            code=_corrupt("""
+                corrupted[:, subject.start - len(embeddings) : subject.stop - len(embeddings)] += (
+                    noise
+                )
+            """),
         ),
     },
     "restore": {
-        "first sample": (
+        "first sample": Wrong(
             "restored the first sample only",
-            "restored_first_sample",
-            {"middle", "first", "last"},
-            _restore("restored[0, position] = clean[position]"),
+            misconception="restored_first_sample",
+            fails={"middle", "first", "last"},
+            code=_restore("restored[0, position] = clean[position]"),
         ),
-        "sample for token": (
+        "sample for token": Wrong(
             "took the index of samples for that of tokens",
-            "restored_sample_for_token",
-            ALL,
-            _restore("restored[position] = clean[position]"),
+            misconception="restored_sample_for_token",
+            fails=ALL,
+            code=_restore("restored[position] = clean[position]"),
         ),
-        "everything": (
+        "everything": Wrong(
             "restored every token",
-            "restored_everything",
-            {"middle", "first", "last"},
-            _restore("restored[:] = clean"),
+            misconception="restored_everything",
+            fails={"middle", "first", "last"},
+            code=_restore("restored[:] = clean"),
         ),
-        "nothing": (
+        "nothing": Wrong(
             "wrote into a copy that is thrown away",
-            "restored_nothing",
-            {"middle", "first", "last"},
-            _restore("restored[:, position].copy()".replace(".copy()", ".clone().fill_(0)")),
+            misconception="restored_nothing",
+            fails={"middle", "first", "last"},
+            code=_restore("restored[:, position].copy()".replace(".copy()", ".clone().fill_(0)")),
         ),
-        "added": (
+        "added": Wrong(
             "added the clean state to the corrupted one",
-            "restored_added",
-            {"middle", "first", "last"},
-            _restore("restored[:, position] += clean[position]"),
+            misconception="restored_added",
+            fails={"middle", "first", "last"},
+            code=_restore("restored[:, position] += clean[position]"),
         ),
-        "one before": (
+        "one before": Wrong(
             "restored the token before",
-            "restored_before",
-            {"middle", "first", "last"},
-            _restore("restored[:, position - 1] = clean[position - 1]"),
+            misconception="restored_before",
+            fails={"middle", "first", "last"},
+            code=_restore("restored[:, position - 1] = clean[position - 1]"),
         ),
-        "one after": (
+        "one after": Wrong(
             "restored the token after",
-            "restored_after",
-            {"middle", "first", "last"},
-            _restore(
-                "restored[:, (position + 1) % len(clean)] = clean[(position + 1) % len(clean)]"
-            ),
+            misconception="restored_after",
+            fails={"middle", "first", "last"},
+            code=_restore("""
+                restored[:, (position + 1) % len(clean)] = clean[(position + 1) % len(clean)]
+            """),
         ),
-        "up to": (
+        "up to": Wrong(
             "restored every token up to the one asked for",
-            "restored_up_to",
-            {"middle", "last"},
-            _restore("restored[:, :position + 1] = clean[:position + 1]"),
+            misconception="restored_up_to",
+            fails={"middle", "last"},
+            code=_restore("restored[:, :position + 1] = clean[:position + 1]"),
         ),
-        "from": (
+        "from": Wrong(
             "restored every token from the one asked for on",
-            "restored_from",
-            {"middle", "first"},
-            _restore("restored[:, position:] = clean[position:]"),
+            misconception="restored_from",
+            fails={"middle", "first"},
+            code=_restore("restored[:, position:] = clean[position:]"),
         ),
-        "first row": (
+        "first row": Wrong(
             "put the clean state of the first token there",
-            "restored_other_row",
-            {"middle", "last"},
-            _restore("restored[:, position] = clean[0]"),
+            misconception="restored_other_row",
+            fails={"middle", "last"},
+            code=_restore("restored[:, position] = clean[0]"),
         ),
-        "last row": (
+        "last row": Wrong(
             "put the clean state of the last token there",
-            "restored_last_row",
-            {"middle", "first"},
-            _restore("restored[:, position] = clean[-1]"),
+            misconception="restored_last_row",
+            fails={"middle", "first"},
+            code=_restore("restored[:, position] = clean[-1]"),
         ),
-        "a loop over four": (
+        "a loop over four": Wrong(
             "wrote the public check's number of samples into a loop",
-            "index_past_end",
-            {"first", "last", "inputs"},
-            _restore("for i in range(4):\n        restored[i, position] = clean[position]"),
+            misconception="index_past_end",
+            fails={"first", "last", "inputs"},
+            code=_restore("""
+                for i in range(4):
+                    restored[i, position] = clean[position]
+            """),
         ),
-        "falsy position": (
+        "falsy position": Wrong(
             "took position 0 for none given",
-            "restored_last_row",
-            {"first"},
-            _restore("restored[:, position] = clean[position or -1]"),
+            misconception="restored_last_row",
+            fails={"first"},
+            code=_restore("restored[:, position] = clean[position or -1]"),
         ),
-        "in place": (
+        "in place": Wrong(
             "changed the caller's states",
-            "input_changed",
-            {"inputs"},
-            (
-                "def restore(hidden, clean, position):\n    hidden[:, position] = clean[position]\n"
-                "    return hidden"
-            ),
+            misconception="input_changed",
+            fails={"inputs"},
+            code=block("""
+                def restore(hidden, clean, position):
+                    hidden[:, position] = clean[position]
+                    return hidden
+            """),
         ),
     },
     "indirect_effect": {
-        "no baseline": (
+        "no baseline": Wrong(
             "did not subtract the corrupted probability",
-            "baseline_not_subtracted",
-            ALL,
-            _effect("restored.mean()"),
+            misconception="baseline_not_subtracted",
+            fails=ALL,
+            code=_effect("restored.mean()"),
         ),
-        "reversed": (
+        "reversed": Wrong(
             "subtracted the wrong way round",
-            "effect_reversed",
-            ALL,
-            _effect("(corrupted - restored).mean()"),
+            misconception="effect_reversed",
+            fails=ALL,
+            code=_effect("(corrupted - restored).mean()"),
         ),
-        "sum": (
+        "sum": Wrong(
             "added the samples up where their mean is asked for",
-            "effect_summed",
-            ALL,
-            _effect("(restored - corrupted).sum()"),
+            misconception="effect_summed",
+            fails=ALL,
+            code=_effect("(restored - corrupted).sum()"),
         ),
-        "ratio": (
+        "ratio": Wrong(
             "took the ratio for the difference",
-            "effect_as_ratio",
-            ALL,
-            _effect("restored.mean() / corrupted.mean()"),
+            misconception="effect_as_ratio",
+            fails=ALL,
+            code=_effect("restored.mean() / corrupted.mean()"),
         ),
-        "relative": (
+        "relative": Wrong(
             "divided the effect by the corrupted probability",
-            "effect_relative",
-            ALL,
-            _effect("(restored.mean() - corrupted.mean()) / corrupted.mean()"),
+            misconception="effect_relative",
+            fails=ALL,
+            code=_effect("(restored.mean() - corrupted.mean()) / corrupted.mean()"),
         ),
-        "percent": (
+        "percent": Wrong(
             "gave the effect in percent",
-            "effect_in_percent",
-            ALL,
-            _effect("100 * (restored - corrupted).mean()"),
+            misconception="effect_in_percent",
+            fails=ALL,
+            code=_effect("100 * (restored - corrupted).mean()"),
         ),
-        "absolute": (
+        "absolute": Wrong(
             "took the sign away",
-            "effect_absolute",
-            {"negative", "small"},
-            _effect("(restored - corrupted).abs().mean()"),
+            misconception="effect_absolute",
+            fails={"negative", "small"},
+            code=_effect("(restored - corrupted).abs().mean()"),
         ),
-        "absolute mean": (
+        "absolute mean": Wrong(
             "took the sign of the mean away",
-            "effect_absolute",
-            {"negative"},
-            _effect("(restored - corrupted).mean().abs()"),
+            misconception="effect_absolute",
+            fails={"negative"},
+            code=_effect("(restored - corrupted).mean().abs()"),
         ),
-        "cut off": (
+        "cut off": Wrong(
             "cut negative effects off",
-            "effect_cut_at_zero",
-            {"negative"},
-            _effect("(restored.mean() - corrupted.mean()).clamp(min=0)"),
+            misconception="effect_cut_at_zero",
+            fails={"negative"},
+            code=_effect("(restored.mean() - corrupted.mean()).clamp(min=0)"),
         ),
-        "first sample": (
+        "first sample": Wrong(
             "looked at the first sample only",
-            "effect_of_first_sample",
-            ALL,
-            _effect("restored[0] - corrupted[0]"),
+            misconception="effect_of_first_sample",
+            fails=ALL,
+            code=_effect("restored[0] - corrupted[0]"),
         ),
-        "last sample": (
+        "last sample": Wrong(
             "let a loop over the samples keep the last one only",
-            "effect_of_last_sample",
-            ALL,
-            _effect("[one - other for one, other in zip(restored, corrupted)][-1]"),
+            misconception="effect_of_last_sample",
+            fails=ALL,
+            code=_effect("[one - other for one, other in zip(restored, corrupted)][-1]"),
         ),
-        "best sample": (
+        "best sample": Wrong(
             "compared the best samples",
-            "effect_of_best_sample",
-            ALL,
-            _effect("restored.max() - corrupted.max()"),
+            misconception="effect_of_best_sample",
+            fails=ALL,
+            code=_effect("restored.max() - corrupted.max()"),
         ),
-        "logs": (
+        "logs": Wrong(
             "took the difference of logarithms",
-            "effect_in_logs",
-            ALL,
-            _effect("restored.log().mean() - corrupted.log().mean()"),
+            misconception="effect_in_logs",
+            fails=ALL,
+            code=_effect("restored.log().mean() - corrupted.log().mean()"),
         ),
-        "median": (
+        "median": Wrong(
             "compared the medians",
-            "effect_of_median",
-            ALL,
-            _effect("restored.median() - corrupted.median()"),
+            misconception="effect_of_median",
+            fails=ALL,
+            code=_effect("restored.median() - corrupted.median()"),
         ),
-        "hard-coded": (
+        "hard-coded": Wrong(
             "returns the answer to a public check",
-            "hard_coded",
-            ALL,
-            _effect(f"torch.tensor({public_answer('indirect_effect', 'difference')})"),
+            misconception="hard_coded",
+            fails=ALL,
+            code=_effect(f"torch.tensor({public_answer('indirect_effect', 'difference')})"),
         ),
-        "per sample": (
+        "per sample": Wrong(
             "gave an effect for each sample and no mean",
-            "effect_per_sample",
-            ALL,
-            _effect("restored - corrupted"),
+            misconception="effect_per_sample",
+            fails=ALL,
+            code=_effect("restored - corrupted"),
         ),
-        "rounded": (
+        "rounded": Wrong(
             "rounded the effect to two decimals",
-            "effect_rounded",
-            ALL,
-            _effect("torch.round((restored - corrupted).mean(), decimals=2)"),
+            misconception="effect_rounded",
+            fails=ALL,
+            code=_effect("torch.round((restored - corrupted).mean(), decimals=2)"),
         ),
     },
     "trace": {
-        "last subject token only": (
+        "last subject token only": Wrong(
             "corrupted only the subject's last token",
-            "noise_at_last_subject_token",
-            MAP_CASES,
-            _trace(
-                span=(
-                    "slice(model.subject_slice(prompt, subject).stop - 1,"
-                    " model.subject_slice(prompt, subject).stop)"
-                ),
+            misconception="noise_at_last_subject_token",
+            fails=MAP_CASES,
+            code=_trace(
+                span="""
+                    slice(
+                        model.subject_slice(prompt, subject).stop - 1,
+                        model.subject_slice(prompt, subject).stop,
+                    )
+                """,
                 noise="noise[:, -1:]",
             ),
         ),
-        "first subject token only": (
+        "first subject token only": Wrong(
             "corrupted only the subject's first token",
-            "noise_at_first_subject_token",
-            MAP_CASES,
-            _trace(
-                span=(
-                    "slice(model.subject_slice(prompt, subject).start, model.subject_slice(prompt,"
-                    " subject).start + 1)"
-                ),
+            misconception="noise_at_first_subject_token",
+            fails=MAP_CASES,
+            code=_trace(
+                span="""
+                    slice(
+                        model.subject_slice(prompt, subject).start,
+                        model.subject_slice(prompt, subject).start + 1,
+                    )
+                """,
                 noise="noise[:, :1]",
             ),
         ),
-        "one token late": (
+        "one token late": Wrong(
             "put the noise one token too far to the right",
-            "noise_one_token_late",
-            MAP_CASES,
-            _trace(
-                span=(
-                    "slice(model.subject_slice(prompt, subject).start + 1,"
-                    " model.subject_slice(prompt, subject).stop + 1)"
-                )
+            misconception="noise_one_token_late",
+            fails=MAP_CASES,
+            code=_trace(
+                span="""
+                    slice(
+                        model.subject_slice(prompt, subject).start + 1,
+                        model.subject_slice(prompt, subject).stop + 1,
+                    )
+                """
             ),
         ),
-        "after the first block": (
+        "after the first block": Wrong(
             "added the noise after the first block",
-            "noise_after_first_block",
-            MAP_CASES,
-            _trace(where="model.block(0)"),
+            misconception="noise_after_first_block",
+            fails=MAP_CASES,
+            code=_trace(where="model.block(0)"),
         ),
-        "noise drawn anew": (
+        "noise drawn anew": Wrong(
             "drew noise of its own, anew for every cell",
-            "noise_of_its_own",
-            MAP_CASES | {"given_noise"},
-            _trace(noise="torch.randn_like(noise)"),
+            misconception="noise_of_its_own",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(noise="torch.randn_like(noise)"),
         ),
-        "replaced": (
+        "replaced": Wrong(
             "put the noise in the place of the embeddings",
-            "noise_replaces",
-            MAP_CASES | {"given_noise"},
-            _trace().replace("+= noise", "= noise"),
+            misconception="noise_replaces",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(cover="changed[:, span] = noise"),
         ),
-        "noise subtracted": (
+        "noise subtracted": Wrong(
             "subtracted the noise",
-            "noise_subtracted",
-            MAP_CASES,
-            _trace(noise="-noise"),
+            misconception="noise_subtracted",
+            fails=MAP_CASES,
+            code=_trace(noise="-noise"),
         ),
-        "three times the noise": (
+        "three times the noise": Wrong(
             "scaled the noise once more, though it comes scaled",
-            "other_noise",
-            MAP_CASES,
-            _trace(noise="3 * noise"),
+            misconception="other_noise",
+            fails=MAP_CASES,
+            code=_trace(noise="3 * noise"),
         ),
-        "the default noise": (
+        "the default noise": Wrong(
             "drew the library's noise in place of what is given",
-            "noise_of_its_own",
-            MAP_CASES | {"given_noise"},
-            _trace().replace(
-                "    span =",
-                "    from keyhole.tracing import subject_noise\n    noise = subject_noise(model,"
-                " prompt, subject, len(noise))\n    span =",
+            misconception="noise_of_its_own",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(
+                before_span="""
+                    from keyhole.tracing import subject_noise
+                    noise = subject_noise(model, prompt, subject, len(noise))
+                """
             ),
         ),
-        "letters for tokens": (
+        "letters for tokens": Wrong(
             "counted letters where tokens are meant",
-            "noise_at_letters",
-            {"state_gpt2", "real"},
-            _trace(span="slice(prompt.index(subject), prompt.index(subject) + noise.shape[1])"),
+            misconception="noise_at_letters",
+            fails={"state_gpt2", "real"},
+            code=_trace(
+                span="slice(prompt.index(subject), prompt.index(subject) + noise.shape[1])"
+            ),
         ),
-        "everything restored": (
+        "everything restored": Wrong(
             "restored every token",
-            "restored_everything",
-            MAP_CASES,
-            _trace().replace("changed[:, position] = clean[position]", "changed[:] = clean"),
+            misconception="restored_everything",
+            fails=MAP_CASES,
+            code=_trace(put="changed[:] = clean"),
         ),
-        "clean state added": (
+        "clean state added": Wrong(
             "added the clean state to the corrupted one",
-            "restored_added",
-            MAP_CASES | {"given_noise"},
-            _trace().replace("changed[:, position] = clean", "changed[:, position] += clean"),
+            misconception="restored_added",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(put="changed[:, position] += clean[position]"),
         ),
-        "one position late": (
+        "one position late": Wrong(
             "restored the token after",
-            "restored_after",
-            MAP_CASES,
-            _trace().replace(
-                "changed[:, position] = clean[position]",
-                "position = (position + 1) % len(clean)\n    changed[:, position] ="
-                " clean[position]",
+            misconception="restored_after",
+            fails=MAP_CASES,
+            code=_trace(
+                put="""
+                    position = (position + 1) % len(clean)
+                    changed[:, position] = clean[position]
+                """
             ),
         ),
-        "one position early": (
+        "one position early": Wrong(
             "restored the token before",
-            "restored_before",
-            MAP_CASES,
-            _trace().replace(
-                "changed[:, position] = clean[position]",
-                "changed[:, position - 1] = clean[position - 1]",
-            ),
+            misconception="restored_before",
+            fails=MAP_CASES,
+            code=_trace(put="changed[:, position - 1] = clean[position - 1]"),
         ),
-        "up to the position": (
+        "up to the position": Wrong(
             "restored every token up to the one asked for",
-            "restored_up_to",
-            MAP_CASES,
-            _trace().replace(
-                "changed[:, position] = clean[position]",
-                "changed[:, :position + 1] = clean[:position + 1]",
-            ),
+            misconception="restored_up_to",
+            fails=MAP_CASES,
+            code=_trace(put="changed[:, : position + 1] = clean[: position + 1]"),
         ),
-        "from the position": (
+        "from the position": Wrong(
             "restored every token from the one asked for on",
-            "restored_from",
-            MAP_CASES,
-            _trace().replace(
-                "changed[:, position] = clean[position]", "changed[:, position:] = clean[position:]"
-            ),
+            misconception="restored_from",
+            fails=MAP_CASES,
+            code=_trace(put="changed[:, position:] = clean[position:]"),
         ),
-        "run after the hooks": (
+        "run after the hooks": Wrong(
             "ran the model when the hooks were gone",
-            "cells_all_clean",
-            MAP_CASES,
-            _trace().replace("    found = model", "found = model"),
+            misconception="cells_all_clean",
+            fails=MAP_CASES,
+            code=_trace().replace("    found = model", "found = model"),
         ),
-        "samples added up": (
+        "samples added up": Wrong(
             "added the samples up where their mean is asked for",
-            "cells_summed",
-            MAP_CASES - {"one_sample"} | {"given_noise"},
-            _trace(cell="found[:, answer].sum()"),
+            misconception="cells_summed",
+            fails=MAP_CASES - {"one_sample"} | {"given_noise"},
+            code=_trace(cell="found[:, answer].sum()"),
         ),
-        "median": (
+        "median": Wrong(
             "took the samples' median",
-            "cells_of_median",
-            MAP_CASES - {"one_sample"},
-            _trace(cell="found[:, answer].median()"),
+            misconception="cells_of_median",
+            fails=MAP_CASES - {"one_sample"},
+            code=_trace(cell="found[:, answer].median()"),
         ),
-        "best sample": (
+        "best sample": Wrong(
             "took the best of the samples",
-            "cells_of_best_sample",
-            MAP_CASES - {"one_sample"},
-            _trace(cell="found[:, answer].max()"),
+            misconception="cells_of_best_sample",
+            fails=MAP_CASES - {"one_sample"},
+            code=_trace(cell="found[:, answer].max()"),
         ),
-        "percent": (
+        "percent": Wrong(
             "gave the cells in percent",
-            "cells_in_percent",
-            MAP_CASES | {"given_noise"},
-            _trace(cell="100 * found[:, answer].mean()"),
+            misconception="cells_in_percent",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(cell="100 * found[:, answer].mean()"),
         ),
-        "rounded": (
+        "rounded": Wrong(
             "rounded the cells to one decimal",
-            "cells_rounded",
-            MAP_CASES | {"given_noise"},
-            _trace(cell="found[:, answer].mean().round(decimals=1)"),
+            misconception="cells_rounded",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(cell="found[:, answer].mean().round(decimals=1)"),
         ),
-        "mean of logarithms": (
+        "mean of logarithms": Wrong(
             "averaged logarithms, and took their exponential",
-            "softmax_after_mean",
-            MAP_CASES - {"one_sample"},
-            _trace(cell="found[:, answer].log().mean().exp()"),
+            misconception="softmax_after_mean",
+            fails=MAP_CASES - {"one_sample"},
+            code=_trace(cell="found[:, answer].log().mean().exp()"),
         ),
-        "one's complement": (
+        "one's complement": Wrong(
             "gave the probability of any other answer",
-            None,
-            MAP_CASES | {"given_noise"},
-            _trace(result="1 - values"),
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(result="1 - values"),
         ),
-        "first sample of noise": (
+        "first sample of noise": Wrong(
             "used the first sample of noise only",
-            "trace_of_first_sample",
-            MAP_CASES - {"one_sample"},
-            _trace(noise="noise[:1]"),
+            misconception="trace_of_first_sample",
+            fails=MAP_CASES - {"one_sample"},
+            code=_trace(noise="noise[:1]"),
         ),
-        "a map a sample": (
+        "a map a sample": Wrong(
             "forgot the mean over the samples",
-            "cell_per_sample",
-            ALL,
-            _trace(cell="found[:, answer]").replace("len(layers))\n", "len(layers), len(noise))\n"),
+            misconception="cell_per_sample",
+            fails=ALL,
+            code=_trace(
+                values="torch.zeros(len(positions), len(layers), len(noise))",
+                cell="found[:, answer]",
+            ),
         ),
-        "not corrupted": (
+        "not corrupted": Wrong(
             "restored into a run that was never corrupted",
-            "nothing_corrupted",
-            MAP_CASES,
-            _trace(noise="0"),
+            misconception="nothing_corrupted",
+            fails=MAP_CASES,
+            code=_trace(noise="0"),
         ),
-        "row 0 of the batch": (
+        "row 0 of the batch": Wrong(
             "restored the first sample only",
-            "restored_first_sample",
-            MAP_CASES - {"one_sample"},
-            _trace(samples="0"),
+            misconception="restored_first_sample",
+            fails=MAP_CASES - {"one_sample"},
+            code=_trace(put="changed[0, position] = clean[position]"),
         ),
-        "softmax after the mean": (
+        "softmax after the mean": Wrong(
             "averaged over samples before the softmax",
-            "softmax_after_mean",
-            MAP_CASES - {"one_sample"},
-            _trace(cell="found.log().mean(0).softmax(-1)[answer]"),
+            misconception="softmax_after_mean",
+            fails=MAP_CASES - {"one_sample"},
+            code=_trace(cell="found.log().mean(0).softmax(-1)[answer]"),
         ),
-        "the corrupted run's answer": (
+        "the corrupted run's answer": Wrong(
             "followed the answer of the corrupted run",
-            "answer_of_corrupted_run",
-            MAP_CASES,
-            _trace().replace(
-                "    values = torch.zeros",
-                "    with edit(model.embedding, partial(covered, span=span, noise=noise)):\n       "
-                " answer = model.next_token_probabilities([prompt] * len(noise)).mean(0).argmax()\n"
-                "    values = torch.zeros",
+            misconception="answer_of_corrupted_run",
+            fails=MAP_CASES,
+            code=_trace(
+                before_values="""
+                    with edit(model.embedding, partial(covered, span=span, noise=noise)):
+                        answer = (
+                            model.next_token_probabilities([prompt] * len(noise)).mean(0).argmax()
+                        )
+                """
             ),
         ),
-        "logarithms": (
+        "logarithms": Wrong(
             "took logarithms for probabilities",
-            "cells_in_logs",
-            MAP_CASES | {"given_noise"},
-            _trace(cell="found[:, answer].log().mean()"),
+            misconception="cells_in_logs",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(cell="found[:, answer].log().mean()"),
         ),
-        "states of the corrupted run": (
+        "states of the corrupted run": Wrong(
             "recorded the states in the corrupted run",
-            "corrupted_state_restored",
-            MAP_CASES,
-            _trace().replace(
-                "    values = torch.zeros", RECORD_CORRUPTED + "    values = torch.zeros"
+            misconception="corrupted_state_restored",
+            fails=MAP_CASES,
+            code=_trace(
+                before_values="""
+                    with ExitStack() as stack:
+                        stack.enter_context(
+                            edit(model.embedding, partial(covered, span=span, noise=noise))
+                        )
+                        seen = [
+                            stack.enter_context(record(part(layer)))
+                            for layer in range(model.n_layers)
+                        ]
+                        model.next_token_probabilities([prompt] * len(noise))
+                """
             ),
         ),
-        "one token early": (
+        "one token early": Wrong(
             "put the noise one token too far to the left",
-            "noise_one_token_early",
-            MAP_CASES,
-            _trace(
-                span=(
-                    "slice(model.subject_slice(prompt, subject).start - 1,"
-                    " model.subject_slice(prompt, subject).stop - 1)"
-                )
+            misconception="noise_one_token_early",
+            fails=MAP_CASES,
+            code=_trace(
+                span="""
+                    slice(
+                        model.subject_slice(prompt, subject).start - 1,
+                        model.subject_slice(prompt, subject).stop - 1,
+                    )
+                """
             ),
         ),
-        "nothing restored": (
+        "nothing restored": Wrong(
             "restored nothing",
-            "nothing_restored",
-            MAP_CASES,
-            _trace(low="0", high="0"),
+            misconception="nothing_restored",
+            fails=MAP_CASES,
+            code=_trace(low="0", high="0"),
         ),
-        "window both ways": (
+        "window both ways": Wrong(
             "took the window's width on either side",
-            "window_both_ways",
-            WINDOW_CASES,
-            _trace(first="layer - window", stop="layer + window + 1"),
+            misconception="window_both_ways",
+            fails=WINDOW_CASES,
+            code=_trace(first="layer - window", stop="layer + window + 1"),
         ),
-        "all layers": (
+        "all layers": Wrong(
             "restored all layers in place of a window",
-            "window_of_all",
-            WINDOW_CASES,
-            _trace(first="0", stop="model.n_layers"),
+            misconception="window_of_all",
+            fails=WINDOW_CASES,
+            code=_trace(first="0", stop="model.n_layers"),
         ),
-        "window dropped at the edges": (
+        "window dropped at the edges": Wrong(
             "restored nothing where the window does not fit",
-            "window_dropped_at_edges",
-            {"window_start", "window_end"},
-            _trace(high="stop if 0 <= first and stop <= model.n_layers else 0"),
+            misconception="window_dropped_at_edges",
+            fails={"window_start", "window_end"},
+            code=_trace(high="stop if 0 <= first and stop <= model.n_layers else 0"),
         ),
-        "its own answer": (
+        "its own answer": Wrong(
             "followed whatever each cell answers",
-            "answer_of_each_run",
-            MAP_CASES,
-            _trace(cell="found[:, found.mean(0).argmax()].mean()"),
+            misconception="answer_of_each_run",
+            fails=MAP_CASES,
+            code=_trace(cell="found[:, found.mean(0).argmax()].mean()"),
         ),
-        "effects": (
+        "effects": Wrong(
             "subtracted the corrupted probability, which is not asked for",
-            "corrupted_subtracted",
-            MAP_CASES | {"given_noise"},
-            _trace(result="values - _baseline(model, prompt, span, noise, answer)")
-            + "\n\n\ndef _baseline(model, prompt, span, noise, answer):\n    with"
-            " edit(model.embedding, partial(covered, span=span, noise=noise)):\n        return"
-            " model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()",
+            misconception="corrupted_subtracted",
+            fails=MAP_CASES | {"given_noise"},
+            code=_trace(result="values - _baseline(model, prompt, span, noise, answer)") + BASELINE,
         ),
-        "the layer's input": (
+        "the layer's input": Wrong(
             "restored what goes into the layer, not what comes out",
-            "layer_input_restored",
-            STATE_CASES,
-            _trace().replace(
-                '"state": model.block,',
-                '"state": lambda layer: model.block(layer - 1) if layer else model.embedding,',
+            misconception="layer_input_restored",
+            fails=STATE_CASES,
+            code=_trace(
+                state="(lambda layer: model.block(layer - 1) if layer else model.embedding)"
             ),
         ),
-        "the layer below": (
+        "the layer below": Wrong(
             "counted layers from 1",
-            "layer_below_restored",
-            STATE_CASES,
-            _trace(
+            misconception="layer_below_restored",
+            fails=STATE_CASES,
+            code=_trace(
                 low="max(first - 1, 0) if kind == 'state' else max(first, 0)",
                 high="max(stop - 1, 0) if kind == 'state' else min(stop, model.n_layers)",
             ),
         ),
-        "the layer above": (
+        "the layer above": Wrong(
             "restored the layer above",
-            "layer_above_restored",
-            STATE_CASES,
-            _trace(
+            misconception="layer_above_restored",
+            fails=STATE_CASES,
+            code=_trace(
                 low="min(first + 1, model.n_layers - 1) if kind == 'state' else max(first, 0)",
-                high=(
-                    "min(stop + 1, model.n_layers) if kind == 'state' else min(stop,"
-                    " model.n_layers)"
-                ),
+                high="""
+                    min(stop + 1, model.n_layers) if kind == "state" else min(stop, model.n_layers)
+                """,
             ),
         ),
-        "a window of states": (
+        "a window of states": Wrong(
             "restored a window of states, where a state is one layer's",
-            "window_of_states",
-            STATE_CASES,
-            _trace(first="0", stop="0").replace(
-                '(layer, layer + 1) if kind == "state" else (0, 0)',
-                "(layer - window // 2, layer + window - window // 2)",
-            ),
+            misconception="window_of_states",
+            fails=STATE_CASES,
+            code=_trace(bounds="(layer - window // 2, layer + window - window // 2)"),
         ),
-        "kind ignored": (
+        "kind ignored": Wrong(
             "restored whole states, whatever kind is asked for",
-            "kind_ignored",
-            WINDOW_CASES,
-            _trace(kind="'state'").replace('if kind == "state"', "if True"),
+            misconception="kind_ignored",
+            fails=WINDOW_CASES,
+            code=_trace(kind='"state"', bounds="(layer, layer + 1) if True else ($first, $stop)"),
         ),
-        "MLP and attention exchanged": (
+        "MLP and attention exchanged": Wrong(
             "exchanged MLP and attention",
-            "other_kind",
-            WINDOW_CASES,
-            _trace(mlp="model.attention").replace(
-                '"attention": model.attention', '"attention": model.mlp'
-            ),
+            misconception="other_kind",
+            fails=WINDOW_CASES,
+            code=_trace(mlp="model.attention", attention="model.mlp"),
         ),
-        "window ignored": (
+        "window ignored": Wrong(
             "restored one layer in place of a window",
-            "window_ignored",
-            WINDOW_CASES,
-            _trace(first="layer", stop="layer + 1"),
+            misconception="window_ignored",
+            fails=WINDOW_CASES,
+            code=_trace(first="layer", stop="layer + 1"),
         ),
-        "window upward": (
+        "window upward": Wrong(
             "let the window begin at the layer",
-            "window_upward",
-            WINDOW_CASES,
-            _trace(first="layer", stop="layer + window"),
+            misconception="window_upward",
+            fails=WINDOW_CASES,
+            code=_trace(first="layer", stop="layer + window"),
         ),
-        "window downward": (
+        "window downward": Wrong(
             "let the window end at the layer",
-            "window_downward",
-            WINDOW_CASES,
-            _trace(first="layer - window + 1", stop="layer + 1"),
+            misconception="window_downward",
+            fails=WINDOW_CASES,
+            code=_trace(first="layer - window + 1", stop="layer + 1"),
         ),
-        "window mirrored": (
+        "window mirrored": Wrong(
             "put the longer half of an even window above the layer",
-            "window_mirrored",
-            {"window_even"},
-            _trace(first="layer - (window - 1) // 2", stop="layer + window // 2 + 1"),
+            misconception="window_mirrored",
+            fails={"window_even"},
+            code=_trace(first="layer - (window - 1) // 2", stop="layer + window // 2 + 1"),
         ),
-        "window one short": (
+        "window one short": Wrong(
             "took the last number of a range for its end",
-            "window_one_short",
-            WINDOW_CASES,
-            _trace(stop="layer + window - window // 2 - 1"),
+            misconception="window_one_short",
+            fails=WINDOW_CASES,
+            code=_trace(stop="layer + window - window // 2 - 1"),
         ),
-        "window one long": (
+        "window one long": Wrong(
             "counted the middle of the window twice",
-            "window_one_long",
-            WINDOW_CASES - {"window_end"},
-            _trace(stop="layer + window - window // 2 + 1"),
+            misconception="window_one_long",
+            fails=WINDOW_CASES - {"window_end"},
+            code=_trace(stop="layer + window - window // 2 + 1"),
         ),
-        "window pushed in at the start": (
+        "window pushed in at the start": Wrong(
             "kept the window's full width at the edge",
-            "window_pushed_in",
-            {"window_start"},
-            _trace(stop="max(layer - window // 2, 0) + window"),
+            misconception="window_pushed_in",
+            fails={"window_start"},
+            code=_trace(stop="max(layer - window // 2, 0) + window"),
         ),
-        "not clipped at the start": (
+        "not clipped at the start": Wrong(
             "let the window begin below layer 0",
-            "layer_outside",
-            {"window_start"},
-            _trace(low="first"),
+            misconception="layer_outside",
+            fails={"window_start"},
+            code=_trace(low="first"),
         ),
-        "not clipped at the end": (
+        "not clipped at the end": Wrong(
             "let the window go on above the last layer",
-            "layer_outside",
-            {"window_end"},
-            _trace(high="stop"),
+            misconception="layer_outside",
+            fails={"window_end"},
+            code=_trace(high="stop"),
         ),
-        "wraps around": (
+        "wraps around": Wrong(
             "let the window go on at the other end of the model",
-            "window_wraps_around",
-            {"window_start"},
-            _trace(low="first", stored="each").replace("part(each)", "part(each % model.n_layers)"),
+            misconception="window_wraps_around",
+            fails={"window_start"},
+            code=_trace(low="first", restored="part(each % model.n_layers)"),
         ),
-        "sorted positions": (
+        "sorted positions": Wrong(
             "sorted the positions",
-            "positions_sorted",
-            {"order"},
-            _trace(positions="sorted(positions)"),
+            misconception="positions_sorted",
+            fails={"order"},
+            code=_trace(positions="sorted(positions)"),
         ),
-        "sorted layers": (
+        "sorted layers": Wrong(
             "sorted the layers",
-            "layers_sorted",
-            {"order"},
-            _trace(layers="sorted(layers)"),
+            misconception="layers_sorted",
+            fails={"order"},
+            code=_trace(layers="sorted(layers)"),
         ),
-        "all positions": (
+        "all positions": Wrong(
             "took the row's number for the token's",
-            "index_for_position",
-            MAP_CASES,
-            _trace(positions="range(len(positions))"),
+            misconception="index_for_position",
+            fails=MAP_CASES,
+            code=_trace(positions="range(len(positions))"),
         ),
-        "first layers": (
+        "first layers": Wrong(
             "took the column's number for the layer's",
-            "index_for_layer",
-            MAP_CASES - {"window_start"},
-            _trace(layers="range(len(layers))"),
+            misconception="index_for_layer",
+            fails=MAP_CASES - {"window_start"},
+            code=_trace(layers="range(len(layers))"),
         ),
-        "transposed": (
+        "transposed": Wrong(
             "exchanged rows and columns",
-            "map_transposed",
-            MAP_CASES | {"clean"},
-            _trace(result="values.T"),
+            misconception="map_transposed",
+            fails=MAP_CASES | {"clean"},
+            code=_trace(result="values.T"),
         ),
-        "hooks left behind": (
+        "hooks left behind": Wrong(
             "left its hooks on the model",
-            "hooks_left",
-            MAP_CASES | {"clean"},
-            _trace().replace(
-                "stack.enter_context(edit(model.embedding, partial(covered, span=span,"
-                " noise=noise)))",
-                "model.embedding.register_forward_hook(lambda module, arguments, output:"
-                " covered(output, span, noise))",
+            misconception="hooks_left",
+            fails=MAP_CASES | {"clean"},
+            code=_trace(
+                corrupt="""
+                    model.embedding.register_forward_hook(
+                        lambda module, arguments, output: covered(output, span, noise)
+                    )
+                """
             ),
         ),
-        "model left changed": (
+        "model left changed": Wrong(
             "changed the model's weights while looking at it",
-            "model_changed",
-            {"clean"},
-            _trace(result="values + 0 * model.embedding.weight.data[0, :1].add_(1e-6)"),
+            misconception="model_changed",
+            fails={"clean"},
+            code=_trace(result="values + 0 * model.embedding.weight.data[0, :1].add_(1e-6)"),
         ),
-        "cells pile up": (
+        "cells pile up": Wrong(
             "kept the restorings of earlier cells",
-            "restorings_pile_up",
-            MAP_CASES,
-            _trace()
-            .replace("    for i, position", "    kept = ExitStack()\n    for i, position")
-            .replace("stack.enter_context(edit(part(each)", "kept.enter_context(edit(part(each)")
-            .replace("    return values", "    kept.close()\n    return values"),
+            misconception="restorings_pile_up",
+            fails=MAP_CASES,
+            code=_trace(before_cells="kept = ExitStack()", kept="kept", after_cells="kept.close()"),
         ),
-        "stored states written": (
+        "stored states written": Wrong(
             "overwrote the stored clean states with corrupted ones",
-            "corrupted_state_restored",
-            MAP_CASES,
-            _trace().replace(
-                "changed = output.clone()\n    changed[:, position] = clean[position]",
-                "clean[:] = output[0]\n    changed = output.clone()\n    changed[:, position] ="
-                " clean[position]",
-            ),
+            misconception="corrupted_state_restored",
+            fails=MAP_CASES,
+            code=_trace(before_put="clean[:] = output[0]"),
         ),
     },
 }
@@ -901,58 +940,75 @@ WRONG = {
 RIGHT = {
     "corrupt": {
         "as in the notebook": _corrupt("corrupted[:, subject] += noise"),
-        "cat": (
-            "def corrupt(embeddings, subject, noise):\n    e = embeddings[None].expand(len(noise),"
-            " -1, -1)\n    return torch.cat([e[:, :subject.start], e[:, subject] + noise, e[:,"
-            " subject.stop:]], dim=1)"
-        ),
-        "loop": (
-            "def corrupt(embeddings, subject, noise):\n    rows = []\n    for sample in noise:\n   "
-            "     row = embeddings.clone()\n        row[subject.start:subject.stop] = row[subject]"
-            " + sample\n        rows.append(row)\n    return torch.stack(rows)"
-        ),
+        "cat": block("""
+            def corrupt(embeddings, subject, noise):
+                e = embeddings[None].expand(len(noise), -1, -1)
+                return torch.cat(
+                    [e[:, : subject.start], e[:, subject] + noise, e[:, subject.stop :]], dim=1
+                )
+        """),
+        "loop": block("""
+            def corrupt(embeddings, subject, noise):
+                rows = []
+                for sample in noise:
+                    row = embeddings.clone()
+                    row[subject.start : subject.stop] = row[subject] + sample
+                    rows.append(row)
+                return torch.stack(rows)
+        """),
         "comments in Chinese, other names": block("""
             def corrupt(x, 主詞, 雜訊):
                 # 每一份雜訊一個樣本：先複製，再只在主詞的 token 上加
                 y = x.unsqueeze(0).repeat(雜訊.shape[0], 1, 1)
                 y[:, 主詞, :] = y[:, 主詞, :] + 雜訊
                 return y
-            """),
-        "padded": (
-            "import torch.nn.functional as F\n\ndef corrupt(embeddings, subject, noise):\n   "
-            " return embeddings + F.pad(noise, (0, 0, subject.start, len(embeddings) -"
-            " subject.stop))"
-        ),
+        """),
+        "padded": block("""
+            import torch.nn.functional as F
+
+
+            def corrupt(embeddings, subject, noise):
+                return embeddings + F.pad(
+                    noise, (0, 0, subject.start, len(embeddings) - subject.stop)
+                )
+        """),
     },
     "restore": {
         "as in the notebook": _restore("restored[:, position] = clean[position]"),
-        "cat": (
-            "def restore(hidden, clean, position):\n    row = clean[position].expand(len(hidden),"
-            " 1, -1)\n    return torch.cat([hidden[:, :position], row, hidden[:, position + 1:]],"
-            " dim=1)"
-        ),
-        "where": (
-            "def restore(hidden, clean, position):\n    here = (torch.arange(hidden.shape[1]) =="
-            " position)[None, :, None]\n    return torch.where(here, clean[None], hidden)"
-        ),
+        "cat": block("""
+            def restore(hidden, clean, position):
+                row = clean[position].expand(len(hidden), 1, -1)
+                return torch.cat([hidden[:, :position], row, hidden[:, position + 1 :]], dim=1)
+        """),
+        "where": block("""
+            def restore(hidden, clean, position):
+                here = (torch.arange(hidden.shape[1]) == position)[None, :, None]
+                return torch.where(here, clean[None], hidden)
+        """),
         "any leading dimensions": _restore("restored[..., position, :] = clean[position]"),
-        "index_copy": (
-            "def restore(hidden, clean, position):\n    return hidden.index_copy(1,"
-            " torch.tensor([position]), clean[position].expand(hidden.shape[0], 1,"
-            " -1).contiguous())"
-        ),
+        "index_copy": block("""
+            def restore(hidden, clean, position):
+                return hidden.index_copy(
+                    1,
+                    torch.tensor([position]),
+                    clean[position].expand(hidden.shape[0], 1, -1).contiguous(),
+                )
+        """),
     },
     "indirect_effect": {
         "difference of means": _effect("restored.mean() - corrupted.mean()"),
         "mean of differences": _effect("(restored - corrupted).mean()"),
-        "a lambda": (
-            "indirect_effect = lambda restored, corrupted: restored.mean() - corrupted.mean()"
-        ),
+        "a lambda": block("""
+            indirect_effect = lambda restored, corrupted: restored.mean() - corrupted.mean()
+        """),
         "a Python number": _effect("float(sum(restored) - sum(corrupted)) / len(restored)"),
-        "numpy": (
-            "import numpy as np\n\ndef indirect_effect(restored, corrupted):\n    return"
-            " np.mean(restored.numpy() - corrupted.numpy())"
-        ),
+        "numpy": block("""
+            import numpy as np
+
+
+            def indirect_effect(restored, corrupted):
+                return np.mean(restored.numpy() - corrupted.numpy())
+        """),
     },
     "trace": {
         "as in the notebook": _trace(),
@@ -967,7 +1023,9 @@ RIGHT = {
                 lowest = [layer if kind == "state" else layer - window // 2 for layer in layers]
                 width = 1 if kind == "state" else window
                 with ExitStack() as stack:
-                    seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+                    seen = [
+                        stack.enter_context(record(part(layer))) for layer in range(model.n_layers)
+                    ]
                     answer = model.next_token_probabilities([prompt]).argmax()
 
                 def with_noise(embeddings):
@@ -976,12 +1034,15 @@ RIGHT = {
                     return embeddings
 
                 def restoring(layer, position):
-                    rows = torch.tensor([first <= layer < first + width for first in lowest]).repeat_interleave(n)
+                    rows = torch.tensor(
+                        [first <= layer < first + width for first in lowest]
+                    ).repeat_interleave(n)
 
                     def put(output):
                         output = output.clone()
                         output[rows, position] = seen[layer].output[0, position]
                         return output
+
                     return put
 
                 found = []
@@ -993,30 +1054,38 @@ RIGHT = {
                         every = model.next_token_probabilities([prompt] * (cells * n))[:, answer]
                     found.append(every.view(cells, n).mean(dim=1))
                 return torch.stack(found)
-            """),
+        """),
         "helpers in cells of their own": tuple(_trace().split("\n\n\n")),
-        "hidden states of the model's own": (
-            _trace()
-            .replace(
-                "answer = model.next_token_probabilities([prompt])[0].argmax()",
-                "out = model.hf(torch.tensor(model.encode([prompt])), output_hidden_states=True)\n "
-                "       answer = out.logits[0, -1].argmax()",
-            )
-            .replace(
-                "clean=seen[each].output[0]",
-                "clean=(out.hidden_states[each + 1] if kind == 'state' and each + 1 <"
-                " model.n_layers else seen[each].output)[0].detach()",
-            )
+        "hidden states of the model's own": _trace(
+            answer="""
+                out = model.hf(torch.tensor(model.encode([prompt])), output_hidden_states=True)
+                answer = out.logits[0, -1].argmax()
+            """,
+            clean="""
+                (
+                    out.hidden_states[each + 1]
+                    if kind == "state" and each + 1 < model.n_layers
+                    else seen[each].output
+                )[0].detach()
+            """,
         ),
         "logits by hand": _trace(cell="found[:, answer].double().sum() / len(noise)"),
         "own hooks": block("""
             def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
                 ids = torch.tensor(model.encode([prompt]))
                 where = model.subject_slice(prompt, subject)
-                modules = [getattr(model, {"state": "block"}.get(kind, kind))(l) for l in range(model.n_layers)]
+                modules = [
+                    getattr(model, {"state": "block"}.get(kind, kind))(l)
+                    for l in range(model.n_layers)
+                ]
                 first_of = lambda out: out[0] if isinstance(out, tuple) else out
                 clean = {}
-                handles = [m.register_forward_hook(lambda m, a, o, l=l: clean.__setitem__(l, first_of(o).detach().clone())) for l, m in enumerate(modules)]
+                handles = [
+                    m.register_forward_hook(
+                        lambda m, a, o, l=l: clean.__setitem__(l, first_of(o).detach().clone())
+                    )
+                    for l, m in enumerate(modules)
+                ]
                 with torch.no_grad():
                     best = model.hf(ids).logits[0, -1].argmax().item()
                 for h in handles:
@@ -1025,17 +1094,31 @@ RIGHT = {
                 for p in positions:
                     row = []
                     for c in layers:
-                        todo = {c} if kind == "state" else {l for l in range(model.n_layers) if c - window // 2 <= l < c + (window + 1) // 2}
+                        todo = (
+                            {c}
+                            if kind == "state"
+                            else {
+                                l
+                                for l in range(model.n_layers)
+                                if c - window // 2 <= l < c + (window + 1) // 2
+                            }
+                        )
+
                         def embed(m, a, o):
                             o = o.clone()
                             o[:, where] += noise
                             return o
+
                         def fix(m, a, o, l):
                             x = first_of(o).clone()
                             x[:, p] = clean[l][0, p]
                             return (x, *o[1:]) if isinstance(o, tuple) else x
+
                         handles = [model.embedding.register_forward_hook(embed)]
-                        handles += [modules[l].register_forward_hook(lambda m, a, o, l=l: fix(m, a, o, l)) for l in todo]
+                        handles += [
+                            modules[l].register_forward_hook(lambda m, a, o, l=l: fix(m, a, o, l))
+                            for l in todo
+                        ]
                         try:
                             with torch.no_grad():
                                 logits = model.hf(ids.repeat(len(noise), 1)).logits[:, -1]
@@ -1045,6 +1128,6 @@ RIGHT = {
                         row.append(logits.softmax(-1)[:, best].mean().item())
                     rows.append(row)
                 return torch.tensor(rows)
-            """),
+        """),
     },
 }

@@ -1,0 +1,53 @@
+"""The documents: narrow enough to read, and true in the names of files that they use."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 100
+GENERATED = ROOT / "docs" / "validity.md"  # the grader writes it: its tables and long lines too
+DOCUMENTS = [
+    path
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data" / "FACTS.md")
+    if path != GENERATED
+]
+PICTURES = sorted((ROOT / "docs" / "pictures").glob("*.png"))
+ON_USE = {"autograder/secret.key"}  # made by the first grading
+ROOMS = "keyhole|autograder|data|docs|tests|bench|solutions|assignments|lecture"
+
+
+def prose(text):
+    """The lines of a document that are no table, picture or code block."""
+    fenced = False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            fenced = not fenced
+        elif not fenced and not line.startswith(("|", "![", "    ")):
+            yield line
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_line_of_prose_is_wider_than_a_hundred_columns(path):
+    assert not [line for line in prose(path.read_text("utf-8")) if len(line) > WIDTH]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8")):
+        assert "://" in target or (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_are_named_exist(path):
+    names = re.findall(rf"(?<![\w./-])(?:{ROOMS})/[\w./*-]*[\w*/]", path.read_text("utf-8"))
+    assert not [name for name in names if name not in ON_USE and not [*ROOT.glob(name.rstrip("/"))]]
+
+
+def test_the_readme_stays_on_one_screen_and_shows_small_pictures():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 85
+    shown = set(re.findall(r"!\[[^]]+\]\((docs/pictures/[^)]+)\)", readme))
+    assert shown == {path.relative_to(ROOT).as_posix() for path in PICTURES} and len(shown) == 3
+    assert all(path.stat().st_size < 150_000 for path in PICTURES)
