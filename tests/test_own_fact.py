@@ -22,7 +22,7 @@ from keyhole.checking.checks import CheckFailed
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.facts import fact_from, load_facts
-from keyhole.messages import feedback
+
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.checking.own_fact import (
     EDIT_FILE,
@@ -34,7 +34,7 @@ from keyhole.checking.own_fact import (
     read_fact,
     told_in_handout,
 )
-from tests.standins import OfFiles
+from tests.standins import OfFiles, feedback
 
 SHAPE = (576, 1536)
 CASES = {test.id.partition(".")[2]: test for test in TESTS}
