@@ -331,8 +331,8 @@ def speak(chosen) -> None:
 
     try:
         messages.use(chosen.lang or language_of(chosen.course or REPOSITORY) or messages.language())
-    except KeyholeError as error:
-        raise Unusable(error) from None
+    except ValueError as error:
+        raise Unusable(str(error)) from None
 
 
 def copies_in(submitted: Path, assignment: str, grader) -> list:
@@ -447,7 +447,7 @@ def progress(result: Result, done: int, of: int, seconds: float) -> str:
         f" {result.max_score:g}  {result.seconds:6.1f} s"
     )
     line += f"  about {minutes(left)} left" if done < of else f"  all in {minutes(seconds)}"
-    return line + (f"\n      {one_line(result.reason)}" if result.reason else "")
+    return line + (f"\n      {one_line(result.told)}" if result.told else "")
 
 
 def minutes(seconds: float) -> str:
@@ -523,7 +523,7 @@ def as_csv(results: list[Result]) -> str:
             *(points(r, name) for name in functions),
             r.score,
             r.max_score,
-            cell(r.reason or ""),
+            cell(r.told or ""),
         ]
         writer.writerow(row)
     return file.getvalue()

@@ -109,7 +109,7 @@ def _result(name, value, shape, what):
     """What a student's function returned, if it can be used at all."""
     tensor = as_tensor(value, name)
     if unusable := usable(tensor, shape, what):
-        raise KeyholeError(unusable.message)
+        raise KeyholeError(*unusable.said)
     return tensor
 
 

@@ -3,6 +3,7 @@
 import json
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from autograder.making.checks import make
 from keyhole.checking import checks
 from keyhole.checking.checks import CheckFailed, check, examine, load_cases
 from keyhole.hooks import record
-from keyhole.checking.judging import ERRORS, judge, name_of
-from keyhole.messages import feedback
+from keyhole.checking.judging import ERRORS, PROBLEMS, judge, name_of
+from keyhole.messages import feedback, word
 from keyhole.messages.en import CHECKS, MISCONCEPTIONS
 from keyhole.paths import data_folder
 
@@ -185,7 +186,7 @@ def test_every_stored_wrong_result_fails_and_is_named(cases):
         "bias_changed",
         "dtype_changed",
         "whole_numbers",
-        *(name for *_, name in ERRORS),
+        *(name for *_, name in (*ERRORS, *PROBLEMS)),
     }
     of_the_files = {
         "claim_not_measured",
@@ -411,7 +412,7 @@ def test_of_what_should_be_zero_no_share_is_told():
     message = dict(
         examine("edit_score", lambda *parts: 3 / sum(1 / (part + 1e-3) for part in parts)).verdicts
     )[CHECKS["edit_score.zero"]].message
-    assert message == feedback("not_zero", what="The score")
+    assert message == str(feedback("not_zero", what=word("score")))
 
 
 def test_a_blank_is_one_sentence():
@@ -474,9 +475,8 @@ def test_a_result_that_cannot_be_right_is_told_plainly(result, expected):
 
 def test_repeated_sentences_are_shortened():
     report = examine("second_moment", lambda keys: None)
-    assert repr(report).count("is there a `return`") == 1 and repr(report).endswith(
-        feedback("the_same")
-    )
+    assert repr(report).count("is there a `return`") == 1
+    assert repr(report).endswith(str(feedback("the_same")))
 
 
 def test_unknown_names_are_told_what_there_is():
@@ -534,8 +534,8 @@ def test_no_case_is_square_but_the_one_that_is_about_it(cases):
 
 def test_nothing_in_keyhole_solves_a_blank():
     """The library and the stored file judge; neither computes a right answer."""
-    source = (data_folder().parent / "keyhole" / "checks.py").read_text("utf-8")
-    assert not any(word in source for word in ("solve", "inv(", "outer(", "cholesky"))
+    source = Path(checks.__file__).read_text("utf-8")
+    assert not any(name in source for name in ("solve", "inv(", "outer(", "cholesky"))
     assert judge is checks.judge
 
 

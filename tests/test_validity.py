@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from autograder import cli, validity
-from autograder import messages
 from autograder.grade import Grader
 from autograder.result import Result, TestResult
 from autograder.secret import TEST_SECRET
@@ -29,7 +28,7 @@ def one(
     named="other_factor",
     may=(),
     part=(),
-    message="",
+    our_fault=False,
 ):
     """A solution of `double`, and what the grader said of it."""
     tests = [
@@ -39,8 +38,9 @@ def one(
             0.5 if case in part else float(case not in lost),
             float(case != "free"),
             "fail" if case in lost else "pass",
-            message,
+            "",
             named if case in lost else None,
+            our_fault=our_fault,
         )
         for case in CASES
     ]
@@ -91,7 +91,7 @@ def test_where_all_is_as_it_should_be_nothing_is_said():
         (one("astray", ("plain", "again")), "loses again, which it should not"),
         (one("astray", ("again",), ALL), "does not lose free, plain"),
         (one("astray", named="another"), "is not told of other_factor, but of another 1"),
-        (one("astray", message=messages.sentence("our_fault")), "made the grader itself fail"),
+        (one("astray", our_fault=True), "made the grader itself fail"),
         (right(("again",)), "is right and loses again"),
         (
             one("astray", expected=None, named=None),

@@ -213,7 +213,7 @@ class GradeInSandbox(NbGraderPreprocessor):
             sentence = None if tests else messages.sentence("no_tests")
         text = feedback(tests, sentence)
         if result and result.isolation:
-            text += "\n\n" + messages.sentence("isolation", level=result.isolation)
+            text += f"\n\n{messages.sentence('isolation', level=result.isolation)}"
         cell.outputs = [
             nbformat.v4.new_output(
                 "display_data", data={"text/markdown": text, "text/plain": text}
@@ -240,12 +240,12 @@ def results_file(directory: str | Path, student: str, assignment: str) -> Path:
     return Path(directory) / student / f"{assignment}.json"
 
 
-def feedback(tests: list[TestResult], sentence: str | None = None) -> str:
+def feedback(tests: list[TestResult], sentence: object = None) -> str:
     """The tests of one cell as a Markdown table, under a sentence if there is one. Nothing in it is taken for markup."""
     lines = [escaped(sentence), ""] if sentence else []
     if tests:
         # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
-        head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
+        head = [str(messages.sentence(name)) for name in ("result", "points", "test", "seen")]
         lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
         lines += [
             f"| {unbroken(messages.sign(t.verdict))}{GAP} |"

@@ -1,13 +1,16 @@
 """Hidden tests of 3_edit.ipynb: the key, the second moment, the objective of the value, the closed form, the writing.
 
-Every input is drawn from the course secret, but for the reference matrices, which stand in autograder/reference/; every expected result
-comes from the oracle, and no shape is square unless a test is about just that.
+Every input is drawn from the course secret, except the reference matrices, which stand in autograder/reference/. Every expected
+result comes from the oracle. No shape is square, except in the test of square ones.
 """
 
 import re
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property, lru_cache, partial
 
 import torch
+from torch import Tensor
 
 from autograder import messages
 from autograder import secret as secrets
@@ -16,18 +19,18 @@ from autograder.hidden import own_fact
 from autograder.hidden.case import (
     HiddenTest,
     NotebookTests,
-    Outcome,
+    Trial,
     arguments_kept,
     judge_number,
-    outcome,
     words,
 )
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
+from autograder.oracle.metrics import Score
 from autograder.sandbox import StudentFailed
+from keyhole.checking.judging import Verdict, distance, judge, right, scalar, usable, wrong
 from keyhole.facts import load_facts
-from keyhole.checking.judging import Verdict, distance, judge, scalar, usable
-from keyhole.messages import explanation, feedback, misconception, percent, sentences
+from keyhole.messages import feedback, percent, word
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.toy import toy_model
@@ -43,16 +46,16 @@ WELL_CONDITIONED, WELL_CONDITIONED_TOLERANCE = 10.0, 3e-5
 TOY_KEY = 20  # d_in of the toy models
 
 
-def _key_test(bench, spec, right, wrong, **asked):
-    """(reply, verdict); `wrong()` gives the keys that misunderstandings give."""
-    reply = bench.call(
+def _key_test(trial, spec, expected, mistaken, **asked):
+    """(reply, verdict); `mistaken()` gives the keys that misunderstandings give."""
+    reply = trial.call(
         "model_function", options={"model": spec, "order": list(asked), "values": asked}
     )
-    return reply, judge(reply.tensors["result"], right, wrong, "k*")
+    return reply, judge(reply.tensors["result"], expected, mistaken, word("key"))
 
 
-def _toy_key_case(bench, layout, subject=None, repeated=False):
-    generator = bench.generator("inputs")
+def _toy_key_case(trial, layout, subject=None, repeated=False):
+    generator = trial.generator("inputs")
     spec = {
         "layout": layout,
         "seed": int(torch.randint(10**6, (1,), generator=generator)),
@@ -75,7 +78,7 @@ def _toy_key_case(bench, layout, subject=None, repeated=False):
         },
     )
     return _key_test(
-        bench,
+        trial,
         spec,
         editing.subject_key(model, **asked),
         partial(wrongs.subject_key, model, **asked),
@@ -83,31 +86,31 @@ def _toy_key_case(bench, layout, subject=None, repeated=False):
     )
 
 
-def key_llama(bench):
-    return outcome(_toy_key_case(bench, "llama")[1])
+def key_llama(trial: Trial) -> Verdict:
+    return _toy_key_case(trial, "llama")[1]
 
 
-def key_gpt2(bench):
-    return outcome(_toy_key_case(bench, "gpt2")[1])
+def key_gpt2(trial: Trial) -> Verdict:
+    return _toy_key_case(trial, "gpt2")[1]
 
 
-def key_repeated(bench):
-    return outcome(_toy_key_case(bench, "llama", repeated=True)[1])
+def key_repeated(trial: Trial) -> Verdict:
+    return _toy_key_case(trial, "llama", repeated=True)[1]
 
 
-def key_non_ascii(bench):
-    a, b = words(bench.generator("subject"), 2)
-    return outcome(_toy_key_case(bench, "llama", subject=f"{a}é {b}東")[1])
+def key_non_ascii(trial: Trial) -> Verdict:
+    a, b = words(trial.generator("subject"), 2)
+    return _toy_key_case(trial, "llama", subject=f"{a}é {b}東")[1]
 
 
-def key_clean(bench):
-    reply, verdict = _toy_key_case(bench, "gpt2")
+def key_clean(trial: Trial) -> Verdict:
+    reply, verdict = _toy_key_case(trial, "gpt2")
     for flag in ("hooks_left", "model_changed"):
         if reply.tensors[flag].item():
-            return outcome(Verdict(False, misconception(flag), flag))
-    # Which key it is, other tests ask; here it only has to be one, since whoever does nothing leaves nothing behind.
-    unusable = usable(reply.tensors["result"], (TOY_KEY,), "k*")
-    return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
+            return wrong(misconception=flag)
+    # Which key it is, other tests ask. Here it only has to be one, since whoever does nothing leaves nothing behind.
+    is_key = not usable(reply.tensors["result"], (TOY_KEY,), word("key"))
+    return right(feedback("clean")) if is_key else verdict
 
 
 @lru_cache(maxsize=1)
@@ -133,32 +136,27 @@ def _real_keys(secret, test_id, model):
     return asked, editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)
 
 
-def key_real(bench):
-    asked, right, wrong = _real_keys(bench.secret, bench.test_id, bench.model())
-    return outcome(_key_test(bench, DEFAULT_MODEL, right, lambda: wrong, **asked)[1])
+def key_real(trial: Trial) -> Verdict:
+    asked, expected, mistaken = _real_keys(trial.secret, trial.test_id, trial.model())
+    return _key_test(trial, DEFAULT_MODEL, expected, lambda: mistaken, **asked)[1]
 
 
 # ---------------------------------------------------------------- second_moment
 
 
-def _moment_test(bench, keys, wrong=None):
-    """`wrong()` gives the moments that misunderstandings give, where they are made already."""
-    got = bench.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors["result"]
-    right, n, wrong = (
-        editing.second_moment(keys),
-        len(keys),
-        wrong or partial(wrongs.second_moment, keys),
-    )
-    as_mean = judge(got, right, wrong, "C")
-    if as_mean.passed or usable(got, right.shape, "C"):
-        return outcome(as_mean)
+def _moment_test(trial, keys, mistaken=None):
+    """`mistaken()` gives the moments that misunderstandings give, where they are made already."""
+    got = trial.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors["result"]
+    expected, n = editing.second_moment(keys), len(keys)
+    mistaken = mistaken or partial(wrongs.second_moment, keys)
+    as_mean = judge(got, expected, mistaken, word("moment"))
+    if as_mean.passed or usable(got, expected.shape, word("moment")):
+        return as_mean
     # The sum is as right as the mean: the scale of C cancels in ROME.
-    as_sum = judge(
-        got, right * n, lambda: {name: result * n for name, result in wrong().items()}, "C"
-    )
-    return outcome(
-        as_sum if as_sum.passed or (as_sum.misconception and not as_mean.misconception) else as_mean
-    )
+    summed = lambda: {name: result * n for name, result in mistaken().items()}
+    as_sum = judge(got, expected * n, summed, word("moment"))
+    named_as_sum = as_sum.misconception and not as_mean.misconception
+    return as_sum if as_sum.passed or named_as_sum else as_mean
 
 
 def _random_keys(generator, n, d):
@@ -167,26 +165,26 @@ def _random_keys(generator, n, d):
     ) + torch.randn(d, generator=generator)
 
 
-def moment_uncentred(bench):
-    return _moment_test(bench, _random_keys(bench.generator("keys"), 40, 7))
+def moment_uncentred(trial: Trial) -> Verdict:
+    return _moment_test(trial, _random_keys(trial.generator("keys"), 40, 7))
 
 
-def moment_few_keys(bench):
-    return _moment_test(bench, _random_keys(bench.generator("keys"), 5, 11))
+def moment_few_keys(trial: Trial) -> Verdict:
+    return _moment_test(trial, _random_keys(trial.generator("keys"), 5, 11))
 
 
-def moment_small(bench):
-    return _moment_test(bench, 1e-3 * _random_keys(bench.generator("keys"), 33, 6))
+def moment_small(trial: Trial) -> Verdict:
+    return _moment_test(trial, 1e-3 * _random_keys(trial.generator("keys"), 33, 6))
 
 
-def moment_large(bench):
-    return _moment_test(bench, 1e3 * _random_keys(bench.generator("keys"), 33, 6))
+def moment_large(trial: Trial) -> Verdict:
+    return _moment_test(trial, 1e3 * _random_keys(trial.generator("keys"), 33, 6))
 
 
-def moment_inputs(bench):
-    keys = _random_keys(bench.generator("keys"), 12, 5)
-    got = bench.call(tensors={"keys": keys}, options={"order": ["keys"], "after": True}).tensors
-    return arguments_kept(got, {"keys": keys}, (5, 5), "C")
+def moment_inputs(trial: Trial) -> Verdict:
+    keys = _random_keys(trial.generator("keys"), 12, 5)
+    got = trial.call(tensors={"keys": keys}, options={"order": ["keys"], "after": True}).tensors
+    return arguments_kept(got, {"keys": keys}, (5, 5), word("moment"))
 
 
 @lru_cache(maxsize=1)
@@ -198,9 +196,9 @@ def _real_moments(secret, test_id, model):
     return keys, wrongs.second_moment(keys)
 
 
-def moment_real(bench):
-    keys, wrong = _real_moments(bench.secret, bench.test_id, bench.model())
-    return _moment_test(bench, keys, lambda: wrong)
+def moment_real(trial: Trial) -> Verdict:
+    keys, mistaken = _real_moments(trial.secret, trial.test_id, trial.model())
+    return _moment_test(trial, keys, lambda: mistaken)
 
 
 # ---------------------------------------------------------------- value_objective
@@ -214,11 +212,10 @@ OBJECTIVE_ORDER = [
     "kl_weight",
     "decay",
 ]
-OBJECTIVE_TENSORS = OBJECTIVE_ORDER[:5]
 
 
-def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
-    generator = bench.generator("inputs")
+def _objective_case(trial, tokens, kl_weight, decay, spread=1.0):
+    generator = trial.generator("inputs")
 
     def draw(*shape):
         return torch.randn(*shape, generator=generator)
@@ -232,47 +229,61 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
         "value_before": 0.6 * draw(9),
     }
     weights = {"kl_weight": kl_weight, "decay": decay}
-    got = _objective_reply(bench, inputs, weights)
+    got = _objective_reply(trial, inputs, weights)
     verdict = judge_number(
-        bench,
+        trial,
         got["result"],
         editing.value_objective(**inputs, **weights),
         partial(wrongs.value_objective, **inputs, **weights),
-        "The loss",
+        word("loss"),
     )
     return inputs, weights, got, verdict
 
 
-def _objective_reply(bench, inputs, weights):
+def _objective_reply(trial, inputs, weights):
     options = {
         "order": OBJECTIVE_ORDER,
         "values": weights,
         "after": True,
         "grad": ["target_log_probs", "kl_log_probs", "delta"],
     }
-    return bench.call(tensors=inputs, options=options).tensors
+    return trial.call(tensors=inputs, options=options).tensors
 
 
-def objective_value(bench):
-    return outcome(_objective_case(bench, 1, 0.0, 0.0)[-1])
+def objective_value(trial: Trial) -> Verdict:
+    return _objective_case(trial, 1, 0.0, 0.0)[-1]
 
 
-def objective_tokens(bench):
-    return outcome(_objective_case(bench, 3, 0.0, 0.0)[-1])
+def objective_tokens(trial: Trial) -> Verdict:
+    return _objective_case(trial, 3, 0.0, 0.0)[-1]
 
 
-def objective_divergence(bench):
-    return outcome(_objective_case(bench, 1, 3.0, 0.0, spread=2.0)[-1])
+def objective_divergence(trial: Trial) -> Verdict:
+    return _objective_case(trial, 1, 3.0, 0.0, spread=2.0)[-1]
 
 
-def objective_decay(bench):
-    return outcome(_objective_case(bench, 1, 0.0, 4.0)[-1])
+def objective_decay(trial: Trial) -> Verdict:
+    return _objective_case(trial, 1, 0.0, 4.0)[-1]
 
 
-def objective_gradient(bench):
-    inputs, weights, got, verdict = _objective_case(bench, 2, 0.6, 0.8)
+def objective_gradient(trial: Trial) -> Verdict:
+    inputs, weights, got, verdict = _objective_case(trial, 2, 0.6, 0.8)
     if not verdict.passed:
-        return outcome(verdict)
+        return verdict
+    if wrong_gradient := _wrong_gradient(inputs, weights, got):
+        return wrong_gradient
+    # The loop that looks for v* begins at a delta of zero, and hands in the same tensors at every step.
+    at_zero = _objective_reply(
+        trial, inputs | {"delta": torch.zeros_like(inputs["delta"])}, weights
+    )
+    if not at_zero.get("grad.delta", inputs["delta"]).isfinite().all():
+        return wrong(misconception="root_at_zero")
+    kept = arguments_kept({**got, "result": scalar(got["result"])}, inputs, (), word("loss"))
+    return right(feedback("gradient_right")) if kept.passed else kept
+
+
+def _wrong_gradient(inputs, weights, got):
+    """The verdict on the first derivative that is wrong; None where all are right."""
     live = {
         name: inputs[name].double().requires_grad_()
         for name in ("target_log_probs", "kl_log_probs", "delta")
@@ -280,25 +291,18 @@ def objective_gradient(bench):
     editing.value_objective(**{**inputs, **live}, **weights).backward()
     for name, tensor in live.items():
         if f"grad.{name}" not in got:
-            return outcome(Verdict(False, misconception("graph_cut", what=name), "graph_cut"))
-        mine, right = got[f"grad.{name}"].double(), tensor.grad
+            return wrong(misconception="graph_cut", what=f"`{name}`")
+        mine, expected = got[f"grad.{name}"].double(), tensor.grad
         if name == "kl_log_probs":
             # Whoever normalises them once more gets another derivative here, and the same one at the logits below.
-            mine, right = (
+            mine, expected = (
                 gradient - inputs[name].double().exp() * gradient.sum()
-                for gradient in (mine, right)
+                for gradient in (mine, expected)
             )
-        found = judge(mine, right, what=name, sentence="gradient")
-        if not found.passed:
-            return outcome(found)
-    # The loop that looks for v* begins at a delta of zero, and hands in the same tensors at every step.
-    at_zero = _objective_reply(
-        bench, inputs | {"delta": torch.zeros_like(inputs["delta"])}, weights
-    )
-    if not at_zero.get("grad.delta", inputs["delta"]).isfinite().all():
-        return outcome(Verdict(False, misconception("root_at_zero"), "root_at_zero"))
-    kept = arguments_kept({**got, "result": scalar(got["result"])}, inputs, (), "The loss")
-    return kept if not kept.passed else Outcome(True, feedback("gradient_right"), fraction=1.0)
+        verdict = judge(mine, expected, what=f"`{name}`", sentence="gradient")
+        if not verdict.passed:
+            return verdict
+    return None
 
 
 # ---------------------------------------------------------------- rank_one_update
@@ -327,10 +331,10 @@ def _problem(generator, d_out, d_in, condition=100.0, scale=1.0, missing=1.0):
     }
 
 
-def _update(bench, problem, conv1d=False, after=False):
+def _update(trial, problem, conv1d=False, after=False):
     """The student's Ŵ for a problem; `conv1d`: W comes as a view of its transpose; `after`: also what its arguments are then."""
     sent = {**problem, "weight": problem["weight"].T.contiguous()} if conv1d else problem
-    reply = bench.call(
+    reply = trial.call(
         tensors=sent,
         options={"order": ORDER, "after": after, "transposed": ["weight"] if conv1d else []},
     )
@@ -338,37 +342,36 @@ def _update(bench, problem, conv1d=False, after=False):
 
 
 def _judged(got, problem, tolerance=CHANGE_TOLERANCE):
-    right = editing.rank_one_update(**problem)
-    return judge(
-        got,
-        right,
-        partial(wrongs.rank_one_update, **problem, tolerance=tolerance),
-        "Ŵ",
-        problem["weight"].double(),
-        tolerance,
-        "wrong_change",
-    )
+    mistaken = partial(wrongs.rank_one_update, **problem, tolerance=tolerance)
+    expected, weight = editing.rank_one_update(**problem), problem["weight"].double()
+    return _judged_change(got, expected, weight, mistaken, tolerance)
 
 
-def _update_test(bench, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
-    problem = _problem(bench.generator("problem"), **problem)
-    return outcome(_judged(_update(bench, problem, conv1d)["result"], problem, tolerance))
+def _judged_change(got, expected, weight, mistaken=dict, tolerance=CHANGE_TOLERANCE):
+    """A Ŵ, by its change of W."""
+    what = word("new_weight")
+    return judge(got, expected, mistaken, what, weight, tolerance, "wrong_change")
 
 
-def update_wide(bench):
+def _update_test(trial, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
+    problem = _problem(trial.generator("problem"), **problem)
+    return _judged(_update(trial, problem, conv1d)["result"], problem, tolerance)
+
+
+def update_wide(trial: Trial) -> Verdict:
     return _update_test(
-        bench, d_out=5, d_in=13, condition=WELL_CONDITIONED, tolerance=WELL_CONDITIONED_TOLERANCE
+        trial, d_out=5, d_in=13, condition=WELL_CONDITIONED, tolerance=WELL_CONDITIONED_TOLERANCE
     )
 
 
-def update_conv1d(bench):
-    return _update_test(bench, conv1d=True, d_out=11, d_in=6)
+def update_conv1d(trial: Trial) -> Verdict:
+    return _update_test(trial, conv1d=True, d_out=11, d_in=6)
 
 
-def update_conditioned(bench):
+def update_conditioned(trial: Trial) -> Verdict:
     """Little is missing: such a C makes the change large, and next to a much larger one a wrong W would pass."""
     return _update_test(
-        bench,
+        trial,
         d_out=7,
         d_in=24,
         condition=ILL_CONDITIONED,
@@ -377,21 +380,21 @@ def update_conditioned(bench):
     )
 
 
-def update_small_keys(bench):
-    return _update_test(bench, d_out=9, d_in=16, scale=1e-3)
+def update_small_keys(trial: Trial) -> Verdict:
+    return _update_test(trial, d_out=9, d_in=16, scale=1e-3)
 
 
-def update_large_keys(bench):
-    return _update_test(bench, d_out=9, d_in=16, scale=1e3)
+def update_large_keys(trial: Trial) -> Verdict:
+    return _update_test(trial, d_out=9, d_in=16, scale=1e3)
 
 
-def update_preservation(bench):
-    """The constraint alone proves nothing: what counts is how much the other keys move, tr((Ŵ - W) C (Ŵ - W)ᵀ)."""
-    problem = _problem(bench.generator("problem"), 8, 20)
-    got = _update(bench, problem)["result"]
+def update_preservation(trial: Trial) -> Verdict:
+    """Ŵ k* = v* alone proves nothing: what counts is how much the other keys move, tr((Ŵ - W) C (Ŵ - W)ᵀ)."""
+    problem = _problem(trial.generator("problem"), 8, 20)
+    got = _update(trial, problem)["result"]
     verdict = _judged(got, problem)
-    if verdict.passed or usable(got, problem["weight"].shape, "Ŵ"):
-        return outcome(verdict)
+    if verdict.passed or usable(got, problem["weight"].shape, word("new_weight")):
+        return verdict
     weight, moment, key, value = (problem[name].double() for name in ORDER)
 
     def movement(new):
@@ -399,153 +402,132 @@ def update_preservation(bench):
 
     miss = distance(got.double() @ key, value, weight @ key)
     if miss > CHANGE_TOLERANCE:
-        message = feedback("misses_value", distance=percent(miss))
+        remark = feedback("misses_value", distance=percent(miss))
     else:
         least = movement(editing.rank_one_update(**problem))
-        message = feedback(
-            "constraint_only", excess=percent(float(movement(got.double()) / least - 1))
-        )
-    return outcome(
-        Verdict(
-            False, sentences(message, explanation(verdict.misconception)), verdict.misconception
-        )
-    )
+        excess = float(movement(got.double()) / least - 1)
+        remark = feedback("constraint_only", excess=percent(excess))
+    return replace(verdict, remarks=(remark,))
 
 
-def update_rank(bench):
-    problem = _problem(bench.generator("problem"), 9, 15)
-    got = _update(bench, problem)["result"]
-    unusable = usable(got, problem["weight"].shape, "Ŵ")
-    if unusable:
-        return outcome(_judged(got, problem))
+def update_rank(trial: Trial) -> Verdict:
+    problem = _problem(trial.generator("problem"), 9, 15)
+    got = _update(trial, problem)["result"]
+    if usable(got, problem["weight"].shape, word("new_weight")):
+        return _judged(got, problem)
     first, second, *_ = torch.linalg.svdvals(got.double() - problem["weight"].double())
     if first == 0:
-        return outcome(Verdict(False, misconception("nothing_changed"), "nothing_changed"))
+        return wrong(misconception="nothing_changed")
     if second > CHANGE_TOLERANCE * first:
-        verdict = _judged(got, problem)
-        message = feedback("not_rank_one", ratio=percent(float(second / first)))
-        return outcome(
-            Verdict(
-                False, sentences(message, explanation(verdict.misconception)), verdict.misconception
-            )
-        )
-    return Outcome(True, feedback("rank_one"), fraction=1.0)
+        remark = feedback("not_rank_one", ratio=percent(float(second / first)))
+        return wrong(remark, misconception=_judged(got, problem).misconception)
+    return right(feedback("rank_one"))
 
 
-def update_inputs(bench):
-    problem = _problem(bench.generator("problem"), 6, 10)
-    return arguments_kept(
-        _update(bench, problem, after=True), problem, problem["weight"].shape, "Ŵ"
-    )
+def update_inputs(trial: Trial) -> Verdict:
+    problem = _problem(trial.generator("problem"), 6, 10)
+    got = _update(trial, problem, after=True)
+    return arguments_kept(got, problem, problem["weight"].shape, word("new_weight"))
 
 
-def _real_problem(bench, key, value):
+def _real_problem(trial, key, value):
     return {
-        "weight": bench.model().weight(DEFAULT_LAYER).detach().contiguous(),
+        "weight": trial.model().weight(DEFAULT_LAYER).detach().contiguous(),
         "moment": load_moment(),
         "key": key,
         "value": value,
     }
 
 
-def update_real(bench):
+def update_real(trial: Trial) -> Verdict:
     """The real W and C, with a key from the text and a value like that of another token."""
-    text, generator = load_text(), bench.generator("row")
+    text, generator = load_text(), trial.generator("row")
     row = text[torch.randint(len(text), (1,), generator=generator)]
-    keys = next(keys_over(bench.model(), DEFAULT_LAYER, row))
+    keys = next(keys_over(trial.model(), DEFAULT_LAYER, row))
     key, other = keys[torch.randint(8, len(keys), (2,), generator=generator)]
-    problem = _real_problem(bench, key, bench.model().weight(DEFAULT_LAYER) @ other)
-    return outcome(_judged(_update(bench, problem)["result"], problem))
+    problem = _real_problem(trial, key, trial.model().weight(DEFAULT_LAYER) @ other)
+    return _judged(_update(trial, problem)["result"], problem)
 
 
-def _reference_updates(bench):
-    """The student's Ŵ for every reference fact, asked for once a submission: list of (reference, Ŵ)."""
-    if "updates" not in bench.shared:
-        bench.shared["updates"] = [
-            (
-                reference,
-                _update(
-                    bench, _real_problem(bench, reference.key.float(), reference.value.float())
-                )["result"],
-            )
+class ReferenceUpdates:
+    """The student's Ŵ for the reference facts, and the edit metrics with them: each asked for once a submission."""
+
+    def __init__(self, trial: Trial):
+        self._trial = trial
+
+    @cached_property
+    def updates(self) -> list[tuple[references.Reference, Tensor]]:
+        """(reference, Ŵ) for every reference fact."""
+        return [
+            (reference, _update(self._trial, self.problem(reference))["result"])
             for reference in references.load()
         ]
-    return bench.shared["updates"]
+
+    def problem(self, reference: references.Reference) -> dict[str, Tensor]:
+        """What the student's function is given for a reference fact."""
+        return _real_problem(self._trial, reference.key.float(), reference.value.float())
+
+    @cached_property
+    def unusable(self) -> int:
+        """How many of the Ŵ cannot be put in the place of W."""
+        shape = self._weight.shape
+        return sum(bool(usable(got, shape, word("new_weight"))) for _, got in self.updates)
+
+    @cached_property
+    def scores(self) -> Mapping[str, Score]:
+        """The metrics run again on the grader's own model, with each Ŵ in the place of W: kind -> score."""
+        changes = [got.to(self._weight) - self._weight for _, got in self.updates]
+        return references.measured_once(self._trial.model(), changes)
+
+    @property
+    def nothing_changed(self) -> bool:
+        """Whether every Ŵ is W itself."""
+        return all(torch.equal(got.to(self._weight), self._weight) for _, got in self.updates)
+
+    @property
+    def _weight(self):
+        return self._trial.model().weight(DEFAULT_LAYER)
 
 
-def update_reference(bench):
-    updates, verdicts, failed = _reference_updates(bench), [], None
-    weight = bench.model().weight(DEFAULT_LAYER).double()
-    for reference, got in updates:
-        right = weight + reference.change()
-        verdicts.append(
-            judge(got, right, dict, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change").passed
-        )
-        if not verdicts[-1] and failed is None:  # one is told, and named
-            failed = _judged(
-                got, _real_problem(bench, reference.key.float(), reference.value.float())
-            )
-    right = sum(verdicts)
-    message = feedback("references", right=right, all=len(verdicts))
-    if failed:
-        message = sentences(message, explanation(failed.misconception) or failed.message)
-    return Outcome(not failed, message, failed and failed.misconception, right / len(verdicts))
+def update_reference(trial: Trial) -> Verdict:
+    mine = trial.once(ReferenceUpdates)
+    weight = trial.model().weight(DEFAULT_LAYER).double()
+    failed = [
+        (reference, got)
+        for reference, got in mine.updates
+        if not _judged_change(got, weight + reference.change(), weight).passed
+    ]
+    count, agree = len(mine.updates), len(mine.updates) - len(failed)
+    remarks, explanation = [feedback("references", right=agree, all=count)], None
+    if failed:  # the first is told, and named
+        reference, got = failed[0]
+        verdict = _judged(got, mine.problem(reference))
+        remarks += [] if verdict.explanation else verdict.remarks
+        explanation = verdict.explanation
+    return Verdict(agree / count, tuple(remarks), explanation)
 
 
-def _student_scores(bench):
-    """The edit metrics run again on the grader's own model, with each Ŵ of the student's in the place of W."""
-    if "scores" not in bench.shared:
-        updates, model = _reference_updates(bench), bench.model()
-        weight = model.weight(DEFAULT_LAYER)
-        bench.shared["unusable"] = sum(bool(usable(got, weight.shape, "Ŵ")) for _, got in updates)
-        bench.shared["scores"] = (
-            None
-            if bench.shared["unusable"]
-            else references.measured_once(model, [got.to(weight) - weight for _, got in updates])
-        )
-    return bench.shared["scores"]
-
-
-def _metric_test(name, kind, scored=True):
-    def run(bench):
-        mine = _student_scores(bench)
-        if mine is None:
-            return Outcome(
-                False,
-                feedback(
-                    "metric_missing",
-                    what=name,
-                    count=bench.shared["unusable"],
-                    all=references.COUNT,
-                ),
-            )
-        message = feedback(
-            "metric", what=name, got=f"{100 * mine[kind].share:.0f} %", probes=mine[kind].probes
-        )
+def _metric_test(name: str, kind: str, scored: bool = True) -> Callable[[Trial], Verdict]:
+    def run(trial):
+        mine = trial.once(ReferenceUpdates)
+        if mine.unusable:
+            counts = {"count": mine.unusable, "all": references.COUNT}
+            return wrong(feedback("metric_missing", what=name, **counts))
+        score = mine.scores[kind]
+        share = f"{100 * score.share:.0f} %"
+        remark = feedback("metric", what=name, got=share, probes=score.probes)
         if not scored:
-            return Outcome(True, message, fraction=1.0)
-        passed = mine[kind].share >= references.scores(bench.model())[kind].share - 1e-6
-        message = sentences(message, feedback("metric_reached" if passed else "metric_below"))
-        if kind == "neighborhood" and mine["original"].share == 0:
-            return _no_edit_succeeds(bench, message)
-        return Outcome(passed, message, fraction=float(passed))
+            return right(remark)
+        passed = score.share >= references.scores(trial.model())[kind].share - 1e-6
+        compared = feedback("metric_reached" if passed else "metric_below")
+        if kind == "neighborhood" and mine.scores["original"].share == 0:
+            # Where no edit succeeds neighbors show nothing, since whoever changes nothing keeps them all.
+            if mine.nothing_changed:
+                return wrong(remark, compared, misconception="nothing_changed")
+            return wrong(remark, compared, feedback("metric_without_edit"))
+        return right(remark, compared) if passed else wrong(remark, compared)
 
     return run
-
-
-def _no_edit_succeeds(bench, message):
-    """What neighbors say where no edit succeeds: nothing, since whoever changes nothing keeps them all."""
-    weight = bench.model().weight(DEFAULT_LAYER)
-    name = (
-        "nothing_changed"
-        if all(torch.equal(got.to(weight), weight) for _, got in _reference_updates(bench))
-        else None
-    )
-    return Outcome(
-        False,
-        sentences(message, misconception(name) if name else feedback("metric_without_edit")),
-        name,
-    )
 
 
 # ---------------------------------------------------------------- write_edit
@@ -555,9 +537,9 @@ SHAPES_DISAGREE = re.compile(
 )
 
 
-def _write_test(bench, kind, d_out, d_in, bias=False):
+def _write_test(trial, kind, d_out, d_in, bias=False):
     """Returns (verdict on the stored weight, the reply's tensors, the tensors sent)."""
-    generator = bench.generator("weights")
+    generator = trial.generator("weights")
     shape = (d_in, d_out) if kind == "conv1d" else (d_out, d_in)
     before = torch.randn(*shape, generator=generator)
     new = torch.randn(d_out, d_in, generator=generator)
@@ -565,66 +547,56 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
     if bias:
         tensors["bias"] = torch.randn(d_out, generator=generator)
     try:
-        got = bench.call("write_edit", tensors, {"kind": kind}).tensors
+        got = trial.call("write_edit", tensors, {"kind": kind}).tensors
     except StudentFailed as failure:
-        if failure.kind != "error" or d_out == d_in or not SHAPES_DISAGREE.search(failure.detail):
+        disagree = failure.code == "raised" and SHAPES_DISAGREE.search(failure.detail)
+        if d_out == d_in or not disagree:
             raise
         # Nothing here has two shapes but W and its transpose. (What was raised is not told: it can quote the hidden weights.)
         name = "transpose_missing" if kind == "conv1d" else "transpose_added"
-        return (
-            Verdict(
-                False,
-                sentences(
-                    messages.sentence("shapes_disagree", function="write_edit"), misconception(name)
-                ),
-                name,
-            ),
-            {},
-            tensors,
-        )
-    right = (new.T if kind == "conv1d" else new).double()
+        remark = messages.sentence("shapes_disagree", function="write_edit")
+        return wrong(remark, misconception=name), {}, tensors
+    expected = (new.T if kind == "conv1d" else new).double()
     verdict = judge(
         got["weight"],
-        right,
-        partial(wrongs.write_edit, kind, before.double(), right),
-        "The stored weight",
+        expected,
+        partial(wrongs.write_edit, kind, before.double(), expected),
+        word("stored_weight"),
     )
     if verdict.passed and got["weight"].dtype != before.dtype:
-        verdict = Verdict(False, misconception("dtype_changed"), "dtype_changed")
+        verdict = wrong(misconception="dtype_changed")
     return verdict, got, tensors
 
 
-def write_linear(bench):
-    return outcome(_write_test(bench, "linear", 5, 8)[0])
+def write_linear(trial: Trial) -> Verdict:
+    return _write_test(trial, "linear", 5, 8)[0]
 
 
-def write_conv1d(bench):
-    return outcome(_write_test(bench, "conv1d", 5, 8)[0])
+def write_conv1d(trial: Trial) -> Verdict:
+    return _write_test(trial, "conv1d", 5, 8)[0]
 
 
-def write_square(bench):
+def write_square(trial: Trial) -> Verdict:
     """Where W is square its shape does not tell how it is stored: both kinds of module must come out right."""
-    first = _write_test(bench, "conv1d", 7, 7)[0]
-    return outcome(first if not first.passed else _write_test(bench, "linear", 7, 7)[0])
+    first = _write_test(trial, "conv1d", 7, 7)[0]
+    return first if not first.passed else _write_test(trial, "linear", 7, 7)[0]
 
 
-def write_bias(bench):
+def write_bias(trial: Trial) -> Verdict:
     """A bias, and the caller's own Ŵ, are nothing to write into."""
-    verdict, got, sent = _write_test(bench, "conv1d", 6, 9, bias=True)
+    verdict, got, sent = _write_test(trial, "conv1d", 6, 9, bias=True)
     if verdict.passed and not torch.equal(got["bias"], sent["bias"]):
-        return outcome(Verdict(False, misconception("bias_changed"), "bias_changed"))
+        return wrong(misconception="bias_changed")
     if verdict.passed and not torch.equal(got["after.new_weight"], sent["new_weight"]):
-        return outcome(
-            Verdict(False, misconception("input_changed", what="new_weight"), "input_changed")
-        )
-    return outcome(verdict)
+        return wrong(misconception="input_changed", what="new_weight")
+    return verdict
 
 
-def write_in_place(bench):
-    verdict, got, _ = _write_test(bench, "linear", 4, 7)
+def write_in_place(trial: Trial) -> Verdict:
+    verdict, got, _ = _write_test(trial, "linear", 4, 7)
     if verdict.passed and not got["same_parameter"].item():
-        return outcome(Verdict(False, misconception("parameter_replaced"), "parameter_replaced"))
-    return outcome(verdict)
+        return wrong(misconception="parameter_replaced")
+    return verdict
 
 
 TESTS = NotebookTests(

@@ -101,7 +101,7 @@ def _likelihoods():
         right = measuring.sequence_nll(live, given["target_ids"])
         right.backward()
         gradients = {"grad/logits": live.grad} if looks_at == "gradient" else {}
-        record = {"id": name, "looks_at": looks_at, "what": "The NLL", "order": list(given)}
+        record = {"id": name, "looks_at": looks_at, "what": "nll", "order": list(given)}
         return record, _tensors(given, right, measure_wrongs.sequence_nll(**given), **gradients)
 
     return [
@@ -121,7 +121,7 @@ def _shares(name):
         given = dict(
             zip(("nll_true", "nll_new"), (rival, wanted) if name == "efficacy" else (wanted, rival))
         )
-        record = {"id": which, "looks_at": "result", "what": f"The {name}", "order": list(given)}
+        record = {"id": which, "looks_at": "result", "what": name, "order": list(given)}
         return record, _tensors(
             given, getattr(measuring, name)(**given), getattr(measure_wrongs, name)(**given)
         )
@@ -139,7 +139,7 @@ def _scores():
         record = {
             "id": name,
             "looks_at": "result",
-            "what": "The score",
+            "what": "score",
             "order": list(given),
             "values": given,
         }
@@ -166,7 +166,7 @@ def _corrupts():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The result",
+            "what": "result",
             "order": ["embeddings", "subject", "noise"],
             "values": {"subject": {"slice": [subject.start, subject.stop]}},
             "origin": "embeddings",
@@ -191,7 +191,7 @@ def _restores():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The result",
+            "what": "result",
             "order": ["hidden", "clean", "position"],
             "values": {"position": position},
             "origin": "hidden",
@@ -217,7 +217,7 @@ def _effects():
         record = {
             "id": name,
             "looks_at": "result",
-            "what": "The indirect effect",
+            "what": "indirect_effect",
             "order": list(given),
         }
         return record, _tensors(
@@ -260,7 +260,7 @@ def _traces():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The map",
+            "what": "map",
             "order": ["model", "prompt", "subject", "noise", *list(given)[2:]],
             "model": spec,
             "values": given,
@@ -304,7 +304,7 @@ def _subject_keys():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "k*",
+            "what": "key",
             "order": ["model", *given],
             "model": spec,
             "values": given,
@@ -334,7 +334,7 @@ def _second_moments():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "C",
+            "what": "moment",
             "order": ["keys"],
             "scales": [1, len(keys)],
         }
@@ -373,7 +373,7 @@ def _objectives():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The loss",
+            "what": "loss",
             "order": list(OBJECTIVE),
             "values": weights,
         }
@@ -405,7 +405,7 @@ def _updates():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "Ŵ",
+            "what": "new_weight",
             "order": list(given),
             "transposed": list(transposed),
             "origin": "weight",
@@ -438,7 +438,7 @@ def _writes():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The stored weight",
+            "what": "stored_weight",
             "order": ["module", "new_weight"],
             "module": module,
         }

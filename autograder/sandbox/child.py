@@ -24,6 +24,7 @@ import torch
 
 from autograder.sandbox import lockdown, wire
 from autograder.sandbox.adapters import ADAPTERS, BadResult
+from keyhole.errors import KeyholeError
 from keyhole.messages import feedback
 from keyhole.text import one_line
 
@@ -149,7 +150,7 @@ class Student:
     def explain(self, error) -> str:
         """What `error` says, and if it misses a name whose definition failed, why that did."""
         missing = self.failed.get(error.name) if type(error) is NameError else None
-        return describe(error) + (feedback("its_definition", error=missing) if missing else "")
+        return f"{describe(error)}{feedback('its_definition', error=missing) if missing else ''}"
 
 
 def _bound(node):
@@ -169,6 +170,7 @@ def _bound(node):
 
 def _answer(student, tensors, content, models) -> bytes:
     """The frame that answers one call."""
+    problem = ""
     try:
         function = student.function(content["function"])
         reply = ADAPTERS[content["adapter"]](
@@ -181,6 +183,7 @@ def _answer(student, tensors, content, models) -> bytes:
     except BadResult as bad:
         code, detail = bad.code, bad.detail
     except BaseException as error:
+        problem = _problem_of(error)
         if (
             isinstance(error, MemoryError)
             or isinstance(error, (RuntimeError, OSError))
@@ -191,7 +194,7 @@ def _answer(student, tensors, content, models) -> bytes:
             code, detail = "stub", ""
         else:
             code, detail = "raised", student.explain(error)
-    return wire.pack({}, status=code, detail=one_line(detail))
+    return wire.pack({}, status=code, detail=one_line(detail), problem=problem)
 
 
 def _model(spec, models) -> list:
@@ -220,6 +223,14 @@ def describe(error) -> str:
     except BaseException:
         said = ""
     return f"{name}: {said}" if said else name
+
+
+def _problem_of(error) -> str:
+    """The code of a KeyholeError, "" for any other error, and for one that cannot say it."""
+    try:
+        return one_line(error.code, 60) if isinstance(error, KeyholeError) and error.code else ""
+    except BaseException:
+        return ""
 
 
 def _raised_by_student(error) -> bool:

@@ -24,6 +24,7 @@ import torch
 
 from autograder.sandbox import adapters, isolation, wire
 from keyhole.errors import KeyholeError
+from keyhole.messages import Remark
 from keyhole.text import one_line
 
 # code -> kind. The child sends only a code and a detail, so that every sentence stands with the grader, in autograder/messages.
@@ -129,32 +130,52 @@ class Clock:
 
 
 class NotStarted(KeyholeError):
-    """There is no process for students' code: a matter of the machine, and no student's."""
+    """There is no process for students' code: a matter of the machine, and no student's.
 
-    def __init__(self, name: str, error):
+    `said` is the name of the sentence; `error` fills its gap.
+    """
+
+    def __init__(self, said: str, error: object):
         from autograder.messages import sentence  # late, as below
 
-        super().__init__(sentence(name, error=one_line(error).rstrip(".。")))
+        super().__init__(sentence(said, error=error))
 
 
 class StudentFailed(Exception):
-    """The student's code gave no tensor. `kind` is "error", "timeout" or "missing"; `message` one untrusted line."""
+    """The student's code gave no tensor. `code` is one of FAILURES, `kind` "error", "timeout" or "missing".
 
-    def __init__(self, code: str, detail=""):
-        self.code, self.kind, self.detail = code, FAILURES[code], one_line(detail, 250)
-        super().__init__(self.message)
+    `detail` is one untrusted line. `problem`, untrusted too, is the code of a KeyholeError of the library's that was raised.
+    `cause` is the failure that kept definitions from running.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: object = "",
+        problem: str | None = None,
+        cause: "StudentFailed | None" = None,
+    ):
+        self.code, self.detail, self.problem, self.cause = (
+            code,
+            one_line(detail, 250),
+            problem,
+            cause,
+        )
+        self.kind = cause.kind if cause else FAILURES[code]
+        super().__init__(code, self.detail)
+
+    def __str__(self):
+        return one_line(self.remark)
 
     @property
-    def message(self) -> str:
-        """The sentence, in the language spoken."""
-        from autograder.messages import (
-            failure,
-        )  # late: the zygote loads this module too, where no sentence of the staff's can be read
+    def remark(self) -> Remark:
+        """What is said of it. Its subject is the function, unless it is about the definitions."""
+        # Late: the zygote loads this module too, where no sentence of the staff's can be read.
+        from autograder.messages import failure, sentence
 
-        said = failure(self.code, self.detail.rstrip(".。"))
-        return one_line(
-            said.replace("?.", "?").replace("？。", "？")
-        )  # of a detail that is a question
+        if self.cause:
+            return sentence("not_defined", failure=self.cause.remark)
+        return failure(self.code, self.detail.rstrip(".。?？"))
 
 
 class ZygoteLost(Exception):
@@ -258,17 +279,19 @@ class Sandbox:
                 error.code == "timeout" and self._zygote is SHARED
             ):  # something of another's may have stopped it
                 raise ZygoteLost from None
-            self._unusable = NotStarted(
-                "not_started", self._zygote.last_words() if error.code == "lost" else error.message
-            )  # it can take its time: not once a test
+            # It can take its time: not once a test.
+            self._unusable = (
+                NotStarted("not_started", self._zygote.last_words())
+                if error.code == "lost"
+                else NotStarted("not_prepared", error.remark)
+            )
             raise self._unusable from None
         try:
             self._run("define", {"source": self._source}, self.limits.seconds)
         except StudentFailed as error:
             if error.code == "submission":
                 raise
-            self._unusable = StudentFailed("definitions", error.message)
-            self._unusable.kind = error.kind
+            self._unusable = StudentFailed("definitions", cause=error)
             raise self._unusable from None
 
     def _run(self, command: str, content: dict, seconds: float, *request) -> dict:
@@ -323,7 +346,7 @@ class Sandbox:
                     raise StudentFailed("lost") from None
             raise
         if code != "done":
-            raise StudentFailed(code, detail)
+            raise StudentFailed(code, detail, text.get("problem"))
         return tensors
 
     def _told(self, content: dict) -> dict:
@@ -375,7 +398,8 @@ class Zygote:
             said = one_line(
                 (self._log.read().decode(errors="replace").strip().splitlines() or [""])[-1]
             )
-            return said or (f"exit status {status}" if status >= 0 else signal.strsignal(-status))
+            ended = f"exit status {status}" if status >= 0 else signal.strsignal(-status)
+            return said.rstrip(".") or ended
         return "it gives no answer"
 
     def close(self, patience: float = SILENT_SECONDS) -> None:

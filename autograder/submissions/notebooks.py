@@ -217,7 +217,7 @@ def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> s
             sentence("placed", cell=cell, number=numbers[name])
             for cell, name in zip(shown, names, strict=False)
         ]
-    return listed(shown) + (" …" if len(names) > MOST_NAMED else "")
+    return listed(shown, more=len(names) > MOST_NAMED)
 
 
 def _on_files(file: Found, folder: Path, handed: HandedIn) -> list[str]:

@@ -7,28 +7,41 @@ data/checks/; `autograder remake checks` makes it. The hidden tests judge in the
 import dis
 import json
 import linecache
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 
+from keyhole.checking.judging import (
+    Verdict,
+    cause_of,
+    distance,
+    judge,
+    right,
+    scalar,
+    usable,
+    wrong,
+)
 from keyhole.errors import KeyholeError
 from keyhole.hooks import count_hooks
-from keyhole.checking.judging import Verdict, cause_of, distance, judge, scalar, usable
 from keyhole.messages import (
+    Remark,
     check_title,
     clauses,
-    explanation,
     feedback,
     listed,
-    misconception,
     percent,
     problem,
-    sentences,
     titled,
+    word,
 )
 from keyhole.messages import en as english
 from keyhole.paths import data_folder
 from keyhole.text import one_line
+
+if TYPE_CHECKING:  # it takes a second, and only `compare` draws
+    from matplotlib.figure import Figure
 
 
 class CheckFailed(AssertionError):
@@ -40,126 +53,121 @@ class CheckFailed(AssertionError):
 
 @dataclass(frozen=True)
 class CheckReport:
-    """How a function did in its checks: `verdicts` is a tuple of (title of the case, Verdict); a blank has one, without title."""
+    """How a function did in its checks: a pair (title of the case, Verdict) for each. A blank has one pair, without a title."""
 
     function: str
-    verdicts: tuple
+    verdicts: tuple[tuple[str, Verdict], ...]
     cause: BaseException | None = None  # what the student's function raised first
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
+        """Whether every case passed."""
         return all(verdict.passed for _, verdict in self.verdicts)
 
     @property
-    def reason(self):
+    def reason(self) -> str:
         """One line: how many cases passed, and why the first that failed did."""
         failed = [
             titled(title, verdict.message) for title, verdict in self.verdicts if not verdict.passed
         ]
-        return clauses(self._count() if self.verdicts[0][0] else "", *failed[:1])
+        return clauses(None if self._is_blank else self._count(), *failed[:1])
 
     def __repr__(self):
-        if not self.verdicts[0][0]:
-            return f"✗ {titled(self.function, self.verdicts[0][1].message)}"
-        lines = [
-            f"  ✓ {title}" if verdict.passed else f"  ✗ {titled(title, verdict.message)}"
-            for title, verdict in self.verdicts
-        ]
-        return "\n".join(
-            [f"{'✓' if self.passed else '✗'} {titled(self.function, self._count())}", *lines]
-        )
+        lines = [self._head(self.function), *(f"  {line}" for line in self._lines())]
+        return "\n".join(lines)
 
     def _repr_markdown_(self):
-        head, *lines = repr(self).splitlines()
-        return "\n".join(
-            [
-                head.replace(self.function, f"**`{self.function}`**", 1),
-                "",
-                *(f"- {line.strip()}" for line in lines),
-            ]
-        )
+        lines = [f"- {line}" for line in self._lines()]
+        return "\n".join([self._head(f"**`{self.function}`**"), "", *lines])
+
+    @property
+    def _is_blank(self):
+        return not self.verdicts[0][0]
+
+    def _head(self, name):
+        said = self.verdicts[0][1].message if self._is_blank else self._count()
+        return f"{'✓' if self.passed else '✗'} {titled(name, said)}"
+
+    def _lines(self):
+        """A line for each case. What an earlier line said is not said again."""
+        said = set()
+        for title, verdict in () if self._is_blank else self.verdicts:
+            yield f"✓ {title}" if verdict.passed else f"✗ {titled(title, _news(verdict, said))}"
 
     def _count(self):
-        return feedback(
-            "count",
-            right=sum(verdict.passed for _, verdict in self.verdicts),
-            all=len(self.verdicts),
-        )
+        passed = sum(verdict.passed for _, verdict in self.verdicts)
+        return feedback("count", right=passed, all=len(self.verdicts))
 
 
-def check(function):
+def _news(verdict, said):
+    """The words of a verdict but for what was `said` already, a set of remarks and explanations that this adds to."""
+    explanation = None if verdict.explanation in said else verdict.explanation
+    if verdict.remarks in said and not explanation:
+        return feedback("the_same")
+    said.update((verdict.remarks, verdict.explanation))
+    return replace(verdict, explanation=explanation).message
+
+
+def check(function: Callable) -> CheckReport:
     """Check a graded function, known by its name, and return a CheckReport, which a notebook shows.
 
     Raises CheckFailed where a case fails: which one, what is wrong with the result, by how much, and the likely why.
     """
-    report = examine(getattr(function, "__name__", type(function).__name__), function)
+    report = examine(_name_of(function), function)
     if not report.passed:
         raise CheckFailed(repr(report)) from report.cause
     return report
 
 
-def examine(name, function):
-    """Run every public check of the graded function `name`; CheckReport."""
+def examine(name: str, function: Callable) -> CheckReport:
+    """Run every public check of the graded function `name`."""
     cases = load_cases()
     if name not in cases:
         raise CheckFailed(feedback("no_check", function=one_line(name, 60), known=listed(cases)))
-    verdicts, said, causes = [], set(), []
+    verdicts, causes = [], []
     for case in cases[name]:
         try:
             verdict = case.run(function)
         except _NoAnswer as none:
-            verdict = Verdict(False, str(none), none.misconception)
+            verdict = none.verdict
             causes.append(none.__cause__)
             if none.blank:
                 return CheckReport(name, (("", verdict),), *causes)
-        verdicts.append(
-            (
-                check_title(f"{name}.{case.id}"),
-                verdict if verdict.passed else _not_again(verdict, said),
-            )
-        )
+        verdicts.append((check_title(f"{name}.{case.id}"), verdict))
     return CheckReport(name, tuple(verdicts), *causes[:1])
 
 
-def _not_again(verdict, said):
-    """The verdict without what an earlier case of the same function said already."""
-    explained = explanation(verdict.misconception)
-    message = (
-        verdict.message.removesuffix(explained).strip() if explained in said else verdict.message
-    )
-    if message in said:
-        message = feedback("the_same")
-    said.update({message, explained} - {""})
-    return Verdict(False, message, verdict.misconception)
+def compare(function: Callable) -> "Figure":
+    """A picture of what a public check of `function` expects, of what the function gives, and of the difference.
 
-
-def compare(function):
-    """A picture of what a public check of `function` expects, of what the function gives, and of the difference: a Figure.
-
-    Of states it shows how far each is from where it was; of a map, the effects. Raises CheckFailed where nothing comes back to be shown.
+    Of states it shows how far each is from where it was; of a map, the effects. Raises CheckFailed where nothing comes back to be
+    shown.
     """
     from keyhole.plots import expected_and_obtained
 
-    name = getattr(function, "__name__", type(function).__name__)
+    name = _name_of(function)
     case = next((case for case in load_cases().get(name, []) if case.axes), None)
     if case is None:
         raise CheckFailed(feedback("no_picture", function=one_line(name, 60)))
     try:
         got = _tensor(_answer(case, function, case.given()), case)
     except _NoAnswer as none:
-        raise CheckFailed(str(none)) from none.__cause__
-    unusable = usable(got, case.stored["right"].shape, case.what)
-    if unusable:
+        raise CheckFailed(none.verdict.message) from none.__cause__
+    if unusable := usable(got, case.stored["right"].shape, case.result):
         raise CheckFailed(unusable.message)
-    shown = [
+    moved = [
         tensor.double() - case.stored[f"in/{case.origin}"].double()
         for tensor in (case.stored["right"], got)
     ]
-    if shown[0].dim() == 3:
-        shown = [tensor.norm(dim=-1) for tensor in shown]
-    return expected_and_obtained(
-        *shown, *case.axes, title=f"{name}: {english.CHECKS[f'{name}.{case.id}']}"
-    )  # as all words in pictures: their font has no others
+    if moved[0].dim() == 3:
+        moved = [tensor.norm(dim=-1) for tensor in moved]
+    # All words in pictures are English: their font has no others.
+    title = f"{name}: {english.CHECKS[f'{name}.{case.id}']}"
+    return expected_and_obtained(*moved, *case.axes, title=title)
+
+
+def _name_of(function):
+    return getattr(function, "__name__", type(function).__name__)
 
 
 # ---------------------------------------------------------------- stored cases
@@ -209,7 +217,7 @@ class Case:
     id: str
     order: tuple  # the arguments, in order: names of stored tensors, keys of `values`, "model" or "module"
     looks_at: str  # one of LOOKS
-    what: str  # how messages name the result
+    what: str  # the result, one of the WORDS of keyhole.messages
     stored: dict
     values: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)  # for keyhole.toy.toy_model
@@ -222,6 +230,11 @@ class Case:
     axes: tuple = ()  # what the rows and columns of a picture of the result are; no picture without
     tolerance: float = 1e-4
     sentence: str = "wrong"
+
+    @property
+    def result(self):
+        """How messages name the result."""
+        return word(self.what)
 
     def run(self, function):
         """Call `function` on fresh copies of the arguments: Verdict. Raises _NoAnswer where nothing comes back to be judged."""
@@ -278,8 +291,8 @@ class Case:
             judge(
                 got,
                 scale * self.stored["right"],
-                lambda: {name: scale * wrong for name, wrong in wrongs.items()},
-                self.what,
+                lambda scale=scale: {name: scale * result for name, result in wrongs.items()},
+                self.result,
                 origin,
                 self.tolerance,
                 self.sentence,
@@ -302,36 +315,32 @@ def _inputs(case, function, given):
     unusable = usable(
         case.shaped(_tensor(_answer(case, function, given), case)),
         case.stored["right"].shape,
-        case.what,
+        case.result,
     )
     for name, tensor in case.stored.items():
         if name.startswith("in/") and not torch.equal(
             given[name.removeprefix("in/")].detach(), tensor
         ):
-            return Verdict(
-                False,
-                misconception("input_changed", what=name.removeprefix("in/")),
-                "input_changed",
-            )
-    return unusable or Verdict(True, feedback("untouched_inputs"))
+            return wrong(misconception="input_changed", what=name.removeprefix("in/"))
+    return unusable or right(feedback("untouched_inputs"))
 
 
 def _model(case, function, given):
     """No hook stays on the model, and its weights are those of its twin."""
     unusable = usable(
-        _tensor(_answer(case, function, given), case), case.stored["right"].shape, case.what
+        _tensor(_answer(case, function, given), case), case.stored["right"].shape, case.result
     )
     model, twin = given["model"].hf, case._toy().hf
     if count_hooks(model) > count_hooks(twin):
-        return Verdict(False, misconception("hooks_left"), "hooks_left")
+        return wrong(misconception="hooks_left")
     if any(
         not torch.equal(weight, other)
         for weight, other in zip(
             model.state_dict().values(), twin.state_dict().values(), strict=True
         )
     ):
-        return Verdict(False, misconception("model_changed"), "model_changed")
-    return unusable or Verdict(True, feedback("clean"))
+        return wrong(misconception="model_changed")
+    return unusable or right(feedback("clean"))
 
 
 def _gradient(case, function, given):
@@ -348,8 +357,9 @@ def _gradient(case, function, given):
         found = torch.autograd.grad(result.sum(), [given[name] for name in live], allow_unused=True)
     for name, derivative in sorted(zip(live, found, strict=True)):
         if derivative is None:
-            return Verdict(False, misconception("graph_cut", what=name), "graph_cut")
-        judged = judge(derivative, case.stored[f"grad/{name}"], what=name, sentence="gradient")
+            return wrong(misconception="graph_cut", what=f"`{name}`")
+        expected = case.stored[f"grad/{name}"]
+        judged = judge(derivative, expected, what=f"`{name}`", sentence="gradient")
         if not judged.passed:
             return judged
     return verdict
@@ -358,8 +368,8 @@ def _gradient(case, function, given):
 def _preservation(case, function, given):
     """Ŵ k* = v* alone proves nothing: what counts is how far the other keys move, tr((Ŵ - W) C (Ŵ - W)ᵀ)."""
     got = _tensor(_answer(case, function, given), case)
-    verdict, right = case.judge(got), case.stored["right"]
-    if verdict.passed or usable(got, right.shape, case.what):
+    verdict, expected = case.judge(got), case.stored["right"]
+    if verdict.passed or usable(got, expected.shape, case.result):
         return verdict
     weight, moment, key, value = (case.stored[f"in/{name}"].double() for name in case.order)
 
@@ -368,14 +378,11 @@ def _preservation(case, function, given):
 
     miss = distance(got.double() @ key, value, weight @ key)
     if miss > case.tolerance:
-        message = feedback("misses_value", distance=percent(miss))
+        remark = feedback("misses_value", distance=percent(miss))
     else:
-        message = feedback(
-            "constraint_only", excess=percent(movement(got.double()) / movement(right) - 1)
-        )
-    return Verdict(
-        False, sentences(message, explanation(verdict.misconception)), verdict.misconception
-    )
+        excess = movement(got.double()) / movement(expected) - 1
+        remark = feedback("constraint_only", excess=percent(excess))
+    return replace(verdict, remarks=(remark,))
 
 
 def _stored_weight(case, function, given):
@@ -385,15 +392,15 @@ def _stored_weight(case, function, given):
     _answer(case, function, given)
     verdict = case.judge(_tensor(module.weight, case))
     if verdict.passed and module.weight.dtype != case.stored["in/weight"].dtype:
-        return Verdict(False, misconception("dtype_changed"), "dtype_changed")
+        return wrong(misconception="dtype_changed")
     if (
         verdict.passed
         and bias is not None
         and (module.bias is None or not torch.equal(module.bias, bias))
     ):
-        return Verdict(False, misconception("bias_changed"), "bias_changed")
+        return wrong(misconception="bias_changed")
     if verdict.passed and case.looks_at == "parameter" and module.weight is not weight:
-        return Verdict(False, misconception("parameter_replaced"), "parameter_replaced")
+        return wrong(misconception="parameter_replaced")
     return verdict
 
 
@@ -412,28 +419,25 @@ LOOKS = {
 
 
 class _NoAnswer(Exception):
-    """A function gave nothing that could be judged; the text is the sentence for the student."""
+    """A function gave nothing that could be judged. `verdict` says why; `blank`: it is still a blank."""
 
-    blank, misconception = False, None
+    def __init__(self, verdict: Verdict, blank: bool = False):
+        super().__init__()
+        self.verdict, self.blank = verdict, blank
 
 
 def _answer(case, function, given):
     try:
         return function(*(given[name] for name in case.order))
     except Exception as error:
-        cause = cause_of(f"{type(error).__name__}: {error}", case.function)
-        none = _NoAnswer(
-            sentences(
-                raised(case.function, error, function), *([misconception(cause)] if cause else [])
-            )
-        )
-        none.misconception = cause
-        none.blank = _is_blank(error, _file_of(function))
-        raise none from error
+        problem = error.code if isinstance(error, KeyholeError) else None
+        cause = cause_of(case.function, f"{type(error).__name__}: {error}", problem)
+        verdict = wrong(raised(case.function, error, function), misconception=cause)
+        raise _NoAnswer(verdict, _is_blank(error, _file_of(function))) from error
 
 
-def raised(name, error, function=None):
-    """The sentence for an exception of a student's function: the blank, or what was raised and in which line of theirs."""
+def raised(name: str, error: BaseException, function: Callable | None = None) -> Remark:
+    """The remark on an exception of a student's function: the blank, or what was raised and in which line of theirs."""
     file = _file_of(function)
     if _is_blank(error, file):
         return feedback("blank", function=name)
@@ -478,7 +482,7 @@ def _tensor(value, case):
     try:
         return as_tensor(value, case.function)
     except KeyholeError as unusable:
-        raise _NoAnswer(str(unusable)) from None
+        raise _NoAnswer(wrong(*unusable.remarks)) from None
 
 
 def as_tensor(value, function):

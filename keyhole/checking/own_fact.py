@@ -14,14 +14,15 @@ from pathlib import Path
 import torch
 
 from keyhole.checking.checks import CheckFailed, CheckReport
+from keyhole.checking.judging import Verdict, right, usable, wrong
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.files import header_of
-from keyhole.checking.judging import Verdict, usable
-from keyhole.messages import check_title, feedback, listed, misconception, sentences
+from keyhole.messages import Remark, check_title, feedback, listed, word
+from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
-from keyhole.probes import PROBE_KINDS, ProbeSet
+from keyhole.probes import PROBE_KINDS, Answer, ProbeSet
 from keyhole.text import one_line
 
 NAME = "my_edit"  # of the graded part, as a function's name is for the others
@@ -88,8 +89,6 @@ def read_fact(folder):
         return _own_fact(record)
     except UNREADABLE:
         raise KeyholeError(feedback("own_no_json", file=FACT_FILE)) from None
-    except KeyholeError as problem:
-        raise KeyholeError(one_line(problem)) from None
 
 
 def _own_fact(record):
@@ -146,8 +145,9 @@ def read_edit(folder, weight_shape):
             else feedback("own_nothing", file=EDIT_FILE)
         )
     for name, tensor in sorted(tensors.items()):  # safetensors promises no order
-        if problem := usable(tensor, shapes[name], feedback("own_part", part=name, file=EDIT_FILE)):
-            raise KeyholeError(problem.message)
+        part = feedback("own_part", part=name, file=EDIT_FILE)
+        if unusable := usable(tensor, shapes[name], part):
+            raise KeyholeError(*unusable.said)
     edit = OwnEdit(
         tensors["left"].double(),
         tensors["right"].double(),
@@ -271,39 +271,38 @@ def measure(model, own, change):
         return Measured(before, probes.answers())
 
 
-def known(model, fact, before=None):
-    """Whether the model, as it is, knows the true answer: Verdict. It is among its first answers, and ahead of the new one.
+def known(model: EditableModel, fact: Fact, before: list[Answer] | None = None) -> Verdict:
+    """Whether the model, as it is, knows the true answer: it is among its first answers, and ahead of the new one.
 
     `before`: the fact's probes as measured before the edit, where that was done already. Raises KeyholeError.
     """
     check_length(model, fact)
     first = model.encode([fact.target_true])[0][0]
-    found = model.next_token_probabilities([fact.prompt])[0]
-    place = int((found > found[first]).sum()) + 1
+    probabilities = model.next_token_probabilities([fact.prompt])[0]
+    place = int((probabilities > probabilities[first]).sum()) + 1
     answer = (before or ProbeSet(model, {"original": fact.probes()["original"]}).answers())[0]
-    shown = {
-        "true": one_line(fact.target_true, 40),
+    if place > AMONG_FIRST:
+        says = one_line(model.tokenizer.decode([int(probabilities.argmax())]), 40)
+        details = {"place": place, "says": says, "among": AMONG_FIRST, **_shown(answer)}
+        return wrong(feedback("own_unknown", **details), misconception="fact_not_known")
+    if not answer.true > answer.new:
+        remark = feedback("own_behind", **_shown(answer))
+        return wrong(remark, misconception="fact_not_known")
+    return right(feedback("own_known", **_shown(answer)))
+
+
+def _shown(answer):
+    """What remarks tell of an answer to a probe."""
+    return {
+        "true": one_line(answer.probe.target_true, 40),
         "p_true": f"{answer.true:.3f}",
-        "new": one_line(fact.target_new, 40),
+        "new": one_line(answer.probe.target_new, 40),
         "p_new": f"{answer.new:.3f}",
     }
-    if place > AMONG_FIRST:
-        says = model.tokenizer.decode([int(found.argmax())])
-        said = feedback(
-            "own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown
-        )
-        return Verdict(False, sentences(said, misconception("fact_not_known")), "fact_not_known")
-    if not answer.true > answer.new:
-        return Verdict(
-            False,
-            sentences(feedback("own_behind", **shown), misconception("fact_not_known")),
-            "fact_not_known",
-        )
-    return Verdict(True, feedback("own_known", **shown))
 
 
-def claims_hold(own, measured, kind):
-    """Whether what was claimed of the probes of one kind is what was measured: Verdict."""
+def claims_hold(own: OwnFact, measured: Measured, kind: str) -> Verdict:
+    """Whether what was claimed of the probes of one kind is what was measured."""
     claims = [claim for claim in own.claims if claim.kind == kind]
     rows = [
         (old, new)
@@ -311,72 +310,76 @@ def claims_hold(own, measured, kind):
         if old.kind == kind
     ]
     if [claim.prompt for claim in claims] != [old.probe.prompt for old, _ in rows]:
-        return Verdict(
-            False, feedback("own_other_probes", kind=kind, claimed=len(claims), probes=len(rows))
-        )
-    numbers = [
-        (off, claim, when, target, said, got)
-        for claim, (old, new) in zip(claims, rows, strict=True)
-        for when, said_two, answer in (("before", claim.before, old), ("after", claim.after, new))
-        for target, said, got in zip(
-            (answer.probe.target_true, answer.probe.target_new),
-            said_two,
-            (answer.true, answer.new),
-            strict=True,
-        )
-        if not (off := abs(said - got)) <= TOLERANCE
-    ]  # so that a NaN is one, too
-    if not numbers:
-        return Verdict(True, feedback("own_holds", probes=len(rows), tolerance=TOLERANCE))
-    _, claim, when, target, said, got = max(
-        numbers, key=lambda found: math.inf if math.isnan(found[0]) else found[0]
-    )
-    return Verdict(
-        False,
+        counts = {"claimed": len(claims), "probes": len(rows)}
+        return wrong(feedback("own_other_probes", kind=kind, **counts))
+    gaps = [gap for gap in _gaps(claims, rows) if not gap.size <= TOLERANCE]  # a NaN is one, too
+    if not gaps:
+        return right(feedback("own_holds", probes=len(rows), tolerance=TOLERANCE))
+    worst = max(gaps, key=lambda gap: math.inf if math.isnan(gap.size) else gap.size)
+    return wrong(
         feedback(
             "own_false",
-            prompt=one_line(claim.prompt, 120),
-            target=one_line(target, 40),
-            when=when,
-            said=f"{said:.3f}",
-            got=f"{got:.3f}",
-            count=len(numbers),
-        ),
+            prompt=one_line(worst.prompt, 120),
+            target=one_line(worst.target, 40),
+            when=word(worst.when),
+            said=f"{worst.claimed:.3f}",
+            got=f"{worst.measured:.3f}",
+            count=len(gaps),
+        )
     )
 
 
-def works(model, fact, measured):
-    """Whether the new answer is ahead on the prompt itself, after the edit: Verdict."""
-    [(old, new)] = [
-        pair
-        for pair in zip(measured.before, measured.after, strict=True)
-        if pair[0].kind == "original"
-    ]
-    shown = {
-        "true": one_line(new.probe.target_true, 40),
-        "p_true": f"{new.true:.3f}",
-        "new": one_line(new.probe.target_new, 40),
-        "p_new": f"{new.new:.3f}",
-    }
+@dataclass(frozen=True)
+class _Gap:
+    """One number that a student claimed, beside what was measured."""
+
+    prompt: str
+    target: str
+    when: str  # "before" or "after" the edit
+    claimed: float
+    measured: float
+
+    @property
+    def size(self):
+        return abs(self.claimed - self.measured)
+
+
+def _gaps(claims, rows):
+    """Every number of the claims, beside that of the rows, which are pairs (answer before, answer after)."""
+    for claim, answers in zip(claims, rows, strict=True):
+        for when, claimed, answer in zip(
+            ("before", "after"), (claim.before, claim.after), answers, strict=True
+        ):
+            targets = (answer.probe.target_true, answer.probe.target_new)
+            for target, number, got in zip(
+                targets, claimed, (answer.true, answer.new), strict=True
+            ):
+                yield _Gap(claim.prompt, target, when, number, got)
+
+
+def works(model: EditableModel, fact: Fact, measured: Measured) -> Verdict:
+    """Whether the new answer is ahead on the prompt itself, after the edit."""
+    [new] = [answer for answer in measured.after if answer.kind == "original"]
     if new.new > new.true:
-        return Verdict(True, feedback("own_works", **shown))
-    return explained(model, fact, feedback("own_fails", **shown))
+        return right(feedback("own_works", **_shown(new)))
+    return not_felt(model, fact, feedback("own_fails", **_shown(new)))
 
 
-def explained(model, fact, message, otherwise=None):
-    """An edit that is not felt: `message` as a Verdict, with the misconception: of a prompt that begins with a subject of one token, or `otherwise`."""
-    likely = (
-        "subject_at_start"
-        if model.subject_slice(fact.prompt, fact.subject).stop == 1
-        else otherwise
-    )
-    return Verdict(False, sentences(message, misconception(likely)) if likely else message, likely)
+def not_felt(
+    model: EditableModel, fact: Fact, remark: Remark, otherwise: str | None = None
+) -> Verdict:
+    """An edit that is not felt: `remark`, with the misconception.
+
+    That is a prompt that begins with a subject of one token, or else `otherwise`.
+    """
+    at_start = model.subject_slice(fact.prompt, fact.subject).stop == 1
+    return wrong(remark, misconception="subject_at_start" if at_start else otherwise)
 
 
 # ---------------------------------------------------------------- the public check
 
 
-def check_files(model, folder="."):
+def check_files(model: EditableModel, folder: str | Path = ".") -> CheckReport:
     """Check my_fact.json and my_edit.safetensors in `folder` and return a CheckReport, which a notebook shows.
 
     Looks at their form, at whose fact it is, and at what was claimed. Raises CheckFailed where something is wrong.
@@ -387,42 +390,34 @@ def check_files(model, folder="."):
     return report
 
 
-def examine_files(model, folder="."):
-    """The same as a CheckReport, whatever is in it."""
-    found, parts = [], {}
+def examine_files(model: EditableModel, folder: str | Path = ".") -> CheckReport:
+    """The same as a CheckReport, whatever is in the files."""
+    verdicts, parts = {}, {}
     for part, read in (
         ("fact", lambda: read_fact(folder)),
         ("edit", lambda: read_edit(folder, model.weight(DEFAULT_LAYER).shape)),
     ):
         try:
             parts[part] = read()
-            found.append((part, Verdict(True, feedback("own_read"))))
+            verdicts[part] = right(feedback("own_read"))
         except KeyholeError as problem:
-            found.append((part, Verdict(False, str(problem))))
+            verdicts[part] = wrong(*problem.remarks)
     if own := parts.get("fact"):
-        found += [("own", whose(own.fact)), ("known", _safely(lambda: known(model, own.fact)))]
+        verdicts["own"] = whose(own.fact)
+        verdicts["known"] = _safely(lambda: known(model, own.fact))
     if len(parts) == 2:
-        found.append(
-            (
-                "claims",
-                _safely(
-                    lambda: _all_claims(model, own, measure(model, own, parts["edit"].change()))
-                ),
-            )
-        )
-    return CheckReport(
-        NAME, tuple((check_title(f"{NAME}.{name}"), verdict) for name, verdict in found)
-    )
+        change = parts["edit"].change()
+        verdicts["claims"] = _safely(lambda: _all_claims(model, own, measure(model, own, change)))
+    titled = ((check_title(f"{NAME}.{name}"), verdict) for name, verdict in verdicts.items())
+    return CheckReport(NAME, tuple(titled))
 
 
-def whose(fact):
-    """Whether the fact is none of the handout's: Verdict."""
+def whose(fact: Fact) -> Verdict:
+    """Whether the fact is none of the handout's."""
     if told_in_handout(fact):
-        said = feedback(
-            "own_told", subject=one_line(fact.subject, 60), true=one_line(fact.target_true, 40)
-        )
-        return Verdict(False, sentences(said, misconception("fact_of_handout")), "fact_of_handout")
-    return Verdict(True, feedback("own_new"))
+        names = {"subject": one_line(fact.subject, 60), "true": one_line(fact.target_true, 40)}
+        return wrong(feedback("own_told", **names), misconception="fact_of_handout")
+    return right(feedback("own_new"))
 
 
 def _all_claims(model, own, measured):
@@ -437,4 +432,4 @@ def _safely(judge):
     try:
         return judge()
     except KeyholeError as problem:
-        return Verdict(False, str(problem))
+        return wrong(*problem.remarks)

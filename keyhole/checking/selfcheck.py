@@ -43,7 +43,7 @@ def check_notebook(path, seconds=SECONDS):
     lines = {name: unrunnable(name, found) for name in graded_functions(path, found)}
     running = _run(found, [name for name, line in lines.items() if line is None], seconds)
     for name, line in lines.items():
-        yield (name, False, line) if line else next(running)
+        yield (name, False, str(line)) if line else next(running)
 
 
 def check_beside(path):
@@ -59,7 +59,7 @@ def check_beside(path):
         return None
     folder = Path(path).absolute().parent
     if not any(file_called(folder, file) for file in FILES):
-        return OWN, None, feedback("own_not_yet", file=FILES[0])
+        return OWN, None, str(feedback("own_not_yet", file=FILES[0]))
     from keyhole.models import load_model
     from keyhole.checking.own_fact import examine_files  # late: it needs torch
 
@@ -68,7 +68,7 @@ def check_beside(path):
 
 
 def unrunnable(name, found):
-    """The sentence on a graded function that cannot be run at all (broken, not read, absent, still a blank), or None."""
+    """The remark on a graded function that cannot be run at all (broken, not read, absent, still a blank), or None."""
     if name in found.broken:
         return found.broken[name]
     if name in found.dropped and (name not in found.functions or name in found.untouched):
@@ -90,13 +90,8 @@ def _run(found, names, seconds):
                 reply = child.reply(seconds)
                 name = names.pop(0)
                 if reply is None:
-                    yield (
-                        name,
-                        False,
-                        feedback(
-                            "timeout" if child.runs() else "ended", function=name, seconds=seconds
-                        ),
-                    )
+                    how = "timeout" if child.runs() else "ended"
+                    yield name, False, str(feedback(how, function=name, seconds=seconds))
                     break
                 yield name, reply["passed"], _with_dropped(reply, found.dropped)
 
@@ -182,14 +177,14 @@ def serve():
         if name not in student.names:
             answer(
                 passed=False,
-                line=feedback("undefined", function=name, error=student.failed.get(name, "?")),
+                line=str(feedback("undefined", function=name, error=student.failed.get(name, "?"))),
                 missing=student.missing.get(name),
             )
             continue
         try:
             report = examine(name, student.names[name])
         except Exception as error:  # a result that cannot even be looked at
-            answer(passed=False, line=raised(name, error, student.names[name]), missing=None)
+            answer(passed=False, line=str(raised(name, error, student.names[name])), missing=None)
             continue
         answer(
             passed=report.passed, line=report.reason, missing=getattr(report.cause, "name", None)

@@ -1069,7 +1069,7 @@ PROBLEMS = {
         "space; a target begins with exactly one and ends without."
     ),
     "no_key": "{where}: the key {key!r} is missing.",
-    "no_text": "{where}: {key!r} must be a text that is not empty, got {got!r}.",
+    "no_text": "{where}: {key!r} must be a text that is not empty, got {got}.",
     "no_texts": "{where}: {key!r} must be a list of texts, and not empty.",
     "no_objects": "{where}: {key!r} must be a list of objects, and not empty.",
     "no_place_for_subject": "{where}: 'prompt' has no {{}} where the subject belongs: {prompt!r}.",
@@ -1258,8 +1258,25 @@ CHECKS = {
     "my_edit.claims": "the edit does what you say it does",
 }
 
-WORDS = {}  # English needs no translation of the words that the code puts into gaps
-TIMES, MANY_TIMES = "{:.0f}00 %", "more than 100,000 %"  # so that "of its size" fits behind all
+# Words that fill the gaps of sentences: the names of results, and others.
+WORDS = {
+    "result": "The result",
+    "nll": "The NLL",
+    "efficacy": "The efficacy",
+    "neighborhood": "The neighborhood",
+    "score": "The score",
+    "indirect_effect": "The indirect effect",
+    "map": "The map",
+    "loss": "The loss",
+    "stored_weight": "The stored weight",
+    "key": "k*",
+    "moment": "C",
+    "new_weight": "Ŵ",
+    "before": "before",
+    "after": "after",
+    "times": "{count:.0f}00 %",
+    "many_times": "more than 100,000 %",
+}
 
 # How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "

@@ -647,7 +647,7 @@ PROBLEMS = {
         "target 的開頭剛好一個空格，結尾沒有。"
     ),
     "no_key": "{where}：少了 {key!r} 這個鍵。",
-    "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got!r}。",
+    "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got}。",
     "no_texts": "{where}：{key!r} 應該是一個不是空的 list，裡面是文字。",
     "no_objects": "{where}：{key!r} 應該是一個不是空的 list，裡面是物件。",
     "no_place_for_subject": "{where}：'prompt' 裡沒有放主詞的 {{}}：{prompt!r}。",
@@ -820,25 +820,25 @@ CHECKS = {
     "my_edit.claims": "編輯的效果和你寫的一樣",
 }
 
-# Words that the code puts into the gaps {what} and {when}: in the code -> in Chinese. A Latin word
-# brings the space that follows it.
+# Words that fill the gaps of sentences: the names of results, and others. Latin ones bring their space.
 WORDS = {
-    "The result": "結果",
-    "The NLL": "NLL ",
-    "The efficacy": "efficacy ",
-    "The neighborhood": "neighborhood ",
-    "The score": "分數",
-    "The indirect effect": "間接效應",
-    "The map": "這張圖",
-    "The loss": "loss ",
-    "The stored weight": "存進去的權重",
-    "k*": "k* ",
-    "C": "C ",
-    "Ŵ": "Ŵ ",
+    "result": "結果",
+    "nll": "NLL ",
+    "efficacy": "efficacy ",
+    "neighborhood": "neighborhood ",
+    "score": "分數",
+    "indirect_effect": "間接效應",
+    "map": "這張圖",
+    "loss": "loss ",
+    "stored_weight": "存進去的權重",
+    "key": "k* ",
+    "moment": "C ",
+    "new_weight": "Ŵ ",
     "before": "之前",
     "after": "之後",
+    "times": "{count:,.0f} 倍",
+    "many_times": "超過 1,000 倍",
 }
-TIMES, MANY_TIMES = "{:,.0f} 倍", "超過 1,000 倍"
 
 # How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = "", "：", "；", "、", "、"

@@ -224,9 +224,8 @@ class _Collector:
         if (more := len(self.notes) - MOST_NOTES) > 0:
             self.notes[MOST_NOTES:] = [feedback("cells_more", count=more)]
         if self.indented:
-            numbers = listed([str(number) for number in self.indented[:MOST_NUMBERS]]) + (
-                " …" if len(self.indented) > MOST_NUMBERS else ""
-            )
+            more = len(self.indented) > MOST_NUMBERS
+            numbers = listed(self.indented[:MOST_NUMBERS], more)
             self.notes.append(feedback("cells_indented", numbers=numbers))
         return Definitions(
             "\n".join(self.pieces),
