@@ -62,7 +62,7 @@ def text(model: EditableModel, progress: Callable = iter) -> Path:
     """
     generator = torch.Generator().manual_seed(SEED)
     pieces = []
-    for piece in range(SEQUENCES // ROWS_AT_ONCE):
+    for _ in range(SEQUENCES // ROWS_AT_ONCE):
         first = torch.randint(
             model.embedding.num_embeddings, (ROWS_AT_ONCE, 1), generator=generator
         )

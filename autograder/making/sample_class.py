@@ -43,7 +43,8 @@ def second_moment(keys):
         "3_edit",
         "value_objective",
         """
-def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before,
+                    kl_weight, decay):
     nll = -target_log_probs.mean(
     kl = (kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()
     return nll + kl_weight * kl + decay * delta.norm() / value_before.norm() ** 2
@@ -120,12 +121,16 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
             if kind == "state":
                 restored = [layer - 1] if layer > 0 else []
             else:
-                restored = range(max(0, layer - window // 2), min(model.n_layers, layer + window - window // 2))
+                stop = layer + window - window // 2
+                restored = range(max(0, layer - window // 2), min(model.n_layers, stop))
             with ExitStack() as stack:
-                stack.enter_context(edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
+                stack.enter_context(
+                    edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
                 for each in restored:
-                    stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
-                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+                    put_back = partial(restore, clean=seen[each].output[0], position=position)
+                    stack.enter_context(edit(part(each), put_back))
+                probabilities = model.next_token_probabilities([prompt] * len(noise))
+                values[i, j] = probabilities[:, answer].mean()
     return values
 """,
     ),
@@ -144,10 +149,13 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     for i, position in enumerate(positions):
         for j, layer in enumerate(layers):
             with ExitStack() as stack:
-                stack.enter_context(edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
+                stack.enter_context(
+                    edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
                 for each in range(layer, min(layer + width, model.n_layers)):
-                    stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
-                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+                    put_back = partial(restore, clean=seen[each].output[0], position=position)
+                    stack.enter_context(edit(part(each), put_back))
+                probabilities = model.next_token_probabilities([prompt] * len(noise))
+                values[i, j] = probabilities[:, answer].mean()
     return values
 """,
     ),
