@@ -37,10 +37,10 @@ def subject_noise(
     Its size is `scale` standard deviations of all token embeddings. It is seeded, so that it is
     the same every time. (ROME, section 2.1)
     """
-    span = model.subject_slice(prompt, subject)
+    covered = model.subject_slice(prompt, subject)
     drawn = torch.randn(
         samples,
-        span.stop - span.start,
+        covered.stop - covered.start,
         model.embedding.weight.shape[1],
         generator=torch.Generator().manual_seed(seed),
     )

@@ -533,7 +533,7 @@ def test_likely_copies_are_told_whatever_the_order(
         ("otto", "otto-copies-a-fact"),
     ):
         folder = hand_in(tmp_path / "in" / name / "model_editing", DOUBLE)
-        for file, content in sample_edits.handed_in(files).items():
+        for file, content in sample_edits.files_of(files).items():
             (folder / file).write_bytes(content)
     assert run(tmp_path, "--jobs", jobs) == 0
     shown = capsys.readouterr().out

@@ -712,7 +712,7 @@ def test_facts_says_why_the_others_cannot_be_used(asked, capsys):
         "the new target is the true one": ["1", "3"],
         "the prompt lacks the subject": ["1", "4"],
         "'loc' is missing": ["1", "5"],
-        "the record is no object": ["1", "7"],
+        "the record is not an object": ["1", "7"],
         "a text is not UTF-8": ["1", "8"],
         "too long for this model": ["1", "9"],
     }

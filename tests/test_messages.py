@@ -213,7 +213,7 @@ def test_a_language_is_spoken_until_another_is():
     assert [str(share) for share in shares] == ["12 倍", "超過 1,000 倍", "31 %"]
     messages.use("en")
     assert str(right).startswith("The map is right")
-    assert [str(share) for share in shares] == ["12 times", "more than 1,000 times", "31 %"]
+    assert [str(share) for share in shares] == ["1200 %", "more than 100,000 %", "31 %"]
 
 
 def test_a_verdict_made_in_one_language_is_shown_in_another():

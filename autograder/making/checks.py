@@ -1,9 +1,11 @@
-"""Make data/checks/: the inputs of the public checks, the right results and the wrong ones, all stored as numbers.
+"""Make data/checks/: inputs, right results and wrong ones of the public checks, all as numbers.
 
-Students get the file, but neither the oracle nor the catalogue of wrong solutions that it is made from.
+Students get these files, but neither the oracle nor the catalogue of wrong solutions that they are
+made from.
 """
 
 import json
+from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
@@ -15,7 +17,9 @@ from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
 
-CHANGE_TOLERANCE = 1e-3  # as in the hidden tests: Ŵ is rounded to float32, the change in it is smaller, and so are the effects in a map
+# As in the hidden tests. Ŵ is rounded to float32, and the change in it is smaller than Ŵ; so are
+# the effects in a map.
+CHANGE_TOLERANCE = 1e-3
 OBJECTIVE = (
     "target_log_probs",
     "kl_log_probs",
@@ -29,8 +33,11 @@ LIVE = ("target_log_probs", "kl_log_probs", "delta")  # whose gradients count
 PREFIXES = ["It rained all day. ", "", "We met again. "]
 
 
-def make(folder=None):
-    """Write data/checks/<notebook>.{safetensors,json} anew; returns the folder. Takes a few seconds, and needs no model."""
+def make(folder: Path | None = None) -> Path:
+    """Write data/checks/<notebook>.{safetensors,json} anew; returns the folder.
+
+    Takes a few seconds, and needs no model.
+    """
     folder = folder or data_folder() / "checks"
     folder.mkdir(parents=True, exist_ok=True)
     notebooks = {
@@ -231,18 +238,17 @@ def _effects():
     ]
 
 
+def _spec(layout, seed, layers):
+    """The arguments of toy_model, as they are stored."""
+    shape = {"layers": layers, "width": 12, "mlp_width": 20, "heads": 2}
+    return {"layout": layout, "seed": seed, **shape}
+
+
 def _traces():
     prompt, subject = "So Anna Berg spoke", "Anna Berg"
 
     def case(name, layout, seed, positions, layers, kind="state", window=10, looks_at="result"):
-        spec = {
-            "layout": layout,
-            "seed": seed,
-            "layers": 6,
-            "width": 12,
-            "mlp_width": 20,
-            "heads": 2,
-        }
+        spec = _spec(layout, seed, layers=6)
         toy = toy_model(**spec)
         noise = 1.5 * torch.randn(
             3, len(subject), 12, generator=torch.Generator().manual_seed(seed)
@@ -291,14 +297,7 @@ def _traces():
 
 def _subject_keys():
     def case(name, layout, seed, prompt, subject, prefixes, looks_at="result"):
-        spec = {
-            "layout": layout,
-            "seed": seed,
-            "layers": 3,
-            "width": 12,
-            "mlp_width": 20,
-            "heads": 2,
-        }
+        spec = _spec(layout, seed, layers=3)
         given = {"layer": 1, "prompt": prompt, "subject": subject, "prefixes": prefixes}
         asked = (toy_model(**spec), *given.values())
         record = {

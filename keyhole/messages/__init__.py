@@ -100,7 +100,7 @@ def word(name: str, /, **details: object) -> Remark:
 
 
 def percent(share: float) -> str | Remark:
-    """A share as a person would say it: '31 %', '0.02 %', '12 times', 'more than 1,000 times'."""
+    """A share as a person would say it: '31 %', '0.02 %', '1200 %', 'more than 100,000 %'."""
     if share > 1000:
         return word("many_times")
     if share >= 10:  # in few digits, as the others: more would tell what is right

