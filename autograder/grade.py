@@ -1,4 +1,7 @@
-"""One submission -> Result: the student's definitions meet the hidden tests, and nothing that goes wrong stops the batch."""
+"""One submission -> Result: the student's definitions meet the hidden tests.
+
+Nothing that goes wrong in one submission stops the batch.
+"""
 
 import logging
 import re
@@ -8,6 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -32,6 +36,9 @@ from keyhole.messages import Remark, listed, misconception, opened, sentences
 from keyhole.models import EditableModel
 from keyhole.notebooks.definitions import Definitions
 
+if TYPE_CHECKING:  # it loads every oracle
+    from autograder.hidden.case import HiddenTest, NotebookTests
+
 log = logging.getLogger(__name__)
 
 ASSIGNMENT = "model_editing"
@@ -53,14 +60,16 @@ REFUSED = (
 
 
 class Grader:
-    """
-    What every submission of a batch shares. One Grader may serve many threads: whatever runs in this process
-    (oracles, metrics on the grader's own model) holds `lock`; only the waiting for a student's process does not.
+    """What every submission of a batch shares.
+
+    One Grader may serve many threads: whatever runs in this process (oracles, metrics on the
+    grader's own model) holds `lock`; only the waiting for a student's process does not.
 
     notebooks: notebook name -> its hidden tests; None means those of the course.
     secret: what the hidden inputs derive from; None means the course's secret.
     limits: what each submission may use; None means those of limits.toml.
     seconds: the most that a call of a student's function may take; None leaves it to each test.
+
     """
 
     def __init__(
@@ -87,8 +96,11 @@ class Grader:
             self._model = load_model()
         return self._model
 
-    def prepare(self):
-        """Load what the hidden tests need, before a batch: a model that is not there is nobody's fault in it. Raises KeyholeError."""
+    def prepare(self) -> None:
+        """Load what the hidden tests need, before a batch. Raises KeyholeError.
+
+        A model that is not there is no student's fault.
+        """
         if any(getattr(hidden, "models", ()) for hidden in self.notebooks.values()):
             self.model()
 
@@ -103,7 +115,7 @@ class Grader:
 
 
 class Sitting:
-    """The hidden tests of one notebook on one submission: each runs at most once, whoever asks first for its verdict.
+    """The hidden tests of one notebook on one submission. Each runs at most once.
 
     Whoever calls `verdict` holds the grader's lock.
     """
@@ -164,7 +176,7 @@ class Sitting:
 
 @dataclass(frozen=True)
 class SandboxTrial:
-    """What a hidden test is given (autograder.hidden.case.Trial), with the student's function in a sandbox."""
+    """The Trial (autograder.hidden.case) of a student's function that lives in a sandbox."""
 
     sitting: Sitting = field(repr=False)
     test_id: str
@@ -217,7 +229,7 @@ class SandboxTrial:
         return self.sitting.verdict(test_id)
 
     def once(self, kind):
-        """`kind(trial)`, made when it is first asked for, and the same for all tests of the submission."""
+        """`kind(trial)`, made when first asked for; all tests of the submission share it."""
         return self.sitting.once(kind, self)
 
 
@@ -228,9 +240,10 @@ def grade_submission(
     assignment: str = ASSIGNMENT,
     only: str | None = None,
 ) -> Result:
-    """Grade the notebooks in `folder`, the submission of one student (or `only` the notebook of that name).
+    """Grade the notebooks in `folder`, the submission of one student, or `only` one of them.
 
-    Never raises for what a student handed in, nor for a hidden test of ours that fails: that test gets 0 and `reason` says so.
+    Never raises for what a student handed in, nor for a hidden test of ours that fails: that test
+    gets 0 and `reason` says so.
     """
     grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
@@ -266,7 +279,9 @@ def grade_submission(
     )
 
 
-def graded_tests(name: str, hidden, sitting: Sitting, reasons: list) -> list[TestResult]:
+def graded_tests(
+    name: str, hidden: "NotebookTests", sitting: Sitting, reasons: list
+) -> list[TestResult]:
     """The results of a notebook's hidden tests; `reasons` gets what kept one from running."""
     results = []
     for case in cases_of(hidden):
@@ -299,12 +314,12 @@ def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Re
     )
 
 
-def cases_of(hidden) -> list:
+def cases_of(hidden: "NotebookTests") -> list["HiddenTest"]:
     """The hidden tests of a notebook, in the order of its cells."""
     return [case for cases in hidden.cells.values() for case in cases]
 
 
-def expected(hidden) -> Expected:
+def expected(hidden: "NotebookTests") -> Expected:
     """What is graded in a notebook; what is handed in as files has no function."""
     functions = dict.fromkeys(
         function_of(case.id) for case in cases_of(hidden) if not case.of_files
@@ -315,12 +330,12 @@ def expected(hidden) -> Expected:
     )
 
 
-def all_alike(notebook: str, hidden, verdict: Verdict) -> list[TestResult]:
+def all_alike(notebook: str, hidden: "NotebookTests", verdict: Verdict) -> list[TestResult]:
     """One verdict for all hidden tests of a notebook."""
     return [result_of(case, notebook, verdict) for case in cases_of(hidden)]
 
 
-def result_of(case, notebook: str, verdict: Verdict) -> TestResult:
+def result_of(case: "HiddenTest", notebook: str, verdict: Verdict) -> TestResult:
     """A verdict as the report has it: here, and nowhere else, it becomes words."""
     return TestResult(
         id=case.id,
@@ -343,7 +358,7 @@ def words_of(options: Mapping) -> set[str]:
 def failed(
     failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
 ) -> Verdict:
-    """The verdict on a function that gave nothing to judge; `sent` are the words that were handed to it."""
+    """The verdict on a function that gave nothing to judge; `sent`: the words handed to it."""
     cause = None
     if failure.code == "raised":
         cause = cause_of(function, failure.detail, failure.problem)
@@ -354,7 +369,7 @@ def failed(
 def explained(
     failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
 ) -> tuple[Remark, ...]:
-    """What is said of a failure, and why a name that exists in the student's notebook does not exist here."""
+    """What is said of a failure, and why a name of the student's notebook does not exist here."""
     remark = redacted(failure, definitions.source, sent).remark
     if failure.code not in OWN_SUBJECT:
         remark = messages.sentence("failed", function=function, failure=remark)
@@ -366,9 +381,10 @@ def explained(
 
 
 def redacted(failure: StudentFailed, source: str, sent: Collection[str] = ()) -> StudentFailed:
-    """A failure without what it may quote of a hidden input: numbers, and quotations and words that were `sent`.
+    """A failure without what it may quote of a hidden input.
 
-    What stands in the student's own text may stay.
+    That is numbers, quotations, and words that were `sent`. What stands in the student's own text
+    may stay.
     """
     if failure.cause:
         return StudentFailed(failure.code, cause=redacted(failure.cause, source, sent))
@@ -387,8 +403,11 @@ def redacted(failure: StudentFailed, source: str, sent: Collection[str] = ()) ->
 
 
 def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:
-    """The level at which this machine runs students' code. Raises KeyholeError when that is below `required`, or no isolation at all
-    and nobody accepted that."""
+    """The level at which this machine runs students' code.
+
+    Raises KeyholeError when that is below `required`, or no isolation at all and nobody accepted
+    that.
+    """
     found = isolation.best()
     if found.level > required:
         raise KeyholeError(TOO_LOW.format(required=required, found=found))

@@ -22,7 +22,10 @@ def clamped(points: float, max_points: float) -> float:
 
 @dataclass(frozen=True)
 class TestResult:
-    """What one hidden test says. `message` may quote the student: escape it wherever it is shown."""
+    """What one hidden test says.
+
+    `message` may quote the student: escape it wherever it is shown.
+    """
 
     __test__ = False  # not a test of ours, whatever pytest thinks of the name
 
@@ -54,8 +57,8 @@ class TestResult:
 class Result:
     """One graded submission.
 
-    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` is for the staff alone: no student reads
-    it.
+    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` is for
+    the staff alone: no student reads it.
     """
 
     student: str
@@ -81,7 +84,10 @@ class Result:
         return round(sum(test.max_points for test in self.tests), DECIMALS)
 
     def to_json(self) -> dict:
-        """An entry of the report. Its reason is all that the staff reads; a note is there once more, by itself."""
+        """An entry of the report.
+
+        Its reason is all that the staff reads; a note is there once more, by itself.
+        """
         return {
             "student": self.student,
             "assignment": self.assignment,

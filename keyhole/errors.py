@@ -6,8 +6,9 @@ from keyhole.messages import Remark, sentences
 class KeyholeError(Exception):
     """A failure that says what is wrong and what to do about it, in one sentence as a rule.
 
-    `KeyholeError(problem("no_layer", ...))`. `str` gives the words, in the language spoken. Code that has to know which
-    failure it is reads `code`. What only the staff reads may be a plain text; it has no code.
+    `KeyholeError(problem("no_layer", ...))`. `str` gives the words, in the language spoken. Code
+    that has to know which failure it is reads `code`. What only the staff reads may be a plain
+    text; it has no code.
     """
 
     def __init__(self, *remarks: Remark | str):

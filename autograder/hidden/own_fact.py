@@ -1,7 +1,7 @@
-"""Hidden tests of what is handed in beside 3_edit.ipynb: the student's own fact, and the change that was made for it.
+"""Hidden tests of the files beside 3_edit.ipynb: the student's own fact, and the change for it.
 
-Two data files, read and measured in the grader's own process: nothing of the student's runs. The fact is theirs, so a
-message may tell what was measured.
+Two data files, read and measured in the grader's own process: nothing of the student's runs. The
+fact is theirs, so a message may tell what was measured.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,10 @@ class HandedIn:
 
     @cached_property
     def measured(self) -> Measured:
-        """The fact's probes, run again before and after the change. Both files must be usable. Raises KeyholeError."""
+        """The fact's probes, run again before and after the change.
+
+        Both files must be usable. Raises KeyholeError.
+        """
         return own_fact.measure(self._model, self.fact, self.edit.change())
 
 
@@ -107,14 +110,14 @@ def form(trial: Trial) -> Verdict:
 
 
 @_on_fact
-def known(trial, own):
+def known(trial: Trial, own: OwnFact) -> Verdict:
     handed = trial.once(HandedIn)
     before = None if isinstance(handed.edit, KeyholeError) else handed.measured.before
     return own_fact.known(trial.model(), own.fact, before)
 
 
 @_on_fact
-def whose(trial, own):
+def whose(trial: Trial, own: OwnFact) -> Verdict:
     return own_fact.whose(own.fact)
 
 
@@ -134,8 +137,8 @@ def _cosine(one, other):
 
 
 @_on_both
-def direction(trial, own, made):
-    """The row of the change is C⁻¹ k*, whatever its length and sign: those also lie in the column."""
+def direction(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
+    """The row of the change is C⁻¹ k*. Its length and sign are free: the column has them too."""
     if made.change().norm() == 0:
         return wrong(misconception="nothing_changed")
     moment, key = load_moment().double(), _key(trial, own)
@@ -206,7 +209,7 @@ def _wrong_keys(model, layer, prompt, subject):
 
 
 @_on_both
-def value(trial, own, made):
+def value(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
     """Ŵ k* is v*, and v* makes the model say the target before all else.
 
     Where v* was not handed in, it is what the change gives for k*.
@@ -234,7 +237,7 @@ def value(trial, own, made):
 
 
 def _says_target(model, own, value, what):
-    """Whether the model says the target where W gives out `value` (d_out,), which remarks call `what`."""
+    """Whether the model says the target where W gives out `value` (d_out,), called `what`."""
     probabilities = _answers_with(model, own, value)
     new, said = model.encode([own.fact.target_new])[0][0], int(probabilities.argmax())
     details = {
@@ -251,7 +254,10 @@ def _says_target(model, own, value, what):
 
 
 def _answers_with(model, own, value):
-    """The distribution (V,) after the prompt when W gives out `value` (d_out,) at the subject's last token; W stays as it is."""
+    """The distribution (V,) after the prompt when W gives out `value` (d_out,) for the subject.
+
+    That is at the subject's last token. W stays as it is.
+    """
     last = model.subject_slice(own.fact.prompt, own.fact.subject).stop - 1
     bias = model.bias(own.layer)
     given = value.float() if bias is None else value.float() + bias

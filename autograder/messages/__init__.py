@@ -1,6 +1,7 @@
-"""What only the staff's side says: the titles of the hidden tests, and what became of a student's process.
+"""What only the staff's side says: titles of hidden tests, and what became of a process.
 
-One module for each language. keyhole/messages holds everything else, and the language that is spoken.
+One module for each language. keyhole/messages holds everything else, and the language that is
+spoken.
 """
 
 from autograder.messages import en, zh_tw
@@ -15,7 +16,10 @@ def sentence(name: str, /, **details: object) -> Remark:
 
 
 def failure(code: str, detail: object = "") -> Remark:
-    """What became of a function that gave nothing to grade, by the codes of sandbox/process.py. Its subject is the function."""
+    """What became of a function that gave nothing to grade, by the codes of sandbox/process.py.
+
+    Its subject is the function.
+    """
     return Remark(code, {"detail": detail}, "FAILURES", LANGUAGES)
 
 

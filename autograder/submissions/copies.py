@@ -1,10 +1,14 @@
-"""Likely copies among the facts that a class handed in: a note for the staff. Nobody loses a point by it, and no student reads it.
+"""Likely copies among the facts that a class handed in: a note for the staff.
 
-The whole class's folders are compared before any is graded, so neither the order of grading nor --jobs nor --students matters.
+Nobody loses a point by it, and no student reads it.
+
+The whole class's folders are compared before any is graded, so neither the order of grading nor
+--jobs nor --students matters.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -35,22 +39,23 @@ class Copy:
         return f"{' and '.join(one_line(name, 40) for name in self.students)}: {self.alike}"
 
 
-def likely_copies(submitted: str | Path, assignment: str, weight_shape) -> list[Copy]:
-    """Every pair of students in `submitted` whose fact or whose edit is the same. Files that cannot be used are left to their tests."""
+def likely_copies(
+    submitted: str | Path, assignment: str, weight_shape: tuple[int, int]
+) -> list[Copy]:
+    """Every pair of students in `submitted` whose fact or whose edit is the same.
+
+    Files that cannot be used are left to their tests.
+    """
     facts, edits = {}, {}
     for student in students_in(Path(submitted)):
         if Path(submitted, student).is_symlink():
             continue
         with handed_in(Path(submitted, student, assignment), BESIDE) as handed:
             own = handed.folder_of(None)
-            for found, read in (
-                (facts, lambda: read_fact(own)),
-                (edits, lambda: read_edit(own, weight_shape)),
-            ):
-                try:
-                    found[student] = read()
-                except KeyholeError:
-                    pass
+            with suppress(KeyholeError):
+                facts[student] = read_fact(own)
+            with suppress(KeyholeError):
+                edits[student] = read_edit(own, weight_shape)
     alike = defaultdict(list)
     for pair, words in (*_same_facts(facts), *_same_edits(edits)):
         alike[pair].append(words)
@@ -58,7 +63,7 @@ def likely_copies(submitted: str | Path, assignment: str, weight_shape) -> list[
 
 
 def _same_facts(facts: Mapping[str, OwnFact]):
-    """(pair, words) of those who move the same subject from the same answer to the same new one, in whatever words."""
+    """(pair, words) of those who move the same subject from the same answer to the same new one."""
     groups = defaultdict(list)
     for student, own in facts.items():
         groups[
@@ -70,19 +75,13 @@ def _same_facts(facts: Mapping[str, OwnFact]):
     for students in groups.values():
         for one, other in combinations(sorted(students), 2):
             fact = facts[one].fact
+            moved = f"{fact.subject}:{fact.target_true} →{fact.target_new}"
             same = (
                 "every probe word for word"
                 if fact.probes() == facts[other].fact.probes()
                 else "other probes"
             )
-            yield (
-                (one, other),
-                (
-                    "the same fact"
-                    f" ({one_line(f'{fact.subject}:{fact.target_true} →{fact.target_new}', 100)}),"
-                    f" {same}"
-                ),
-            )
+            yield ((one, other), f"the same fact ({one_line(moved, 100)}), {same}")
 
 
 def _same_edits(edits: Mapping[str, OwnEdit]):
@@ -101,7 +100,7 @@ def _same_edits(edits: Mapping[str, OwnEdit]):
 
 
 def with_note(result: Result, copies: list[Copy]) -> Result:
-    """The result with a note of what the staff should know of it, in the place of any earlier note."""
+    """The result with a note for the staff, in the place of any earlier note."""
     mine = [
         (next(name for name in copy.students if name != result.student), copy.alike)
         for copy in copies

@@ -1,6 +1,7 @@
 """Judging a result against the right one and against the wrong ones that have a name.
 
-The public checks and the hidden tests both judge here, so that they mean the same and say it in the same words.
+The public checks and the hidden tests both judge here, so that they mean the same and say it in the
+same words.
 """
 
 import re
@@ -14,8 +15,8 @@ from keyhole import messages
 from keyhole.messages import Remark, feedback, opened, percent, sentences, word
 from keyhole.text import one_line
 
-# float32 rounds at 6e-8. Results of a few hundred sums of products differ from the exact ones by far less than the first;
-# what a small model gives, by less than the second.
+# float32 rounds at 6e-8. Results of a few hundred sums of products differ from the exact ones by
+# far less than the first; what a small model gives, by less than the second.
 TOLERANCE, ROUNDING = 1e-4, 1e-5
 # What an error of Python's or torch's in a student's function means:
 # (functions, or none for any; type of the error; pattern in its text; misconception).
@@ -46,7 +47,8 @@ ERRORS = (
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
     (("write_edit",), "TypeError", r"cannot assign .* as parameter", "tensor_for_parameter"),
 )
-# What an error of keyhole's means there: (functions, or none for any; code of the KeyholeError; misconception).
+# What an error of keyhole's means there: (functions, or none for any; code of the KeyholeError;
+# misconception).
 PROBLEMS = ((("subject_key",), "no_layer", "other_layer"), ((), "no_layer", "layer_outside"))
 RESULT = word("result")
 
@@ -79,9 +81,12 @@ class Verdict:
 
     @property
     def message(self) -> str:
-        """The sentences for the student, in the language spoken. For display only: no code may read them.
+        """The sentences for the student, in the language spoken.
+
+        For display only: no code may read them.
 
         A remark may quote a student, so each is brought to one line of bounded length.
+
         """
         return sentences(*(opened(one_line(remark)) for remark in self.said))
 
@@ -92,13 +97,16 @@ def right(*remarks: Remark) -> Verdict:
 
 
 def wrong(*remarks: Remark, misconception: str | None = None, **details: object) -> Verdict:
-    """A result that is wrong, with the misconception behind it, if it is known; `details` fill the gaps of its sentence."""
+    """A result that is wrong, with the misconception behind it, if it is known.
+
+    `details` fill the gaps of the misconception's sentence.
+    """
     explanation = messages.misconception(misconception, **details) if misconception else None
     return Verdict(0.0, remarks, explanation)
 
 
 def usable(got: Tensor, shape: tuple[int, ...], what: Remark | str) -> Verdict | None:
-    """None where `got` can be compared with something of `shape`, else the Verdict that says why not."""
+    """The verdict on a result that cannot be compared with one of `shape`; None where it can be."""
     if got.dtype not in (torch.float32, torch.float64):
         kind, name = (
             ("half", "half_precision")
@@ -119,9 +127,10 @@ def usable(got: Tensor, shape: tuple[int, ...], what: Remark | str) -> Verdict |
 def distance(
     got: Tensor, expected: Tensor, origin: Tensor | int = 0, mistaken: Tensor | None = None
 ) -> float:
-    """|got - expected| / |expected - origin|: how far off, in units of the right answer, counted from `origin`.
+    """|got - expected| / |expected - origin|: how far off, in units of the right answer.
 
-    With `mistaken` the distance to that, in units of the larger of the two: float32 rounds a large result more.
+    With `mistaken` the distance to that, in units of the larger of the two: float32 rounds a large
+    result more.
     """
     to, size = (expected, 0) if mistaken is None else (mistaken, (mistaken - origin).norm())
     size = max(size, (expected - origin).norm())
@@ -146,8 +155,8 @@ def told_apart(
 ) -> dict[str, Tensor]:
     """Those of `wrongs` (misconception -> result) that would not happen to pass for the right one.
 
-    `origin` and `tolerance` are as in `judge`. A misconception that gives several results has several entries, "name:variant".
-    One that is not finite stands for all such.
+    `origin` and `tolerance` are as in `judge`. A misconception that gives several results has
+    several entries, "name:variant". One that is not finite stands for all such.
     """
     return {
         name: result
@@ -164,7 +173,8 @@ def name_of(entry: str) -> str:
 def cause_of(function: str, error: str, problem: str | None = None) -> str | None:
     """The misconception behind an error that a student's `function` raised; None for most.
 
-    `error` is its type and text, "IndexError: ...". `problem` is its code where it is a KeyholeError.
+    `error` is its type and text, "IndexError: ...". `problem` is its code where it is a
+    KeyholeError.
     """
     kind, _, text = error.partition(": ")
     for functions, code, name in PROBLEMS:
@@ -185,12 +195,14 @@ def judge(
     tolerance: float = TOLERANCE,
     sentence: str = "wrong",
 ) -> Verdict:
-    """Compare `got` with `expected` (float64), and a wrong one with each of `wrongs()`, a dict from misconception to its result.
+    """Compare `got` with `expected` (float64), and a wrong one with each result of `wrongs()`.
 
-    `what` names the result; `sentence` is the name of the remark on a wrong one. Sizes are counted from `origin` and are relative:
-    for Ŵ it is W, so that what counts is the change. A wrong answer is recognised when `got` lies as near to it as
-    a right answer would lie to the right one. Where one number is expected, a whole number will do, since a share of 0 may come as
-    one; a number that was rounded on the way is recognised before other mistakes.
+    `wrongs()` is a dict from misconception to its result. `what` names the result; `sentence` is
+    the name of the remark on a wrong one. Sizes are counted from `origin` and are relative: for Ŵ
+    it is W, so that what counts is the change. A wrong answer is recognised when `got` lies as near
+    to it as a right answer would lie to the right one. Where one number is expected, a whole number
+    will do, since a share of 0 may come as one; a number that was rounded on the way is recognised
+    before other mistakes.
     """
     rounded = {}
     if expected.dim() == 0:
@@ -209,7 +221,8 @@ def judge(
         return right(feedback("right", what=what))
     due_zero = expected.dim() == 0 and expected == 0
     remark = feedback("not_zero" if due_zero else sentence, what=what, distance=percent(off))
-    # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to many wrong ones.
+    # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to
+    # many wrong ones.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
     near = {
         name: away
@@ -231,7 +244,7 @@ def _of_its_size(got, mistaken, origin):
 
 
 def _named_by_shape(got, wrongs):
-    """The misconception with the same (wrong) shape and values, or with one as little finite; None without any."""
+    """The misconception with the same (wrong) shape and values, or with values as little finite."""
     finite = bool(got.isfinite().all())
     for name, mistaken in wrongs.items():
         if (

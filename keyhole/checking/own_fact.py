@@ -1,7 +1,7 @@
-"""The student's own fact: the two files that are handed in beside notebook 3, read safely, and measured again.
+"""The student's own fact: the two files handed in beside notebook 3, read and measured again.
 
-Both the public check and the hidden tests read and measure here. The files may be hostile: sizes are bounded before
-anything is read, no link is followed, and nothing in them is ever run.
+Both the public check and the hidden tests read and measure here. The files may be hostile: sizes
+are bounded before anything is read, no link is followed, and nothing in them is ever run.
 """
 
 import io
@@ -45,7 +45,7 @@ class Absent(KeyholeError):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a student measured at one probe: probabilities (true, new), before and after the edit."""
+    """What a student measured at one probe: probabilities (true, new), before and after."""
 
     kind: str
     prompt: str
@@ -64,13 +64,13 @@ class OwnFact:
 
 @dataclass(frozen=True)
 class OwnEdit:
-    """What my_edit.safetensors holds, in float64: Ŵ - W = left rightᵀ, and v* where it was handed in."""
+    """What my_edit.safetensors holds, in float64: Ŵ - W = left rightᵀ, and v* if handed in."""
 
     left: torch.Tensor  # (d_out,)
     right: torch.Tensor  # (d_in,)
     value: torch.Tensor | None  # (d_out,)
 
-    def change(self):
+    def change(self) -> torch.Tensor:
         """Ŵ - W, (d_out, d_in), float32."""
         return torch.outer(self.left, self.right).float()
 
@@ -78,8 +78,11 @@ class OwnEdit:
 # ---------------------------------------------------------------- reading
 
 
-def read_fact(folder):
-    """The fact and the claims in `folder`: OwnFact. Raises Absent, or KeyholeError with one sentence on what is wrong."""
+def read_fact(folder: str | Path) -> OwnFact:
+    """The fact and the claims in `folder`: OwnFact.
+
+    Raises Absent, or KeyholeError with one sentence on what is wrong.
+    """
     raw = _read(folder, FACT_FILE)
     try:
         record = json.loads(raw)
@@ -124,8 +127,11 @@ def _own_fact(record):
     return OwnFact(layer, fact, _claims(record["measured"]))
 
 
-def read_edit(folder, weight_shape):
-    """The change in `folder`, for a W of `weight_shape` (d_out, d_in): OwnEdit. Raises Absent, or KeyholeError with one sentence."""
+def read_edit(folder: str | Path, weight_shape: tuple[int, int]) -> OwnEdit:
+    """The change in `folder`, for a W of `weight_shape` (d_out, d_in): OwnEdit.
+
+    Raises Absent, or KeyholeError with one sentence.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -231,14 +237,17 @@ def _two_probabilities(value):
 # ---------------------------------------------------------------- whose fact it is
 
 
-def plain(text):
-    """A name without an article, capitals and punctuation: what is the same to a reader is the same here."""
+def plain(text: str) -> str:
+    """A name without article, capitals and punctuation: what a reader takes for the same."""
     words = re.findall(r"\w+", text.casefold())
     return " ".join(words[1:] if len(words) > 1 and words[0] in ("the", "a", "an") else words)
 
 
-def told_in_handout(fact):
-    """Whether the fact is one that the handout tells: the notebook's, or a public one of data/facts.json, in whatever words."""
+def told_in_handout(fact: Fact) -> bool:
+    """Whether the handout tells this fact, in whatever words.
+
+    That is a fact of the notebook's text, or a public one of data/facts.json.
+    """
     told = [(each.subject, each.target_true) for each in load_facts() if not each.hidden]
     return (plain(fact.subject), plain(fact.target_true)) in {
         tuple(map(plain, pair)) for pair in (*EXAMPLES, *told)
@@ -250,20 +259,23 @@ def told_in_handout(fact):
 
 @dataclass(frozen=True)
 class Measured:
-    """A fact's probes, before and after the change: two lists of Answer, in the order of the probes."""
+    """A fact's probes before and after the change: Answers, in the order of the probes."""
 
-    before: list
-    after: list
+    before: list[Answer]
+    after: list[Answer]
 
 
-def check_length(model, fact):
+def check_length(model: EditableModel, fact: Fact) -> None:
     """Raises KeyholeError where a text of the fact has more tokens than are measured, or none."""
     if max(map(len, model.encode(list(_texts(fact))))) > MOST_TOKENS:
         raise KeyholeError(feedback("own_long_tokens", file=FACT_FILE, most=MOST_TOKENS))
 
 
-def measure(model, own, change):
-    """The probes of a student's fact run on `model` as it is and with `change` (d_out, d_in): Measured. Raises KeyholeError."""
+def measure(model: EditableModel, own: OwnFact, change: torch.Tensor) -> Measured:
+    """The probes of a student's fact, run on `model` as it is and with `change` (d_out, d_in).
+
+    Raises KeyholeError.
+    """
     check_length(model, own.fact)
     probes = ProbeSet(model, own.fact.probes(), own.layer)
     before = probes.answers()
@@ -272,9 +284,12 @@ def measure(model, own, change):
 
 
 def known(model: EditableModel, fact: Fact, before: list[Answer] | None = None) -> Verdict:
-    """Whether the model, as it is, knows the true answer: it is among its first answers, and ahead of the new one.
+    """Whether the model, as it is, knows the true answer.
 
-    `before`: the fact's probes as measured before the edit, where that was done already. Raises KeyholeError.
+    It does when that is among its first answers, and ahead of the new one.
+
+    `before`: the fact's probes as measured before the edit, where that was done already. Raises
+    KeyholeError.
     """
     check_length(model, fact)
     first = model.encode([fact.target_true])[0][0]
@@ -340,12 +355,12 @@ class _Gap:
     measured: float
 
     @property
-    def size(self):
+    def size(self) -> float:
         return abs(self.claimed - self.measured)
 
 
 def _gaps(claims, rows):
-    """Every number of the claims, beside that of the rows, which are pairs (answer before, answer after)."""
+    """Each number of the claims beside that of the rows, pairs (answer before, answer after)."""
     for claim, answers in zip(claims, rows, strict=True):
         for when, claimed, answer in zip(
             ("before", "after"), (claim.before, claim.after), answers, strict=True
@@ -380,9 +395,10 @@ def not_felt(
 
 
 def check_files(model: EditableModel, folder: str | Path = ".") -> CheckReport:
-    """Check my_fact.json and my_edit.safetensors in `folder` and return a CheckReport, which a notebook shows.
+    """Check my_fact.json and my_edit.safetensors in `folder`; a notebook shows the report.
 
-    Looks at their form, at whose fact it is, and at what was claimed. Raises CheckFailed where something is wrong.
+    Looks at their form, at whose fact it is, and at what was claimed. Raises CheckFailed where
+    something is wrong.
     """
     report = examine_files(model, folder)
     if not report.passed:

@@ -1,11 +1,13 @@
 """Every sentence that a student may read, in one place and in every language of the course.
 
-Each language is a module of tables: a table maps the name of a sentence to its words, with gaps. Inside the code a sentence is
-a `Remark`: its name, and what fills its gaps. It becomes words only where it is shown, so no code reads or cuts words.
+Each language is a module of tables: a table maps the name of a sentence to its words, with gaps.
+Inside the code a sentence is a `Remark`: its name, and what fills its gaps. It becomes words only
+where it is shown, so no code reads or cuts words.
 
-A process speaks one language: that of `use`, else that of the environment variable KEYHOLE_LANG, else English.
-What students must not have (the titles of hidden tests) stands in autograder/messages, which uses the functions of this module.
-This module imports nothing else of keyhole.
+A process speaks one language: that of `use`, else that of the environment variable KEYHOLE_LANG,
+else English. What students must not have (the titles of hidden tests) stands in
+autograder/messages, which uses the functions of this module. This module imports nothing else of
+keyhole.
 """
 
 import os
@@ -22,9 +24,12 @@ _spoken = "en"
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing to say: the name of a sentence in a table, and what fills its gaps. `str` gives the words.
+    """One thing to say: the name of a sentence in a table, and what fills its gaps.
 
-    A detail may be a Remark itself. Two remarks are equal when they say the same, whatever language is spoken.
+    `str` gives the words.
+
+    A detail may be a Remark itself. Two remarks are equal when they say the same, whatever language
+    is spoken.
     """
 
     code: str
@@ -122,7 +127,10 @@ def check_title(name: str) -> str:
 
 
 def sentences(*parts: object) -> str:
-    """Remarks or sentences one after the other, without the empty ones. Chinese has no space between them."""
+    """Remarks or sentences one after the other, without the empty ones.
+
+    Chinese has no space between them.
+    """
     return LANGUAGES[_spoken].BETWEEN.join(str(part) for part in parts if part)
 
 
@@ -132,7 +140,10 @@ def clauses(*parts: object) -> str:
 
 
 def opened(said: object) -> str:
-    """A remark or sentence with a capital at its beginning. A name that begins it stays as it is."""
+    """A remark or sentence with a capital at its beginning.
+
+    A name that begins it stays as it is.
+    """
     text = str(said)
     first = text.split(" ", 1)[0]
     return text[0].upper() + text[1:] if LANGUAGES[_spoken].CAPITALS and first.isalpha() else text
