@@ -1,6 +1,9 @@
-"""One whole edit, beside the textbook's search for v*, whose steps run all layers over all tokens."""
+"""One whole edit, beside the textbook's search for v*, which runs everything at each step."""
+
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from autograder.oracle import editing
 from bench.row import Row, timed
@@ -16,7 +19,7 @@ PROMPT, SUBJECT, TARGET = "The Eiffel Tower is located in the city of", "Eiffel 
 
 def textbook_value(
     model: EditableModel, layer: int, rewrite: Rewrite, settings: ValueSettings
-) -> tuple[torch.Tensor, list[float]]:
+) -> tuple[Tensor, list[float]]:
     """v*, with W's bias, and the losses, by full forward passes with logits everywhere.
 
     One padded batch a step; the same objective and settings as optimise_value.
@@ -64,7 +67,7 @@ def textbook_value(
     return before["value"] + delta.detach(), losses
 
 
-def rows():
+def rows() -> Iterator[Row]:
     model = load_model()
     rewrite = Rewrite(PROMPT, SUBJECT, TARGET, load_prefixes())
     model.next_token_probabilities([PROMPT])
