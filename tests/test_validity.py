@@ -1,4 +1,4 @@
-"""`autograder validity`: what its report finds, that it finds it, and that docs/validity.md is in step with the catalogue."""
+"""`autograder validity`: what its report finds, and docs/validity.md in step with the catalogue."""
 
 import re
 from pathlib import Path
