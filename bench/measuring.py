@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from autograder.making.facts import score
 from bench.row import Row, timed
 from keyhole.facts import load_facts
 from keyhole.models import load_model

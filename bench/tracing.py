@@ -19,7 +19,7 @@ from bench.row import Row, matrix_rate, timed
 from keyhole.hooks import edit, record
 from keyhole.models import EditableModel, load_model
 from keyhole.paths import data_folder
-from keyhole.tracing import MAP_KINDS, subject_noise
+from keyhole.tracing import MAP_KINDS, CausalMap, subject_noise
 
 PROMPT, SUBJECT = "The Eiffel Tower is located in the city of", "Eiffel Tower"
 # The textbook loop costs the same for every cell: one in so many is run, and the time multiplied.
@@ -70,7 +70,9 @@ def textbook(
     return torch.tensor(values)
 
 
-def whole_map(model: EditableModel, prompt: str, subject: str, noise: Tensor, kind: str):
+def whole_map(
+    model: EditableModel, prompt: str, subject: str, noise: Tensor, kind: str
+) -> CausalMap:
     """The map of all cells, with this noise."""
     sweep = tracing.Sweep(model, prompt, subject, noise)
     return tracing.causal_map(model, prompt, subject, kind, sweep=sweep)
