@@ -37,7 +37,7 @@ def said(text: str, code: str = "said") -> Remark:
 
 
 def times(factor):
-    """A hidden test for `factor * x` that gives half of its points for a wrong product of the right shape."""
+    """A hidden test for `factor * x`: a wrong product of the right shape gets half of the points."""
 
     def run(trial):
         x = torch.randn(3, 5, generator=trial.generator("x"))
