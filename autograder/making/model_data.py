@@ -13,7 +13,7 @@ from keyhole.facts import load_facts
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_text, moment_over, save_moment
 from keyhole.paths import data_folder
-from keyhole.tracing import MAP_KINDS, save_maps, subject_noise, zero_noise
+from keyhole.tracing import MAP_KINDS, save_maps, subject_noise
 
 SEED = 20250617
 STARTERS = ("The", "Therefore", "Because", "I", "You")  # as the authors of MEMIT begin theirs
@@ -112,14 +112,7 @@ def maps(model: EditableModel, progress: Callable = iter) -> Path:
             for kind in MAP_KINDS
         ]
         made.append(
-            tracing.causal_map(
-                model,
-                prompt,
-                subject,
-                corruption="zero",
-                noise=zero_noise(model, prompt, subject),
-                relation=relation,
-            )
+            tracing.causal_map(model, prompt, subject, corruption="zero", relation=relation)
         )
     path = data_folder() / "maps.json"
     save_maps(made, path)
