@@ -13,7 +13,8 @@ from statistics import fmean
 from tqdm import tqdm
 
 from autograder.oracle import measuring, metrics
-from keyhole.editing import functions_of, make_edit
+from keyhole.checking.functions import functions_of
+from keyhole.editing import Wanted, make_edit
 from keyhole.facts import load_facts
 from keyhole.finetuning import fine_tuned
 from keyhole.models import load_model
@@ -39,9 +40,8 @@ def rome(layer):
 
     @contextmanager
     def edited(model, fact):
-        made = make_edit(
-            model, layer, fact.prompt, fact.subject, fact.target_new, moment, functions, prefixes
-        )
+        wanted = Wanted(fact.prompt, fact.subject, fact.target_new)
+        made = make_edit(model, layer, wanted, moment, functions, prefixes)
         with model.edited(layer, made.change):
             yield made.moved
 

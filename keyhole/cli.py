@@ -237,11 +237,12 @@ def trace(chosen):
     if count > 1 and chosen.occurrence is None:
         print(shown("last_is_meant", subject=subject, count=count))
 
-    from keyhole import editing, tracing
+    from keyhole import tracing
+    from keyhole.checking.functions import functions_of
     from keyhole.models import load_model
     from keyhole.plots import heat_map
 
-    function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
+    function = functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         found = tracing.trace_map(
@@ -281,38 +282,40 @@ def edit(chosen):
     if prompt.count(subject) > 1:
         print(shown("last_is_edited", subject=subject, count=prompt.count(subject)))
 
-    from keyhole import editing
+    from keyhole import questions
+    from keyhole.checking.functions import functions_of
+    from keyhole.editing import Wanted, make_edit
     from keyhole.models import load_model
     from keyhole.moments import load_moment, load_prefixes
     from keyhole.probes import ProbeSet, continuation
 
-    fact = editing.known_fact(prompt, subject)
+    fact = questions.known_fact(prompt, subject)
     true = _spaced(_utf8(chosen.true)) if chosen.true else fact and fact.target_true
     if true and true.strip() == target.strip():
         raise KeyholeError(problem("target_is_true", target=target))
-    functions = editing.functions_of(
+    functions = functions_of(
         _notebook(chosen), ("subject_key", "value_objective", "rank_one_update")
     )
     model = load_model(chosen.model)
     model.block(chosen.layer)
     if model.subject_slice(prompt, subject).stop == 1:
         print(messages.misconception("subject_at_start"))
-    answers = editing.first_answers(model, prompt)
+    answers = questions.first_answers(model, prompt)
     true = true or answers[0][0]
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
         raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer, model)
     probes = (
-        editing.probes_of(fact, target, true)
+        questions.probes_of(fact, target, true)
         if fact
-        else editing.simple_probes(prompt, subject, target, true)
+        else questions.simple_probes(prompt, subject, target, true)
     )
     probes = ProbeSet(model, probes, chosen.layer)
 
     def measured():
         return {
             "continuation": continuation(model, prompt, 10),
-            "first_answers": editing.first_answers(model, prompt),
+            "first_answers": questions.first_answers(model, prompt),
             "probes": probes.answers(),
         }
 
@@ -321,12 +324,10 @@ def edit(chosen):
         f"{prompt!r}:{true} →{target}  ({chosen.model}, {shown('layer', layer=chosen.layer)})",
         flush=True,
     )
-    made = editing.make_edit(
+    made = make_edit(
         model,
         chosen.layer,
-        prompt,
-        subject,
-        target,
+        Wanted(prompt, subject, target),
         moment,
         functions,
         load_prefixes(),
@@ -361,6 +362,7 @@ def edit(chosen):
 
 def moment(chosen):
     from keyhole import editing
+    from keyhole.checking.functions import functions_of
     from keyhole.models import load_model
     from keyhole.moments import check_room, made_of, moment_file, save_moment
     from keyhole.paths import data_folder
@@ -369,7 +371,7 @@ def moment(chosen):
     if path.is_relative_to(data_folder()):
         print(shown("moment_carried", path=path))
         return
-    functions = editing.functions_of(_notebook(chosen), ("second_moment",))
+    functions = functions_of(_notebook(chosen), ("second_moment",))
     model = load_model(chosen.model)
     check_room(path, model.weight(chosen.layer).shape[1])
     ids = editing.text_for(model, chosen.model)

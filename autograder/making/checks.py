@@ -376,6 +376,7 @@ def _objectives():
             "what": "loss",
             "order": list(OBJECTIVE),
             "values": weights,
+            "log_probabilities": ["kl_log_probs"],
         }
         return record, _tensors(
             given, right, wrongs.value_objective(**given, **weights), **gradients
