@@ -7,6 +7,7 @@ once, so a public check and a hidden test that look alike judge alike.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import torch
 
@@ -23,6 +24,7 @@ from keyhole.checking.judging import (
 from keyhole.messages import Remark, feedback, percent, word
 
 Observation = Mapping[str, torch.Tensor]
+NONE: Mapping[str, torch.Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,13 @@ class Expected:
         return next((verdict for verdict in verdicts if verdict.misconception), verdicts[0])
 
     def _judge(self, got, scale):
+        def scaled():
+            return {name: scale * result for name, result in self.wrongs().items()}
+
         return judge(
             got,
             scale * self.right,
-            lambda: {name: scale * wrong for name, wrong in self.wrongs().items()},
+            self.wrongs if scale == 1 else scaled,
             self.what,
             self.origin,
             self.tolerance,
@@ -109,7 +114,7 @@ def gradient(
     observation: Observation,
     expected: Expected,
     derivatives: Mapping[str, torch.Tensor],
-    log_probabilities: Mapping[str, torch.Tensor],
+    log_probabilities: Mapping[str, torch.Tensor] = NONE,
 ) -> Verdict:
     """Whether the result and its derivatives are right.
 
