@@ -12,8 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from autograder.result import Result, read_json, write_json, write_text
 from autograder.submissions.folder import misplaced, students_in
-from autograder.result import Result, function_of, read_json, write_json, write_text
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
@@ -173,7 +173,8 @@ def remake(chosen) -> int:
     """Make one of the pieces of data that the kit carries."""
     from tqdm import tqdm
 
-    from autograder.making import checks as make_checks, facts, pictures, sample_class, sample_edits
+    from autograder.making import checks as make_checks
+    from autograder.making import facts, pictures, sample_class, sample_edits
     from autograder.making import model_data as making
     from autograder.oracle import references
     from keyhole.models import load_model
@@ -283,10 +284,10 @@ def grade(chosen) -> int:
     for path in filter(None, report):
         check_writable(path)
 
+    from autograder.grade import Grader, admit
     from autograder.submissions.copies import (
         with_note,
     )  # late: torch takes seconds, bad arguments should not
-    from autograder.grade import Grader, admit
 
     try:
         print(admit(chosen.require_isolation, chosen.i_accept_no_isolation))
@@ -337,8 +338,8 @@ def speak(chosen) -> None:
 
 def copies_in(submitted: Path, assignment: str, grader) -> list:
     """Who handed in the same fact or the same edit, where a fact is part of the assignment at all."""
-    from autograder.submissions.copies import likely_copies
     from autograder.grade import cases_of
+    from autograder.submissions.copies import likely_copies
 
     if not any(case.of_files for hidden in grader.notebooks.values() for case in cases_of(hidden)):
         return []

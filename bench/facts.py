@@ -15,12 +15,14 @@ from statistics import fmean
 from tqdm import tqdm
 
 from autograder.oracle import measuring, metrics
-from keyhole.editing import functions_of, make_edit
+from keyhole.checking.functions import functions_of
+from keyhole.editing import make_edit
 from keyhole.facts import Fact, load_facts
 from keyhole.finetuning import fine_tuned
 from keyhole.models import EditableModel, load_model
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.probes import PROBE_KINDS, ProbeSet
+from keyhole.values import Rewrite
 
 FUNCTIONS = ("subject_key", "value_objective", "rank_one_update")
 NOTEBOOK = Path(__file__).resolve().parent.parent / "solutions" / "model_editing" / "3_edit.ipynb"
@@ -51,9 +53,8 @@ def rome(layer: int) -> Editor:
 
     @contextmanager
     def edited(model: EditableModel, fact: Fact) -> Iterator[float]:
-        made = make_edit(
-            model, layer, fact.prompt, fact.subject, fact.target_new, moment, functions, prefixes
-        )
+        rewrite = Rewrite(fact.prompt, fact.subject, fact.target_new, prefixes)
+        made = make_edit(model, layer, rewrite, moment, functions)
         with model.edited(layer, made.change):
             yield made.moved
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder import grade
-from autograder.gradebook.course import REPOSITORY
 from autograder.grade import ASSIGNMENT, Grader, grade_submission
+from autograder.gradebook.course import REPOSITORY
 from autograder.hidden import NOTEBOOKS
 from autograder.hidden.case import HiddenTest, NotebookTests
 from autograder.oracle import references

@@ -14,13 +14,14 @@ import nbformat
 import pytest
 import torch
 
-from autograder import cli, result as results, secret
-from autograder.making import sample_edits
+from autograder import cli, secret
 from autograder import grade as grading
-from autograder.submissions.copies import STAFF
+from autograder import result as results
 from autograder.grade import Grader, grade_submission
+from autograder.making import sample_edits
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation
+from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
 from keyhole.messages import sentences
 from tests.standins import (

@@ -12,16 +12,17 @@ import torch
 
 from autograder.grade import WORD, words_of
 from autograder.hidden import NOTEBOOKS
-from autograder.sandbox import Reply, StudentFailed, adapters
+from autograder.sandbox import Reply, StudentFailed
 from autograder.secret import TEST_SECRET, generator
 from autograder.validity.catalogue import RIGHT, WRONG
 from autograder.validity.catalogue.edit import METRICS
 from autograder.validity.report import NAMED_SHARE
 from autograder.validity.run import case_of, hidden_tests
 from keyhole import messages
+from keyhole.checking.adapters import ADAPTERS, BadResult
+from keyhole.checking.judging import cause_of, wrong
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
-from keyhole.checking.judging import cause_of, wrong
 from keyhole.messages.en import MISCONCEPTIONS
 from keyhole.toy import toy_model
 from tests.test_messages import is_chinese, length
@@ -67,7 +68,7 @@ class NearTrial:
             spec = options["model"]
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
-            reply = adapters.ADAPTERS[adapter](*arguments)
+            reply = ADAPTERS[adapter](*arguments)
         except (
             RuntimeError,
             LookupError,
@@ -116,7 +117,7 @@ class NearTrial:
         """The verdict of the hidden test; an error is one, too, as in the grader."""
         try:
             return CASES[self.function][case_of(self.test_id)].run(self)
-        except (StudentFailed, adapters.BadResult) as broken:
+        except (StudentFailed, BadResult) as broken:
             problem = getattr(broken, "problem", None)
             cause = cause_of(self.function, broken.detail, problem)
             return replace(wrong(misconception=cause), status="error")

@@ -25,9 +25,9 @@ import torch
 import autograder
 from autograder import cli, secret
 from autograder.grade import Grader, grade_submission
-from autograder.hidden.case import arguments_kept
-from autograder.messages import failure, sentence
 from autograder.gradebook.plugin import feedback
+from autograder.hidden.case import arguments_kept
+from autograder.messages import failure
 from autograder.sandbox import Limits, Sandbox, isolation, process
 from autograder.sandbox.process import Zygote
 from keyhole.checking.judging import RESULT, Verdict, judge

@@ -11,11 +11,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from keyhole.notebooks import definitions as reading
+from keyhole.checking.selfcheck import unrunnable
 from keyhole.errors import KeyholeError
+from keyhole.notebooks import definitions as reading
 from keyhole.notebooks.definitions import definitions, read_notebook
 from keyhole.notebooks.file import FILE_MB
-from keyhole.checking.selfcheck import unrunnable
 from keyhole.text import one_line
 from tests.standins import feedback, in_words
 

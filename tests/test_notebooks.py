@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from autograder.making import sample_class, sample_edits
 from autograder.hidden import NOTEBOOKS
+from autograder.making import sample_class, sample_edits
 from autograder.result import function_of
 from keyhole.facts import fact_from
 from keyhole.notebooks.definitions import definitions, grade_id, read_notebook

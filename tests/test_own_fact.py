@@ -12,18 +12,13 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from autograder.submissions.copies import STAFF, likely_copies, with_note
 from autograder.hidden.own_fact import TESTS
 from autograder.result import Result
+from autograder.submissions.copies import STAFF, likely_copies, with_note
 from autograder.validity import catalogue
 from autograder.validity.catalogue.own_fact import KINDS, Files, change, false_claim
 from keyhole.checking import own_fact
 from keyhole.checking.checks import CheckFailed
-from keyhole.cli import main
-from keyhole.errors import KeyholeError
-from keyhole.facts import fact_from, load_facts
-
-from keyhole.moments import DEFAULT_LAYER
 from keyhole.checking.own_fact import (
     EDIT_FILE,
     EXAMPLES,
@@ -34,6 +29,10 @@ from keyhole.checking.own_fact import (
     read_fact,
     told_in_handout,
 )
+from keyhole.cli import main
+from keyhole.errors import KeyholeError
+from keyhole.facts import fact_from, load_facts
+from keyhole.moments import DEFAULT_LAYER
 from tests.standins import OfFiles, feedback
 
 SHAPE = (576, 1536)

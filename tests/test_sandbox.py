@@ -20,6 +20,7 @@ import numpy
 import pytest
 import torch
 
+from autograder.messages.en import FAILURES
 from autograder.sandbox import (
     Limits,
     Sandbox,
@@ -30,8 +31,8 @@ from autograder.sandbox import (
     process,
     wire,
 )
-from autograder.messages.en import FAILURES
 from autograder.sandbox.process import Zygote
+from keyhole.checking.adapters import DTYPES
 from keyhole.errors import KeyholeError
 from keyhole.models import DEFAULT_MODEL
 
@@ -266,6 +267,10 @@ def test_arguments_by_position_transposed_and_plain(box):
         options={"order": ["a", "n", "p"], "values": {"n": 3, "p": {"slice": [1, None]}}},
     )
     assert torch.equal(reply.tensors["result"], 3 * a[1:])
+
+
+def test_the_adapters_and_the_wire_accept_the_same_dtypes():
+    assert set(DTYPES) == set(wire.DTYPES.values())
 
 
 @pytest.mark.parametrize("dtype", wire.DTYPES.values())

@@ -20,10 +20,10 @@ from traitlets.config.loader import PyFileConfigLoader
 from traitlets.log import get_logger
 
 from autograder.grade import expected
-from autograder.submissions.folder import BESIDE, TIMESTAMP, time_in
 from autograder.gradebook.mending import mended
 from autograder.gradebook.plugin import language_in, results_file
 from autograder.result import Result, write_json
+from autograder.submissions.folder import BESIDE, TIMESTAMP, time_in
 from autograder.submissions.notebooks import read_submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import language

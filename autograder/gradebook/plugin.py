@@ -9,16 +9,16 @@ from pathlib import Path
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
 from autograder import messages
-from autograder.submissions.folder import mend_time, misplaced, students_in
 from autograder.gradebook.mending import mended
 from autograder.result import Result, TestResult, clamped, read_json
+from autograder.submissions.folder import mend_time, misplaced, students_in
 from autograder.submissions.notebooks import Expected, read_submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES, use

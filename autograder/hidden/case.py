@@ -11,9 +11,10 @@ from torch import Tensor
 
 from autograder import messages
 from autograder.sandbox import Reply
-from keyhole.checking.checks import load_cases
-from keyhole.checking.judging import Verdict, judge, right, usable, wrong
-from keyhole.messages import Remark, feedback
+from keyhole.checking.cases import load_cases
+from keyhole.checking.judging import Verdict
+from keyhole.checking.looks import Expected
+from keyhole.messages import Remark
 from keyhole.models import EditableModel
 
 Once = TypeVar("Once")
@@ -90,15 +91,11 @@ def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:
     return ["".join(map(chr, row)) for row in letters]
 
 
-def judge_number(
-    trial: Trial,
-    got: Tensor,
-    expected: Tensor,
-    wrongs: Callable[[], Mapping[str, Tensor]],
-    what: Remark,
-) -> Verdict:
-    """Verdict on a result of one number. What a public check expects is a wrong one here, too."""
-    return judge(got, expected, lambda: wrongs() | _public_answers(trial.function), what)
+def expected_number(
+    trial: Trial, number: Tensor, wrongs: Callable[[], Mapping[str, Tensor]], what: Remark
+) -> Expected:
+    """A right result of one number. What a public check expects is a wrong one here, too."""
+    return Expected(number, lambda: wrongs() | _public_answers(trial.function), what)
 
 
 @cache
@@ -110,15 +107,3 @@ def _public_answers(function):
         for case, answer in answers.items()
         if answer.dim() == 0 and answer not in (0, 1)
     }
-
-
-def arguments_kept(
-    got: Mapping[str, Tensor], sent: Mapping[str, Tensor], shape: tuple[int, ...], what: Remark
-) -> Verdict:
-    """Whether the tensors sent came back as they were, beside a result that is usable."""
-    if unusable := usable(got["result"], shape, what):
-        return unusable
-    for name, tensor in sent.items():
-        if not torch.equal(got[f"after.{name}"], tensor):
-            return wrong(misconception="input_changed", what=name)
-    return right(feedback("untouched_inputs"))

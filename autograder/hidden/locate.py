@@ -12,17 +12,12 @@ from torch import Tensor
 
 from autograder import secret as secrets
 from autograder.hidden import locate_wrongs as wrongs
-from autograder.hidden.case import (
-    HiddenTest,
-    NotebookTests,
-    Trial,
-    arguments_kept,
-    judge_number,
-    words,
-)
+from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number, words
 from autograder.oracle import tracing
 from autograder.sandbox import Reply
-from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge, right, usable, wrong
+from keyhole.checking import looks
+from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge
+from keyhole.checking.looks import Expected
 from keyhole.messages import feedback, listed, misconception, word
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
@@ -55,19 +50,18 @@ def _corrupt_case(trial, start, width, after, samples=3, keep=False):
             "after": keep,
         },
     )
-    expected = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
-    if keep:
-        return arguments_kept(reply.tensors, tensors, expected.shape, word("result"))
-    got = reply.tensors["result"]
-    verdict = judge(
-        got,
-        expected,
+    hidden = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
+    expected = Expected(
+        hidden,
         partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
         origin=tensors["embeddings"].double(),
     )
-    if not verdict.passed and not verdict.misconception and got.shape == expected.shape:
+    if keep:
+        return looks.arguments_kept(reply.tensors, expected, tensors)
+    got, verdict = reply.tensors["result"], looks.right_result(reply.tensors, expected)
+    if not verdict.passed and not verdict.misconception and got.shape == hidden.shape:
         elsewhere = [*range(start), *range(start + width, start + width + after)]
-        if distance(got[:, elsewhere], expected[:, elsewhere]) <= TOLERANCE:
+        if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
             return replace(verdict, explanation=misconception("other_noise"))
     return verdict
 
@@ -109,15 +103,14 @@ def _restore_case(trial, position, samples=3, tokens=7, keep=False):
             "after": keep,
         },
     )
-    expected = tracing.restore(tensors["hidden"], tensors["clean"], position)
-    if keep:
-        return arguments_kept(reply.tensors, tensors, expected.shape, word("result"))
-    return judge(
-        reply.tensors["result"],
-        expected,
+    expected = Expected(
+        tracing.restore(tensors["hidden"], tensors["clean"], position),
         partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
         origin=tensors["hidden"].double(),
     )
+    if keep:
+        return looks.arguments_kept(reply.tensors, expected, tensors)
+    return looks.right_result(reply.tensors, expected)
 
 
 def restore_middle(trial: Trial) -> Verdict:
@@ -155,18 +148,19 @@ def _effect_case(trial, low, high, samples, told=BY_CHANCE):
         corrupted, restored = (
             middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high)
         )
-        expected = tracing.indirect_effect(restored, corrupted)
+        effect = tracing.indirect_effect(restored, corrupted)
         mistaken = wrongs.indirect_effect(restored, corrupted)
-        results = [expected, *(mistaken.get(name, expected) for name in told)]
+        results = [effect, *(mistaken.get(name, effect) for name in told)]
         apart = torch.stack(results).sort().values.diff()
         is_above = bool(restored.mean() > 1.1 * corrupted.mean())
-        if apart.min() > 0.002 * expected.abs() and is_above == (high > low):
+        if apart.min() > 0.002 * effect.abs() and is_above == (high > low):
             break
-    got = trial.call(
+    observation = trial.call(
         tensors={"restored": restored, "corrupted": corrupted},
         options={"order": ["restored", "corrupted"]},
-    ).tensors["result"]
-    return judge_number(trial, got, expected, lambda: mistaken, word("indirect_effect"))
+    ).tensors
+    expected = expected_number(trial, effect, lambda: mistaken, word("indirect_effect"))
+    return looks.right_result(observation, expected)
 
 
 def effect_difference(trial: Trial) -> Verdict:
@@ -229,8 +223,15 @@ class _Map:
             "window": cells.window,
         }
         sweep = tracing.Sweep(model, prompt, subject, noise.to(model.embedding.weight))
-        self.expected = sweep.values(cells.positions, cells.layers, cells.kind, cells.window)
-        self.origin = sweep.corrupted_probability
+        # Without any effect there is no size to measure in but that of the probabilities.
+        self.expected = Expected(
+            sweep.values(cells.positions, cells.layers, cells.kind, cells.window),
+            lambda: self.mistaken,
+            word("map"),
+            sweep.corrupted_probability if noise.any() else 0,
+            wrongs.EFFECT_TOLERANCE,
+            "wrong_effects",
+        )
         self.answer_moves = sweep.answer != sweep.corrupted_answer
 
     @cached_property
@@ -247,17 +248,7 @@ class _Map:
     def judged(self, trial: Trial, spec: str | dict) -> tuple[Reply, Verdict]:
         """Ask the student's function, and judge."""
         reply = self.reply(trial, spec, self.noise)
-        # Without any effect there is no size to measure in but that of the probabilities.
-        origin = self.origin if self.noise.any() else 0
-        return reply, judge(
-            reply.tensors["result"],
-            self.expected,
-            lambda: self.mistaken,
-            word("map"),
-            origin,
-            wrongs.EFFECT_TOLERANCE,
-            "wrong_effects",
-        )
+        return reply, looks.right_result(reply.tensors, self.expected)
 
 
 @lru_cache(maxsize=64)
@@ -332,7 +323,7 @@ def trace_given_noise(trial: Trial) -> Verdict:
     if (
         verdict.passed
         or verdict.misconception
-        or usable(got, (2, 2), word("map"))
+        or problem.expected.unusable(got)
         or got.min() == got.max()
     ):
         return verdict
@@ -348,16 +339,9 @@ def trace_given_noise(trial: Trial) -> Verdict:
 
 def trace_clean(trial: Trial) -> Verdict:
     cells = _Cells(positions=(LAST,), layers=(1, 2, 4), kind="mlp", window=3)
-    *_, reply, verdict = _trace_case(trial, _Toy("gpt2"), cells)
-    for flag in ("hooks_left", "model_changed"):
-        if reply.tensors[flag].item():
-            return wrong(misconception=flag)
-    # Which map it is, other tests ask.
-    return (
-        verdict
-        if usable(reply.tensors["result"], (1, 3), word("map"))
-        else right(feedback("clean"))
-    )
+    spec, problem = _toy_map(trial.secret, trial.test_id, _Toy("gpt2"), cells)
+    reply = problem.reply(trial, spec, problem.noise)
+    return looks.left_clean(reply.tensors, problem.expected)
 
 
 REAL = (

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from autograder.hidden import measure_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Trial, arguments_kept, judge_number
+from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
-from keyhole.checking.judging import Verdict, judge, right, scalar, wrong
+from keyhole.checking import looks
+from keyhole.checking.judging import Verdict, wrong
 from keyhole.facts import load_facts
 from keyhole.messages import feedback, misconception, word
 from keyhole.models import DEFAULT_MODEL
@@ -24,17 +25,20 @@ from keyhole.probes import answer_logits
 # ---------------------------------------------------------------- sequence_nll
 
 
-def _nll_judged(trial, logits, target_ids, **options):
-    """(tensors of the reply, verdict)."""
+def _nll_case(trial, logits, target_ids, **options):
+    """(observation, Expected)."""
     tensors = {"logits": logits, "target_ids": target_ids}
-    got = trial.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
-    return got, judge_number(
+    observation = trial.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
+    return observation, expected_number(
         trial,
-        got["result"],
         measuring.sequence_nll(logits, target_ids),
         partial(wrongs.sequence_nll, logits, target_ids),
         word("nll"),
     )
+
+
+def _nll_test(trial, logits, target_ids):
+    return looks.right_result(*_nll_case(trial, logits, target_ids))
 
 
 def _drawn(trial, tokens, vocabulary):
@@ -49,56 +53,46 @@ def _drawn(trial, tokens, vocabulary):
 
 
 def nll_one_token(trial: Trial) -> Verdict:
-    return _nll_judged(trial, *_drawn(trial, 1, 17))[1]
+    return _nll_test(trial, *_drawn(trial, 1, 17))
 
 
 def nll_tokens(trial: Trial) -> Verdict:
-    return _nll_judged(trial, *_drawn(trial, 4, 19))[1]
+    return _nll_test(trial, *_drawn(trial, 4, 19))
 
 
 def nll_repeated(trial: Trial) -> Verdict:
     """A token that stands in the target twice: two predictions, two likelihoods."""
     logits, target_ids = _drawn(trial, 5, 11)
     target_ids[3] = target_ids[1]
-    return _nll_judged(trial, logits, target_ids)[1]
+    return _nll_test(trial, logits, target_ids)
 
 
 def nll_large(trial: Trial) -> Verdict:
     """What a softmax does not feel, but an exponential does: all logits larger by 300."""
     logits, target_ids = _drawn(trial, 3, 13)
-    return _nll_judged(trial, logits + 300, target_ids)[1]
+    return _nll_test(trial, logits + 300, target_ids)
 
 
 def nll_improbable(trial: Trial) -> Verdict:
     """Target tokens of probability 1e-20 and much less, each its own."""
     logits, target_ids = _drawn(trial, 3, 13)
     logits[torch.arange(3), target_ids] -= torch.tensor([45.0, 55.0, 80.0])
-    return _nll_judged(trial, logits, target_ids)[1]
+    return _nll_test(trial, logits, target_ids)
 
 
 def nll_inputs(trial: Trial) -> Verdict:
     logits, target_ids = _drawn(trial, 3, 9)
-    got, _ = _nll_judged(trial, logits, target_ids, after=True)
-    return arguments_kept(
-        got | {"result": scalar(got["result"])},
-        {"logits": logits, "target_ids": target_ids},
-        (),
-        word("nll"),
-    )
+    sent = {"logits": logits, "target_ids": target_ids}
+    return looks.arguments_kept(*_nll_case(trial, **sent, after=True), sent)
 
 
 def nll_gradient(trial: Trial) -> Verdict:
     """The same function is the loss of the fine-tuning, so its gradient counts."""
     logits, target_ids = _drawn(trial, 3, 15)
-    got, verdict = _nll_judged(trial, logits, target_ids, grad=["logits"])
-    if not verdict.passed:
-        return verdict
-    if "grad.logits" not in got:
-        return wrong(misconception="graph_cut", what="`logits`")
     live = logits.double().requires_grad_()
     measuring.sequence_nll(live, target_ids).backward()
-    judged = judge(got["grad.logits"], live.grad, what="`logits`", sentence="gradient")
-    return right(feedback("gradient_right")) if judged.passed else judged
+    case = _nll_case(trial, logits, target_ids, grad=["logits"])
+    return looks.gradient(*case, {"logits": live.grad})
 
 
 def nll_real(trial: Trial) -> Verdict:
@@ -112,7 +106,7 @@ def nll_real(trial: Trial) -> Verdict:
     ]
     long = [(prompt, target) for prompt, target in asked if len(model.encode([target])[0]) > 1]
     prompt, target = long[int(torch.randint(len(long), (1,), generator=trial.generator("probe")))]
-    return _nll_judged(trial, *answer_logits(model, prompt, target))[1]
+    return _nll_test(trial, *answer_logits(model, prompt, target))
 
 
 # ---------------------------------------------------------------- efficacy, neighborhood
@@ -126,15 +120,16 @@ def _share_test(
     def run(trial):
         wanted, gaps = _drawn_gaps(trial.generator("inputs"), won, lost, tied, margin)
         true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
-        got = trial.call(
+        observation = trial.call(
             tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}
-        ).tensors["result"]
+        ).tensors
         mistaken = getattr(wrongs, name)
         if margin < 1 and (mixed := trial.verdict(f"{name}.mixed")) and mixed.passed:
             # Whoever gets larger differences right has misunderstood nothing but small ones.
             mistaken = wrongs.near_ties
-        expected = getattr(measuring, name)(true, new)
-        return judge_number(trial, got, expected, partial(mistaken, true, new), word(name))
+        share = getattr(measuring, name)(true, new)
+        expected = expected_number(trial, share, partial(mistaken, true, new), word(name))
+        return looks.right_result(observation, expected)
 
     return run
 
@@ -172,7 +167,7 @@ PARTS = ("efficacy", "paraphrase", "neighborhood")
 def _score_case(trial, parts):
     shares = dict(zip(PARTS, parts, strict=True))
     try:
-        got = trial.call(options={"order": list(PARTS), "values": shares}).tensors["result"]
+        observation = trial.call(options={"order": list(PARTS), "values": shares}).tensors
     except StudentFailed as failure:
         if (
             0 not in parts
@@ -183,13 +178,9 @@ def _score_case(trial, parts):
         # Only the type is told: an author may have put the hidden shares into the text.
         remark = feedback("raised", function="edit_score", error="ZeroDivisionError")
         return wrong(remark, misconception="zero_division")
-    verdict = judge_number(
-        trial,
-        got,
-        measuring.edit_score(**shares),
-        partial(wrongs.edit_score, **shares),
-        word("score"),
-    )
+    score, mistaken = measuring.edit_score(**shares), partial(wrongs.edit_score, **shares)
+    expected = expected_number(trial, score, mistaken, word("score"))
+    got, verdict = observation["result"], looks.right_result(observation, expected)
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
         return replace(verdict, explanation=misconception("zero_division"))
     return verdict

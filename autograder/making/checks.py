@@ -221,12 +221,7 @@ def _effects():
             "restored": high * (1 + draw(samples).tanh() / 2),
             "corrupted": low * (1 + draw(samples).tanh() / 2),
         }
-        record = {
-            "id": name,
-            "looks_at": "result",
-            "what": "indirect_effect",
-            "order": list(given),
-        }
+        record = {"id": name, "looks_at": "result", "what": "indirect_effect", "order": list(given)}
         return record, _tensors(
             given, tracing.indirect_effect(**given), locate_wrongs.indirect_effect(**given)
         )
@@ -375,6 +370,7 @@ def _objectives():
             "what": "loss",
             "order": list(OBJECTIVE),
             "values": weights,
+            "log_probabilities": ["kl_log_probs"],
         }
         return record, _tensors(
             given, right, wrongs.value_objective(**given, **weights), **gradients

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import torch
 
-from autograder.submissions.folder import BESIDE, handed_in, students_in
 from autograder.result import Result
-from keyhole.errors import KeyholeError
+from autograder.submissions.folder import BESIDE, handed_in, students_in
 from keyhole.checking.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
+from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
 SAME_EDIT = (

@@ -18,9 +18,9 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from autograder.messages import sentence
+from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.errors import KeyholeError
 from keyhole.notebooks.file import MOST_ENTRIES, file_called, is_called, read_file
-from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autograder.submissions.folder import BESIDE, Found, HandedIn, handed_in, time_lost
 from autograder.messages import sentence
+from autograder.submissions.folder import BESIDE, Found, HandedIn, handed_in, time_lost
 from keyhole.errors import KeyholeError
 from keyhole.messages import listed, titled
 from keyhole.notebooks.definitions import Definitions, Work, definitions, grade_id, read_mended

@@ -677,7 +677,9 @@ FEEDBACK = {
     "not_a_tensor": "`{function}` returned a {got}, not a tensor.",
     "device": "`{function}` returned a tensor on the {got} device, which holds no numbers.",
     "layout": "`{function}` returned a tensor of layout {got}, not a dense one.",
-    "complex": "`{function}` returned complex numbers; it should return real ones.",
+    "dtype": (
+        "`{function}` returned numbers of dtype {got}; it should return real ones (float32)."
+    ),
     # the public checks
     "count": "{right} of {all} public checks passed",
     "raised_at": "`{function}` raised {error}, in the line `{line}`.",

@@ -367,7 +367,7 @@ FEEDBACK = {
     "not_a_tensor": "`{function}` 回傳了 {got}，不是 tensor。",
     "device": "`{function}` 回傳的 tensor 在 {got} 裝置上，裡面沒有數字。",
     "layout": "`{function}` 回傳的 tensor 的 layout 是 {got}，不是一般的（dense）tensor。",
-    "complex": "`{function}` 回傳了複數；應該是實數。",
+    "dtype": "`{function}` 回傳的數字的 dtype 是 {got}；應該是實數（float32）。",
     # the public checks
     "count": "通過 {right} / {all} 個公開檢查",
     "raised_at": "`{function}` 發生了錯誤「{error}」，在 `{line}` 這一行。",
