@@ -398,12 +398,10 @@ class ReferenceUpdates:
 
     def __init__(self, trial: Trial):
         self._trial = trial
-
-    @cached_property
-    def updates(self) -> list[tuple[references.Reference, Tensor]]:
-        """(reference, Ŵ) for every reference fact."""
-        return [
-            (reference, _update(self._trial, self.problem(reference))["result"])
+        # (reference, Ŵ) for every reference fact. Made here and not in a cached property: in Python 3.11
+        # its lock is one for all submissions, and a call of the student's lets other threads run.
+        self.updates: list[tuple[references.Reference, Tensor]] = [
+            (reference, _update(trial, self.problem(reference))["result"])
             for reference in references.load()
         ]
 
