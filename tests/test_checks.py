@@ -1,4 +1,4 @@
-"""The public checks: right solutions pass, each wrong one fails and is named, and nothing a function returns breaks them."""
+"""The public checks: right solutions pass, wrong ones fail with a name, and nothing breaks them."""
 
 import json
 import statistics
@@ -12,14 +12,15 @@ import torch
 import keyhole
 from autograder.making.checks import make
 from keyhole import checking
-from keyhole.checking.checks import CheckFailed, check, examine, load_cases
+from keyhole.checking.cases import load_cases
+from keyhole.checking.checks import CheckFailed, check, examine
 from keyhole.checking.judging import ERRORS, PROBLEMS, name_of
 from keyhole.hooks import record
 from keyhole.messages import feedback, word
 from keyhole.messages.en import CHECKS, MISCONCEPTIONS
 from keyhole.paths import data_folder
 
-# ---------------------------------------------------------------- right solutions, as a student may write them
+# ------------------------------------------------ right solutions, as a student may write them
 
 
 def sequence_nll(logits, target_ids):
@@ -514,7 +515,8 @@ def test_the_stored_data_is_what_the_oracle_makes(tmp_path, cases, monkeypatch):
         for case, twin in zip(all_cases, again[name], strict=True):
             assert case.stored.keys() == twin.stored.keys()
             for key, tensor in case.stored.items():
-                # Inputs are drawn in float32; the rest is float64, but the keys went through a float32 model.
+                # Inputs are drawn in float32; the rest is float64, but the keys went through a
+                # float32 model.
                 assert tensor.dtype in (
                     (torch.float32, torch.int64) if key.startswith("in/") else (torch.float64,)
                 )

@@ -19,7 +19,8 @@ from autograder.result import VERDICTS
 from autograder.sandbox.process import FAILURES
 from autograder.secret import TEST_SECRET
 from keyhole import messages
-from keyhole.checking.checks import CheckFailed, check, examine, load_cases
+from keyhole.checking.cases import load_cases
+from keyhole.checking.checks import CheckFailed, check, examine
 from keyhole.checking.judging import cause_of, judge, name_of, wrong
 from keyhole.cli import main
 from keyhole.errors import KeyholeError

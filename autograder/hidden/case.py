@@ -21,10 +21,10 @@ Once = TypeVar("Once")
 
 
 class Trial(Protocol):
-    """What a hidden test is given: the student's function at arm's length, randomness, the grader's own model.
+    """What a hidden test is given: the student's function, randomness, the grader's own model.
 
-    A test may also ask how another test of the notebook went. Each test runs at most once a submission, so the order of the tests
-    makes no difference.
+    A test may also ask how another test of the notebook went. Each test runs at most once a
+    submission, so the order of the tests makes no difference.
     """
 
     test_id: str
@@ -48,18 +48,20 @@ class Trial(Protocol):
         """The grader's own real model."""
 
     def verdict(self, test_id: str) -> Verdict | None:
-        """How another hidden test went; None where the notebook that is being graded has no such test."""
+        """How another hidden test went; None where the notebook has no such test."""
 
     def once(self, kind: Callable[["Trial"], Once]) -> Once:
-        """`kind(trial)`, made when it is first asked for, and the same for all tests of the submission."""
+        """`kind(trial)`, made at the first call; all tests of the submission get the same."""
 
 
 @dataclass(frozen=True)
 class HiddenTest:
-    """One hidden test. `id` is "<graded function>.<case>"; `run(trial)` gives a Verdict, in which no hidden value stands.
+    """One hidden test. `id` is "<graded function>.<case>".
 
-    `seconds` is the limit of one call, where it differs from the course's. A test `of_files` looks at what was handed in beside the
-    notebook, and calls no function of it.
+    `run(trial)` gives a Verdict, in which no hidden value stands.
+
+    `seconds` is the limit of one call, where it differs from the course's. A test `of_files` looks
+    at what was handed in beside the notebook, and calls no function of it.
     """
 
     id: str
@@ -100,7 +102,7 @@ def expected_number(
 
 @cache
 def _public_answers(function):
-    """What a function gives that always returns the answer to a public check; 0 and 1 may be anything."""
+    """The answers to the public checks, as wrong results. 0 and 1 are not among them."""
     answers = {case.id: case.stored["right"] for case in load_cases()[function]}
     return {
         f"hard_coded:{case}": answer

@@ -1,7 +1,8 @@
-"""Hidden tests of 3_edit.ipynb: the key, the second moment, the objective of the value, the closed form, the writing.
+"""Hidden tests of 3_edit.ipynb: key, second moment, objective, closed form, writing, own fact.
 
-Every input is drawn from the course secret, except the reference matrices, which stand in autograder/reference/. Every expected
-result comes from the oracle. No shape is square, except in the test of square ones.
+Every input is drawn from the course secret, except the reference matrices, which stand in
+autograder/reference/. Every expected result comes from the oracle. No shape is square, except in
+the test of square ones.
 """
 
 import re
@@ -29,7 +30,8 @@ from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.toy import toy_model
 
-# A float32 inverse loses about condition x 6e-8 x 30 of the change; the nearest wrong answer (diagonal of C) is at 0.6.
+# A float32 inverse loses about condition x 6e-8 x 30 of the change; the nearest wrong answer
+# (diagonal of C) is at 0.6.
 ILL_CONDITIONED, ILL_CONDITIONED_TOLERANCE = 1e4, 2e-2
 # Here float32 loses 2e-6 of the change at most, and half precision 1e-4 at least.
 WELL_CONDITIONED, WELL_CONDITIONED_TOLERANCE = 10.0, 3e-5
@@ -96,7 +98,7 @@ def key_clean(trial: Trial) -> Verdict:
 
 @lru_cache(maxsize=1)
 def _real_keys(secret, test_id, model):
-    """What is asked for on the real model, what is right, and what is wrong: made once for all submissions of a batch."""
+    """What is asked of the real model, and the Expected: made once a batch."""
     generator = secrets.generator(secret, test_id, "inputs")
     spans = {
         fact: model.subject_slice(fact.prompt, fact.subject)
@@ -169,7 +171,7 @@ def moment_inputs(trial: Trial) -> Verdict:
 
 @lru_cache(maxsize=1)
 def _real_moments(secret, test_id, model):
-    """Keys of the real model, and the wrong moments of them, made once for all submissions of a batch."""
+    """Keys of the real model, and their wrong moments: made once for all submissions of a batch."""
     text = load_text()
     rows = text[torch.randperm(len(text), generator=secrets.generator(secret, test_id, "rows"))[:6]]
     keys = next(keys_over(model, DEFAULT_LAYER, rows))
@@ -272,7 +274,11 @@ ORDER = ["weight", "moment", "key", "value"]
 
 
 def _problem(generator, d_out, d_in, condition=100.0, scale=1.0, missing=1.0):
-    """W, C, k*, v* in float32; C with the condition number given, keys of size `scale`, k* like the keys that made C, v* - W k* of size `missing` |W k*|."""
+    """W, C, k* and v* in float32.
+
+    C has the condition number `condition` and keys of size `scale`; k* is like those keys;
+    v* - W k* has the size `missing` |W k*|.
+    """
 
     def draw(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
@@ -293,7 +299,10 @@ def _problem(generator, d_out, d_in, condition=100.0, scale=1.0, missing=1.0):
 
 
 def _update(trial, problem, conv1d=False, after=False):
-    """The student's Ŵ for a problem; `conv1d`: W comes as a view of its transpose; `after`: also what its arguments are then."""
+    """The observation of the student's function on a problem.
+
+    conv1d: W comes as a view of its transpose. after: the arguments after the call are in it.
+    """
     sent = {**problem, "weight": problem["weight"].T.contiguous()} if conv1d else problem
     reply = trial.call(
         tensors=sent,
@@ -330,7 +339,10 @@ def update_conv1d(trial: Trial) -> Verdict:
 
 
 def update_conditioned(trial: Trial) -> Verdict:
-    """Little is missing: such a C makes the change large, and next to a much larger one a wrong W would pass."""
+    """Little is missing of v*, because such a C makes the change large.
+
+    Next to a much larger change a wrong W would pass.
+    """
     return _update_test(
         trial,
         d_out=7,
@@ -394,12 +406,13 @@ def update_real(trial: Trial) -> Verdict:
 
 
 class ReferenceUpdates:
-    """The student's Ŵ for the reference facts, and the edit metrics with them: each asked for once a submission."""
+    """The student's Ŵ for the reference facts, and the metrics with them: once a submission."""
 
     def __init__(self, trial: Trial):
         self._trial = trial
-        # (reference, Ŵ) for every reference fact. Made here and not in a cached property: in Python 3.11
-        # its lock is one for all submissions, and a call of the student's lets other threads run.
+        # (reference, Ŵ) for every reference fact. Made here and not in a cached property: in Python
+        # 3.11 its lock is one for all submissions, and a call of the student's lets other threads
+        # run.
         self.updates: list[tuple[references.Reference, Tensor]] = [
             (reference, _update(trial, self.problem(reference))["result"])
             for reference in references.load()
@@ -417,7 +430,7 @@ class ReferenceUpdates:
 
     @cached_property
     def scores(self) -> Mapping[str, Score]:
-        """The metrics run again on the grader's own model, with each Ŵ in the place of W: kind -> score."""
+        """The metrics of the grader's own model with each Ŵ in the place of W: kind -> score."""
         changes = [got.to(self._weight) - self._weight for _, got in self.updates]
         return references.measured_once(self._trial.model(), changes)
 
@@ -463,7 +476,8 @@ def _metric_test(name: str, kind: str, scored: bool = True) -> Callable[[Trial],
         passed = score.share >= references.scores(trial.model())[kind].share - 1e-6
         compared = feedback("metric_reached" if passed else "metric_below")
         if kind == "neighborhood" and mine.scores["original"].share == 0:
-            # Where no edit succeeds neighbors show nothing, since whoever changes nothing keeps them all.
+            # Where no edit succeeds neighbors show nothing, since whoever changes nothing keeps
+            # them all.
             if mine.nothing_changed:
                 return wrong(remark, compared, misconception="nothing_changed")
             return wrong(remark, compared, feedback("metric_without_edit"))
@@ -513,7 +527,7 @@ def write_conv1d(trial: Trial) -> Verdict:
 
 
 def write_square(trial: Trial) -> Verdict:
-    """Where W is square its shape does not tell how it is stored: both kinds must come out right."""
+    """A square W does not tell how it is stored; it must come out right in both kinds of module."""
     first = _write_test(trial, looks.weight_written, "conv1d", 7, 7)
     return first if not first.passed else _write_test(trial, looks.weight_written, "linear", 7, 7)
 

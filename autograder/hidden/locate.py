@@ -1,6 +1,7 @@
-"""Hidden tests of 2_locate.ipynb: covering the subject, putting a state back, the indirect effect, the map.
+"""Hidden tests of 2_locate.ipynb: covering the subject, restoring a state, the effect, the map.
 
-Every input is drawn from the course secret, and every expected result comes from the oracle, in float64 on the small models.
+Every input is drawn from the course secret, and every expected result comes from the oracle, in
+float64 on the small models.
 """
 
 from collections.abc import Callable
@@ -142,7 +143,10 @@ BY_CHANCE = (
 
 
 def _effect_case(trial, low, high, samples, told=BY_CHANCE):
-    """Corrupted probabilities around `low`, restored ones around `high`, drawn until what is `told` shows."""
+    """Corrupted probabilities around `low`, restored ones around `high`.
+
+    They are drawn until the misconceptions in `told` can be told apart.
+    """
     generator = trial.generator("inputs")
     while True:
         corrupted, restored = (
@@ -168,7 +172,10 @@ def effect_difference(trial: Trial) -> Verdict:
 
 
 def effect_negative(trial: Trial) -> Verdict:
-    """Below zero a sign taken away gives the same as one turned round. Whoever is right above zero took it away."""
+    """Below zero, a sign taken away gives the same as a sign turned round.
+
+    A function that is right above zero takes it away.
+    """
     verdict = _effect_case(trial, 0.5, 0.15, 6)
     above = trial.verdict("indirect_effect.difference")
     if verdict.misconception == "effect_reversed" and above and above.passed:
@@ -208,7 +215,10 @@ class _Toy:
 
 
 class _Map:
-    """What a call of `trace` is asked for, what is right and what is wrong: made once for all the submissions of a batch."""
+    """What a call of `trace` is asked for, what is right and what is wrong.
+
+    It is made once for all the submissions of a batch.
+    """
 
     def __init__(
         self, model: EditableModel, prompt: str, subject: str, noise: Tensor, cells: _Cells
@@ -241,7 +251,7 @@ class _Map:
         return wrongs.trace(self.model, **self.asked, noise=noise)
 
     def reply(self, trial: Trial, spec: str | dict, noise: Tensor) -> Reply:
-        """What the student's function gives under a noise. `spec`: the model, as the adapter is told of it."""
+        """What the student's function gives under a noise. `spec` is the model."""
         options = {"model": spec, "order": ORDER, "values": self.asked}
         return trial.call("model_function", {"noise": noise}, options)
 
@@ -253,7 +263,10 @@ class _Map:
 
 @lru_cache(maxsize=64)
 def _toy_map(secret: bytes, test_id: str, toy: _Toy, cells: _Cells) -> tuple[dict, _Map]:
-    """The toy's specification and a _Map of it, for one test of one course. The subject is one word in the middle of three."""
+    """The toy's specification and a _Map of it, for one test of one course.
+
+    The subject is one word in the middle of three.
+    """
     generator = secrets.generator(secret, test_id, "inputs")
     while True:
         spec = {
@@ -299,7 +312,10 @@ def _built(trial, verdict):
 
 
 def _fails(trial, function):
-    """Whether a function returned something wrong. (One that returned nothing is not what `trace` goes wrong by.)"""
+    """Whether a function returned something wrong.
+
+    One that returned nothing does not count: `trace` cannot go wrong by it.
+    """
     verdicts = filter(None, map(trial.verdict, BUILT_ON[function]))
     return any(not verdict.passed and verdict.status == "fail" for verdict in verdicts)
 
@@ -312,10 +328,12 @@ def _trace_test(
 
 
 def trace_given_noise(trial: Trial) -> Verdict:
-    """With a noise of zero every cell is the clean probability, whatever is restored. Whoever draws noise anew gets less.
+    """With a noise of zero every cell is the clean probability, whatever is restored.
 
-    Noise drawn anew shows in maps that differ when asked for twice, or that stay the same under another noise though their cells
-    differ.
+    A function that draws noise of its own gets less.
+
+    Noise drawn anew shows in maps that differ when asked for twice, or that stay the same under
+    another noise though their cells differ.
     """
     cells = _Cells(positions=(LAST, END), layers=(1, 4))
     problem, spec, reply, verdict = _trace_case(trial, _Toy("llama", scale=0.0), cells)

@@ -1,7 +1,8 @@
 """Hidden tests of 1_measure.ipynb: the likelihood of a target, the two shares, the score.
 
-The graded functions see token ids, no text. That a target needs its leading space is therefore checked where text is read
-(keyhole.facts, keyhole.fact_files). The nearest thing here: the first target token, the one with the space, counts like the others.
+The graded functions see token ids, no text. That a target needs its leading space is therefore
+checked where text is read (keyhole.facts, keyhole.fact_files). The nearest thing here: the first
+target token, the one with the space, counts like the others.
 """
 
 from collections.abc import Callable
@@ -42,7 +43,10 @@ def _nll_test(trial, logits, target_ids):
 
 
 def _drawn(trial, tokens, vocabulary):
-    """Logits in which some target tokens are likely and some are not, and a target of distinct tokens, not all of them the most probable ones."""
+    """Logits in which some target tokens are likely and some are not, and the target.
+
+    Its tokens are distinct, and not all of them are the most probable ones.
+    """
     generator = trial.generator("inputs")
     while True:
         logits = 2 * torch.randn(tokens, vocabulary, generator=generator)
@@ -115,7 +119,10 @@ def nll_real(trial: Trial) -> Verdict:
 def _share_test(
     name: str, won: int, lost: int, tied: int = 0, margin: float = 1
 ) -> Callable[[Trial], Verdict]:
-    """So many probes on which the target that should win wins, loses and ties, in any order. Where it wins, it does so by more."""
+    """So many probes on which the target that should win wins, loses and ties, in any order.
+
+    Where it wins, it does so by more than where it loses.
+    """
 
     def run(trial):
         wanted, gaps = _drawn_gaps(trial.generator("inputs"), won, lost, tied, margin)

@@ -80,7 +80,7 @@ def make(folder: Path | None = None) -> Path:
 
 
 def _tensors(inputs, right, wrong, **more):
-    """The numbers of one case under the names that keyhole.checking.checks reads."""
+    """The numbers of one case under the names that keyhole.checking.cases reads."""
     return (
         {f"in/{name}": tensor for name, tensor in inputs.items()}
         | {"right": right}

@@ -1,7 +1,8 @@
-"""The public checks: a student's function is given fixed inputs, and what it returns is compared with stored results.
+"""The public checks: a student's function gets fixed inputs, and its result meets stored ones.
 
-No solution stands here. What is right, and what each misunderstanding gives, was computed beforehand and lies in
-data/checks/; `autograder remake checks` makes it. The hidden tests judge in the same way, on other inputs.
+No solution stands here. What is right, and what each misunderstanding gives, was computed
+beforehand and lies in data/checks/; `autograder remake checks` makes it. The hidden tests judge in
+the same way, on other inputs.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,10 @@ if TYPE_CHECKING:  # it takes a second, and only `compare` draws
 
 
 class CheckFailed(AssertionError):
-    """A public check that failed. A notebook shows its text alone: the student's error is in there, ours is no help."""
+    """A public check that failed.
+
+    A notebook shows its text alone: it quotes the student's error, and our traceback is no help.
+    """
 
     def _render_traceback_(self):
         return str(self).splitlines()
@@ -27,7 +31,10 @@ class CheckFailed(AssertionError):
 
 @dataclass(frozen=True)
 class CheckReport:
-    """How a function did in its checks: a pair (title of the case, Verdict) for each. A blank has one pair, without a title."""
+    """How a function did in its checks: a pair (title of the case, Verdict) for each.
+
+    A blank has one pair, without a title.
+    """
 
     function: str
     verdicts: tuple[tuple[str, Verdict], ...]
@@ -74,7 +81,10 @@ class CheckReport:
 
 
 def _news(verdict, said):
-    """The words of a verdict but for what was `said` already, a set of remarks and explanations that this adds to."""
+    """The words of a verdict without what was `said` already.
+
+    `said` is a set of remarks and explanations; this adds to it.
+    """
     explanation = None if verdict.explanation in said else verdict.explanation
     if verdict.remarks in said and not explanation:
         return feedback("the_same")
@@ -85,7 +95,8 @@ def _news(verdict, said):
 def check(function: Callable) -> CheckReport:
     """Check a graded function, known by its name, and return a CheckReport, which a notebook shows.
 
-    Raises CheckFailed where a case fails: which one, what is wrong with the result, by how much, and the likely why.
+    Raises CheckFailed where a case fails: which one, what is wrong with the result, by how much,
+    and the likely why.
     """
     report = examine(_name_of(function), function)
     if not report.passed:

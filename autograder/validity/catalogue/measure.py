@@ -3,7 +3,7 @@
 from functools import partial
 
 from autograder.validity.solution import ALL, Wrong, block, filled
-from keyhole.checking.checks import load_cases
+from keyhole.checking.cases import load_cases
 
 # Targets of several tokens.
 LONG = {"tokens", "repeated", "large", "improbable", "gradient", "real"}
