@@ -1276,7 +1276,7 @@ WORDS = {
     "new_weight": "Ŵ",
     "before": "before",
     "after": "after",
-    "times": "{count:,.0f}00 %",
+    "times": "{count:.0f}00 %",
     "many_times": "more than 100,000 %",
 }
 

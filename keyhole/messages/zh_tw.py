@@ -836,7 +836,7 @@ WORDS = {
     "new_weight": "Ŵ ",
     "before": "之前",
     "after": "之後",
-    "times": "{count:,.0f} 倍",
+    "times": "{count:.0f} 倍",
     "many_times": "超過 1,000 倍",
 }
 
