@@ -606,7 +606,7 @@ def _refused_one_by_one(read):
 
 def _reason(error):
     """Why a record cannot be used, in a few words that are the same for all such records."""
-    return shown(REASONS[error.reason], key=error.key)
+    return shown(REASONS[error.code], key=error.key)
 
 
 # ---------------------------------------------------------------- arguments

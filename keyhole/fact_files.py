@@ -297,7 +297,7 @@ def _load(path, format_name, drop_duplicates):
     """All records of a file, or the error of the first that is wrong."""
     facts = read_facts(path, format_name)
     for _, error in sorted(facts.refused.items()):
-        if not (drop_duplicates and error.reason == "same_record"):
+        if not (drop_duplicates and error.code == "same_record"):
             raise error
     return list(facts.records.values())
 

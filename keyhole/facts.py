@@ -17,13 +17,12 @@ GLUED = re.compile(r"[A-Za-z0-9]\|[A-Za-z0-9]")
 class BadRecord(KeyholeError):
     """What is wrong with one record of a file of facts.
 
-    `reason` is the name of the sentence in messages.PROBLEMS; `key` is the record's key that it is
-    about, "" where it is about no single key.
+    `key` is the record's key that it is about, "" where it is about no single key.
     """
 
     def __init__(self, reason: str, /, **details: Any):
         super().__init__(problem(reason, **details))
-        self.reason, self.key = reason, details.get("key", "")
+        self.key = details.get("key", "")
 
 
 @dataclass(frozen=True)

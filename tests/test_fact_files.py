@@ -1,4 +1,7 @@
-"""The field's files of facts, in small files written for these tests: what is read, and what is wrong is named with its record."""
+"""The field's files of facts, in small files written for these tests.
+
+What is right is read, and what is wrong is named with its record.
+"""
 
 import json
 
@@ -88,7 +91,7 @@ def written(tmp_path, *records):
 
 
 def changed(record, where, value):
-    """A copy with the value at `where`, a path of keys, replaced; without it if the value is ...."""
+    """A copy with the value at `where`, a path of keys, replaced; with ..., without that key."""
     copy = json.loads(json.dumps(record))
     inner = copy
     for key in where[:-1]:

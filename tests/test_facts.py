@@ -71,7 +71,7 @@ def test_a_bad_record_is_named(key, value, sentence):
     assert str(raised.value).startswith("record 7 of mine.json ('tower')")
 
 
-@pytest.mark.parametrize("key", [key for key in GOOD])
+@pytest.mark.parametrize("key", list(GOOD))
 def test_a_missing_key_is_named(key):
     with pytest.raises(KeyholeError, match="record 0"):
         fact_from({name: value for name, value in GOOD.items() if name != key}, "record 0 of x")

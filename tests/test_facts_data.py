@@ -102,7 +102,10 @@ def test_a_fact_was_measured_as_known(record):
 
 
 class Table:
-    """Stands for `score`: what a made-up model says, as {(prompt, target): (rank, probability)}; all else is unlikely."""
+    """Stands for `score`: what a made-up model says, {(prompt, target): (rank, probability)}.
+
+    Everything else is unlikely.
+    """
 
     def __init__(self, answers):
         self.answers = answers
@@ -276,7 +279,7 @@ def test_the_command_writes_the_file_and_names_what_was_refused(tmp_path, monkey
 
 @pytest.mark.slow
 def test_the_model_still_agrees():
-    """Three facts of every relation, asked again in full: every probe's preference, rank and probability."""
+    """Three facts of every relation, asked again: each probe's preference, rank, probability."""
     some = [
         record
         for relation in sorted({record["relation"] for record in RECORDS})

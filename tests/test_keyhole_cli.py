@@ -1,4 +1,4 @@
-"""The command `keyhole`: checking a notebook in a process of its own, editing a fact, and one sentence for what goes wrong."""
+"""The command `keyhole`: each of its commands, and one sentence for what goes wrong."""
 
 import errno
 import inspect
@@ -38,7 +38,10 @@ NAMES = (
 
 
 def notebook(path, *cells, **replaced):
-    """A notebook that defines the five functions rightly but for those replaced; None leaves one out. More cells come first."""
+    """A notebook that defines the five functions rightly but for those replaced.
+
+    None leaves one out. More cells come first.
+    """
     sources = {name: inspect.getsource(right.RIGHT[name]) for name in NAMES} | replaced
     made = nbformat.v4.new_notebook(
         cells=[
@@ -53,7 +56,10 @@ def notebook(path, *cells, **replaced):
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
-    """A toy model of GPT-2's layout in a folder, with a small text, few prefixes, two facts, and a cache of its own."""
+    """A toy model of GPT-2's layout in a folder, with a small text, few prefixes and two facts.
+
+    Its cache is empty but for the kit's model.
+    """
     data, cache, folder = tmp_path / "data", tmp_path / "cache", tmp_path / "toy"
     data.mkdir()
     cache.mkdir()
@@ -616,7 +622,8 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
     )
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
     probes = questions.simple_probes("People like Bert", "Bert", " old", " lazy")
-    # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation, unless the answer is the same.
+    # Otto's true answer is the target; Ida is held back; the same sentence comes before another
+    # relation, unless the answer is the same.
     assert [probe.prompt for probe in probes["neighborhood"]] == [
         "People like Anna",
         "People like Paul",
@@ -657,7 +664,7 @@ def test_facts_of_a_file_of_each_format(asked, capsys):
         for options in ((), ("--format", format_name)):
             assert asked(files.FORMATS[format_name][1], options=options) == 0
             lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
-            assert lines[0] == [f"mine.json: 1 records, format {title}"]
+            assert lines[0] == [f"mine.json: format {title}, records: 1"]
             numbers = [line[-1].strip() for line in lines[1:]]
             assert numbers[:2] == ["1", "1"]  # to be used, to trace
             assert numbers[2] == ("0" if format_name == "known" else "1")  # to edit
@@ -703,7 +710,7 @@ def test_facts_says_why_the_others_cannot_be_used(asked, capsys):
     assert asked(*records) == 0
     out = capsys.readouterr().out
     rows = [line.rstrip() for line in out.splitlines()]
-    assert rows[0] == "mine.json: 10 records, format zsRE"
+    assert rows[0] == "mine.json: format zsRE, records: 10"
     reasons = {row.split("  ")[0]: row.split()[-2:] for row in rows[9:]}
     assert rows[9].startswith("'alt' is missing") and rows[9].split()[-3:] == ["2", "2,", "6"]
     del reasons["'alt' is missing"]

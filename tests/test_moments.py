@@ -129,7 +129,7 @@ def test_sampling_is_seeded(toy):
 
 @pytest.mark.slow
 def test_the_stored_moment_is_made_again(real_model, tmp_path, monkeypatch):
-    """All of it, since that takes less than a minute: nothing that was stored can differ from what is made again."""
+    """All of it, since that takes less than a minute: nothing stored can differ from it."""
     stored = load_moment()
     shutil.copy(data_folder() / "self_text.safetensors", tmp_path)
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
@@ -145,7 +145,7 @@ def test_the_stored_prefixes_are_made_again(real_model, tmp_path, monkeypatch):
 
 
 def test_the_stored_text_begins_as_it_is_made_again(real_model, tmp_path, monkeypatch):
-    """Its first rows up to the third token: the rest follows from the same generator, and takes minutes."""
+    """Its first rows up to the third token: the rest comes from the same generator, in minutes."""
     stored = load_text()
     assert stored.shape == (remake.SEQUENCES, remake.SEQUENCE_TOKENS)
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The notebooks: committed without outputs, in step with one another, and running from top to bottom."""
+"""The notebooks: without outputs, in step with one another, and running from top to bottom."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_the_students_notebook_holds_blanks_and_no_solution(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_blank_is_followed_at_once_by_its_check(name):
-    cells = [cell for cell in nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4).cells]
+    cells = list(nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4).cells)
     for cell, after in zip(cells, cells[1:]):
         if cell.cell_type == "code" and f"test_{grade_id(cell)}" in NOTEBOOKS[name].cells:
             assert (

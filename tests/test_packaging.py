@@ -1,4 +1,4 @@
-"""What surrounds the code: versions in step, a set-up that repairs itself, and the students' pack."""
+"""What surrounds the code: versions in step, a set-up that repairs itself, the students' pack."""
 
 import json
 import os
@@ -71,7 +71,10 @@ esac
 
 @pytest.fixture
 def clone(tmp_path):
-    """A folder with the Makefile, and a function that runs `make setup` there: (exit status, calls, what was said)."""
+    """A folder with the Makefile, and a function that runs `make setup` there.
+
+    The function returns (exit status, calls, what was said).
+    """
     (tmp_path / PINS).parent.mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml", PINS):
         shutil.copy(ROOT / name, tmp_path / name)
@@ -299,7 +302,7 @@ def test_the_real_pack_imports_and_tells_nothing(tmp_path):
         "    importlib.import_module(module.name)\n"
         "print(keyhole.__file__, [name for name in sys.modules if name.startswith('autograder')])"
     )
-    # Another folder and no site paths of an editable install: what is imported is the unpacked copy.
+    # Another folder and no site paths of an editable install: the unpacked copy is imported.
     out = subprocess.run(
         [sys.executable, "-P", "-c", program],
         cwd=tmp_path,

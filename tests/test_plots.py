@@ -1,4 +1,4 @@
-"""Pictures: what is drawn is what was given, without pyplot, without colour alone, and shown by a notebook as it is."""
+"""Pictures: they show what was given, without pyplot, and not by colour alone."""
 
 import io
 import subprocess

@@ -1,4 +1,7 @@
-"""The sample class, graded for real: each member loses exactly the tests that its mistake touches, and says why."""
+"""The sample class, graded for real.
+
+Each member loses exactly the tests that its mistake touches, and the messages say why.
+"""
 
 import pytest
 
@@ -36,7 +39,8 @@ EXPECTED = {
     ),
     "quin-fine-tunes": ({"my_edit.direction"}, "fail", None),
     "ivo-untouched": (set(IDS), "missing", None),
-    # Without C the constraint still holds and the direction still has rank one: those tests are not lost.
+    # Without C the constraint still holds and the direction still has rank one: those tests are
+    # not lost.
     "bo-forgets-c": (
         all_of(
             "rank_one_update",
@@ -71,7 +75,8 @@ EXPECTED = {
         "first_subject_token",
     ),
     "jia-no-baseline": (all_of("indirect_effect"), "fail", "baseline_not_subtracted"),
-    # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what does not depend on it.
+    # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what
+    # does not depend on it.
     "ken-first-sample": (
         all_of("restore", "inputs") | all_of("trace", "given_noise", "one_sample", "clean"),
         "fail",

@@ -1,4 +1,4 @@
-"""The sweep gives what the textbook loop gives; requests that make no sense are refused in words; maps and averages."""
+"""The sweep gives what the textbook loop gives; bad requests are refused; maps and averages."""
 
 import copy
 
@@ -159,7 +159,10 @@ def test_zero_vectors_as_corruption():
 
 
 def test_a_map_of_40_tokens_30_layers_and_10_samples_is_done_in_pieces(monkeypatch):
-    """No product has more rows than TOKENS_AT_ONCE and one more sequence; the carried states are the only thing that grows."""
+    """No product has more rows than TOKENS_AT_ONCE and one more sequence.
+
+    The carried states are the only thing that grows.
+    """
     model = toy_model("llama", layers=30)
     prompt, widest = "Ann " + "x" * 36, 0
 
@@ -366,7 +369,10 @@ def test_the_average_is_over_tokens_of_a_role_first_and_then_over_prompts():
 
 
 def test_the_stored_maps_are_those_of_the_paper_s_picture():
-    """Early at the subject's last token and gone in the upper layers; late at the last token and nothing below; both over 12 facts and more."""
+    """Early at the subject's last token and gone above; late at the last token, nothing below.
+
+    Both over 12 facts and more.
+    """
     states = [
         found for found in maps.load_maps() if found.kind == "state" and found.corruption == "noise"
     ]

@@ -1167,7 +1167,7 @@ SHOWN = {
     "measuring": "measuring",
     "batch": "batch",
     "record": "record",
-    "file_holds": "{file}: {count} records, format {format}",
+    "file_holds": "{file}: format {format}, records: {count}",
     "usable_with": "can be used with {model}",
     "to_trace": "  to trace",
     "to_edit": "  to edit",

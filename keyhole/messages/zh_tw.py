@@ -728,7 +728,7 @@ SHOWN = {
     "measuring": "測量",
     "batch": "批",
     "record": "筆",
-    "file_holds": "{file}：{count} 筆，格式是 {format}",
+    "file_holds": "{file}：格式是 {format}，共 {count} 筆",
     "usable_with": "可以用在 {model} 的",
     "to_trace": "  可以追蹤",
     "to_edit": "  可以編輯",
