@@ -5,7 +5,6 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-
 import keyhole
 from keyhole.messages.en import CHECKS, FEEDBACK, PROBLEMS, SHOWN
 
