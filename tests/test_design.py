@@ -1,4 +1,4 @@
-"""The architecture, executable: who may import whom, how long and how wide things may get, what is said once."""
+"""The architecture, executable: who may import whom, how long things may get, what is said once."""
 
 import ast
 import re
@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("keyhole", "autograder", "bench", "tests")
 LONGEST_FUNCTION, MOST_PARAMETERS, MOST_PARAMETERS_FOR_STUDENTS = 50, 8, 6
 
-# The floors of the house, from the ground up. A module imports from its own room and from lower floors only.
-# The longest name that fits a module is its room; "keyhole" is the flat library, "autograder" an empty package.
+# The floors of the house, from the ground up. A module imports from its own room and from lower
+# floors only. The longest name that fits a module is its room; "keyhole" is the flat library.
 FLOORS = (
     ("keyhole.messages",),
     ("keyhole",),

@@ -1,6 +1,9 @@
-"""The hidden tests near at hand: every wrong solution of the catalogue loses what it should and is told why, every right one loses nothing.
+"""The hidden tests near at hand: wrong solutions of the catalogue lose what they should.
 
-Here students' functions lie in this process; `autograder validity` hands the same solutions in to the real grader.
+The feedback tells the student why. A right solution loses nothing.
+
+Here students' functions lie in this process; `autograder validity` hands the same solutions in to
+the real grader.
 """
 
 from copy import copy
@@ -46,7 +49,7 @@ QUICK = {
 
 
 class NearTrial:
-    """A Trial whose student's function lies in this process: the adapters and the tests are the grader's own."""
+    """A Trial whose student's function is here; the adapters and tests are the grader's."""
 
     def __init__(self, solution, real_model=None, secret=TEST_SECRET):
         space = {"torch": torch, "record": record, "edit": edit}
@@ -142,7 +145,7 @@ def on_the_model(function, of=NEEDS_MODEL):
 
 @cache
 def verdicts(solution, secret):
-    """{case: (passed, misconception)} of the cases without the real model, once a solution and secret."""
+    """{case: (passed, misconception)} of the cases without the real model."""
     messages.use(
         "en" if secret == TEST_SECRET else "zh-TW"
     )  # the verdicts are the same in both, and every message of both is read
@@ -216,7 +219,8 @@ def test_a_wrong_solution_loses_on_the_real_model_too(solution, real_model):
 @pytest.mark.slow
 @pytest.mark.parametrize("solution", each(RIGHT, lambda solution: on_the_model(solution.function)))
 def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
-    # Whose matrices agree with the references has their metrics too: those are measured for one of each function here, for all by `autograder validity`.
+    # A solution whose matrices agree with the references has their metrics too. Here they are
+    # measured for one solution of each function; `autograder validity` does it for all.
     cases = on_the_model(
         solution.function,
         NEEDS_MODEL - (set() if solution is FIRST_OF_EACH[solution.function] else METRICS),
@@ -228,7 +232,8 @@ def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
 # ---------------------------------------------------------------- another secret
 
 TRACES = [solution for solution in (*WRONG, *RIGHT) if solution.function == "trace"]
-# Of the traces, which take a second each, every third; all of them under another secret is what `autograder validity --secret` is for.
+# A trace takes a second, so every third is graded here. `autograder validity --secret` grades all
+# of them under another secret.
 UNDER_TWO = [
     solution
     for solution in (*WRONG, *RIGHT)
@@ -249,7 +254,7 @@ def test_under_another_secret_every_verdict_is_the_same_and_the_misunderstanding
 
 @pytest.mark.slow
 def test_under_another_secret_the_names_are_the_same_but_for_a_few():
-    """A few: where the numbers drawn let two misunderstandings give the same, or nearly the same, result."""
+    """Secrets whose numbers let two misunderstandings give nearly the same result are few."""
     pairs = [
         (solution.function, solution.name, case, found[1], again[1])
         for solution in UNDER_TWO
@@ -269,7 +274,7 @@ def test_under_another_secret_the_names_are_the_same_but_for_a_few():
     each(WRONG, lambda solution: solution.name in ("the best token", "unconstrained rank")),
 )
 def test_what_is_drawn_never_lets_a_wrong_solution_through(solution):
-    """Of many secrets some drew the most probable token as the target, or a change next to which 0.3 of the identity is small."""
+    """Rare draws must not matter, such as the likeliest token for a target."""
     cases = far_from_the_model(solution.function)
     for secret in range(50):
         found, _ = outcomes(solution, cases, secret=b"course secret %d" % secret)

@@ -1,4 +1,4 @@
-"""Every language has every sentence, with the same gaps; one is spoken at a time, and what is shown is all in that one."""
+"""Every language has every sentence, with the same gaps, and a process speaks one at a time."""
 
 import ast
 import re
@@ -162,7 +162,7 @@ def test_a_title_is_looked_up_when_it_is_asked_for():
 
 
 def said_by(call):
-    """The texts that stand in a call's own arguments, f-strings included; what those call in turn is looked at for itself."""
+    """The texts in a call's own arguments, f-strings included, but not those of calls inside."""
     for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
         for part in getattr(argument, "values", [argument]):
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
@@ -174,7 +174,7 @@ def is_text(node):
 
 
 def test_no_sentence_stands_in_the_code():
-    """What keyhole raises and prints, it says in the language spoken; the tables are in messages/."""
+    """Keyhole raises and prints words of the language spoken only; the tables are in messages/."""
     for path in (ROOT / "keyhole").rglob("*.py"):
         if path.parent.name == "messages":
             continue
@@ -316,8 +316,8 @@ def test_a_public_check_is_all_in_chinese():
         check(restore)
     head, *lines = str(caught.value).splitlines()
     assert head == "✗ restore：通過 1 / 4 個公開檢查" and all(map(is_chinese, lines)), caught.value
-    for wrong in (lambda *_: None, lambda *_: "x", lambda *_: 1 / 0, lambda *_: restore):
-        assert is_chinese(examine("restore", wrong).reason)
+    for mistaken in (lambda *_: None, lambda *_: "x", lambda *_: 1 / 0, lambda *_: restore):
+        assert is_chinese(examine("restore", mistaken).reason)
 
 
 @pytest.mark.slow

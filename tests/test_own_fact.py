@@ -1,4 +1,4 @@
-"""The student's own fact: its files are read safely, wrong ones lose what they should and say why, right ones lose nothing."""
+"""The student's own fact: its files are read safely, and wrong ones lose what they should."""
 
 import json
 import os
@@ -294,9 +294,10 @@ def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
     assert all("there is no my_" in outcome.message.lower() for outcome in nothing.values())
 
 
-# ---------------------------------------------------------------- wrong and right ones, measured on the real model
+# ---------------------------------------------------------------- measured on the real model
 
-# Words of a message of a wrong submission; which cases it loses, and which misconception is named, stands in the catalogue.
+# Words of a message of a wrong submission. Which cases it loses, and which misconception is named,
+# stands in the catalogue.
 SAYS = {
     "a true answer that it does not know": "is only its answer number",
     "a true answer behind the new one": "already. Choose",

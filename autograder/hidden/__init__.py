@@ -1,4 +1,7 @@
-"""The hidden tests, one module a notebook. They never leave the staff, and never enter a student's process."""
+"""The hidden tests, one module a notebook.
+
+They never leave the staff, and never enter a student's process.
+"""
 
 from autograder.hidden import edit, locate, measure
 

@@ -820,7 +820,8 @@ CHECKS = {
     "my_edit.claims": "編輯的效果和你寫的一樣",
 }
 
-# Words that fill the gaps of sentences: the names of results, and others. Latin ones bring their space.
+# Words that fill the gaps of sentences: the names of results, and others.
+# A Latin word brings its space.
 WORDS = {
     "result": "結果",
     "nll": "NLL ",
