@@ -37,7 +37,7 @@ Editor = Callable  # (model, fact) -> a context in which the fact is edited; it 
 
 
 @dataclass(frozen=True)
-class Edit:
+class EditedFact:
     """One fact's probes before and after an edit, and the size that the editor tells of."""
 
     fact: Fact
@@ -79,7 +79,7 @@ def measured(fact: Fact, probes: ProbeSet) -> dict:
 
 def edit_all(
     model: EditableModel, editor: Editor, facts: Iterable[Fact], layer: int | None
-) -> Iterator[Edit]:
+) -> Iterator[EditedFact]:
     """Edit one fact after the other; the editor changes `layer` alone, or everything (None)."""
     for fact in facts:
         probes = ProbeSet(model, fact.probes(), layer or 0)
@@ -88,10 +88,10 @@ def edit_all(
             if layer is None:  # the embeddings changed too
                 probes = ProbeSet(model, fact.probes())
             after = measured(fact, probes)
-        yield Edit(fact, before, after, size)
+        yield EditedFact(fact, before, after, size)
 
 
-def table(edits: list[Edit], way: str) -> str:
+def table(edits: list[EditedFact], way: str) -> str:
     """The scores before and after, over all facts and by relation, as a Markdown table."""
     kind_of_score, scores_of = WAYS[way]
     lines = [
@@ -126,7 +126,7 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def append(path: Path, method: str, edit: Edit) -> None:
+def append(path: Path, method: str, edit: EditedFact) -> None:
     """Write an edit down, as a line of JSON."""
     line = {"method": method, "id": edit.fact.id, "before": edit.before, "after": edit.after}
     with path.open("a", encoding="utf-8") as file:

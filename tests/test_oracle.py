@@ -101,7 +101,7 @@ def test_a_tie_is_a_failure_and_neighbors_go_the_other_way():
 
 
 def test_a_score_is_zero_if_any_part_is():
-    zero, one = metrics.Score(0.0, 0, 1), metrics.Score(1.0, 0, 1)
+    zero, one = metrics.ProbabilityScore(0.0, 0, 1), metrics.ProbabilityScore(1.0, 0, 1)
     for parts in itertools.permutations([zero, one, one]):
         assert metrics.edit_score(dict(zip(("original", "paraphrase", "neighborhood"), parts))) == 0
 
@@ -127,7 +127,7 @@ def test_by_generation_a_neighbor_says_its_own_answer_and_the_rest_the_new_one()
 
 
 def test_the_two_ways_to_count_are_never_mixed():
-    one = metrics.Score(1.0, 0, 1)
+    one = metrics.ProbabilityScore(1.0, 0, 1)
     with pytest.raises(TypeError, match="never mixed"):
         metrics.edit_score(
             {"original": one, "paraphrase": metrics.GenerationScore(1.0, 1), "neighborhood": one}

@@ -19,7 +19,7 @@ from autograder.hidden import own_fact
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number, words
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
-from autograder.oracle.metrics import Score
+from autograder.oracle.metrics import ProbabilityScore
 from autograder.sandbox import StudentFailed
 from keyhole.checking import looks
 from keyhole.checking.judging import Verdict, right, usable, wrong
@@ -429,7 +429,7 @@ class ReferenceUpdates:
         return sum(bool(usable(got, shape, word("new_weight"))) for _, got in self.updates)
 
     @cached_property
-    def scores(self) -> Mapping[str, Score]:
+    def scores(self) -> Mapping[str, ProbabilityScore]:
         """The metrics of the grader's own model with each Ŵ in the place of W: kind -> score."""
         changes = [got.to(self._weight) - self._weight for _, got in self.updates]
         return references.measured_once(self._trial.model(), changes)

@@ -25,7 +25,7 @@ Results = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedKey:
     """The key that `subject_key` is asked for, and ways to take it elsewhere."""
 
     model: EditableModel
@@ -71,7 +71,7 @@ def subject_key(
     model: EditableModel, layer: int, prompt: str, subject: str, prefixes: Sequence[str]
 ) -> Results:
     """Wrong keys: of another token, of another layer, or of other texts."""
-    asked = Asked(model, layer, prompt, subject, prefixes)
+    asked = AskedKey(model, layer, prompt, subject, prefixes)
     keys, span = asked.keys(), asked.span
     with record(model.memory(layer)) as seen:
         texts = [prefix + prompt for prefix in prefixes]
@@ -97,7 +97,7 @@ def subject_key(
     return told_apart(wrongs, keys.mean(0))
 
 
-def _letters_for_tokens(asked: Asked) -> Results:
+def _letters_for_tokens(asked: AskedKey) -> Results:
     """Keys at the token whose number is that of a letter, with or without those beyond ASCII."""
     subject = asked.subject
 
@@ -113,7 +113,7 @@ def _letters_for_tokens(asked: Asked) -> Results:
     }
 
 
-def _other_layers(asked: Asked) -> Results:
+def _other_layers(asked: AskedKey) -> Results:
     """Keys of other layers: of all of them in a toy, elsewhere of those beside the right one."""
     layer, n_layers = asked.layer, asked.model.n_layers
     wrongs = {}

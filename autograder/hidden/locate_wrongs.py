@@ -253,7 +253,7 @@ class Loop:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedMap:
     """The map that `trace` is asked for, and ways to make maps like it."""
 
     model: EditableModel
@@ -345,7 +345,7 @@ def trace(
     window: int = 10,
 ) -> Results:
     """Wrong maps; `model` and `noise` in float64."""
-    asked = Asked(model, prompt, subject, noise, positions, layers, kind, window)
+    asked = AskedMap(model, prompt, subject, noise, positions, layers, kind, window)
     wrongs = (
         _wrong_noise(asked)
         | _wrong_restoring(asked)
@@ -358,7 +358,7 @@ def trace(
     return told_apart(wrongs, asked.right, origin, EFFECT_TOLERANCE)
 
 
-def _wrong_noise(asked: Asked) -> Results:
+def _wrong_noise(asked: AskedMap) -> Results:
     """Maps of a run that is corrupted otherwise."""
     noise, span = asked.noise, asked.span
     embeddings = asked.model.embedding(torch.tensor(asked.model.encode([asked.prompt])[0]))
@@ -372,7 +372,7 @@ def _wrong_noise(asked: Asked) -> Results:
     }
 
 
-def _wrong_restoring(asked: Asked) -> Results:
+def _wrong_restoring(asked: AskedMap) -> Results:
     """Maps whose cells restore something else."""
     first_sample = asked.logits.softmax(-1)[:, :, 0, asked.answer]
     corrupted_ones = asked.corrupted[1:, asked.answer].sum()
@@ -394,7 +394,7 @@ def _wrong_restoring(asked: Asked) -> Results:
     }
 
 
-def _wrong_cells(asked: Asked) -> Results:
+def _wrong_cells(asked: AskedMap) -> Results:
     """Maps whose runs are right, and whose cells are not."""
     right, answer, samples = asked.right, asked.answer, asked.logits.softmax(-1)
     return {
@@ -412,7 +412,7 @@ def _wrong_cells(asked: Asked) -> Results:
     }
 
 
-def _wrong_places(asked: Asked) -> Results:
+def _wrong_places(asked: AskedMap) -> Results:
     """Right cells in wrong places, and rounded ones."""
     right = asked.right
     wrongs = {
@@ -429,7 +429,7 @@ def _wrong_places(asked: Asked) -> Results:
     return wrongs
 
 
-def _wrong_tokens(asked: Asked) -> Results:
+def _wrong_tokens(asked: AskedMap) -> Results:
     """Maps that this prompt and these samples allow: noise at other tokens, corrupted states."""
     span, width, length = asked.span, asked.noise.shape[1], asked.sweep.length
     letter = asked.prompt.index(asked.subject)
@@ -447,7 +447,7 @@ def _wrong_tokens(asked: Asked) -> Results:
     return wrongs
 
 
-def _wrong_layers(asked: Asked) -> Results:
+def _wrong_layers(asked: AskedMap) -> Results:
     """Wrong maps of states.
 
     A clean state of all tokens hides what was corrupted, or restored elsewhere; so those
@@ -473,7 +473,7 @@ def _wrong_layers(asked: Asked) -> Results:
     }
 
 
-def _wrong_windows(asked: Asked) -> Results:
+def _wrong_windows(asked: AskedMap) -> Results:
     """Wrong maps of MLP or attention outputs."""
     window, n_layers = asked.window, asked.model.n_layers
     wrongs = {

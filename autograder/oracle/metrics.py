@@ -22,7 +22,7 @@ SCORED = ("original", "paraphrase", "neighborhood")  # what S is made of
 
 
 @dataclass(frozen=True)
-class Score:
+class ProbabilityScore:
     """By probability, means over facts.
 
     `share` in [0, 1] is that of the probes that went as they should, and `magnitude` the
@@ -77,10 +77,10 @@ def _listed(fact: Fact) -> list[tuple[str, Probe]]:
     return [(kind, probe) for kind, probes in fact.probes().items() for probe in probes]
 
 
-def scores(edits: list[ByKind]) -> dict[str, Score]:
+def scores(edits: list[ByKind]) -> dict[str, ProbabilityScore]:
     """{kind: the mean over edits of each edit's share}; a kind that no edit has is left out."""
     return {
-        kind: Score(
+        kind: ProbabilityScore(
             share=fmean(fmean(well for well, _ in edit[kind]) for edit in asked),
             magnitude=fmean(fmean(difference for _, difference in edit[kind]) for edit in asked),
             probes=sum(len(edit[kind]) for edit in asked),
@@ -108,7 +108,7 @@ def _asked(edits: list[dict[str, list]]) -> Iterator[tuple[str, list[dict[str, l
             yield kind, asked
 
 
-def edit_score(scores: dict[str, Score] | dict[str, GenerationScore]) -> float:
+def edit_score(scores: dict[str, ProbabilityScore] | dict[str, GenerationScore]) -> float:
     """S, the harmonic mean of efficacy, paraphrase and neighborhood shares; 0 if any is 0.
 
     Raises TypeError where scores by probability and by generation are mixed.

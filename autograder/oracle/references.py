@@ -26,7 +26,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "reference"
 NUMBERS, HOW = FOLDER / "references.safetensors", FOLDER / "references.json"
 MEAN = FOLDER / "mean_key.safetensors"
 COUNT = 8
-Scores = dict[str, metrics.Score]
+Scores = dict[str, metrics.ProbabilityScore]
 KNOWN: dict[tuple[EditableModel, bytes], Scores] = {}  # of changes that were measured already
 
 
