@@ -338,7 +338,7 @@ def explained(
     )
 
 
-def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:
+def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.MachineLevel:
     """The level at which this machine runs students' code. Raises KeyholeError when that is below `required`, or no isolation at all
     and nobody accepted that."""
     found = isolation.best()

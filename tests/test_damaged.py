@@ -118,7 +118,7 @@ def batch(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
         patch.setattr(grading, "Sandbox", InThisProcess)
-        patch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+        patch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
         language = request.param
         try:

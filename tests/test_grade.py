@@ -45,7 +45,7 @@ GRADED = (
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
 
 
 def hand_in(folder, *cells, name="3_edit"):
@@ -533,7 +533,7 @@ def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys
     monkeypatch.setattr(
         isolation,
         "best",
-        lambda: isolation.Found(
+        lambda: isolation.MachineLevel(
             "C", {"A": "there is no bubblewrap", "B": "Operation not permitted"}
         ),
     )
@@ -552,7 +552,7 @@ def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys
 
 
 def test_without_isolation_hidden_tests_run_only_if_that_is_accepted(a_class, monkeypatch, capsys):
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("E", {}))
     assert run(a_class) == 2
     said = capsys.readouterr().err
     assert (

@@ -28,8 +28,8 @@ from autograder.grade import Grader, grade_submission
 from autograder.hidden.case import Outcome, arguments_kept, outcome
 from autograder.messages import failure, sentence
 from autograder.gradebook.plugin import feedback
-from autograder.sandbox import Limits, Sandbox, isolation, process
-from autograder.sandbox.process import Zygote
+from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
+from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.checking.judging import judge
 from tests.hostile import ATTACKS, PLANTED, SETTING
 from tests.standins import DOUBLE, HiddenTest, registry
@@ -101,7 +101,7 @@ def zygotes():
     started = {}
     yield started
     for zygote in started.values():
-        if isinstance(zygote, Zygote):
+        if isinstance(zygote, ZygoteClient):
             zygote.close()
 
 
@@ -113,10 +113,10 @@ def level(request, zygotes, monkeypatch):
     if wanted <= best:
         pytest.skip(f"level {wanted} was tried already, or is not to be had here")
     if level not in zygotes:
-        zygotes[level] = isolation.why_not(level) or Zygote(level)
+        zygotes[level] = isolation.why_not(level) or ZygoteClient(level)
     if isinstance(zygotes[level], str):
         pytest.skip(zygotes[level])
-    monkeypatch.setattr(process, "SHARED", zygotes[level])
+    monkeypatch.setattr(zygote_client, "SHARED", zygotes[level])
     return level
 
 
@@ -239,12 +239,12 @@ def shown(result, capfd) -> str:
 
 
 def words_of_the_zygote() -> str:
-    if not process.SHARED._log:
+    if not zygote_client.SHARED._log:
         return ""
-    size = process.SHARED._log.seek(0, os.SEEK_END)
+    size = zygote_client.SHARED._log.seek(0, os.SEEK_END)
     assert size < 10_000
-    process.SHARED._log.seek(0)
-    return process.SHARED._log.read().decode(errors="replace")
+    zygote_client.SHARED._log.seek(0)
+    return zygote_client.SHARED._log.read().decode(errors="replace")
 
 
 def check_harmless(result, planted, capfd, folder):
@@ -257,7 +257,7 @@ def check_harmless(result, planted, capfd, folder):
         assert test.message != sentence("our_fault")
     assert Path(planted["results"]).read_text() == CANARY and not Path(planted["marker"]).exists()
     honest = graded(hand_in(folder, DOUBLE))
-    assert (honest.score, honest.max_score, honest.isolation) == (4, 4, process.SHARED.level)
+    assert (honest.score, honest.max_score, honest.isolation) == (4, 4, zygote_client.SHARED.level)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capf
     ):
         (folder / name).write_text(f"import os; os.system('touch {planted['marker']}')")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p conftest")
-    process.SHARED.close()  # so that the zygote starts there
+    zygote_client.SHARED.close()  # so that the zygote starts there
     monkeypatch.chdir(folder)
     check_harmless(graded(folder), planted, capfd, tmp_path / "honest")
     command = Path(sys.executable).with_name("autograder")

@@ -99,7 +99,7 @@ def course(tmp_path, monkeypatch, prepared):
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     monkeypatch.chdir(tmp_path)
     grader.cache_clear()
@@ -550,7 +550,7 @@ def test_feedback_names_no_markup_of_its_own_accord():
 
 def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, monkeypatch, capfd):
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("E", {}))
     assert (
         nbgrader("autograde", "model_editing") == 1
         and "hidden tests are refused" in capfd.readouterr().err

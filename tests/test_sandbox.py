@@ -26,12 +26,15 @@ from autograder.sandbox import (
     StudentFailed,
     adapters,
     child,
+    failures,
     isolation,
+    limits,
     process,
     wire,
+    zygote_client,
 )
 from autograder.messages.en import FAILURES
-from autograder.sandbox.process import Zygote
+from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.errors import KeyholeError
 from keyhole.models import DEFAULT_MODEL
 
@@ -176,7 +179,10 @@ def zygote_of_all():
         run(sandbox, "f")
     return next(
         pid
-        for pid in [process.SHARED._process.pid, *descendants(process.SHARED._process.pid)]
+        for pid in [
+            zygote_client.SHARED._process.pid,
+            *descendants(zygote_client.SHARED._process.pid),
+        ]
         if is_python(pid)
     )
 
@@ -199,7 +205,7 @@ def descendants(pid):
 
 @pytest.fixture(scope="module")
 def plain_zygote():
-    zygote = Zygote("E")
+    zygote = ZygoteClient("E")
     yield zygote
     zygote.close()
 
@@ -207,7 +213,7 @@ def plain_zygote():
 @pytest.fixture
 def plain(plain_zygote, monkeypatch):
     """The lowest level: a submission can start processes and threads, write files and send signals there, and must not get far."""
-    monkeypatch.setattr(process, "SHARED", plain_zygote)
+    monkeypatch.setattr(zygote_client, "SHARED", plain_zygote)
 
 
 @pytest.fixture
@@ -598,7 +604,7 @@ def double(x, status):
 """
 
 
-@pytest.mark.parametrize("code", sorted(process.FAILURES))
+@pytest.mark.parametrize("code", sorted(failures.FAILURES))
 def test_a_forged_failure_has_known_words_or_is_the_student_s_own(code):
     x = torch.randn(3, 5)
     with Sandbox(FORGED, QUICK) as sandbox, pytest.raises(StudentFailed) as caught:
@@ -625,7 +631,7 @@ def test_a_standstill_of_the_grader_s_own_is_no_time_out(plain_box, monkeypatch)
         return found
 
     monkeypatch.setattr(process, "_ready", stalled)
-    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: clock() + late[0]))
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: clock() + late[0]))
     used = plain_box._allowance.used
     still_works(plain_box)
     assert late[0] and plain_box._allowance.used - used < 100
@@ -760,7 +766,7 @@ def fresh():
     """A sandbox that tells what there is, started by a grader with a secret in its environment and a descriptor ready to be inherited."""
     with pytest.MonkeyPatch.context() as patch, open(__file__) as own:
         patch.setenv("SECRET_OF_THE_GRADER", "canary")
-        patch.setattr(process, "SHARED", zygote := Zygote("E"))
+        patch.setattr(zygote_client, "SHARED", zygote := ZygoteClient("E"))
         os.set_inheritable(own.fileno(), True)
         sandbox = Sandbox(SOURCE, QUICK)
         run(sandbox, "process_id")
@@ -876,7 +882,7 @@ def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkey
         if content:
             python.write_text(f"#!/bin/sh\n{content}\n")
             python.chmod(0o700)
-        monkeypatch.setattr(process, "SHARED", Zygote("E"))
+        monkeypatch.setattr(zygote_client, "SHARED", ZygoteClient("E"))
         monkeypatch.setattr(isolation.sys, "executable", str(python))
         with Sandbox("def f(): pass") as sandbox:
             with pytest.raises(KeyholeError, match=f"did not start: .*{says}") as first:
@@ -934,7 +940,7 @@ def test_a_zygote_killed_from_outside_is_replaced(zygote):
         time.sleep(0.3)
         os.kill(before := zygote_of_all(), signal.SIGKILL)
         assert (
-            answer.result() and sandbox._zygote is not process.SHARED
+            answer.result() and sandbox._zygote is not zygote_client.SHARED
         )  # the call is made again, from a zygote of the sandbox's own
     with Sandbox(SOURCE) as other:
         still_works(other)
@@ -982,7 +988,7 @@ def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
 
 @linux
 def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
-    monkeypatch.setattr("autograder.sandbox.process.SILENT_SECONDS", 0.5)
+    monkeypatch.setattr("autograder.sandbox.zygote_client.SILENT_SECONDS", 0.5)
     with Sandbox(HOSTILE) as hostile:
         assert run(hostile, "stop_parent") == 1
     with Sandbox(SOURCE) as other:
@@ -995,9 +1001,9 @@ def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
 
 @linux
 def test_a_zygote_that_hangs_is_ended_with_all_that_is_around_it(zygote):
-    group = zygote_of_all(), process.SHARED._process.pid
+    group = zygote_of_all(), zygote_client.SHARED._process.pid
     os.kill(group[0], signal.SIGSTOP)
-    process.SHARED.close(patience=0.1)
+    zygote_client.SHARED.close(patience=0.1)
     assert all_end(map(str, group))
 
 

@@ -20,7 +20,7 @@ def sentence(name: str, /, **details) -> str:
 
 
 def failure(code: str, detail: str = "") -> str:
-    """What became of a function that gave nothing to grade, by the codes of sandbox/process.py: its subject is the function."""
+    """What became of a function that gave nothing to grade, by the codes of sandbox/failures.py: its subject is the function."""
     return filled(LANGUAGES, "FAILURES", code, {"detail": detail})
 
 

@@ -15,7 +15,7 @@ WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16
 
 
 class BadResult(Exception):
-    """What a function returned cannot be graded. `code` and `detail` name a sentence of `process.FAILURES`."""
+    """What a function returned cannot be graded. `code` and `detail` name a sentence of `failures.FAILURES`."""
 
     def __init__(self, code: str, detail: str = ""):
         self.code, self.detail = code, detail
