@@ -15,7 +15,8 @@ from autograder import messages
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
 from autograder.sandbox import Allowance, Limits, NotStarted, Sandbox, StudentFailed, isolation
-from autograder.submissions.notebooks import Expected, read_submission
+from autograder.submissions.cells import Expected
+from autograder.submissions.notebooks import Submission, read_submission
 from keyhole.errors import KeyholeError
 from keyhole.checking.judging import cause_of
 from keyhole.messages import listed, misconception, opened, sentences
@@ -149,11 +150,29 @@ def grade_submission(
     assignment: str = ASSIGNMENT,
     only: str | None = None,
 ) -> Result:
+    """Read the folder of one student's submission, and grade it: see `grade_read`."""
+    grader = grader or Grader()
+    with submission_in(folder, grader.notebooks) as submission:
+        return grade_read(submission, student, grader, assignment, only)
+
+
+def submission_in(folder: str | Path, notebooks: Mapping) -> Submission:
+    """A student's folder, read for the hidden tests of `notebooks`."""
+    return read_submission(folder, {name: expected(tests) for name, tests in notebooks.items()})
+
+
+def grade_read(
+    submission: Submission,
+    student: str,
+    grader: Grader,
+    assignment: str = ASSIGNMENT,
+    only: str | None = None,
+) -> Result:
     """
-    Grade the notebooks in `folder`, the submission of one student (or `only` the one of that name). Never raises for what
+    Grade the notebooks of one student's submission (or `only` the one of that name). Never raises for what
     a student handed in, nor for a hidden test of ours that fails: that test gets 0 and `reason` says so.
     """
-    grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
+    start = time.perf_counter() - submission.seconds
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
     tests, reasons, level, allowance = (
         [],
@@ -161,49 +180,39 @@ def grade_submission(
         isolation.best().level,
         Allowance(grader.limits.submission_seconds),
     )
-    with read_submission(
-        folder, {name: expected(hidden) for name, hidden in notebooks.items()}
-    ) as submission:
-        for name, hidden in notebooks.items():
-            submitted = submission[name]
-            reasons += submitted.notes
-            if submitted.definitions is None:
-                reasons.append(submitted.reason)
-                tests += [
-                    result_of(case, name, "missing", messages.sentence("unreadable"))
-                    for case in cases_of(hidden)
-                ]
-                continue
-            with Sandbox(
-                submitted.definitions.source,
-                grader.limits,
-                getattr(hidden, "models", ()),
-                allowance,
-            ) as sandbox:
-                level, shared = sandbox.level, {}
-                for case in cases_of(hidden):
-                    late = any(
-                        test.verdict == "timeout" and test.function == function_of(case.id)
-                        for test in tests
-                    )
-                    bench = Bench(grader, sandbox, case.id, case.seconds, submitted.folder, shared)
-                    try:
-                        tests.append(grade_test(case, name, submitted.definitions, bench, late))
-                    except NotStarted as error:
-                        log.error("hidden test %s: %s", case.id, error)
-                        reasons.append(str(error))
-                        tests.append(result_of(case, name, "error", messages.sentence("our_fault")))
+    for name, hidden in notebooks.items():
+        submitted = submission[name]
+        reasons += submitted.notes
+        if submitted.definitions is None:
+            reasons.append(submitted.reason)
+            tests += [
+                result_of(case, name, "missing", messages.sentence("unreadable"))
+                for case in cases_of(hidden)
+            ]
+            continue
+        with Sandbox(
+            submitted.definitions.source, grader.limits, getattr(hidden, "models", ()), allowance
+        ) as sandbox:
+            level, shared = sandbox.level, {}
+            for case in cases_of(hidden):
+                late = any(
+                    test.verdict == "timeout" and test.function == function_of(case.id)
+                    for test in tests
+                )
+                bench = Bench(grader, sandbox, case.id, case.seconds, submitted.folder, shared)
+                try:
+                    tests.append(grade_test(case, name, submitted.definitions, bench, late))
+                except NotStarted as error:
+                    log.error("hidden test %s: %s", case.id, error)
+                    reasons.append(str(error))
+                    tests.append(result_of(case, name, "error", messages.sentence("our_fault")))
     ours = [test.id for test in tests if test.message == messages.sentence("our_fault")]
     if ours:
         reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
     return Result(
         student=student,
         assignment=assignment,
-        status=(
-            "graded"
-            if any(submitted.definitions for submitted in submission.values())
-            else "failed"
-        ),
+        status=("graded" if any(submission[name].definitions for name in notebooks) else "failed"),
         reason=sentences(*map(opened, dict.fromkeys(reasons))) or None,
         isolation=level,
         seconds=time.perf_counter() - start,

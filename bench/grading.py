@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder import grade
-from autograder.gradebook.course import REPOSITORY
+from autograder.gradebook.config import REPOSITORY
 from autograder.grade import ASSIGNMENT, Grader, grade_submission
 from autograder.hidden import NOTEBOOKS
 from autograder.oracle import references

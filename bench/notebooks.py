@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from autograder.gradebook.course import REPOSITORY
+from autograder.gradebook.config import REPOSITORY
 from autograder.grade import ASSIGNMENT
 from autograder.hidden import NOTEBOOKS
 from bench.row import Row, timed

@@ -5,16 +5,14 @@ import re
 import shutil
 import sqlite3
 import string
-import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import cli
+from autograder import cli, hidden
 from autograder import grade as grading
 from autograder import messages as ours
 from autograder.sandbox import isolation
@@ -23,16 +21,8 @@ from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
-from tests.test_nbgrader import (
-    course,
-    gradebook,
-    nbgrader,
-    page,
-    prepared,
-    released,
-    source_notebook,
-    visible,
-)  # noqa: F401
+from tests.test_nbgrader import course, prepared  # noqa: F401 (fixtures)
+from tests.test_nbgrader import gradebook, nbgrader, page, released, source_notebook, visible
 
 HEALTHY = ("0 first", "M 中間", "zzz last")
 STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
@@ -116,7 +106,7 @@ def batch(request, tmp_path_factory):
     """Every damage once, between healthy submissions, graded in one batch: language, entries, the same by one job, those of the healthy alone."""
     folder = tmp_path_factory.mktemp("class")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+        patch.setattr(hidden, "NOTEBOOKS", TESTS)
         patch.setattr(grading, "Sandbox", InThisProcess)
         patch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))

@@ -16,18 +16,17 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 import torch
 
 import autograder
-from autograder import cli, secret
+from autograder import cli, hidden, secret
 from autograder.grade import Grader, grade_submission
 from autograder.hidden.case import Outcome, arguments_kept, outcome
 from autograder.messages import failure, sentence
-from autograder.gradebook.plugin import feedback
+from autograder.gradebook.page import table_of
 from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
 from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.checking.judging import judge
@@ -232,7 +231,7 @@ def shown(result, capfd) -> str:
     """All that staff and student get to see of a result."""
     return (
         json.dumps(result.to_json())
-        + feedback(list(result.tests), result.reason)
+        + table_of(list(result.tests), result.reason)
         + "".join(capfd.readouterr())
         + words_of_the_zygote()
     )
@@ -393,7 +392,7 @@ def test_no_file_that_a_grading_makes_holds_the_secret(
             for name, points in {"double": 4, "triple": 2}.items()
         )
     )
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     sources = {number: source for number, _, source in reversed(ATTACKS)}
     for name, (double, triple) in CLASS.items():

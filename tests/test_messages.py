@@ -12,7 +12,7 @@ import pytest
 
 from autograder import messages as staff
 from autograder.grade import Grader, grade_submission, not_graded
-from autograder.gradebook.plugin import feedback as table
+from autograder.gradebook.page import table_of as table
 from autograder.hidden import NOTEBOOKS, locate
 from autograder.result import VERDICTS
 from autograder.sandbox.failures import FAILURES

@@ -11,7 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from autograder.submissions import notebooks as submission
 from autograder.submissions.folder import BESIDE
 from autograder.messages import sentence
-from autograder.submissions.notebooks import Expected, read_submission
+from autograder.submissions.cells import Expected
+from autograder.submissions.notebooks import read_submission
 from keyhole.notebooks import definitions as reading
 from keyhole.messages import feedback
 from keyhole.notebooks.file import file_called
@@ -278,7 +279,7 @@ def test_a_full_disk_is_not_the_students_fault(
     folder, whole, monkeypatch, caplog, where, fails, says
 ):
     monkeypatch.setattr(
-        f"autograder.submissions.folder.{where}", lambda *_, **__: (_ for _ in ()).throw(fails)
+        f"autograder.submissions.zips.{where}", lambda *_, **__: (_ for _ in ()).throw(fails)
     )
     save(folder, zipped({"my_fact.json": "{}"}), "files.zip")
     said = sentence(says, zip="files.zip", limit=0)
