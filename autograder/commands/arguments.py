@@ -1,11 +1,13 @@
 """Arguments that several commands have, and what is wrong with them."""
 
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
 
 from keyhole.errors import KeyholeError
+
+Subparsers = _SubParsersAction  # argparse has no public name for the place of subcommands
 
 
 class Unusable(KeyholeError):

@@ -33,7 +33,7 @@ OPEN_PER_JOB = 2
 
 
 @dataclass(frozen=True)
-class Graded:
+class GradedSubmission:
     """One student's result, and the open submission; None where the grader failed to read it."""
 
     result: Result
@@ -92,7 +92,7 @@ class Batch:
     def _folder(self, student: str) -> Path:
         return self.submitted / student / self.assignment
 
-    def _graded(self, students: list[str]) -> Iterator[Graded]:
+    def _graded(self, students: list[str]) -> Iterator[GradedSubmission]:
         """The students as they are finished. A thread drives each sandbox."""
         waiting = iter(students)
         with ThreadPoolExecutor(self.chosen.jobs) as pool:
@@ -110,7 +110,7 @@ class Batch:
                 for future in running:
                     future.cancel()
 
-    def _grade(self, student: str) -> Graded:
+    def _grade(self, student: str) -> GradedSubmission:
         submission = None
         try:
             submission = submission_in(self._folder(student), self.grader.notebooks)
@@ -118,7 +118,7 @@ class Batch:
         except Exception:  # a defect of ours: it costs one student's grade, not the batch
             log.exception("grading %s", student)
             result = not_graded(student, self.grader, self.assignment)
-        return Graded(result, submission)
+        return GradedSubmission(result, submission)
 
     def _write(self) -> dict[str, Result]:
         """Write the reports of all results so far, which say what is known of copies by now."""

@@ -3,8 +3,10 @@
 import sys
 from argparse import Namespace
 
+from autograder.commands.arguments import Subparsers
 
-def add(commands) -> None:
+
+def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "secret",

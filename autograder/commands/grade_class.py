@@ -3,12 +3,19 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from autograder.commands.arguments import Unusable, add_jobs, check_writable, names_in, positive
+from autograder.commands.arguments import (
+    Subparsers,
+    Unusable,
+    add_jobs,
+    check_writable,
+    names_in,
+    positive,
+)
 from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
 
 
-def add(commands) -> None:
+def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "grade",

@@ -2,6 +2,8 @@
 
 from argparse import Namespace
 
+from autograder.commands.arguments import Subparsers
+
 PIECES = (
     "prefixes",
     "text",
@@ -16,7 +18,7 @@ PIECES = (
 )
 
 
-def add(commands) -> None:
+def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "remake",

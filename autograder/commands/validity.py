@@ -3,12 +3,12 @@
 from argparse import Namespace
 from pathlib import Path
 
-from autograder.commands.arguments import Unusable, add_jobs, check_writable, names_in
+from autograder.commands.arguments import Subparsers, Unusable, add_jobs, check_writable, names_in
 from autograder.result import write_text
 from keyhole.errors import KeyholeError
 
 
-def add(commands) -> None:
+def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "validity",

@@ -169,7 +169,7 @@ class Course:
             return
         folders = dict.fromkeys([folder, *(each.folder for each in submission.values())])
         for path in (each / name for each in folders for name in BESIDE):
-            if _ordinary(path):
+            if _can_be_copied(path):
                 shutil.copyfile(path, intake / path.name, follow_symlinks=False)
         if time := next(filter(None, map(time_in, folders)), None):
             (intake / TIMESTAMP).write_text(time, encoding="utf-8")
@@ -213,7 +213,7 @@ class _Reused:
         self.convert_notebooks()
 
 
-def _ordinary(path: Path) -> bool:
+def _can_be_copied(path: Path) -> bool:
     try:
         status = path.lstat()
     except OSError:

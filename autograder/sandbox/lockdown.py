@@ -16,6 +16,11 @@ import sys
 import sysconfig
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for Linux only, where the functions below import them
+    from landlockpy import Ruleset
+    from seccompy import Filter
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 CAPABILITY_VERSION = 0x20080522
@@ -134,7 +139,7 @@ def drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def file_rules():
+def file_rules() -> "Ruleset":
     """A Landlock ruleset: what is `readable` can be read, nothing else, and nothing written.
 
     Raises OSError.
@@ -149,7 +154,7 @@ def file_rules():
 
 
 @functools.cache
-def system_calls(level: str):
+def system_calls(level: str) -> "Filter":
     """The seccomp filter that lets a child compute, and at levels A to C read.
 
     Every other call fails with EPERM.
@@ -172,7 +177,7 @@ def system_calls(level: str):
     return allowed
 
 
-def signals_to_itself(pid: int):
+def signals_to_itself(pid: int) -> "Filter":
     """A filter beside the other: it refuses signals to any process but `pid`."""
     from seccompy import Action, Filter
 
@@ -183,7 +188,7 @@ def signals_to_itself(pid: int):
     return own
 
 
-def warm(level: str) -> None:
+def make_ready(level: str) -> None:
     """Load everything that `lock_in` needs, so that no child pays for it or fails to load it.
 
     Raises OSError.
@@ -208,7 +213,7 @@ def prove(level: str, secret: str) -> None:
     parent, libraries = os.getppid(), sysconfig.get_path("stdlib")
     if level == "A" and os.path.exists(secret):
         raise RuntimeError("the namespaces hide nothing")
-    warm(level)
+    make_ready(level)
     lock_in(level, parent)
     walls = {
         "a file of the grader's can be read": lambda: open(secret),

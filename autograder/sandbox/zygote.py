@@ -75,7 +75,7 @@ def warm(level: str) -> None:
     for layout in ("llama", "gpt2"):
         sys.modules["keyhole.toy"].toy_model(layout).next_token_probabilities(["Warm"])
     sys.modules["tqdm.auto"].tqdm.monitor_interval = 0  # no thread of its own
-    lockdown.warm(level)
+    lockdown.make_ready(level)
 
 
 class Nursery:
