@@ -1,4 +1,8 @@
-"""Damaged notebooks and submissions: each is graded as far as its content allows, with one sentence, and none changes another student's result."""
+"""Damaged notebooks and submissions.
+
+Each is graded as far as its content allows, with one sentence on each damage. None changes another
+student's result.
+"""
 
 import json
 import re
@@ -26,7 +30,8 @@ from tests.test_nbgrader import gradebook, nbgrader, page, released, source_note
 
 HEALTHY = ("0 first", "M 中間", "zzz last")
 STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
-# On these nbgrader by itself stops, gives 0 points without a word, or repairs them; what it does with a locked gradebook has a test of its own.
+# On these nbgrader by itself stops, gives 0 points without a word, or repairs them. What it does
+# with a locked gradebook has a separate test.
 KNOWN = (
     "every cell twice",
     "another schema",
@@ -103,7 +108,10 @@ def said(name, language, reason) -> bool:
 
 @pytest.fixture(scope="module", params=["en", "zh-TW"])
 def batch(request, tmp_path_factory):
-    """Every damage once, between healthy submissions, graded in one batch: language, entries, the same by one job, those of the healthy alone."""
+    """Every damage once, between healthy submissions, graded in one batch.
+
+    (language, entries, entries by one job, entries of the healthy alone, folder).
+    """
     folder = tmp_path_factory.mktemp("class")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hidden, "NOTEBOOKS", TESTS)
@@ -195,7 +203,7 @@ def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
 
 
 @pytest.mark.slow
-def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
+def test_both_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811
     submitted = course / "grading" / "submitted"
     others = [student for student, name in STUDENTS.items() if name not in (*KNOWN, *NOT_RECORDED)]
     students = {
@@ -235,7 +243,11 @@ def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, ca
 
 
 @pytest.mark.slow
-def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(course, capfd, caplog):  # noqa: F811
+def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(
+    course,  # noqa: F811
+    capfd,
+    caplog,
+):
     submitted = course / "grading" / "submitted"
     students = {
         name: name

@@ -1,4 +1,7 @@
-"""One submission -> Result, the report, and the command, with stand-ins for the hidden tests of the course."""
+"""One submission -> Result, the report, and the command.
+
+Stand-ins take the place of the course's hidden tests.
+"""
 
 import json
 import math

@@ -1,4 +1,7 @@
-"""autograder.sandbox.isolation: which level a machine gives, on machines made poorer one wall after the other."""
+"""autograder.sandbox.isolation: which level a machine gives.
+
+The tests make the machine poorer, one wall after the other.
+"""
 
 import errno
 import json
@@ -93,7 +96,10 @@ def test_a_bubblewrap_that_is_absent_refused_or_idle_is_no_level_a(
 
 @linux
 def test_levels_fall_with_the_walls():
-    """A kernel without user namespaces, then without Landlock, then without seccomp: each is played by a filter that refuses the calls."""
+    """A kernel without user namespaces, then without Landlock, then without seccomp.
+
+    A filter that refuses the calls plays each of them.
+    """
     if isolation.why_not("D"):
         pytest.skip("no seccomp to play with")
     program = f"""

@@ -1,4 +1,7 @@
-"""nbgrader around the grader: a small course with stand-in hidden tests, from its source to gradebook and feedback pages."""
+"""nbgrader around the grader: a small course with stand-in hidden tests.
+
+The tests go from the course's source to its gradebook and feedback pages.
+"""
 
 import csv
 import html
@@ -180,7 +183,7 @@ def body(course, student) -> str:
 
 
 def missing_on_pages(course, entry) -> set[str]:
-    """Tests whose points, title and message the student's page of their notebook does not show in one row."""
+    """Tests whose points, title and message do not stand in one row of the student's page."""
     pages = {
         name: squeezed(html.unescape(visible(page(course, entry["student"], name))))
         for name in {test["notebook"] for test in entry["tests"]}

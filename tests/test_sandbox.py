@@ -1,4 +1,7 @@
-"""autograder.sandbox: tensors in, tensors out; and whatever else a student's code does ends at a limit, in one sentence."""
+"""autograder.sandbox: tensors in, tensors out.
+
+Whatever else a student's code does ends at a limit, and in one sentence.
+"""
 
 import json
 import os
@@ -77,21 +80,32 @@ class Endless(Exception):
 
 def give(what):
     return {
-        "float": lambda: 0.1, "int": lambda: 3, "truth": lambda: True, "numpy": lambda: np.arange(6.0)[::-2], "numpy float": lambda: np.float64(2.5),
-        "subclass": lambda: torch.ones(2, 3).as_subclass(Mine), "parameter": lambda: torch.nn.Parameter(torch.ones(2, 3)), "int32": lambda: torch.ones(2, dtype=torch.int32),
+        "float": lambda: 0.1, "int": lambda: 3, "truth": lambda: True,
+        "numpy": lambda: np.arange(6.0)[::-2], "numpy float": lambda: np.float64(2.5),
+        "subclass": lambda: torch.ones(2, 3).as_subclass(Mine),
+        "parameter": lambda: torch.nn.Parameter(torch.ones(2, 3)),
+        "int32": lambda: torch.ones(2, dtype=torch.int32),
         "view": lambda: torch.arange(6.0).reshape(2, 3).t(), "nothing": lambda: torch.empty(0, 3),
-        "none": lambda: None, "list": lambda: [1.0], "string": lambda: "a", "liar": Liar, "tuple": lambda: (torch.ones(1),), "function": lambda: print,
-        "meta": lambda: torch.empty(3, device="meta"), "sparse": lambda: torch.eye(3).to_sparse(), "complex": lambda: torch.ones(2, dtype=torch.complex64),
-        "float8": lambda: torch.ones(2).to(torch.float8_e4m3fn), "large": lambda: torch.zeros(2**18 + 20_000), "endless view": lambda: torch.zeros(1).expand(10**12),
+        "none": lambda: None, "list": lambda: [1.0], "string": lambda: "a", "liar": Liar,
+        "tuple": lambda: (torch.ones(1),), "function": lambda: print,
+        "meta": lambda: torch.empty(3, device="meta"),
+        "sparse": lambda: torch.eye(3).to_sparse(),
+        "complex": lambda: torch.ones(2, dtype=torch.complex64),
+        "float8": lambda: torch.ones(2).to(torch.float8_e4m3fn),
+        "large": lambda: torch.zeros(2**18 + 20_000),
+        "endless view": lambda: torch.zeros(1).expand(10**12),
     }[what]()
 
 def fail(how):
     def raising(error): raise error
     def deep(n): return deep(n + 1)
     return {
-        "value": lambda: raising(ValueError("a\\x1b[31m\\n\\u202ebad" + "x" * 1000)), "silent": lambda: raising(Silent()), "endless": lambda: raising(Endless()),
-        "exit": lambda: sys.exit(0), "interrupt": lambda: raising(KeyboardInterrupt()), "recursion": lambda: deep(0),
-        "os exit": lambda: os._exit(0), "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV), "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "value": lambda: raising(ValueError("a\\x1b[31m\\n\\u202ebad" + "x" * 1000)),
+        "silent": lambda: raising(Silent()), "endless": lambda: raising(Endless()),
+        "exit": lambda: sys.exit(0), "interrupt": lambda: raising(KeyboardInterrupt()),
+        "recursion": lambda: deep(0),
+        "os exit": lambda: os._exit(0), "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     }[how]()
 
 def loop():
@@ -212,7 +226,11 @@ def plain_zygote():
 
 @pytest.fixture
 def plain(plain_zygote, monkeypatch):
-    """The lowest level: a submission can start processes and threads, write files and send signals there, and must not get far."""
+    """The lowest level.
+
+    A submission can start processes and threads, write files and send signals there. It must not
+    get far.
+    """
     monkeypatch.setattr(zygote_client, "SHARED", plain_zygote)
 
 
@@ -367,7 +385,8 @@ def test_one_process_serves_many_calls(box):
 def test_write_edit():
     source = """
 def put(module, new):
-    with torch.no_grad(): module.weight.copy_(new if isinstance(module, torch.nn.Linear) else new.t())
+    stored = new if isinstance(module, torch.nn.Linear) else new.t()
+    with torch.no_grad(): module.weight.copy_(stored)
 def replace(module, new): module.weight = torch.nn.Parameter(new.t())
 import torch"""
     new, bias = torch.randn(2, 3), torch.randn(2)
@@ -402,9 +421,11 @@ def test_functions_of_a_model():
     source = """
 import torch
 def weight(model, layer): return model.weight(layer)
-def spoil(model, layer): model.hf.get_parameter(next(iter(dict(model.hf.named_parameters())))).data.add_(1); return 1
+def spoil(model, layer): next(model.hf.parameters()).data.add_(1); return 1
 def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None); return 1
-def ask(model, layer): return model.hf(torch.tensor([[1, 2]]), output_hidden_states=True, output_attentions=True).hidden_states[layer]
+def ask(model, layer):
+    asked = dict(output_hidden_states=True, output_attentions=True)
+    return model.hf(torch.tensor([[1, 2]]), **asked).hidden_states[layer]
 def pretend(model, layer):
     def look(*a): pass
     look.__module__ = ask(model, layer) is None or "transformers.utils.output_capturing"
@@ -461,7 +482,8 @@ def test_a_bias_that_was_taken_away_is_none_of_the_right_kind():
 
 GRADIENT = {"order": ["a"], "grad": ["a"]}
 ONE, NO = torch.ones(2, 3), torch.tensor(False)
-FORMS = [  # (adapter, options, a reply that has the form, what to put in for another; None: to leave out)
+# (adapter, options, a reply of the right form, changes that spoil it; None leaves a tensor out)
+FORMS = [
     ("plain", {"order": ["a"]}, {"result": ONE}, [{"result": None}, {"more": ONE}]),
     (
         "plain",
@@ -598,7 +620,8 @@ def double(x, status):
     detail = " ".join(f"{value:.4f}" for value in x.flatten().tolist())
     text = json.dumps({"__metadata__": {"status": status, "detail": detail}}).encode()
     for descriptor in range(3, 16):
-        try: os.write(descriptor, (len(text) + 8).to_bytes(8, "little") + len(text).to_bytes(8, "little") + text)
+        sizes = (len(text) + 8).to_bytes(8, "little") + len(text).to_bytes(8, "little")
+        try: os.write(descriptor, sizes + text)
         except OSError: pass
     os._exit(0)
 """
@@ -763,7 +786,11 @@ def test_a_file_has_a_size_limit(plain_box):
 
 @pytest.fixture(scope="module")
 def fresh():
-    """A sandbox that tells what there is, started by a grader with a secret in its environment and a descriptor ready to be inherited."""
+    """A sandbox that tells what there is.
+
+    The grader that starts it has a secret in its environment, and a descriptor that is ready to be
+    inherited.
+    """
     with pytest.MonkeyPatch.context() as patch, open(__file__) as own:
         patch.setenv("SECRET_OF_THE_GRADER", "canary")
         patch.setattr(zygote_client, "SHARED", zygote := ZygoteClient("E"))
@@ -824,7 +851,10 @@ def test_a_module_in_the_working_folder_is_not_imported(fresh):
 
 
 def leftovers(folder):
-    """(temporary folders, processes that know or live in the folder or are our zombies, our open descriptors)"""
+    """(temporary folders, processes, our open descriptors).
+
+    The processes are those that know the folder or live in it, and our zombies.
+    """
     processes = set()
     for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
         try:
@@ -1081,7 +1111,8 @@ import re
 from pathlib import Path
 def private(model):
     model.next_token_probabilities(["The Seine flows through"])
-    return sum(map(int, re.findall(r"Private_\\w+: +(\\d+)", Path("/proc/self/smaps_rollup").read_text())))
+    memory = Path("/proc/self/smaps_rollup").read_text()
+    return sum(map(int, re.findall(r"Private_\\w+: +(\\d+)", memory)))
 def size(model): return sum(weight.nbytes for weight in model.hf.parameters())
 """
     options = {"order": [], "model": DEFAULT_MODEL}
@@ -1122,7 +1153,8 @@ def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
         blob({"a": entry()}, bytes(5)),
         blob({}, b"x"),
         blob(
-            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+            b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
             bytes(4),
         ),
         blob(b'{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', bytes(4)),

@@ -1,4 +1,4 @@
-"""autograder.submissions.notebooks: whatever lies in a student's folder, each notebook gives definitions or a reason."""
+"""autograder.submissions: each notebook of a student's folder gives definitions or a reason."""
 
 import errno
 import json
@@ -293,7 +293,10 @@ def test_a_full_disk_is_not_the_students_fault(
 
 @pytest.mark.parametrize("megabytes", [512, 0.02])
 def test_what_is_read_and_parsed_of_a_crafted_submission_is_bounded(folder, monkeypatch, megabytes):
-    """A cell is parsed again for each of its commands, and a blank notebook sends the search through all that there are, once for each name."""
+    """A cell is parsed again for each of its commands.
+
+    A blank notebook sends the search through all notebooks that there are, once for each name.
+    """
     parsed, opened, tree, load = [], Counter(), reading._tree, reading.load
     monkeypatch.setattr(reading, "_tree", lambda source: parsed.append(len(source)) or tree(source))
     monkeypatch.setattr(
