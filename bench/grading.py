@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder import grade
-from autograder.gradebook.config import REPOSITORY
 from autograder.grade import ASSIGNMENT, Grader, grade_submission
+from autograder.gradebook.config import REPOSITORY
 from autograder.hidden import NOTEBOOKS
 from autograder.oracle import references
 from autograder.result import function_of

@@ -5,8 +5,8 @@ import subprocess
 import sys
 import tempfile
 
-from autograder.gradebook.config import REPOSITORY
 from autograder.grade import ASSIGNMENT
+from autograder.gradebook.config import REPOSITORY
 from autograder.hidden import NOTEBOOKS
 from bench.row import Row, timed
 

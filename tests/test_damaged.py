@@ -25,8 +25,16 @@ from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
-from tests.test_nbgrader import course, prepared  # noqa: F401 (fixtures)
-from tests.test_nbgrader import gradebook, nbgrader, page, released, source_notebook, visible
+from tests.test_nbgrader import (  # noqa: F401 (fixtures)
+    course,
+    gradebook,
+    nbgrader,
+    page,
+    prepared,
+    released,
+    source_notebook,
+    visible,
+)
 
 HEALTHY = ("0 first", "M 中間", "zzz last")
 STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}

@@ -16,14 +16,14 @@ import pytest
 import torch
 
 from autograder import cli, hidden, secret
-from autograder import result as results
-from autograder.making import sample_edits
 from autograder import grade as grading
+from autograder import result as results
 from autograder.commands import batch
-from autograder.submissions.copies import STAFF
 from autograder.grade import Grader, grade_submission
+from autograder.making import sample_edits
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation
+from autograder.submissions.copies import STAFF
 from keyhole.messages import feedback
 from tests.standins import (
     DOUBLE,

@@ -26,9 +26,9 @@ import torch
 import autograder
 from autograder import cli, hidden, secret
 from autograder.grade import Grader, grade_submission
+from autograder.gradebook.page import table_of
 from autograder.hidden.case import Outcome, arguments_kept, outcome
 from autograder.messages import failure, sentence
-from autograder.gradebook.page import table_of
 from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
 from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.checking.judging import judge

@@ -12,18 +12,13 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from autograder.submissions.copies import STAFF, likely_copies, own_work, with_note
 from autograder.hidden.own_fact import TESTS
 from autograder.result import Result
+from autograder.submissions.copies import STAFF, likely_copies, own_work, with_note
 from autograder.validity import catalogue
 from autograder.validity.catalogue.own_fact import KINDS, Files, change, false_claim
 from keyhole.checking import own_fact
 from keyhole.checking.checks import CheckFailed
-from keyhole.cli import main
-from keyhole.errors import KeyholeError
-from keyhole.facts import fact_from, load_facts
-from keyhole.messages import feedback
-from keyhole.moments import DEFAULT_LAYER
 from keyhole.checking.own_fact import (
     EDIT_FILE,
     EXAMPLES,
@@ -34,6 +29,11 @@ from keyhole.checking.own_fact import (
     read_fact,
     told_in_handout,
 )
+from keyhole.cli import main
+from keyhole.errors import KeyholeError
+from keyhole.facts import fact_from, load_facts
+from keyhole.messages import feedback
+from keyhole.moments import DEFAULT_LAYER
 
 SHAPE = (576, 1536)
 CASES = {test.id.partition(".")[2]: test for test in TESTS}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from autograder.submissions.copies import likely_copies, own_work
 from autograder.grade import Grader, grade_submission
 from autograder.hidden import NOTEBOOKS
 from autograder.secret import TEST_SECRET
+from autograder.submissions.copies import likely_copies, own_work
 from keyhole.paths import data_folder
 
 pytestmark = pytest.mark.slow

@@ -23,6 +23,7 @@ import numpy
 import pytest
 import torch
 
+from autograder.messages.en import FAILURES
 from autograder.sandbox import (
     Limits,
     Sandbox,
@@ -36,7 +37,6 @@ from autograder.sandbox import (
     wire,
     zygote_client,
 )
-from autograder.messages.en import FAILURES
 from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.errors import KeyholeError
 from keyhole.models import DEFAULT_MODEL
@@ -424,7 +424,7 @@ def weight(model, layer): return model.weight(layer)
 def spoil(model, layer): next(model.hf.parameters()).data.add_(1); return 1
 def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None); return 1
 def ask(model, layer):
-    asked = dict(output_hidden_states=True, output_attentions=True)
+    asked = {"output_hidden_states": True, "output_attentions": True}
     return model.hf(torch.tensor([[1, 2]]), **asked).hidden_states[layer]
 def pretend(model, layer):
     def look(*a): pass
@@ -762,13 +762,14 @@ def test_a_grandchild_that_keeps_the_pipe_open(plain_box):
 def test_processes_and_threads_are_counted_where_the_user_is_not_root():
     """In a process of its own that is nobody, since the kernel does not count root's."""
     if not (pid := os.fork()):
-        started = -1
+        started = 0
         try:
             if os.getuid() == 0:
                 os.setresuid(65534, 65534, 65534)
             child.limit(asdict(Limits(processes=5, memory_mb=8192)), alone=False)
-            for started in range(100):
+            while started < 100:
                 threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+                started += 1
         finally:
             os._exit(started)
     assert 0 < os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) <= 5

@@ -8,13 +8,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder.submissions import notebooks as submission
-from autograder.submissions.folder import BESIDE
 from autograder.messages import sentence
+from autograder.submissions import notebooks as submission
 from autograder.submissions.cells import Expected
+from autograder.submissions.folder import BESIDE
 from autograder.submissions.notebooks import read_submission
-from keyhole.notebooks import definitions as reading
 from keyhole.messages import feedback
+from keyhole.notebooks import definitions as reading
 from keyhole.notebooks.file import file_called
 from tests.damaged import save, zipped
 

@@ -38,12 +38,13 @@ class Sandbox:
     def __init__(
         self,
         definitions_source: str,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         models: Collection[str] = (),
         allowance: Allowance | None = None,
     ):
-        self.limits, self._source, self._models = limits, definitions_source, frozenset(models)
-        self._allowance = allowance or Allowance(limits.submission_seconds)
+        self.limits = limits or Limits()
+        self._source, self._models = definitions_source, frozenset(models)
+        self._allowance = allowance or Allowance(self.limits.submission_seconds)
         self._zygote, self._child, self._unusable = zygote_client.SHARED, None, None
 
     @property

@@ -98,7 +98,10 @@ def _same_edits(edits: Mapping[str, OwnEdit]) -> Iterator[tuple[tuple[str, str],
 
 
 def with_note(result: Result, copies: list[Copy]) -> Result:
-    """The result with what the staff should know of it at the end of its reason, in the place of any earlier such note."""
+    """The result, with what the staff should know of copies at the end of its reason.
+
+    The note takes the place of an earlier one.
+    """
     reason = (result.reason or "").partition(STAFF)[0].strip()
     mine = [
         (next(name for name in copy.students if name != result.student), copy.alike)
