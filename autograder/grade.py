@@ -1,40 +1,55 @@
-"""One submission -> Result: the student's definitions meet the hidden tests, and nothing that goes wrong stops the batch."""
+"""One submission -> Result: the student's definitions meet the hidden tests.
+
+Nothing that goes wrong in one submission stops the batch.
+"""
 
 import logging
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from autograder import messages
 from autograder import secret as secrets
 from autograder.result import Result, TestResult, function_of
-from autograder.sandbox import Allowance, Limits, NotStarted, Sandbox, StudentFailed, isolation
+from autograder.sandbox import (
+    Allowance,
+    Limits,
+    NotStarted,
+    Reply,
+    Sandbox,
+    StudentFailed,
+    isolation,
+)
 from autograder.submissions.cells import Expected
-from autograder.submissions.notebooks import Submission, read_submission
-from keyhole.errors import KeyholeError
-from keyhole.checking.judging import cause_of
-from keyhole.messages import listed, misconception, opened, sentences
-from keyhole.notebooks.definitions import Definitions
+from autograder.submissions.notebooks import Submission, Submitted, read_submission
+from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable
+from keyhole.errors import KeyholeError
+from keyhole.messages import Remark, listed, misconception, opened, sentences
+from keyhole.models import EditableModel
+from keyhole.notebooks.definitions import Definitions
+
+if TYPE_CHECKING:  # it loads every oracle
+    from autograder.hidden.case import HiddenTest, NotebookTests
 
 log = logging.getLogger(__name__)
 
 ASSIGNMENT = "model_editing"
 LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
-QUOTING = (
-    "raised",
-    "definitions",
-    "type",
-)  # codes of failures whose detail is in the student's own words
+QUOTING = ("raised", "definitions", "type")  # failures whose detail is in the student's own words
 WORD = re.compile(r"\w{4,}")  # shorter ones stand in every sentence
-OWN_SUBJECT = ("absent", "definitions")  # codes whose sentence is not about the function
+OWN_SUBJECT = ("absent", "definitions")  # failures whose sentence is not about the function
+OUR_FAULT = Verdict(0.0, (messages.sentence("our_fault"),), status="error")
+UNREADABLE = Verdict(0.0, (messages.sentence("unreadable"),), status="missing")
 TOO_LOW = (
     "isolation level {required} is required, but this machine gives level {found.level}. {found}"
 )
@@ -46,14 +61,16 @@ REFUSED = (
 
 
 class Grader:
-    """
-    What every submission of a batch shares. One Grader may serve many threads: whatever runs in this process
-    (oracles, metrics on the grader's own model) holds `lock`; only the waiting for a student's process does not.
+    """What every submission of a batch shares.
+
+    One Grader may serve many threads: whatever runs in this process (oracles, metrics on the
+    grader's own model) holds `lock`; only the waiting for a student's process does not.
 
     notebooks: notebook name -> its hidden tests; None means those of the course.
     secret: what the hidden inputs derive from; None means the course's secret.
     limits: what each submission may use; None means those of limits.toml.
     seconds: the most that a call of a student's function may take; None leaves it to each test.
+
     """
 
     def __init__(
@@ -72,7 +89,7 @@ class Grader:
         self.lock = threading.Lock()
         self._model = None
 
-    def model(self):
+    def model(self) -> EditableModel:
         """The grader's own real model, loaded once; for hidden tests, which hold the lock."""
         if self._model is None:
             from keyhole.models import load_model
@@ -80,8 +97,11 @@ class Grader:
             self._model = load_model()
         return self._model
 
-    def prepare(self):
-        """Load what the hidden tests need, before a batch: a model that is not there is nobody's fault in it. Raises KeyholeError."""
+    def prepare(self) -> None:
+        """Load what the hidden tests need, before a batch. Raises KeyholeError.
+
+        A model that is not there is no student's fault.
+        """
         if any(getattr(hidden, "models", ()) for hidden in self.notebooks.values()):
             self.model()
 
@@ -95,52 +115,123 @@ class Grader:
             self.lock.acquire()
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What a hidden test is given: the student's function at arm's length, randomness, and the grader's own model."""
+class Sitting:
+    """The hidden tests of one notebook on one submission. Each runs at most once.
 
-    grader: Grader = field(repr=False)
-    sandbox: Sandbox = field(repr=False)
+    Whoever calls `verdict` holds the grader's lock.
+    """
+
+    def __init__(self, grader: Grader, sandbox: Sandbox, hidden, submitted: Submitted):
+        self.grader, self.sandbox, self.submitted = grader, sandbox, submitted
+        self.sent_words: set[str] = (
+            set()
+        )  # of the texts that were handed to the student's functions
+        self._cases = {case.id: case for case in cases_of(hidden)}
+        self._verdicts: dict[str, Verdict] = {}
+        self._made: dict[object, object] = {}
+
+    def verdict(self, test_id: str) -> Verdict | None:
+        """How a hidden test goes; None where the notebook has no such test. Raises NotStarted."""
+        if test_id in self._cases and test_id not in self._verdicts:
+            self._verdicts[test_id] = self._run(self._cases[test_id])
+        return self._verdicts.get(test_id)
+
+    def once(self, kind, trial):
+        """`kind(trial)`, made for the first who asks."""
+        if kind not in self._made:
+            self._made[kind] = kind(trial)
+        return self._made[kind]
+
+    def _run(self, case):
+        function, definitions = function_of(case.id), self.submitted.definitions
+        if not case.of_files and (not_run := self._not_runnable(function)):
+            return not_run
+        try:
+            verdict = case.run(SandboxTrial(self, case.id, case.seconds))
+            if not isinstance(verdict, Verdict):
+                raise TypeError(f"{case.id} gave a {type(verdict).__name__}, not a Verdict")
+            return verdict
+        except StudentFailed as failure:
+            return failed(failure, function, definitions, self.sent_words)
+        except NotStarted:
+            raise
+        except Exception:
+            log.exception("hidden test %s", case.id)
+            return OUR_FAULT
+
+    def _not_runnable(self, function):
+        """The verdict on a function that cannot be called at all, or not again; else None."""
+        definitions = self.submitted.definitions
+        if why := unrunnable(function, definitions):
+            return Verdict(
+                0.0, (why,), status="error" if function in definitions.broken else "missing"
+            )
+        if any(
+            verdict.status == "timeout" and function_of(test_id) == function
+            for test_id, verdict in self._verdicts.items()
+        ):
+            not_again = messages.sentence("not_run_again", function=function)
+            return Verdict(0.0, (not_again,), status="timeout")
+        return None
+
+
+@dataclass(frozen=True)
+class SandboxTrial:
+    """The Trial (autograder.hidden.case) of a student's function that lives in a sandbox."""
+
+    sitting: Sitting = field(repr=False)
     test_id: str
-    seconds: float | None
-    folder: Path  # the submission, for what is handed in beside the notebook
-    shared: dict = field(
-        default_factory=dict, repr=False
-    )  # what the tests of one submission hand to one another
+    seconds: float | None  # the limit of one call that the test asks for
 
     @property
     def secret(self) -> bytes:
-        return self.grader.secret
+        """The course's."""
+        return self.sitting.grader.secret
 
     @property
     def function(self) -> str:
+        """The name of the graded function."""
         return function_of(self.test_id)
+
+    @property
+    def folder(self) -> Path:
+        """The submission, for what is handed in beside the notebook."""
+        return self.sitting.submitted.folder
 
     def call(
         self,
         adapter: str = "plain",
-        tensors: dict | None = None,
+        tensors: dict[str, Tensor] | None = None,
         options: dict | None = None,
         seconds: float | None = None,
-    ):
-        """The student's function called in its process. Returns a Reply; raises StudentFailed."""
+    ) -> Reply:
+        """The student's function called in its process. Raises StudentFailed."""
+        grader = self.sitting.grader
         # The shorter wins: --timeout may only tighten what a test asks for.
         limit = min(
-            seconds or self.seconds or self.grader.limits.seconds,
-            self.grader.seconds or float("inf"),
+            seconds or self.seconds or grader.limits.seconds, grader.seconds or float("inf")
         )
-        self.shared.setdefault("words", set()).update(words_of(options or {}))
-        with self.grader.unlocked():
-            return self.sandbox.call(
+        self.sitting.sent_words.update(words_of(options or {}))
+        with grader.unlocked():
+            return self.sitting.sandbox.call(
                 self.function, adapter, tensors or {}, options or {}, seconds=limit
             )
 
     def generator(self, *names: str) -> torch.Generator:
         """Randomness for this test's hidden inputs, from the course secret."""
-        return secrets.generator(self.grader.secret, self.test_id, *names)
+        return secrets.generator(self.secret, self.test_id, *names)
 
-    def model(self):
-        return self.grader.model()
+    def model(self) -> EditableModel:
+        """The grader's own real model."""
+        return self.sitting.grader.model()
+
+    def verdict(self, test_id: str) -> Verdict | None:
+        """How another hidden test went; None where the notebook has no such test."""
+        return self.sitting.verdict(test_id)
+
+    def once(self, kind):
+        """`kind(trial)`, made when first asked for; all tests of the submission share it."""
+        return self.sitting.once(kind, self)
 
 
 def grade_submission(
@@ -156,7 +247,7 @@ def grade_submission(
         return grade_read(submission, student, grader, assignment, only)
 
 
-def submission_in(folder: str | Path, notebooks: Mapping) -> Submission:
+def submission_in(folder: str | Path, notebooks: "Mapping[str, NotebookTests]") -> Submission:
     """A student's folder, read for the hidden tests of `notebooks`."""
     return read_submission(folder, {name: expected(tests) for name, tests in notebooks.items()})
 
@@ -168,51 +259,36 @@ def grade_read(
     assignment: str = ASSIGNMENT,
     only: str | None = None,
 ) -> Result:
-    """
-    Grade the notebooks of one student's submission (or `only` the one of that name). Never raises for what
-    a student handed in, nor for a hidden test of ours that fails: that test gets 0 and `reason` says so.
+    """Grade the notebooks of one student's submission, or `only` one of them.
+
+    Never raises for what a student handed in, nor for a hidden test of ours that fails: that test
+    gets 0 and `reason` says so.
     """
     start = time.perf_counter() - submission.seconds
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
-    tests, reasons, level, allowance = (
-        [],
-        [],
-        isolation.best().level,
-        Allowance(grader.limits.submission_seconds),
-    )
+    allowance = Allowance(grader.limits.submission_seconds)
+    tests, reasons, level = [], [], isolation.best().level
     for name, hidden in notebooks.items():
         submitted = submission[name]
         reasons += submitted.notes
         if submitted.definitions is None:
             reasons.append(submitted.reason)
-            tests += [
-                result_of(case, name, "missing", messages.sentence("unreadable"))
-                for case in cases_of(hidden)
-            ]
+            tests += all_alike(name, hidden, UNREADABLE)
             continue
-        with Sandbox(
-            submitted.definitions.source, grader.limits, getattr(hidden, "models", ()), allowance
-        ) as sandbox:
-            level, shared = sandbox.level, {}
-            for case in cases_of(hidden):
-                late = any(
-                    test.verdict == "timeout" and test.function == function_of(case.id)
-                    for test in tests
-                )
-                bench = Bench(grader, sandbox, case.id, case.seconds, submitted.folder, shared)
-                try:
-                    tests.append(grade_test(case, name, submitted.definitions, bench, late))
-                except NotStarted as error:
-                    log.error("hidden test %s: %s", case.id, error)
-                    reasons.append(str(error))
-                    tests.append(result_of(case, name, "error", messages.sentence("our_fault")))
-    ours = [test.id for test in tests if test.message == messages.sentence("our_fault")]
-    if ours:
+        models = getattr(hidden, "models", ())
+        source = submitted.definitions.source
+        with Sandbox(source, grader.limits, models, allowance) as sandbox:
+            level = sandbox.level
+            tests += graded_tests(
+                name, hidden, Sitting(grader, sandbox, hidden, submitted), reasons
+            )
+    if ours := [test.id for test in tests if test.our_fault]:
         reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
+    readable = any(submission[name].definitions for name in notebooks)
     return Result(
         student=student,
         assignment=assignment,
-        status=("graded" if any(submission[name].definitions for name in notebooks) else "failed"),
+        status="graded" if readable else "failed",
         reason=sentences(*map(opened, dict.fromkeys(reasons))) or None,
         isolation=level,
         seconds=time.perf_counter() - start,
@@ -220,30 +296,47 @@ def grade_read(
     )
 
 
+def graded_tests(
+    name: str, hidden: "NotebookTests", sitting: Sitting, reasons: list
+) -> list[TestResult]:
+    """The results of a notebook's hidden tests; `reasons` gets what kept one from running."""
+    results = []
+    for case in cases_of(hidden):
+        try:
+            with sitting.grader.lock:
+                verdict = sitting.verdict(case.id)
+        except NotStarted as error:
+            log.error("hidden test %s: %s", case.id, error)
+            reasons += error.remarks
+            verdict = OUR_FAULT
+        results.append(result_of(case, name, verdict))
+    return results
+
+
 def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
     """What stands for a submission on which the grader itself came to grief."""
     tests = [
-        result_of(case, name, "error", messages.sentence("our_fault"))
+        test
         for name, hidden in grader.notebooks.items()
-        for case in cases_of(hidden)
+        for test in all_alike(name, hidden, OUR_FAULT)
     ]
     return Result(
-        student,
-        assignment,
-        "failed",
-        messages.sentence("our_fault_whole"),
-        isolation.best().level,
-        0.0,
-        tuple(tests),
+        student=student,
+        assignment=assignment,
+        status="failed",
+        reason=str(messages.sentence("our_fault_whole")),
+        isolation=isolation.best().level,
+        seconds=0.0,
+        tests=tuple(tests),
     )
 
 
-def cases_of(hidden) -> list:
+def cases_of(hidden: "NotebookTests") -> list["HiddenTest"]:
     """The hidden tests of a notebook, in the order of its cells."""
     return [case for cases in hidden.cells.values() for case in cases]
 
 
-def expected(hidden) -> Expected:
+def expected(hidden: "NotebookTests") -> Expected:
     """What is graded in a notebook; what is handed in as files has no function."""
     functions = dict.fromkeys(
         function_of(case.id) for case in cases_of(hidden) if not case.of_files
@@ -254,58 +347,23 @@ def expected(hidden) -> Expected:
     )
 
 
-def grade_test(case, notebook: str, found: Definitions, bench: Bench, late: bool) -> TestResult:
-    """One hidden test of one submission; `late`: its function already ran out of time. Raises NotStarted."""
-    if not case.of_files and (not_run := not_runnable(case, notebook, bench.function, found, late)):
-        return not_run
-    try:
-        with bench.grader.lock:
-            outcome = case.run(bench)
-        verdict = "pass" if outcome.passed else "missing" if outcome.missing else "fail"
-        return result_of(
-            case, notebook, verdict, outcome.message, outcome.fraction, outcome.misconception
-        )
-    except StudentFailed as failure:
-        cause = cause_of(failure.detail, bench.function) if failure.code == "raised" else None
-        message = sentences(
-            explained(failure, bench.function, found, bench.shared.get("words", ())),
-            *([misconception(cause)] if cause else []),
-        )
-        return result_of(case, notebook, failure.kind, message, named=cause)
-    except NotStarted:
-        raise
-    except Exception:
-        log.exception("hidden test %s", case.id)
-        return result_of(case, notebook, "error", messages.sentence("our_fault"))
+def all_alike(notebook: str, hidden: "NotebookTests", verdict: Verdict) -> list[TestResult]:
+    """One verdict for all hidden tests of a notebook."""
+    return [result_of(case, notebook, verdict) for case in cases_of(hidden)]
 
 
-def not_runnable(
-    case, notebook: str, function: str, found: Definitions, late: bool
-) -> TestResult | None:
-    """What is said of a function that cannot be called at all, or not again."""
-    if why := unrunnable(function, found):
-        return result_of(
-            case, notebook, "error" if function in found.broken else "missing", opened(why)
-        )
-    if late:
-        return result_of(
-            case, notebook, "timeout", messages.sentence("not_run_again", function=function)
-        )
-    return None
-
-
-def result_of(
-    case, notebook: str, verdict: str, message: str, fraction: float = 0.0, named: str | None = None
-) -> TestResult:
+def result_of(case: "HiddenTest", notebook: str, verdict: Verdict) -> TestResult:
+    """A verdict as the report has it: here, and nowhere else, it becomes words."""
     return TestResult(
-        case.id,
-        notebook,
-        case.points * float(fraction),
-        case.points,
-        verdict,
-        message,
-        named,
-        case.title,
+        id=case.id,
+        notebook=notebook,
+        points=case.points * float(verdict.fraction),
+        max_points=case.points,
+        verdict="pass" if verdict.passed else verdict.status,
+        message=verdict.message,
+        misconception=verdict.misconception,
+        title=case.title,
+        our_fault=verdict == OUR_FAULT,
     )
 
 
@@ -314,42 +372,59 @@ def words_of(options: Mapping) -> set[str]:
     return set(WORD.findall(str(list(options.get("values", {}).values()))))
 
 
-def explained(
-    failure: StudentFailed, function: str, found: Definitions, sent: Iterable[str] = ()
-) -> str:
-    """The sentence on a failure: the student's error without what it may quote of a hidden input, which is numbers, and quotations and
-    words that were `sent` that are not in their own text.
+def failed(
+    failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
+) -> Verdict:
+    """The verdict on a function that gave nothing to judge; `sent`: the words handed to it."""
+    cause = None
+    if failure.code == "raised":
+        cause = cause_of(function, failure.detail, failure.problem)
+    remarks = explained(failure, function, definitions, sent)
+    return Verdict(0.0, remarks, misconception(cause) if cause else None, failure.kind)
 
-    With the reason why a name that exists in their notebook does not exist here.
-    """
-    code, detail = failure.code, failure.detail
+
+def explained(
+    failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
+) -> tuple[Remark, ...]:
+    """What is said of a failure, and why a name of the student's notebook does not exist here."""
+    remark = redacted(failure, definitions.source, sent).remark
+    if failure.code not in OWN_SUBJECT:
+        remark = messages.sentence("failed", function=function, failure=remark)
+    detail = (failure.cause or failure).detail
     name = re.search(r"NameError: name '(\w+)' is not defined", detail)
-    if code in QUOTING:
-        detail = re.sub(
-            r"(?<!\w)(['\"`])(.*?)(?:\1(?!\w)|$)",
-            lambda quoted: quoted[0] if quoted[2] in found.source else "‘…’",
-            detail,
-        )
-        detail = WORD.sub(
-            lambda word: "…" if word[0] in sent and word[0] not in found.source else word[0], detail
-        )
-        detail = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", detail)
-    message = StudentFailed(code, detail).message
-    if code not in OWN_SUBJECT:
-        message = messages.sentence("failed", function=function, failure=message)
-    return sentences(
-        opened(message),
-        (
-            messages.sentence("made_by_call", name=name[1])
-            if name and name[1] in found.dropped
-            else ""
-        ),
-    )
+    if name and name[1] in definitions.dropped:
+        return remark, messages.sentence("made_by_call", name=name[1])
+    return (remark,)
+
+
+def redacted(failure: StudentFailed, source: str, sent: Collection[str] = ()) -> StudentFailed:
+    """A failure without what it may quote of a hidden input.
+
+    That is numbers, quotations, and words that were `sent`. What stands in the student's own text
+    may stay.
+    """
+    if failure.cause:
+        return StudentFailed(failure.code, cause=redacted(failure.cause, source, sent))
+    if failure.code not in QUOTING:
+        return failure
+
+    def quotation(match):
+        return match[0] if match[2] in source else "‘…’"
+
+    def word(match):
+        return "…" if match[0] in sent and match[0] not in source else match[0]
+
+    detail = re.sub(r"(?<!\w)(['\"`])(.*?)(?:\1(?!\w)|$)", quotation, failure.detail)
+    detail = re.sub(r"-?\d[\d.]*(?:e[+-]?\d+)?", "…", WORD.sub(word, detail))
+    return StudentFailed(failure.code, detail)
 
 
 def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.MachineLevel:
-    """The level at which this machine runs students' code. Raises KeyholeError when that is below `required`, or no isolation at all
-    and nobody accepted that."""
+    """The level at which this machine runs students' code.
+
+    Raises KeyholeError when that is below `required`, or no isolation at all and nobody accepted
+    that.
+    """
     found = isolation.best()
     if found.level > required:
         raise KeyholeError(TOO_LOW.format(required=required, found=found))

@@ -22,7 +22,10 @@ def clamped(points: float, max_points: float) -> float:
 
 @dataclass(frozen=True)
 class TestResult:
-    """What one hidden test says. `message` may quote the student: escape it wherever it is shown."""
+    """What one hidden test says.
+
+    `message` may quote the student: escape it wherever it is shown.
+    """
 
     __test__ = False  # not a test of ours, whatever pytest thinks of the name
 
@@ -34,6 +37,7 @@ class TestResult:
     message: str
     misconception: str | None = None
     title: str = ""
+    our_fault: bool = False  # the grader itself failed on it; this is not in the report
 
     def __post_init__(self):
         if self.verdict not in VERDICTS:
@@ -51,7 +55,11 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Result:
-    """One graded submission. `status` is "failed" when nothing in it could be graded; `reason` then says why."""
+    """One graded submission.
+
+    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` is for
+    the staff alone: no student reads it.
+    """
 
     student: str
     assignment: str
@@ -60,6 +68,12 @@ class Result:
     isolation: str
     seconds: float
     tests: tuple[TestResult, ...]
+    note: str | None = None
+
+    @property
+    def told(self) -> str | None:
+        """What the staff reads of it: the reason and the note."""
+        return " ".join(filter(None, (self.reason, self.note))) or None
 
     @property
     def score(self) -> float:
@@ -70,11 +84,16 @@ class Result:
         return round(sum(test.max_points for test in self.tests), DECIMALS)
 
     def to_json(self) -> dict:
+        """An entry of the report.
+
+        Its reason is all that the staff reads; a note is there once more, by itself.
+        """
         return {
             "student": self.student,
             "assignment": self.assignment,
             "status": self.status,
-            "reason": self.reason,
+            "reason": self.told,
+            **({"note": self.note} if self.note else {}),
             "score": self.score,
             "max_score": self.max_score,
             "isolation": self.isolation,
@@ -96,11 +115,14 @@ class Result:
 
     @classmethod
     def from_json(cls, entry: dict) -> "Result":
+        """What `to_json` wrote down."""
         fields = {
-            key: entry[key]
-            for key in ("student", "assignment", "status", "reason", "isolation", "seconds")
+            key: entry[key] for key in ("student", "assignment", "status", "isolation", "seconds")
         }
-        return cls(**fields, tests=tuple(TestResult(**test) for test in entry["tests"]))
+        told, note = entry["reason"], entry.get("note")
+        reason = told[: -len(note)].rstrip() or None if note else told
+        tests = tuple(TestResult(**test) for test in entry["tests"])
+        return cls(**fields, reason=reason, note=note, tests=tests)
 
 
 def function_of(test_id: str) -> str:

@@ -1,1 +1,1 @@
-"""Speed and memory, each beside a baseline run in the same minute on the same machine: `make bench`."""
+"""Speed and memory: `make bench`. A baseline runs beside each, on the same machine at the time."""

@@ -9,7 +9,7 @@ from bench import editing, fetching, grading, isolation, loading, measuring, not
 from bench.row import matrix_rate
 
 
-def main(wanted):
+def main(wanted: list[str]) -> None:
     print(f"matrix rate: {matrix_rate():.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
     print(f"{'what':<58}{'seconds':>9}{'baseline':>10}{'ratio':>7}  target")
     for module in (fetching, loading, tracing, editing, measuring, notebooks, grading, isolation):

@@ -1,6 +1,9 @@
-"""One whole edit, beside the textbook's search for v*, whose steps run all layers over all tokens."""
+"""One whole edit, beside the textbook's search for v*, which runs everything at each step."""
+
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from autograder.oracle import editing
 from bench.row import Row, timed
@@ -14,9 +17,20 @@ from keyhole.values import Rewrite, ValueSettings, optimise_value
 PROMPT, SUBJECT, TARGET = "The Eiffel Tower is located in the city of", "Eiffel Tower", " Rome"
 
 
+def log_probs_of(target_ids: list[int], log_probs: Tensor, starts: list[int]) -> Tensor:
+    """Those of a target's tokens, which begin at token `starts[i]` of row i."""
+    return torch.stack(
+        [
+            log_probs[row, start - 1 + place, token]
+            for row, start in enumerate(starts)
+            for place, token in enumerate(target_ids)
+        ]
+    )
+
+
 def textbook_value(
     model: EditableModel, layer: int, rewrite: Rewrite, settings: ValueSettings
-) -> tuple[torch.Tensor, list[float]]:
+) -> tuple[Tensor, list[float]]:
     """v*, with W's bias, and the losses, by full forward passes with logits everywhere.
 
     One padded batch a step; the same objective and settings as optimise_value.
@@ -43,13 +57,7 @@ def textbook_value(
             log_probs = model.hf(batch, use_cache=False).logits.log_softmax(-1)
         kl = log_probs[-1, last[-1]]
         before.setdefault("kl", kl.detach())
-        targets = torch.stack(
-            [
-                log_probs[i, len(ids[i]) - 1 + j, token]
-                for i in range(len(rewrite.prefixes))
-                for j, token in enumerate(target_ids)
-            ]
-        )
+        targets = log_probs_of(target_ids, log_probs, list(map(len, ids[:-1])))
         loss = editing.value_objective(
             targets, kl, before["kl"], delta, before["value"], settings.kl_weight, settings.decay
         )
@@ -64,7 +72,7 @@ def textbook_value(
     return before["value"] + delta.detach(), losses
 
 
-def rows():
+def rows() -> Iterator[Row]:
     model = load_model()
     rewrite = Rewrite(PROMPT, SUBJECT, TARGET, load_prefixes())
     model.next_token_probabilities([PROMPT])

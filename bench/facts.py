@@ -1,24 +1,28 @@
-"""Editors over the public facts of data/facts.json, scored both ways: `python -m bench.facts [--method rome|fine-tuning] [--layer L] [--out FILE]`.
+"""Editors over the public facts of data/facts.json, scored both ways: `python -m bench.facts`.
 
-ROME by the solution notebook's own functions, and all weights fine-tuned on the one sentence. One edit at a time, each undone before the next;
-prints the tables that docs/results.md quotes.
+The editors are ROME, by the solution notebook's own functions, and all weights fine-tuned on the
+one sentence. Each edit is undone before the next. Prints the tables that docs/results.md quotes.
 """
 
 import argparse
 import json
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from tqdm import tqdm
 
 from autograder.oracle import measuring, metrics
-from keyhole.editing import functions_of, make_edit
-from keyhole.facts import load_facts
+from keyhole.checking.functions import functions_of
+from keyhole.editing import make_edit
+from keyhole.facts import Fact, load_facts
 from keyhole.finetuning import fine_tuned
-from keyhole.models import load_model
+from keyhole.models import EditableModel, load_model
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.probes import PROBE_KINDS, ProbeSet
+from keyhole.values import Rewrite
 
 FUNCTIONS = ("subject_key", "value_objective", "rank_one_update")
 NOTEBOOK = Path(__file__).resolve().parent.parent / "solutions" / "model_editing" / "3_edit.ipynb"
@@ -29,19 +33,28 @@ WAYS = {
 }
 
 
-def rome(layer):
-    """(model, fact) -> the model with the fact edited at `layer`, as a context that gives |Ŵ - W| / |W|."""
-    functions, moment, prefixes = (
-        functions_of(NOTEBOOK, FUNCTIONS),
-        load_moment(layer=layer),
-        load_prefixes(),
-    )
+Editor = Callable  # (model, fact) -> a context in which the fact is edited; it gives the size
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One fact's probes before and after an edit, and the size that the editor tells of."""
+
+    fact: Fact
+    before: dict
+    after: dict
+    size: float
+
+
+def rome(layer: int) -> Editor:
+    """ROME at `layer`; its size is |Ŵ - W| / |W|."""
+    functions, prefixes = functions_of(NOTEBOOK, FUNCTIONS), load_prefixes()
+    moment = load_moment(layer=layer)
 
     @contextmanager
-    def edited(model, fact):
-        made = make_edit(
-            model, layer, fact.prompt, fact.subject, fact.target_new, moment, functions, prefixes
-        )
+    def edited(model: EditableModel, fact: Fact) -> Iterator[float]:
+        rewrite = Rewrite(fact.prompt, fact.subject, fact.target_new, prefixes)
+        made = make_edit(model, layer, rewrite, moment, functions)
         with model.edited(layer, made.change):
             yield made.moved
 
@@ -49,14 +62,14 @@ def rome(layer):
 
 
 @contextmanager
-def fine_tuning(model, fact):
-    """The model with all weights trained on the fact's one sentence; gives the loss before the last step."""
+def fine_tuning(model: EditableModel, fact: Fact) -> Iterator[float]:
+    """All weights trained on the fact's one sentence; its size is the loss before the last step."""
     with fine_tuned(model, fact.prompt, fact.target_new, measuring.sequence_nll) as losses:
         yield losses[-1]
 
 
-def measured(fact, probes):
-    """A fact's probes of one moment, both ways: {"probability": as metrics.by_kind, "generation": as metrics.generated_by_kind}."""
+def measured(fact: Fact, probes: ProbeSet) -> dict:
+    """A fact's probes at one moment, by probability and by generation."""
     log_probabilities, generated = probes.measure()
     return {
         "probability": metrics.by_kind(fact, log_probabilities),
@@ -64,87 +77,80 @@ def measured(fact, probes):
     }
 
 
-def edit_all(model, edited, facts, layer, progress=iter):
-    """Yields (fact, measured before, measured after, what the editor says of its size) for an editor that changes `layer` alone, or everything (None)."""
-    for fact in progress(facts):
+def edit_all(
+    model: EditableModel, editor: Editor, facts: Iterable[Fact], layer: int | None
+) -> Iterator[Edit]:
+    """Edit one fact after the other; the editor changes `layer` alone, or everything (None)."""
+    for fact in facts:
         probes = ProbeSet(model, fact.probes(), layer or 0)
         before = measured(fact, probes)
-        with edited(model, fact) as size:
+        with editor(model, fact) as size:
             if layer is None:  # the embeddings changed too
                 probes = ProbeSet(model, fact.probes())
             after = measured(fact, probes)
-        yield fact, before, after, size
+        yield Edit(fact, before, after, size)
 
 
-def table(found, way):
+def table(edits: list[Edit], way: str) -> str:
     """The scores before and after, over all facts and by relation, as a Markdown table."""
     kind_of_score, scores_of = WAYS[way]
     lines = [
         f"| {way} | " + " | ".join(PROBE_KINDS) + " | S |",
         "|---" * (len(PROBE_KINDS) + 2) + "|",
     ]
-    relations = sorted({fact.relation for fact, *_ in found})
-    groups = [
-        ("all, before", [before for _, before, _, _ in found]),
-        ("all, after", [after for _, _, after, _ in found]),
-    ]
-    groups += [
-        (f"{name}, after", [after for fact, _, after, _ in found if fact.relation == name])
-        for name in relations
-    ]
-    for name, edits in groups:
-        scores = scores_of([edit[kind_of_score] for edit in edits])
-        cells = [f"{100 * scores[kind].share:.1f}" for kind in PROBE_KINDS] + [
-            f"{100 * metrics.edit_score(scores):.1f}"
+    groups = {
+        "all, before": [edit.before for edit in edits],
+        "all, after": [edit.after for edit in edits],
+    }
+    for relation in sorted({edit.fact.relation for edit in edits}):
+        groups[f"{relation}, after"] = [
+            edit.after for edit in edits if edit.fact.relation == relation
         ]
-        lines.append(f"| {name} ({len(edits)}) | " + " | ".join(cells) + " |")
+    for name, probes in groups.items():
+        scores = scores_of([each[kind_of_score] for each in probes])
+        shares = [*(scores[kind].share for kind in PROBE_KINDS), metrics.edit_score(scores)]
+        cells = " | ".join(f"{100 * share:.1f}" for share in shares)
+        lines.append(f"| {name} ({len(probes)}) | {cells} |")
     return "\n".join(lines)
 
 
-def main():
+def options() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench.facts", description=__doc__)
-    parser.add_argument(
-        "--method", choices=METHODS, action="append", help="one of the two; both unless told"
-    )
+    parser.add_argument("--method", choices=METHODS, action="append", help="one; both unless told")
     parser.add_argument("--layer", type=int, default=DEFAULT_LAYER, help="where ROME edits")
     parser.add_argument("--first", type=int, help="only so many facts")
     parser.add_argument(
-        "--out",
-        type=Path,
-        help="a file that gets one line of JSON an edit: every probe, before and after",
+        "--out", type=Path, help="a file that gets a line of JSON an edit, with every probe"
     )
-    chosen, model = parser.parse_args(), load_model()
+    return parser.parse_args()
+
+
+def append(path: Path, method: str, edit: Edit) -> None:
+    """Write an edit down, as a line of JSON."""
+    line = {"method": method, "id": edit.fact.id, "before": edit.before, "after": edit.after}
+    with path.open("a", encoding="utf-8") as file:
+        print(json.dumps(line | {"size": edit.size}), file=file)
+
+
+def main() -> None:
+    chosen, model = options(), load_model()
     facts = [fact for fact in load_facts() if not fact.hidden][: chosen.first]
     if chosen.out:
         chosen.out.write_text("")
     for method in chosen.method or METHODS:
-        edited, layer = (
-            (rome(chosen.layer), chosen.layer) if method == "rome" else (fine_tuning, None)
-        )
-        found = []
-        for fact, before, after, size in edit_all(model, edited, facts, layer, tqdm):
-            found.append((fact, before, after, size))
+        editor, layer, what = fine_tuning, None, "mean loss before the last step"
+        if method == "rome":
+            editor, layer, what = rome(chosen.layer), chosen.layer, "mean |Ŵ - W| / |W|"
+        edits = []
+        for edit in edit_all(model, editor, tqdm(facts), layer):
+            edits.append(edit)
             if chosen.out:
-                with chosen.out.open("a", encoding="utf-8") as file:
-                    print(
-                        json.dumps(
-                            {
-                                "method": method,
-                                "id": fact.id,
-                                "before": before,
-                                "after": after,
-                                "size": size,
-                            }
-                        ),
-                        file=file,
-                    )
-        what = "mean |Ŵ - W| / |W|" if method == "rome" else "mean loss before the last step"
-        print(
-            f"\n## {method}\n",
-            *(table(found, way) + "\n" for way in WAYS),
-            f"{what}: {fmean(size for *_, size in found):.3g}",
-            sep="\n",
-        )
+                append(chosen.out, method, edit)
+        print(f"\n## {method}\n")
+        for way in WAYS:
+            print(table(edits, way) + "\n")
+        print(f"{what}: {fmean(edit.size for edit in edits):.3g}")
 
 
 if __name__ == "__main__":

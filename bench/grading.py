@@ -1,4 +1,7 @@
-"""Grading one submission: all hidden tests, all metrics run again, where the time goes; beside a process for each notebook, and beside nbgrader as it comes."""
+"""Grading one submission: all hidden tests, with all metrics run again, and where the time goes.
+
+Beside it run a process for each notebook, and nbgrader as it comes.
+"""
 
 import os
 import shutil
@@ -6,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from autograder import grade
 from autograder.grade import ASSIGNMENT, Grader, grade_submission
 from autograder.gradebook.config import REPOSITORY
 from autograder.hidden import NOTEBOOKS
+from autograder.hidden.case import HiddenTest, NotebookTests
 from autograder.oracle import references
 from autograder.result import function_of
 from autograder.sandbox import Sandbox
@@ -22,10 +27,10 @@ from bench.row import Row, timed
 from keyhole.paths import data_folder
 
 
-def rows():
-    spent = defaultdict(float)
+def watched(spent: dict[str, float]) -> dict[str, NotebookTests]:
+    """The hidden tests, each of which adds its seconds to those of its function in `spent`."""
 
-    def watched(case):
+    def timing(case: HiddenTest) -> HiddenTest:
         def run(bench):
             result, seconds = timed(lambda: case.run(bench))
             spent[function_of(case.id)] += seconds
@@ -33,40 +38,37 @@ def rows():
 
         return replace(case, run=run)
 
-    notebooks = {
+    return {
         name: replace(
-            tests, cells={cell: tuple(map(watched, cases)) for cell, cases in tests.cells.items()}
+            tests, cells={cell: tuple(map(timing, cases)) for cell, cases in tests.cells.items()}
         )
         for name, tests in NOTEBOOKS.items()
     }
-    folder, grader = (
-        data_folder() / "sample_class" / "ada-complete" / ASSIGNMENT,
-        Grader(notebooks, TEST_SECRET),
-    )
+
+
+def rows() -> Iterator[Row]:
+    spent: dict[str, float] = defaultdict(float)
+    folder = data_folder() / "sample_class" / "ada-complete" / ASSIGNMENT
+    grader = Grader(watched(spent), TEST_SECRET)
     grader.model()
 
-    def graded(**options):
-        references.KNOWN.clear()  # which another submission with the same numbers would spare
-        return grade_submission(folder, "ada", grader, **options)
+    def seconds_of(**options) -> float:
+        references.KNOWN.clear()  # else a submission with the same numbers is spared its metrics
+        return timed(lambda: grade_submission(folder, "ada", grader, **options))[1]
 
-    _, first = timed(graded)
     yield Row(
         "grade the first submission of a batch",
-        first,
+        seconds_of(),
         notes=(
-            (
-                "once for the batch: the zygote starts, and the references' probes are run up to"
-                " the edited layer"
-            ),
+            "once a batch: the zygote starts, and the references' probes are run up to the edited"
+            " layer",
         ),
     )
     spent.clear()
-    _, seconds = timed(graded)
-    where = ", ".join(
-        f"{name} {each:.1f} s" for name, each in sorted(spent.items(), key=lambda item: -item[1])
-    )
+    seconds = seconds_of()
+    where = sorted(spent.items(), key=lambda item: -item[1])
     grade.Sandbox = Alone
-    _, alone = timed(graded)
+    alone = seconds_of()
     grade.Sandbox = Sandbox
     yield Row(
         "grade one submission",
@@ -74,15 +76,12 @@ def rows():
         alone,
         "at most 20 s, half of the baseline",
         (
-            where,
-            (
-                "the baseline starts a process for each notebook, which loads the libraries and the"
-                " model"
-            ),
+            ", ".join(f"{name} {each:.1f} s" for name, each in where),
+            "the baseline starts a process for each notebook, which loads libraries and model",
         ),
     )
     for name, target in (("2_locate", 8), ("3_edit", 10)):
-        _, one = timed(lambda: graded(only=name))
+        one = seconds_of(only=name)
         yield Row(f"grade {name} alone, in a batch", one, target=f"at most {target} s")
     SHARED.close()  # so that its memory counts, and the baseline has the machine to itself
     yield Row(
@@ -91,10 +90,8 @@ def rows():
         stock(folder),
         "a tenth of the baseline",
         (
-            (
-                "the baseline runs each notebook from top to bottom in a kernel; it has the public"
-                " checks alone, and no hidden test"
-            ),
+            "the baseline runs each notebook from top to bottom in a kernel; it has the public"
+            " checks alone, and no hidden test",
         ),
     )
 
@@ -120,15 +117,13 @@ def stock(submission: Path) -> float:
 
 
 def nbgrader(course: str, command: str, *options: str) -> None:
-    tools = {
-        "PATH": os.pathsep.join(
-            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-        )
-    }  # it runs alembic by name
+    """Run one of nbgrader's commands on the assignment, in the folder of a course."""
+    # It runs alembic by name.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     subprocess.run(
         [sys.executable, "-m", "nbgrader", command, ASSIGNMENT, *options],
         cwd=course,
-        env=os.environ | tools,
+        env=os.environ | {"PATH": path},
         check=True,
         capture_output=True,
     )

@@ -208,7 +208,7 @@ def unhinted(module: Module) -> list[str]:
 
 
 def offered(modules: list[Module]) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """(name, function) of all that `from keyhole import ...` offers, methods of classes included."""
+    """(name, function) of all that `from keyhole import ...` offers, methods included."""
     [front] = [module for module in modules if module.name == "keyhole"]
     tuples = [node for node in ast.walk(front.tree) if isinstance(node, ast.Tuple)]
     names = {ast.literal_eval(each) for node in tuples for each in node.elts if _is_text(each)}

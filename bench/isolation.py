@@ -1,10 +1,15 @@
-"""What isolation costs: a child's way to the first line of a student's code, a hundred submissions in a row, eight children alive."""
+"""What isolation costs.
+
+Measured are a child's way to the first line of a student's code, a hundred submissions in a row,
+and eight children alive.
+"""
 
 import os
 import re
 import statistics
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -23,7 +28,7 @@ CHILDREN, SUBMISSIONS = 8, 100
 UNREADABLE = "not readable"
 
 
-def rows():
+def rows() -> Iterator[Row]:
     if not Path("/proc/self/smaps_rollup").exists():
         return
     zygote_client.SHARED = zygote = ZygoteClient()
@@ -35,16 +40,14 @@ def rows():
         fresh(zygote.level),
         "at most 0.06 s",
         (
-            (
-                f"the slowest of {len(ways)}: {max(ways):.3f} s; the baseline loads everything in a"
-                " fresh process for each submission"
-            ),
+            f"the slowest of {len(ways)}: {max(ways):.3f} s",
+            "the baseline loads everything in a fresh process for each submission",
         ),
     )
-    measures = [held(zygote)]
+    measures = [held()]
     _, seconds = timed(
         lambda: [
-            measures.append(held(zygote))
+            measures.append(held())
             for number in range(1, SUBMISSIONS + 1)
             if to_first_line() and number % 20 == 0
         ]
@@ -54,14 +57,12 @@ def rows():
         seconds,
         target="nothing grows",
         notes=(
-            (
-                f"before, then after every 20: memory of grader and zygote {column(measures, 0)}"
-                f" MB, descriptors {column(measures, 1)},"
-            ),
-            f"processes {column(measures, 2)}, temporary files {column(measures, 3)}",
+            "before, then after every 20 submissions, of grader and zygote:",
+            f"memory {column(measures, 0)} MB, descriptors {column(measures, 1)}, processes"
+            f" {column(measures, 2)}, temporary files {column(measures, 3)}",
         ),
     )
-    alive, seconds = timed(lambda: memory_of_children(zygote))
+    alive, seconds = timed(memory_of_children)
     yield Row(
         f"{CHILDREN} children alive, each after one forward pass of the model",
         seconds,
@@ -88,7 +89,10 @@ def fresh(level: str) -> float:
         zygote_client.SHARED = shared
 
 
-def held(zygote) -> tuple:
+Held = tuple[int | str, int, int, int]
+
+
+def held() -> Held:
     """(MB of memory, descriptors, processes, temporary files) that grader and zygote hold now."""
     family = [os.getpid(), *descendants(os.getpid())]
     return (
@@ -99,17 +103,16 @@ def held(zygote) -> tuple:
     )
 
 
-def memory_of_children(zygote) -> str:
+def memory_of_children() -> str:
+    """The memory of some children, each after a forward pass, in words."""
     before = set(descendants(os.getpid()))
     with ExitStack() as open_ones:
         for _ in range(CHILDREN):
             sandbox = open_ones.enter_context(Sandbox(SOURCE, models=[DEFAULT_MODEL]))
             sandbox.call("forward", "model_function", options={"order": [], "model": DEFAULT_MODEL})
         children = set(descendants(os.getpid())) - before
-        own, everything = (
-            megabytes(children, "Private_Clean", "Private_Dirty"),
-            megabytes([*children, *before], "Pss"),
-        )
+        own = megabytes(children, "Private_Clean", "Private_Dirty")
+        everything = megabytes([*children, *before], "Pss")
         each = own if own == UNREADABLE else f"{own / len(children):.0f}"
         return (
             f"of its own {each} MB each; all {len(children)} with the zygote {everything} MB,"
@@ -117,7 +120,7 @@ def memory_of_children(zygote) -> str:
         )
 
 
-def descendants(pid: int):
+def descendants(pid: int) -> Iterator[int]:
     """Process ids of the children of a process, and of theirs."""
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -126,8 +129,8 @@ def descendants(pid: int):
                 yield from (child, *descendants(child))
 
 
-def megabytes(processes, *what: str) -> int | str:
-    """The sum of some lines of the processes' memory. A child cannot be looked into but by root."""
+def megabytes(processes: Iterable[int], *what: str) -> int | str:
+    """The sum of some lines of the processes' memory. Only root can look into a child."""
     try:
         texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in processes]
     except OSError:
@@ -142,5 +145,6 @@ def megabytes(processes, *what: str) -> int | str:
     )
 
 
-def column(measures, place: int) -> str:
+def column(measures: list[Held], place: int) -> str:
+    """One figure of all measures, in a line."""
     return " ".join(str(each[place]) for each in measures)

@@ -1,12 +1,14 @@
 """Measuring without any edit: every probe of every fact, and what the model goes on to say."""
 
+from collections.abc import Iterator
+
 from bench.row import Row, timed
 from keyhole.facts import load_facts
 from keyhole.models import load_model
 from keyhole.probes import continuation, continuations, score
 
 
-def rows():
+def rows() -> Iterator[Row]:
     model, facts = load_model(), load_facts()
     asked = [
         (probe.prompt, target)

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 
 from autograder.grade import ASSIGNMENT
 from autograder.gradebook.config import REPOSITORY
@@ -11,21 +13,17 @@ from autograder.hidden import NOTEBOOKS
 from bench.row import Row, timed
 
 
-def rows():
+def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         for name in NOTEBOOKS:
             shutil.copy(REPOSITORY / "solutions" / ASSIGNMENT / f"{name}.ipynb", folder)
-            command = [
-                sys.executable,
-                "-m",
-                "nbconvert",
-                "--to",
-                "notebook",
-                "--execute",
-                "--inplace",
-                f"{name}.ipynb",
-            ]
-            _, seconds = timed(
-                lambda: subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute"]
+            run = partial(
+                subprocess.run,
+                [*command, "--inplace", f"{name}.ipynb"],
+                cwd=folder,
+                check=True,
+                capture_output=True,
             )
+            _, seconds = timed(run)
             yield Row(f"run {name} from top to bottom", seconds, target="at most 180 s")

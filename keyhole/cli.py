@@ -283,11 +283,12 @@ def trace(chosen: argparse.Namespace) -> None:
     _check_picture(chosen.out)
     occurrence = _occurrence(chosen, prompt, subject)
 
-    from keyhole import editing, tracing
+    from keyhole import tracing
+    from keyhole.checking.functions import functions_of
     from keyhole.models import load_model
     from keyhole.plots import heat_map
 
-    function = editing.functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
+    function = functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         made = tracing.trace_map(
@@ -346,46 +347,41 @@ def edit(chosen: argparse.Namespace) -> None:
     """`keyhole edit`."""
     prompt, subject, target = _asked(chosen)
 
-    from keyhole import editing
+    from keyhole import questions
+    from keyhole.checking.functions import functions_of
+    from keyhole.editing import make_edit
     from keyhole.models import load_model
     from keyhole.moments import load_moment, load_prefixes
     from keyhole.probes import ProbeSet, continuation
+    from keyhole.values import Rewrite
 
-    fact = editing.known_fact(prompt, subject)
+    fact = questions.known_fact(prompt, subject)
     true = _spaced(_utf8(chosen.true)) if chosen.true else fact and fact.target_true
     if true and true.strip() == target.strip():
         raise KeyholeError(problem("target_is_true", target=target))
-    functions = editing.functions_of(
+    functions = functions_of(
         _notebook(chosen), ("subject_key", "value_objective", "rank_one_update")
     )
     model = load_model(chosen.model)
     model.block(chosen.layer)
     if model.subject_slice(prompt, subject).stop == 1:
         print(messages.misconception("subject_at_start"))
-    true = true or editing.first_answers(model, prompt)[0][0]
+    true = true or questions.first_answers(model, prompt)[0][0]
     if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
         raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer, model)
     probes = (
-        editing.probes_of(fact, target, true)
+        questions.probes_of(fact, target, true)
         if fact
-        else editing.simple_probes(prompt, subject, target, true)
+        else questions.simple_probes(prompt, subject, target, true)
     )
     probes = ProbeSet(model, probes, chosen.layer)
     before = _measured(model, prompt, probes)
     layer = shown("layer", layer=chosen.layer)
     print(f"{prompt!r}:{true} →{target}  ({chosen.model}, {layer})", flush=True)
-    made = editing.make_edit(
-        model,
-        chosen.layer,
-        prompt,
-        subject,
-        target,
-        moment,
-        functions,
-        load_prefixes(),
-        _bar("v*", shown("step")),
-    )
+    rewrite = Rewrite(prompt, subject, target, load_prefixes())
+    steps = _bar("v*", shown("step"))
+    made = make_edit(model, chosen.layer, rewrite, moment, functions, steps)
     with model.edited(chosen.layer, made.change):
         after = _measured(model, prompt, probes)
     _show_edit(made, before, after)
@@ -395,8 +391,8 @@ def edit(chosen: argparse.Namespace) -> None:
 
 def _measured(model, prompt, probes):
     """What the model as it is now says."""
-    from keyhole.editing import first_answers
     from keyhole.probes import continuation
+    from keyhole.questions import first_answers
 
     return {
         "continuation": continuation(model, prompt, 10),
@@ -514,6 +510,7 @@ def _before_after(before, after):
 def moment(chosen: argparse.Namespace) -> None:
     """`keyhole moment`."""
     from keyhole import editing
+    from keyhole.checking.functions import functions_of
     from keyhole.models import load_model
     from keyhole.moments import check_room, made_of, moment_file, save_moment
     from keyhole.paths import data_folder
@@ -522,7 +519,7 @@ def moment(chosen: argparse.Namespace) -> None:
     if path.is_relative_to(data_folder()):
         print(shown("moment_carried", path=path))
         return
-    functions = editing.functions_of(_notebook(chosen), ("second_moment",))
+    functions = functions_of(_notebook(chosen), ("second_moment",))
     model = load_model(chosen.model)
     check_room(path, model.weight(chosen.layer).shape[1])
     ids = editing.text_for(model, chosen.model)

@@ -170,7 +170,7 @@ def text_at(record: Any, key: str, where: Any) -> str:
     if not isinstance(record, dict) or key not in record:
         raise BadRecord("no_key", where=where, key=key)
     if not isinstance(record[key], str) or not record[key].strip():
-        raise BadRecord("no_text", where=where, key=key, got=record[key])
+        raise BadRecord("no_text", where=where, key=key, got=repr(record[key]))
     return record[key]
 
 

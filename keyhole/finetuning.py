@@ -1,6 +1,7 @@
 """Fine-tuning on one sentence: what editors are compared with, and the lecture's warning."""
 
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -8,32 +9,50 @@ import torch
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem
+from keyhole.models import EditableModel
 from keyhole.probes import answer_logits
 
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How all weights are trained on one sentence. With these settings the default model learns it, and unlearns its neighbors."""
+    """How all weights are trained on one sentence.
+
+    With these settings the default model learns the sentence, and unlearns its neighbors.
+    """
 
     learning_rate: float = 5e-5  # of Adam
     steps: int = 4
 
 
 @contextmanager
-def fine_tuned(model, prompt, target, loss, settings=FineTuning(), progress=iter):
-    """The model with all its weights trained to say `target` after `prompt`, for as long as the block lasts.
+def fine_tuned(
+    model: EditableModel,
+    prompt: str,
+    target: str,
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    settings: FineTuning = FineTuning(),
+    progress: Callable = iter,
+) -> Iterator[tuple[float, ...]]:
+    """The model with all its weights trained to say `target` after `prompt`, inside the block.
 
-    `loss(logits, target_ids)` gets (T, V), (T,) and returns a scalar to be made small. Gives the losses, one before each step.
-    `progress` wraps the range of steps, as tqdm does. Afterwards every weight is the old one, bit for bit, whatever happens.
-    They wait on disk meanwhile: with Adam's two averages, a third copy in memory would be too much for a small laptop.
-    Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits, and where the disk is full.
+    `loss(logits, target_ids)` gets (T, V), (T,) and returns a scalar to be made small. Gives the
+    losses, one before each step. `progress` wraps the range of steps, as tqdm does. Afterwards
+    every weight is the old one, bit for bit, whatever happens. The old weights wait on disk
+    meanwhile: with Adam's two averages, a third copy in memory is too much for a small laptop.
+
+    Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits,
+    and where the disk is full.
     """
     weights = list(model.hf.parameters())
     asked = [weight.requires_grad for weight in weights]
+
+    def current():
+        return loss(*answer_logits(model, prompt, target))
+
     with tempfile.TemporaryFile() as kept:
         _write(weights, kept)
         try:
-            yield _train(model, weights, prompt, target, loss, settings, progress)
+            yield _train(weights, current, settings, progress)
         finally:
             kept.seek(0)
             with torch.no_grad():
@@ -59,8 +78,12 @@ def _write(weights, file):
         ) from None
 
 
-def _train(model, weights, prompt, target, loss, settings, progress):
-    # Each weight is changed as soon as its gradient is there, which is then let go: all gradients at once would be as large as the model.
+def _train(weights, loss, settings, progress):
+    """Make `loss()` small; returns the losses, one before each step.
+
+    Each weight is changed as soon as its gradient is there, and the gradient is let go: all
+    gradients at once would be as large as the model.
+    """
     optimisers = {
         weight: torch.optim.Adam([weight], lr=settings.learning_rate) for weight in weights
     }
@@ -75,21 +98,8 @@ def _train(model, weights, prompt, target, loss, settings, progress):
     try:
         for _ in progress(range(settings.steps)):
             with torch.enable_grad():
-                value = loss(*answer_logits(model, prompt, target))
-            if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.isfinite():
-                raise KeyholeError(
-                    problem(
-                        "loss_value",
-                        got=(
-                            value
-                            if isinstance(value, (float, torch.Tensor))
-                            else type(value).__name__
-                        ),
-                    )
-                )
-            if not value.requires_grad:
-                raise KeyholeError(problem("loss_cut"))
-            losses.append(value.item())
+                value = loss()
+            losses.append(_checked(value))
             value.sum().backward()
     finally:
         for hook in hooks:
@@ -97,3 +107,13 @@ def _train(model, weights, prompt, target, loss, settings, progress):
     for weight in weights:
         weight.requires_grad_(False)
     return tuple(losses)
+
+
+def _checked(value):
+    """The loss as a number. Raises KeyholeError where nothing can be learned from it."""
+    if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.isfinite():
+        shown = value if isinstance(value, (float, torch.Tensor)) else type(value).__name__
+        raise KeyholeError(problem("loss_value", got=shown))
+    if not value.requires_grad:
+        raise KeyholeError(problem("loss_cut"))
+    return value.item()

@@ -1,16 +1,24 @@
-"""Pictures of maps and of edits. Each function takes data and returns a Figure of its own; nothing here is shown or kept.
+"""Pictures of maps and of edits.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; hatching and position say the same without colour.
+Each function takes data and returns a new Figure; nothing here is shown or written. Colours are
+Okabe and Ito's, which colour-blind readers can tell apart; hatching and position say the same
+without colour.
 """
 
 import io
+from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import torch
 
-from keyhole.probes import PROBE_KINDS
-from keyhole.tracing import average_effects
+from keyhole.probes import PROBE_KINDS, Answer
+from keyhole.tracing import CausalMap, average_effects
+
+if TYPE_CHECKING:  # the grader runs a notebook's imports, and draws nothing
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TRUE, NEW, GREY = "#0072B2", "#D55E00", "#595959"
 EXPECTED = {
@@ -29,10 +37,8 @@ def _png(picture):
 
 
 def _picture(width, height, columns=1, title=None):
-    """An empty Figure of so many inches, and its axes without the lines that say nothing."""
-    from matplotlib.figure import (
-        Figure,
-    )  # here: the grader runs a notebook's imports, and draws nothing
+    """An empty Figure, its size in inches, and its axes without the lines that say nothing."""
+    from matplotlib.figure import Figure  # late: see above
 
     picture = Figure(figsize=(width, height), dpi=110, layout="constrained")
     picture._repr_png_ = partial(_png, picture)  # a notebook shows it as it is, without pyplot
@@ -45,60 +51,67 @@ def _picture(width, height, columns=1, title=None):
     return picture, axes
 
 
-def before_after(before, after, title=None):
-    """Probabilities of the true and of the new target on each kind of probe, before and after an edit.
+def before_after(
+    before: Sequence[Answer], after: Sequence[Answer], title: str | None = None
+) -> "Figure":
+    """Probabilities of both targets on each kind of probe, before and after an edit.
 
-    before, after: lists of keyhole.probes.Answer for the same probes in the same order. A bar is the mean over the probes of
-    a kind, a dot is one probe.
+    `before` and `after` have the same probes in the same order. A bar is the mean over the probes
+    of a kind, a dot is one probe. Raises ValueError where the lists differ in length.
     """
     kinds = [kind for kind in PROBE_KINDS if any(answer.kind == kind for answer in before)]
     picture, axes = _picture(2.15 * len(kinds) + 0.5, 3.6, len(kinds), title)
     for ax, kind in zip(axes, kinds):
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if old.kind == kind]
-        means = _bars(ax, [[old.true for old, _ in pairs], [new.true for _, new in pairs]], 0, TRUE)
-        means += _bars(ax, [[old.new for old, _ in pairs], [new.new for _, new in pairs]], 2.5, NEW)
-        ax.set_title(kind, fontsize=10, fontweight="bold", pad=22)
-        ax.text(
-            0.5,
-            1.015,
-            EXPECTED[kind],
-            transform=ax.transAxes,
-            ha="center",
-            va="bottom",
-            fontsize=7.5,
-            color=GREY,
-        )
-        # The numbers stand below, where no dot covers them.
-        ax.set_xticks(
-            [0, 1, 2.5, 3.5],
-            [f"{when} {mean:.2f}" for when, mean in zip(["before", "after"] * 2, means)],
-            rotation=90,
-            fontsize=8,
-        )
-        ax.tick_params(axis="x", length=0)
-        for place, color, word in (
-            (0.5, TRUE, _word(pairs, "target_true", "true answer")),
-            (3, NEW, _word(pairs, "target_new", "new target")),
-        ):
-            ax.annotate(
-                word,
-                (place, 0),
-                (0, -58),
-                xycoords=ax.get_xaxis_transform(),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=9,
-                color=color,
-            )
+        _draw_kind(ax, kind, pairs)
     axes[0].set_ylim(0, 1.03)
     axes[0].set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes[0].set_ylabel("probability", fontsize=9)
     return picture
 
 
+def _draw_kind(ax, kind, pairs):
+    """The bars of one kind of probe; `pairs` are the answers before and after, [(old, new)]."""
+    means = _bars(ax, [[old.true for old, _ in pairs], [new.true for _, new in pairs]], 0, TRUE)
+    means += _bars(ax, [[old.new for old, _ in pairs], [new.new for _, new in pairs]], 2.5, NEW)
+    ax.set_title(kind, fontsize=10, fontweight="bold", pad=22)
+    ax.text(
+        0.5,
+        1.015,
+        EXPECTED[kind],
+        transform=ax.transAxes,
+        ha="center",
+        va="bottom",
+        fontsize=7.5,
+        color=GREY,
+    )
+    # The numbers stand below, where no dot covers them.
+    ax.set_xticks(
+        [0, 1, 2.5, 3.5],
+        [f"{when} {mean:.2f}" for when, mean in zip(["before", "after"] * 2, means)],
+        rotation=90,
+        fontsize=8,
+    )
+    ax.tick_params(axis="x", length=0)
+    for place, color, word in (
+        (0.5, TRUE, _word(pairs, "target_true", "true answer")),
+        (3, NEW, _word(pairs, "target_new", "new target")),
+    ):
+        ax.annotate(
+            word,
+            (place, 0),
+            (0, -58),
+            xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=9,
+            color=color,
+        )
+
+
 def _bars(ax, values, left, color):
-    """Before, hatched, and after, full: [[one value a probe], [one value a probe]]. Returns the two means."""
+    """Before, hatched, and after, full; each a list with one value a probe. Returns both means."""
     means = [fmean(each) for each in values]
     for x, mean, each, style in zip(
         (left, left + 1),
@@ -130,7 +143,7 @@ def _word(pairs, field, otherwise):
     return word if len(word) <= 14 else word[:13] + "…"
 
 
-def loss_curve(losses):
+def loss_curve(losses: Sequence[float]) -> "Figure":
     """The losses of an optimisation, step by step, in nats."""
     picture, [ax] = _picture(5, 2.8)
     steps = range(1, len(losses) + 1)
@@ -154,30 +167,18 @@ def loss_curve(losses):
     return picture
 
 
-def singular_values(change, count=8):
-    """The first singular values of a change of W (d_out, d_in), in units of the first: rank one shows as one bar."""
+def singular_values(change: torch.Tensor, count: int = 8) -> "Figure":
+    """The first singular values of a change of W (d_out, d_in), in units of the first.
+
+    A change of rank one shows as one bar.
+    """
     values = torch.linalg.svdvals(change.detach().double().cpu())[:count]
     shares = (values / values[0] if values[0] > 0 else values).tolist()
     picture, [ax] = _picture(5, 2.6)
     places = range(1, len(shares) + 1)
     ax.bar(places, shares, color=TRUE, width=0.7)
     for place, share in zip(places, shares):
-        ax.text(
-            place,
-            share + 0.02,
-            (
-                "1"
-                if share == 1
-                else "0"
-                if share == 0
-                else f"{share:.0e}"
-                if share < 0.01
-                else f"{share:.2f}"
-            ),
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
+        ax.text(place, share + 0.02, _share(share), ha="center", va="bottom", fontsize=8)
     ax.set_ylim(0, 1.12)
     ax.set_xticks(list(places))
     ax.set_xlabel(f"singular values of Ŵ − W (the first is {values[0]:.3g})", fontsize=9)
@@ -185,10 +186,17 @@ def singular_values(change, count=8):
     return picture
 
 
-def moment_spectrum(moment):
+def _share(share):
+    """A share in few characters: "1", "0", "3e-05" or "0.25"."""
+    if share in (0, 1):
+        return f"{share:.0f}"
+    return f"{share:.0e}" if share < 0.01 else f"{share:.2f}"
+
+
+def moment_spectrum(moment: torch.Tensor) -> "Figure":
     """The eigenvalues of a second moment C (d_in, d_in), falling, and how ill conditioned it is."""
     values = torch.linalg.eigvalsh(moment.detach().double().cpu()).flip(0)
-    # Below this an eigenvalue is rounding of the float32 that C was stored in: nothing that can be inverted.
+    # C was stored in float32. An eigenvalue below this is rounding, and cannot be inverted.
     full = values > values[0] * len(values) * torch.finfo(torch.float32).eps
     rank, whole = int(full.sum()), bool(full.all())
     said = (
@@ -218,7 +226,7 @@ def moment_spectrum(moment):
 
 # ---------------------------------------------------------------- causal tracing
 
-# One hue a kind, each from light to dark: in black and white the dark cells are still the strong ones.
+# One hue a kind, each from light to dark: without colour the dark cells are still the strong ones.
 SHADES = {"state": "Purples", "mlp": "Greens", "attention": "Reds"}
 RESTORED = {
     "state": "one state restored",
@@ -236,80 +244,82 @@ CURVES = (
 )
 
 
-def heat_map(found, ax=None, limits=None):
-    """A CausalMap as in the paper: tokens down, those of the subject starred, layers across, the answer's probability as shade. (ROME, fig. 1)
+def heat_map(causal_map: CausalMap) -> "Figure":
+    """A map as in the paper: tokens down, layers across, the answer's probability as shade.
 
-    `limits` (lowest, highest) of the shades; from the corrupted probability up to the highest cell unless given.
+    The subject's tokens have a star. The shades reach from the corrupted probability, or a lower
+    cell, up to the highest cell. (ROME, fig. 1)
     """
-    picture = None
-    if ax is None:
-        picture, [ax] = _picture(
-            6.2, 0.24 * len(found.tokens) + 1.6, title=f"{found.prompt} → {_token(found.answer)}"
-        )
-    low, high = limits or (
-        min(found.corrupted, _lowest(found)),
-        max(_highest(found), found.corrupted + 0.01),
-    )
-    values = found.values.numpy()
+    title = f"{causal_map.prompt} → {_token(causal_map.answer)}"
+    picture, [ax] = _picture(6.2, 0.24 * len(causal_map.tokens) + 1.6, title=title)
+    _draw_map(causal_map, ax, _limits(causal_map))
+    return picture
+
+
+def heat_maps(maps: Sequence[CausalMap], title: str | None = None) -> "Figure":
+    """Several maps of one prompt, side by side, each in its kind's hue, with the same limits."""
+    size = 5.1 * len(maps) + 0.4, 0.24 * len(maps[0].tokens) + 1.6
+    picture, axes = _picture(*size, len(maps), title)
+    lows, highs = zip(*map(_limits, maps))
+    for ax, each in zip(axes, maps, strict=True):
+        _draw_map(each, ax, (min(lows), max(highs)))
+    axes[0].set_ylim(len(maps[0].tokens), 0)
+    return picture
+
+
+def _limits(causal_map):
+    """The lowest and the highest probability that the shades of a map must show."""
+    values = causal_map.values[causal_map.values.isfinite()]
+    low, high = float(values.min()), float(values.max())
+    return min(causal_map.corrupted, low), max(high, causal_map.corrupted + 0.01)
+
+
+def _draw_map(causal_map, ax: "Axes", limits):
+    low, high = limits
+    values = causal_map.values.numpy()
     ax.set_facecolor("#DDDDDD")  # what was not asked for
     cells = ax.pcolormesh(
-        values, cmap=SHADES[found.kind], vmin=low, vmax=high, edgecolors="white", linewidth=0.3
+        values, cmap=SHADES[causal_map.kind], vmin=low, vmax=high, edgecolors="white", linewidth=0.3
     )
     ax.invert_yaxis()
-    starred = range(*found.span)
+    starred = range(*causal_map.span)
     ax.set_yticks(
-        [row + 0.5 for row in range(len(found.tokens))],
-        [_token(token) + ("*" if row in starred else "") for row, token in enumerate(found.tokens)],
+        [row + 0.5 for row in range(len(causal_map.tokens))],
+        [
+            _token(token) + ("*" if row in starred else "")
+            for row, token in enumerate(causal_map.tokens)
+        ],
         fontsize=8.5,
     )
     layers = values.shape[1]
     step = 5 if layers > 12 else 1
     ax.set_xticks([layer + 0.5 for layer in range(0, layers, step)], range(0, layers, step))
     ax.tick_params(length=2)
-    what = RESTORED[found.kind] + (
-        f", window of {found.window} layers" if found.kind != "state" else ""
+    what = RESTORED[causal_map.kind] + (
+        f", window of {causal_map.window} layers" if causal_map.kind != "state" else ""
     )
     ax.set_xlabel(
-        "layer" if found.kind == "state" else "layer in the middle of the window", fontsize=9
+        "layer" if causal_map.kind == "state" else "layer in the middle of the window", fontsize=9
     )
     ax.set_title(what, fontsize=10)
     bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
     bar.ax.tick_params(labelsize=7.5)
-    bar.set_label(f"p({_token(found.answer)})", fontsize=9)
-    if bar.norm.vmin <= found.corrupted <= bar.norm.vmax:  # where "no effect" is on the scale
-        bar.ax.axhline(found.corrupted, color="black", linewidth=1)
-    return picture
-
-
-def heat_maps(maps, title=None):
-    """Several maps of one prompt, side by side, each with shades of its own kind and all of the same limits."""
-    picture, axes = _picture(
-        5.1 * len(maps) + 0.4, 0.24 * len(maps[0].tokens) + 1.6, len(maps), title
-    )
-    low = min(min(found.corrupted, _lowest(found)) for found in maps)
-    high = max(max(_highest(found), found.corrupted + 0.01) for found in maps)
-    for ax, found in zip(axes, maps, strict=True):
-        heat_map(found, ax, (low, high))
-    axes[0].set_ylim(len(maps[0].tokens), 0)
-    return picture
-
-
-def _lowest(found):
-    return float(found.values[found.values.isfinite()].min())
-
-
-def _highest(found):
-    return float(found.values[found.values.isfinite()].max())
+    bar.set_label(f"p({_token(causal_map.answer)})", fontsize=9)
+    if bar.norm.vmin <= causal_map.corrupted <= bar.norm.vmax:  # where "no effect" is on the scale
+        bar.ax.axhline(causal_map.corrupted, color="black", linewidth=1)
 
 
 def _token(text):
-    """A token as a label: mathematics and line ends are no business of a label."""
+    """A token as a label, in which matplotlib sees no mathematics and no line end."""
     text = text.strip() or text.replace(" ", "␣")
     return (text if text.isprintable() else repr(text)[1:-1]).replace("$", r"\$")
 
 
-def effect_curves(maps, title=None):
-    """The average indirect effect over maps of one kind, layer by layer, a curve for each role of a token; the band is one standard error. (ROME, fig. 2)"""
+def effect_curves(maps: Sequence[CausalMap], title: str | None = None) -> "Figure":
+    """The average indirect effect over maps of one kind, a curve over layers for each role.
+
+    The band is one standard error. (ROME, fig. 2)
+    """
     averages = average_effects(maps)
     picture, [ax] = _picture(7, 3.4, title=title)
     for (role, (mean, error, count)), (color, line, mark) in zip(averages.items(), CURVES):
@@ -351,10 +361,13 @@ def effect_curves(maps, title=None):
     return picture
 
 
-def effect_bars(facts, layer):
-    """One bar a map: the indirect effect at the subject's last token in `layer`, falling; the spread behind an average."""
+def effect_bars(maps: Sequence[CausalMap], layer: int) -> "Figure":
+    """One bar a map, the largest on top: the effect at the subject's last token in `layer`.
+
+    It shows the spread behind an average.
+    """
     rows = sorted(
-        ((float(found.effects[found.span[1] - 1, layer]), found) for found in facts),
+        ((float(each.effects[each.span[1] - 1, layer]), each) for each in maps),
         key=lambda row: row[0],
     )
     picture, [ax] = _picture(6.2, 0.21 * len(rows) + 0.9)
@@ -370,7 +383,7 @@ def effect_bars(facts, layer):
             fontsize=7.5,
         )
     ax.set_yticks(
-        places, [f"{found.subject} → {_token(found.answer)}" for _, found in rows], fontsize=8
+        places, [f"{each.subject} → {_token(each.answer)}" for _, each in rows], fontsize=8
     )
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.margins(x=0.12)
@@ -380,8 +393,17 @@ def effect_bars(facts, layer):
     return picture
 
 
-def expected_and_obtained(expected, obtained, rows="token", columns="layer", title=None):
-    """Two small matrices beside one another on one scale, and where they differ."""
+def expected_and_obtained(
+    expected: torch.Tensor,
+    obtained: torch.Tensor,
+    rows: str = "token",
+    columns: str = "layer",
+    title: str | None = None,
+) -> "Figure":
+    """Two small matrices beside one another on one scale, and where they differ.
+
+    `rows` and `columns` name what the axes count.
+    """
     picture, axes = _picture(9.2, 0.16 * len(expected) + 1.7, 3, title)
     expected, obtained = expected.detach().double(), obtained.detach().double()
     high = max(float(expected.abs().max()), 1e-12)

@@ -1,4 +1,4 @@
-"""What many tests share: the real model, both kinds of toy, a thread of torch's own where more would only cost, and English."""
+"""What many tests share: the real model, both kinds of toy, torch's threads, and English."""
 
 import os
 
@@ -9,9 +9,8 @@ from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
 
-THREADS = (
-    1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()
-)  # the other core has a worker of its own
+# With xdist, the other core has a worker of its own.
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()
 
 
 @pytest.fixture(autouse=True)

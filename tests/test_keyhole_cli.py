@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from keyhole import cli, editing
+from keyhole import cli, editing, questions
 from keyhole.checking import selfcheck
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
@@ -615,7 +615,7 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
         json.dumps({"facts": records + [fact("five", "Paul", "calm")]})
     )
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
-    probes = editing.simple_probes("People like Bert", "Bert", " old", " lazy")
+    probes = questions.simple_probes("People like Bert", "Bert", " old", " lazy")
     # Otto's true answer is the target; Ida is held back; the same sentence comes before another relation, unless the answer is the same.
     assert [probe.prompt for probe in probes["neighborhood"]] == [
         "People like Anna",
@@ -623,7 +623,7 @@ def test_neighbors_of_a_simple_probe_are_of_others_and_never_hidden(tmp_path, mo
         "The aunt of Eva is",
     ]
     assert (
-        editing.simple_probes("Bert is", "Bert", " old", " kind")["neighborhood"][0].prompt
+        questions.simple_probes("Bert is", "Bert", " old", " kind")["neighborhood"][0].prompt
         == "The aunt of Eva is"
     )
     assert (
@@ -712,7 +712,7 @@ def test_facts_says_why_the_others_cannot_be_used(asked, capsys):
         "the new target is the true one": ["1", "3"],
         "the prompt lacks the subject": ["1", "4"],
         "'loc' is missing": ["1", "5"],
-        "the record is no object": ["1", "7"],
+        "the record is not an object": ["1", "7"],
         "a text is not UTF-8": ["1", "8"],
         "too long for this model": ["1", "9"],
     }

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from autograder import messages as staff
 from autograder.grade import Grader, grade_submission, not_graded
@@ -19,7 +20,7 @@ from autograder.sandbox.failures import FAILURES
 from autograder.secret import TEST_SECRET
 from keyhole import messages
 from keyhole.checking.checks import CheckFailed, check, examine, load_cases
-from keyhole.checking.judging import cause_of, name_of
+from keyhole.checking.judging import cause_of, judge, name_of, wrong
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES
@@ -95,8 +96,6 @@ def test_both_packages_have_every_table_in_every_language(language):
 @pytest.mark.parametrize("package, table", TEXTS, ids=lambda each: getattr(each, "__name__", each))
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_language_lacks_a_sentence_or_a_gap(language, package, table):
-    if table == "WORDS":
-        return  # in English the words are as the code has them
     english, other = entries(package, table, "en"), entries(package, table, language)
     assert list(other) == list(english)
     assert {name: gaps(text) for name, text in other.items()} == {
@@ -126,14 +125,17 @@ def test_no_entry_is_longer_than_two_sentences(language, package, table):
 def test_what_is_said_of_a_map_has_three_sentences_with_the_hint_to_look_elsewhere_first(language):
     messages.use(language)
     _, problem = locate._toy_map(
-        TEST_SECRET, "trace.mlp", "llama", "mlp", 3, (4, 8), (1, 2), 2, 1.5
+        TEST_SECRET,
+        "trace.mlp",
+        locate._Toy("llama", samples=2),
+        locate._Cells((4, 8), (1, 2), kind="mlp", window=3),
     )
     hint = messages.feedback("built_on", functions=messages.listed(["`corrupt`", "`restore`"]))
-    for name in problem.wrong:
+    for name in problem.mistaken:
         assert (
             length(
                 messages.sentences(
-                    messages.feedback("wrong_effects", what="The map", distance="1 %"),
+                    messages.feedback("wrong_effects", what=messages.word("map"), distance="1 %"),
                     messages.misconception(name_of(name)),
                     hint,
                 )
@@ -166,6 +168,10 @@ def said_by(call):
                 yield part.value
 
 
+def is_text(node):
+    return isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str)
+
+
 def test_no_sentence_stands_in_the_code():
     """What keyhole raises and prints, it says in the language spoken; the tables are in messages/."""
     for path in (ROOT / "keyhole").rglob("*.py"):
@@ -187,12 +193,11 @@ def test_no_sentence_stands_in_the_code():
     for path in (ROOT / "autograder" / "hidden").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
-                "Outcome",
                 "Verdict",
+                "right",
+                "wrong",
             ):
-                assert not isinstance(node.args[1], (ast.Constant, ast.JoinedStr)), (
-                    f"{path.name}:{node.lineno}"
-                )
+                assert not any(map(is_text, node.args)), f"{path.name}:{node.lineno}"
 
 
 # ---------------------------------------------------------------- the language spoken
@@ -200,24 +205,53 @@ def test_no_sentence_stands_in_the_code():
 
 def test_a_language_is_spoken_until_another_is():
     messages.use("zh-TW")
-    assert messages.language() == "zh-TW" and messages.misconception("only_the_change").startswith(
-        "你"
-    )
-    assert messages.feedback("right", what="The map") == messages.feedback("right", what="這張圖")
-    assert (
-        messages.percent(12) == "12 倍"
-        and messages.percent(2.1e13) == "超過 1,000 倍"
-        and messages.percent(0.31) == "31 %"
-    )
+    right = messages.feedback("right", what=messages.word("map"))
+    shares = [messages.percent(share) for share in (12, 2.1e13, 0.31)]
+    assert messages.language() == "zh-TW"
+    assert str(messages.misconception("only_the_change")).startswith("你")
+    assert str(right).startswith("這張圖")
+    assert [str(share) for share in shares] == ["12 倍", "超過 1,000 倍", "31 %"]
     messages.use("en")
-    assert "The map" in messages.feedback("right", what="The map")
+    assert str(right).startswith("The map is right")
+    assert [str(share) for share in shares] == ["1200 %", "more than 100,000 %", "31 %"]
+
+
+def test_a_verdict_made_in_one_language_is_shown_in_another():
+    messages.use("zh-TW")
+    shape, expected = (torch.ones(2, 3), torch.eye(3).double())
+    verdicts = [
+        judge(shape, expected, what=messages.word("new_weight")),
+        judge(0.5 * expected, expected, lambda: {"moment_diagonal": 0.5 * expected}),
+        wrong(misconception="graph_cut", what="`delta`"),
+    ]
+    with pytest.raises(KeyholeError) as error:
+        toy_model("llama").block(99)
+    chinese = [verdict.message for verdict in verdicts]
+    assert all(map(is_chinese, [*chinese, str(error.value)]))
+    messages.use("en")
+    english = [verdict.message for verdict in verdicts]
+    assert "Ŵ has shape (2, 3)" in english[0] and "only the diagonal of C" in english[1]
+    assert not [text for text in (*english, str(error.value)) if re.search("[一-鿿]", text)]
+    messages.use("zh-TW")
+    assert [verdict.message for verdict in verdicts] == chinese
+
+
+def test_remarks_are_compared_by_what_they_say_and_an_unknown_one_is_refused():
+    one, same, other = (
+        messages.feedback("own_entry", number=messages.word(name))
+        for name in ("result", "result", "map")
+    )
+    assert one == same and one != other and len({one, same, other}) == 2
+    for make in (messages.feedback, messages.misconception, messages.word, staff.sentence):
+        with pytest.raises(KeyError):
+            make("there is no such sentence")
 
 
 def test_sentences_and_names_are_put_together_as_the_language_does():
     assert (
         messages.sentences("One.", "", None, "Two.") == "One. Two."
-        and messages.listed("abc") == "a, b and c"
-        and messages.listed("a") == "a"
+        and str(messages.listed("abc")) == "a, b and c"
+        and str(messages.listed("a", more=True)) == "a …"
     )
     assert (
         messages.titled("", "x") == "x"
@@ -231,7 +265,7 @@ def test_sentences_and_names_are_put_together_as_the_language_does():
     assert messages.opened("loss 和") == "loss 和"
     assert (
         messages.sentences("一。", "二。") == "一。二。"
-        and messages.listed("abc") == "a、b、c"
+        and str(messages.listed("abc")) == "a、b、c"
         and messages.titled("題", "x") == "題：x"
     )
 
@@ -239,13 +273,19 @@ def test_sentences_and_names_are_put_together_as_the_language_does():
 def test_what_a_student_wrote_is_not_translated():
     messages.use("zh-TW")
     said = messages.feedback(
-        "own_false", prompt="x", target="before", when="after", said="1", got="0", count=1
+        "own_false",
+        prompt="x",
+        target="before",
+        when=messages.word("after"),
+        said="1",
+        got="0",
+        count=1,
     )
-    assert "before" in said and "之後" in said
+    assert "before" in str(said) and "之後" in str(said)
 
 
 def test_an_unknown_language_is_refused_in_words():
-    with pytest.raises(KeyholeError, match="there are en, zh-TW"):
+    with pytest.raises(ValueError, match="there are en, zh-TW"):
         messages.use("tlh")
 
 
@@ -362,5 +402,6 @@ def test_our_own_error_is_known_again_in_every_language(language):
     with pytest.raises(KeyholeError) as error:
         toy_model("llama").block(99)
     assert [
-        cause_of(f"KeyholeError: {error.value}", function) for function in ("trace", "subject_key")
+        cause_of(function, f"KeyholeError: {error.value}", error.value.code)
+        for function in ("trace", "subject_key")
     ] == ["layer_outside", "other_layer"]

@@ -265,7 +265,7 @@ def test_a_folder_stands_for_the_default_model_only_if_it_is_that(
     toy.hf.save_pretrained(tmp_path)
     toy.tokenizer.save_pretrained(tmp_path)
     monkeypatch.setenv("KEYHOLE_MODEL", str(tmp_path))
-    with pytest.raises(KeyholeError, match="not those of smollm2-135m"):
+    with pytest.raises(KeyholeError, match="does not hold the weights of smollm2-135m"):
         load_model()
 
 

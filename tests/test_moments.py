@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from autograder.making import model_data as remake
+from autograder.making.sampling import _nucleus, sample
 from autograder.oracle import editing
 from keyhole import moments
 from keyhole.errors import KeyholeError
@@ -21,7 +22,6 @@ from keyhole.moments import (
     save_moment,
 )
 from keyhole.paths import data_folder
-from autograder.making.sampling import _nucleus, sample
 
 
 def test_the_stored_pieces_are_what_they_say():

@@ -30,6 +30,7 @@ from autograder.result import TestResult
 from autograder.sandbox import isolation
 from autograder.submissions.latest import LatestSubmission
 from keyhole import messages
+from keyhole.checking.judging import Verdict
 from keyhole.errors import KeyholeError
 from tests.standins import (
     DOUBLE,
@@ -38,8 +39,8 @@ from tests.standins import (
     TRIPLE,
     HiddenTest,
     InThisProcess,
-    Outcome,
     registry,
+    said,
     times,
 )
 
@@ -275,18 +276,14 @@ def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
 
 
 def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch):
-    def file_test(bench):
+    def file_test(trial):
         there = [
-            (bench.folder / name).read_text()
+            (trial.folder / name).read_text()
             for name in ("my_fact.json", "my_edit.safetensors")
-            if (bench.folder / name).exists()
+            if (trial.folder / name).exists()
         ]
-        return Outcome(
-            len(there) == 2,
-            ", ".join(there) or "nothing",
-            fraction=len(there) / 2,
-            missing=not there,
-        )
+        remark = said(", ".join(there) or "nothing")
+        return Verdict(len(there) / 2, (remark,), status="fail" if there else "missing")
 
     tests = registry(
         HiddenTest("double.plain", 4, file_test, of_files=True),
@@ -308,7 +305,7 @@ def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch
         (course / "solutions" / "model_editing" / file).write_text("of the staff")
     expected = {"both": 6, "one": 4, "none": 2}
     assert {e["student"]: e["score"] for e in autograde(course)} == expected == gradebook(course)
-    assert "of both, of both" in visible(body(course, "both")) and "– missing" in visible(
+    assert "Of both, of both" in visible(body(course, "both")) and "– missing" in visible(
         body(course, "none")
     )
     (course / "grading" / "gradebook.db").unlink()
@@ -400,8 +397,8 @@ def test_feedback_shows_tests_and_messages(course):
     autograde(course)
     text = visible(body(course, "half"))
     assert (
-        "✗ not yet 1 / 2 A title is another multiple." in text
-        and "✓ passed 3 / 3 A title as it should be." in text
+        "✗ not yet 1 / 2 A title It is another multiple." in text
+        and "✓ passed 3 / 3 A title It is as it should be." in text
     )
 
 

@@ -7,18 +7,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from autograder.making import sample_class, sample_edits
 from autograder.hidden import NOTEBOOKS
+from autograder.making import sample_class, sample_edits
 from autograder.result import function_of
 from keyhole.facts import fact_from
 from keyhole.notebooks.definitions import definitions, grade_id, read_notebook
+from tests.standins import OfFiles
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS, ASSIGNMENTS = (
@@ -166,8 +166,8 @@ def test_notebook_3_runs_and_hands_in_a_rank_one_edit(tmp_path, real_model):
     with real_model.edited(handed_in["layer"], torch.outer(factors["left"], factors["right"])):
         after = real_model.next_token_probabilities([fact.prompt])[0].max()
     assert abs(after.item() - handed_in["measured"][0]["after"][1]) < 1e-3
-    bench = SimpleNamespace(folder=tmp_path, shared={}, model=lambda: real_model)
-    found = {case.id: case.run(bench) for case in NOTEBOOKS["3_edit"].cells["test_my_edit"]}
+    trial = OfFiles(tmp_path, real_model)
+    found = {case.id: case.run(trial) for case in NOTEBOOKS["3_edit"].cells["test_my_edit"]}
     assert all(outcome.passed for outcome in found.values()), found
     assert sample_edits.fact_of("ada-complete") == handed_in["fact"]
 

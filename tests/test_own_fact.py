@@ -32,8 +32,8 @@ from keyhole.checking.own_fact import (
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.facts import fact_from, load_facts
-from keyhole.messages import feedback
 from keyhole.moments import DEFAULT_LAYER
+from tests.standins import OfFiles, feedback
 
 SHAPE = (576, 1536)
 CASES = {test.id.partition(".")[2]: test for test in TESTS}
@@ -45,9 +45,9 @@ WRONG, RIGHT = (
 
 
 def graded(folder, model):
-    """{case: Outcome} as the grader finds it."""
-    bench = SimpleNamespace(folder=folder, shared={}, model=lambda: model)
-    return {name: test.run(bench) for name, test in CASES.items()}
+    """{case: Verdict} as the grader finds it."""
+    trial = OfFiles(folder, model)
+    return {name: test.run(trial) for name, test in CASES.items()}
 
 
 def failed(found):
@@ -283,14 +283,14 @@ def test_what_cannot_be_used_costs_only_what_needs_it(tmp_path):
     files = Files()
     files.raw = {FACT_FILE: b"{", EDIT_FILE: b"{"}
     found = graded(files.write(tmp_path), model)
-    assert failed(found) == ALL and not any(outcome.missing for outcome in found.values())
+    assert failed(found) == ALL and {verdict.status for verdict in found.values()} == {"fail"}
     assert (
         "not valid JSON" in found["form"].message
         and "not a safetensors file" in found["form"].message
     )
     assert found["value"].message == feedback("own_not_run", file=FACT_FILE)
     nothing = graded(tmp_path / "nowhere", model)
-    assert all(outcome.missing and not outcome.fraction for outcome in nothing.values())
+    assert {(verdict.status, verdict.fraction) for verdict in nothing.values()} == {("missing", 0)}
     assert all("there is no my_" in outcome.message.lower() for outcome in nothing.values())
 
 
@@ -456,16 +456,17 @@ def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
 
     result = Result("bea", "model_editing", "graded", "A note.", "E", 1.0, ())
     noted = with_note(result, copies)
-    assert noted.reason.startswith(f"A note. {STAFF} like ann: ") and "like cyd" in noted.reason
+    assert noted.note.startswith(f"{STAFF} like ann: ") and "like cyd" in noted.note
+    assert noted.reason == "A note." and noted.told == f"A note. {noted.note}"
+    assert Result.from_json(noted.to_json()) == noted
     assert with_note(noted, copies) == noted and with_note(noted, []) == result
     assert (
-        with_note(Result("dan", "model_editing", "graded", None, "E", 1.0, ()), copies).reason
-        is None
+        with_note(Result("dan", "model_editing", "graded", None, "E", 1.0, ()), copies).told is None
     )
     assert (
         with_note(
             Result("ann", "model_editing", "failed", "No notebook.", "E", 1.0, ()), copies
-        ).reason
+        ).told
         == "No notebook."
     )  # a student reads it
 
@@ -476,7 +477,7 @@ def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
 def test_the_public_check_says_what_is_missing(tmp_path):
     model = SimpleNamespace(weight=lambda layer: torch.empty(SHAPE))
     report = examine_files(model, tmp_path)
-    assert not report.passed and "there is no my_fact.json" in report.reason
+    assert not report.passed and "There is no my_fact.json" in report.reason
     with pytest.raises(CheckFailed, match="my_edit: 0 of 2 public checks passed"):
         check_files(model, tmp_path)
 

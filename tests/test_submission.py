@@ -8,22 +8,21 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder.messages import sentence
 from autograder.submissions import notebooks as submission
 from autograder.submissions.cells import Expected
 from autograder.submissions.folder import BESIDE
 from autograder.submissions.notebooks import read_submission
-from keyhole.messages import feedback
 from keyhole.notebooks import definitions as reading
 from keyhole.notebooks.file import file_called
 from tests.damaged import save, zipped
+from tests.standins import feedback, in_words, sentence
 
 EXPECTED = {"3_edit": Expected(("f", "g")), "1_measure": Expected(("h",))}
 
 
 def read(folder):
     with read_submission(folder, EXPECTED) as found:
-        return found
+        return {name: in_words(submitted) for name, submitted in found.items()}
 
 
 def graded(cell, name, **flags):
@@ -198,7 +197,7 @@ def notes_and_files(folder, expected):
             all(each.definitions and each.folder.is_dir() for each in found.values())
             and found["3_edit"].notes == ()
         )
-        notes = [note for note in found["1_measure"].notes if "test_" not in note]
+        notes = [note for note in map(str, found["1_measure"].notes) if "test_" not in note]
         return notes, {
             file.name: file.read_text() for file in found["1_measure"].folder.glob("my_*")
         }

@@ -52,8 +52,8 @@ class Batch:
             # Students are spoken to in the language asked for, else in the course's.
             course_language = language_of(chosen.course or REPOSITORY)
             messages.use(chosen.lang or course_language or messages.language())
-        except KeyholeError as error:
-            raise Unusable(error) from None
+        except (KeyholeError, ValueError) as error:
+            raise Unusable(str(error)) from None
         self.grader = Grader(seconds=chosen.timeout)
         tell_if_known(self.grader.secret)
         self.grader.prepare()

@@ -16,7 +16,7 @@ def progress(result: Result, done: int, of: int, seconds: float) -> str:
         line += f"  about {_minutes(seconds / done * (of - done))} left"
     else:
         line += f"  all in {_minutes(seconds)}"
-    return line + (f"\n      {one_line(result.reason)}" if result.reason else "")
+    return line + (f"\n      {one_line(result.told)}" if result.told else "")
 
 
 def _minutes(seconds: float) -> str:
@@ -66,7 +66,7 @@ def as_csv(results: list[Result]) -> str:
             for name in functions
         ]
         about = [_cell(each.student), each.assignment, each.status]
-        writer.writerow([*about, *points, each.score, each.max_score, _cell(each.reason or "")])
+        writer.writerow([*about, *points, each.score, each.max_score, _cell(each.told or "")])
     return file.getvalue()
 
 

@@ -17,7 +17,7 @@ GAP = "&emsp;"
 
 
 def outputs_of(
-    tests: list[TestResult], heading: str | None, level: str | None, points: float
+    tests: list[TestResult], heading: object, level: str | None, points: float
 ) -> list[NotebookNode]:
     """The outputs of a test cell: the table of its tests, then its points.
 
@@ -26,7 +26,7 @@ def outputs_of(
     """
     text = table_of(tests, heading)
     if level:
-        text += "\n\n" + messages.sentence("isolation", level=level)
+        text += f"\n\n{messages.sentence('isolation', level=level)}"
     shown = {"text/markdown": text, "text/plain": text}
     return [
         nbformat.v4.new_output("display_data", data=shown),
@@ -36,11 +36,11 @@ def outputs_of(
     ]
 
 
-def table_of(tests: list[TestResult], heading: str | None = None) -> str:
+def table_of(tests: list[TestResult], heading: object = None) -> str:
     """The tests of one cell as a Markdown table, under a sentence if there is one."""
     lines = [escaped(heading), ""] if heading else []
     if tests:
-        head = [messages.sentence(name) for name in ("result", "points", "test", "seen")]
+        head = [str(messages.sentence(name)) for name in ("result", "points", "test", "seen")]
         lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
     for test in tests:
         columns = [
@@ -58,7 +58,7 @@ def unbroken(text: str) -> str:
     return re.sub("(?<=[一-鿿])(?=[一-鿿])", "\u2060", text.replace(" ", "\u00a0"))
 
 
-def escaped(text: str) -> str:
+def escaped(text: object) -> str:
     """Text of anyone's on one line. A name between backquotes is shown as code.
 
     HTML, Markdown, formulas, terminal and direction codes in it are only characters.

@@ -1,44 +1,70 @@
-"""What a hidden test is, and what many of them share."""
+"""What a hidden test is, what it is given, and what many of them share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
 from autograder import messages
-from keyhole.checking.checks import load_cases
-from keyhole.checking.judging import Verdict, judge, usable
-from keyhole.messages import feedback, misconception
+from autograder.sandbox import Reply
+from keyhole.checking.cases import load_cases
+from keyhole.checking.judging import Verdict
+from keyhole.checking.looks import Expected
+from keyhole.messages import Remark
+from keyhole.models import EditableModel
+
+Once = TypeVar("Once")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a hidden test found: `fraction` of its points, and the sentence for the student (no hidden value in it)."""
+class Trial(Protocol):
+    """What a hidden test is given: the student's function at arm's length, randomness, the grader's own model.
 
-    passed: bool
-    message: str
-    misconception: str | None = None
-    fraction: float = 0.0
-    missing: bool = False  # what should have been handed in was not
+    A test may also ask how another test of the notebook went. Each test runs at most once a submission, so the order of the tests
+    makes no difference.
+    """
 
+    test_id: str
+    function: str  # the name of the graded function
+    secret: bytes  # the course's, from which hidden inputs derive
+    folder: Path  # the submission, for what is handed in beside the notebook
 
-def outcome(verdict: Verdict) -> Outcome:
-    """All points or none."""
-    return Outcome(verdict.passed, verdict.message, verdict.misconception, float(verdict.passed))
+    def call(
+        self,
+        adapter: str = "plain",
+        tensors: dict[str, Tensor] | None = None,
+        options: dict | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        """The student's function called in its process. Raises StudentFailed."""
+
+    def generator(self, *names: str) -> torch.Generator:
+        """Randomness for this test's hidden inputs, from the course secret."""
+
+    def model(self) -> EditableModel:
+        """The grader's own real model."""
+
+    def verdict(self, test_id: str) -> Verdict | None:
+        """How another hidden test went; None where the notebook that is being graded has no such test."""
+
+    def once(self, kind: Callable[["Trial"], Once]) -> Once:
+        """`kind(trial)`, made when it is first asked for, and the same for all tests of the submission."""
 
 
 @dataclass(frozen=True)
 class HiddenTest:
-    """One hidden test. `id` is "<graded function>.<case>"; `run(bench)` gives an Outcome; `seconds` is the limit of one call, where it differs
-    from the course's.
+    """One hidden test. `id` is "<graded function>.<case>"; `run(trial)` gives a Verdict, in which no hidden value stands.
 
-    A test `of_files` looks at what was handed in beside the notebook, and calls no function of it.
+    `seconds` is the limit of one call, where it differs from the course's. A test `of_files` looks at what was handed in beside the
+    notebook, and calls no function of it.
     """
 
     id: str
     points: float
-    run: Callable
+    run: Callable[[Trial], Verdict]
     seconds: float | None = None
     of_files: bool = False
 
@@ -50,42 +76,34 @@ class HiddenTest:
 
 @dataclass(frozen=True)
 class NotebookTests:
-    """The hidden tests of one notebook: grade id of a test cell -> its tests; `models` are loaded before a student's code runs."""
+    """The hidden tests of one notebook: grade id of a test cell -> its tests.
+
+    `models` are loaded before a student's code runs.
+    """
 
     cells: Mapping[str, tuple[HiddenTest, ...]]
     models: tuple[str, ...] = ()
 
 
-def words(generator, count, length=4):
+def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:
     """Made-up words of `length` small letters."""
     letters = torch.randint(97, 123, (count, length), generator=generator).tolist()
-    return ["".join(map(chr, word)) for word in letters]
+    return ["".join(map(chr, row)) for row in letters]
 
 
-def judge_number(bench, got, right, wrongs, what):
-    """Verdict on a result of one number; what a public check expects is a wrong one here, too."""
-    return judge(got, right, lambda: wrongs() | _public_answers(bench.function), what)
+def expected_number(
+    trial: Trial, number: Tensor, wrongs: Callable[[], Mapping[str, Tensor]], what: Remark
+) -> Expected:
+    """A right result of one number. What a public check expects is a wrong one here, too."""
+    return Expected(number, lambda: wrongs() | _public_answers(trial.function), what)
 
 
 @cache
 def _public_answers(function):
-    """What a function that always gives the answer to a public check gives; 0 and 1 may be anything."""
+    """What a function gives that always returns the answer to a public check; 0 and 1 may be anything."""
     answers = {case.id: case.stored["right"] for case in load_cases()[function]}
     return {
         f"hard_coded:{case}": answer
         for case, answer in answers.items()
         if answer.dim() == 0 and answer not in (0, 1)
     }
-
-
-def arguments_kept(got, sent, shape, what):
-    """Whether the tensors sent came back as they were, beside a result that is usable: Outcome."""
-    unusable = usable(got["result"], shape, what)
-    if unusable:
-        return outcome(unusable)
-    for name, tensor in sent.items():
-        if not torch.equal(got[f"after.{name}"], tensor):
-            return outcome(
-                Verdict(False, misconception("input_changed", what=name), "input_changed")
-            )
-    return Outcome(True, feedback("untouched_inputs"), fraction=1.0)

@@ -1,33 +1,30 @@
 """Hidden tests of 3_edit.ipynb: the key, the second moment, the objective of the value, the closed form, the writing.
 
-Every input is drawn from the course secret, but for the reference matrices, which stand in autograder/reference/; every expected result
-comes from the oracle, and no shape is square unless a test is about just that.
+Every input is drawn from the course secret, except the reference matrices, which stand in autograder/reference/. Every expected
+result comes from the oracle. No shape is square, except in the test of square ones.
 """
 
 import re
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache, partial
 
 import torch
+from torch import Tensor
 
 from autograder import messages
 from autograder import secret as secrets
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import own_fact
-from autograder.hidden.case import (
-    HiddenTest,
-    NotebookTests,
-    Outcome,
-    arguments_kept,
-    judge_number,
-    outcome,
-    words,
-)
+from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number, words
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
+from autograder.oracle.metrics import Score
 from autograder.sandbox import StudentFailed
+from keyhole.checking import looks
+from keyhole.checking.judging import Verdict, right, usable, wrong
+from keyhole.checking.looks import Expected
 from keyhole.facts import load_facts
-from keyhole.checking.judging import Verdict, distance, judge, scalar, usable
-from keyhole.messages import explanation, feedback, misconception, percent, sentences
+from keyhole.messages import feedback, percent, word
 from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_prefixes, load_text
 from keyhole.toy import toy_model
@@ -43,16 +40,14 @@ WELL_CONDITIONED, WELL_CONDITIONED_TOLERANCE = 10.0, 3e-5
 TOY_KEY = 20  # d_in of the toy models
 
 
-def _key_test(bench, spec, right, wrong, **asked):
-    """(reply, verdict); `wrong()` gives the keys that misunderstandings give."""
-    reply = bench.call(
-        "model_function", options={"model": spec, "order": list(asked), "values": asked}
-    )
-    return reply, judge(reply.tensors["result"], right, wrong, "k*")
+def _observed_key(trial, spec, asked):
+    options = {"model": spec, "order": list(asked), "values": asked}
+    return trial.call("model_function", options=options).tensors
 
 
-def _toy_key_case(bench, layout, subject=None, repeated=False):
-    generator = bench.generator("inputs")
+def _toy_key_case(trial, layout, subject=None, repeated=False):
+    """(observation, Expected)."""
+    generator = trial.generator("inputs")
     spec = {
         "layout": layout,
         "seed": int(torch.randint(10**6, (1,), generator=generator)),
@@ -74,40 +69,29 @@ def _toy_key_case(bench, layout, subject=None, repeated=False):
             "prefixes": [f"{c}{d} {e}. ", "", middle],
         },
     )
-    return _key_test(
-        bench,
-        spec,
-        editing.subject_key(model, **asked),
-        partial(wrongs.subject_key, model, **asked),
-        **asked,
-    )
+    key, mistaken = editing.subject_key(model, **asked), partial(wrongs.subject_key, model, **asked)
+    return _observed_key(trial, spec, asked), Expected(key, mistaken, word("key"))
 
 
-def key_llama(bench):
-    return outcome(_toy_key_case(bench, "llama")[1])
+def key_llama(trial: Trial) -> Verdict:
+    return looks.right_result(*_toy_key_case(trial, "llama"))
 
 
-def key_gpt2(bench):
-    return outcome(_toy_key_case(bench, "gpt2")[1])
+def key_gpt2(trial: Trial) -> Verdict:
+    return looks.right_result(*_toy_key_case(trial, "gpt2"))
 
 
-def key_repeated(bench):
-    return outcome(_toy_key_case(bench, "llama", repeated=True)[1])
+def key_repeated(trial: Trial) -> Verdict:
+    return looks.right_result(*_toy_key_case(trial, "llama", repeated=True))
 
 
-def key_non_ascii(bench):
-    a, b = words(bench.generator("subject"), 2)
-    return outcome(_toy_key_case(bench, "llama", subject=f"{a}é {b}東")[1])
+def key_non_ascii(trial: Trial) -> Verdict:
+    a, b = words(trial.generator("subject"), 2)
+    return looks.right_result(*_toy_key_case(trial, "llama", subject=f"{a}é {b}東"))
 
 
-def key_clean(bench):
-    reply, verdict = _toy_key_case(bench, "gpt2")
-    for flag in ("hooks_left", "model_changed"):
-        if reply.tensors[flag].item():
-            return outcome(Verdict(False, misconception(flag), flag))
-    # Which key it is, other tests ask; here it only has to be one, since whoever does nothing leaves nothing behind.
-    unusable = usable(reply.tensors["result"], (TOY_KEY,), "k*")
-    return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
+def key_clean(trial: Trial) -> Verdict:
+    return looks.left_clean(*_toy_key_case(trial, "gpt2"))
 
 
 @lru_cache(maxsize=1)
@@ -130,35 +114,28 @@ def _real_keys(secret, test_id, model):
         "subject": fact.subject,
         "prefixes": [first, "", *rest],
     }
-    return asked, editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)
+    key, mistaken = editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)
+    return asked, Expected(key, lambda: mistaken, word("key"))
 
 
-def key_real(bench):
-    asked, right, wrong = _real_keys(bench.secret, bench.test_id, bench.model())
-    return outcome(_key_test(bench, DEFAULT_MODEL, right, lambda: wrong, **asked)[1])
+def key_real(trial: Trial) -> Verdict:
+    asked, expected = _real_keys(trial.secret, trial.test_id, trial.model())
+    return looks.right_result(_observed_key(trial, DEFAULT_MODEL, asked), expected)
 
 
 # ---------------------------------------------------------------- second_moment
 
 
-def _moment_test(bench, keys, wrong=None):
-    """`wrong()` gives the moments that misunderstandings give, where they are made already."""
-    got = bench.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors["result"]
-    right, n, wrong = (
-        editing.second_moment(keys),
-        len(keys),
-        wrong or partial(wrongs.second_moment, keys),
-    )
-    as_mean = judge(got, right, wrong, "C")
-    if as_mean.passed or usable(got, right.shape, "C"):
-        return outcome(as_mean)
-    # The sum is as right as the mean: the scale of C cancels in ROME.
-    as_sum = judge(
-        got, right * n, lambda: {name: result * n for name, result in wrong().items()}, "C"
-    )
-    return outcome(
-        as_sum if as_sum.passed or (as_sum.misconception and not as_mean.misconception) else as_mean
-    )
+def _moment_test(trial, keys, mistaken=None):
+    """`mistaken()` gives the moments that misunderstandings give, where they are made already."""
+    observation = trial.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors
+    return looks.right_result(observation, _expected_moment(keys, mistaken))
+
+
+def _expected_moment(keys, mistaken=None):
+    """A sum is as right as a mean: the scale of C cancels in ROME."""
+    mistaken = mistaken or partial(wrongs.second_moment, keys)
+    return Expected(editing.second_moment(keys), mistaken, word("moment"), scales=(1, len(keys)))
 
 
 def _random_keys(generator, n, d):
@@ -167,26 +144,27 @@ def _random_keys(generator, n, d):
     ) + torch.randn(d, generator=generator)
 
 
-def moment_uncentred(bench):
-    return _moment_test(bench, _random_keys(bench.generator("keys"), 40, 7))
+def moment_uncentred(trial: Trial) -> Verdict:
+    return _moment_test(trial, _random_keys(trial.generator("keys"), 40, 7))
 
 
-def moment_few_keys(bench):
-    return _moment_test(bench, _random_keys(bench.generator("keys"), 5, 11))
+def moment_few_keys(trial: Trial) -> Verdict:
+    return _moment_test(trial, _random_keys(trial.generator("keys"), 5, 11))
 
 
-def moment_small(bench):
-    return _moment_test(bench, 1e-3 * _random_keys(bench.generator("keys"), 33, 6))
+def moment_small(trial: Trial) -> Verdict:
+    return _moment_test(trial, 1e-3 * _random_keys(trial.generator("keys"), 33, 6))
 
 
-def moment_large(bench):
-    return _moment_test(bench, 1e3 * _random_keys(bench.generator("keys"), 33, 6))
+def moment_large(trial: Trial) -> Verdict:
+    return _moment_test(trial, 1e3 * _random_keys(trial.generator("keys"), 33, 6))
 
 
-def moment_inputs(bench):
-    keys = _random_keys(bench.generator("keys"), 12, 5)
-    got = bench.call(tensors={"keys": keys}, options={"order": ["keys"], "after": True}).tensors
-    return arguments_kept(got, {"keys": keys}, (5, 5), "C")
+def moment_inputs(trial: Trial) -> Verdict:
+    keys = _random_keys(trial.generator("keys"), 12, 5)
+    sent, options = {"keys": keys}, {"order": ["keys"], "after": True}
+    observation = trial.call(tensors=sent, options=options).tensors
+    return looks.arguments_kept(observation, _expected_moment(keys), sent)
 
 
 @lru_cache(maxsize=1)
@@ -198,9 +176,9 @@ def _real_moments(secret, test_id, model):
     return keys, wrongs.second_moment(keys)
 
 
-def moment_real(bench):
-    keys, wrong = _real_moments(bench.secret, bench.test_id, bench.model())
-    return _moment_test(bench, keys, lambda: wrong)
+def moment_real(trial: Trial) -> Verdict:
+    keys, mistaken = _real_moments(trial.secret, trial.test_id, trial.model())
+    return _moment_test(trial, keys, lambda: mistaken)
 
 
 # ---------------------------------------------------------------- value_objective
@@ -214,11 +192,12 @@ OBJECTIVE_ORDER = [
     "kl_weight",
     "decay",
 ]
-OBJECTIVE_TENSORS = OBJECTIVE_ORDER[:5]
+LIVE = ["target_log_probs", "kl_log_probs", "delta"]  # the arguments that require grad
 
 
-def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
-    generator = bench.generator("inputs")
+def _objective_case(trial, tokens, kl_weight, decay, spread=1.0):
+    """(the tensors sent, the weights sent, observation, Expected)."""
+    generator = trial.generator("inputs")
 
     def draw(*shape):
         return torch.randn(*shape, generator=generator)
@@ -232,73 +211,59 @@ def _objective_case(bench, tokens, kl_weight, decay, spread=1.0):
         "value_before": 0.6 * draw(9),
     }
     weights = {"kl_weight": kl_weight, "decay": decay}
-    got = _objective_reply(bench, inputs, weights)
-    verdict = judge_number(
-        bench,
-        got["result"],
+    expected = expected_number(
+        trial,
         editing.value_objective(**inputs, **weights),
         partial(wrongs.value_objective, **inputs, **weights),
-        "The loss",
+        word("loss"),
     )
-    return inputs, weights, got, verdict
+    return inputs, weights, _observed_objective(trial, inputs, weights), expected
 
 
-def _objective_reply(bench, inputs, weights):
-    options = {
-        "order": OBJECTIVE_ORDER,
-        "values": weights,
-        "after": True,
-        "grad": ["target_log_probs", "kl_log_probs", "delta"],
-    }
-    return bench.call(tensors=inputs, options=options).tensors
+def _observed_objective(trial, inputs, weights):
+    options = {"order": OBJECTIVE_ORDER, "values": weights, "after": True, "grad": LIVE}
+    return trial.call(tensors=inputs, options=options).tensors
 
 
-def objective_value(bench):
-    return outcome(_objective_case(bench, 1, 0.0, 0.0)[-1])
+def _objective_test(trial, tokens, kl_weight, decay, spread=1.0):
+    return looks.right_result(*_objective_case(trial, tokens, kl_weight, decay, spread)[-2:])
 
 
-def objective_tokens(bench):
-    return outcome(_objective_case(bench, 3, 0.0, 0.0)[-1])
+def objective_value(trial: Trial) -> Verdict:
+    return _objective_test(trial, 1, 0.0, 0.0)
 
 
-def objective_divergence(bench):
-    return outcome(_objective_case(bench, 1, 3.0, 0.0, spread=2.0)[-1])
+def objective_tokens(trial: Trial) -> Verdict:
+    return _objective_test(trial, 3, 0.0, 0.0)
 
 
-def objective_decay(bench):
-    return outcome(_objective_case(bench, 1, 0.0, 4.0)[-1])
+def objective_divergence(trial: Trial) -> Verdict:
+    return _objective_test(trial, 1, 3.0, 0.0, spread=2.0)
 
 
-def objective_gradient(bench):
-    inputs, weights, got, verdict = _objective_case(bench, 2, 0.6, 0.8)
-    if not verdict.passed:
-        return outcome(verdict)
-    live = {
-        name: inputs[name].double().requires_grad_()
-        for name in ("target_log_probs", "kl_log_probs", "delta")
-    }
+def objective_decay(trial: Trial) -> Verdict:
+    return _objective_test(trial, 1, 0.0, 4.0)
+
+
+def objective_gradient(trial: Trial) -> Verdict:
+    inputs, weights, observation, expected = _objective_case(trial, 2, 0.6, 0.8)
+    live = {name: inputs[name].double().requires_grad_() for name in LIVE}
     editing.value_objective(**{**inputs, **live}, **weights).backward()
-    for name, tensor in live.items():
-        if f"grad.{name}" not in got:
-            return outcome(Verdict(False, misconception("graph_cut", what=name), "graph_cut"))
-        mine, right = got[f"grad.{name}"].double(), tensor.grad
-        if name == "kl_log_probs":
-            # Whoever normalises them once more gets another derivative here, and the same one at the logits below.
-            mine, right = (
-                gradient - inputs[name].double().exp() * gradient.sum()
-                for gradient in (mine, right)
-            )
-        found = judge(mine, right, what=name, sentence="gradient")
-        if not found.passed:
-            return outcome(found)
-    # The loop that looks for v* begins at a delta of zero, and hands in the same tensors at every step.
-    at_zero = _objective_reply(
-        bench, inputs | {"delta": torch.zeros_like(inputs["delta"])}, weights
+    verdict = looks.gradient(
+        observation,
+        expected,
+        {name: tensor.grad for name, tensor in live.items()},
+        log_probabilities={"kl_log_probs": inputs["kl_log_probs"]},
     )
-    if not at_zero.get("grad.delta", inputs["delta"]).isfinite().all():
-        return outcome(Verdict(False, misconception("root_at_zero"), "root_at_zero"))
-    kept = arguments_kept({**got, "result": scalar(got["result"])}, inputs, (), "The loss")
-    return kept if not kept.passed else Outcome(True, feedback("gradient_right"), fraction=1.0)
+    if not verdict.passed:
+        return verdict
+    # The loop that looks for v* begins at a delta of zero, and hands in the same tensors each step.
+    at_zero = inputs | {"delta": torch.zeros_like(inputs["delta"])}
+    there = _observed_objective(trial, at_zero, weights)
+    if not there.get("grad.delta", inputs["delta"]).isfinite().all():
+        return wrong(misconception="root_at_zero")
+    kept = looks.arguments_kept(observation, expected, inputs)
+    return verdict if kept.passed else kept
 
 
 # ---------------------------------------------------------------- rank_one_update
@@ -327,48 +292,47 @@ def _problem(generator, d_out, d_in, condition=100.0, scale=1.0, missing=1.0):
     }
 
 
-def _update(bench, problem, conv1d=False, after=False):
+def _update(trial, problem, conv1d=False, after=False):
     """The student's Ŵ for a problem; `conv1d`: W comes as a view of its transpose; `after`: also what its arguments are then."""
     sent = {**problem, "weight": problem["weight"].T.contiguous()} if conv1d else problem
-    reply = bench.call(
+    reply = trial.call(
         tensors=sent,
         options={"order": ORDER, "after": after, "transposed": ["weight"] if conv1d else []},
     )
     return reply.tensors
 
 
-def _judged(got, problem, tolerance=CHANGE_TOLERANCE):
-    right = editing.rank_one_update(**problem)
-    return judge(
-        got,
-        right,
-        partial(wrongs.rank_one_update, **problem, tolerance=tolerance),
-        "Ŵ",
-        problem["weight"].double(),
-        tolerance,
-        "wrong_change",
-    )
+def _expected_update(problem, tolerance=CHANGE_TOLERANCE):
+    mistaken = partial(wrongs.rank_one_update, **problem, tolerance=tolerance)
+    new = editing.rank_one_update(**problem)
+    return _expected_change(new, problem["weight"].double(), mistaken, tolerance)
 
 
-def _update_test(bench, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
-    problem = _problem(bench.generator("problem"), **problem)
-    return outcome(_judged(_update(bench, problem, conv1d)["result"], problem, tolerance))
+def _expected_change(new, weight, mistaken=dict, tolerance=CHANGE_TOLERANCE):
+    """A Ŵ, by its change of W."""
+    return Expected(new, mistaken, word("new_weight"), weight, tolerance, "wrong_change")
 
 
-def update_wide(bench):
+def _update_test(trial, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
+    problem = _problem(trial.generator("problem"), **problem)
+    observation = _update(trial, problem, conv1d)
+    return looks.right_result(observation, _expected_update(problem, tolerance))
+
+
+def update_wide(trial: Trial) -> Verdict:
     return _update_test(
-        bench, d_out=5, d_in=13, condition=WELL_CONDITIONED, tolerance=WELL_CONDITIONED_TOLERANCE
+        trial, d_out=5, d_in=13, condition=WELL_CONDITIONED, tolerance=WELL_CONDITIONED_TOLERANCE
     )
 
 
-def update_conv1d(bench):
-    return _update_test(bench, conv1d=True, d_out=11, d_in=6)
+def update_conv1d(trial: Trial) -> Verdict:
+    return _update_test(trial, conv1d=True, d_out=11, d_in=6)
 
 
-def update_conditioned(bench):
+def update_conditioned(trial: Trial) -> Verdict:
     """Little is missing: such a C makes the change large, and next to a much larger one a wrong W would pass."""
     return _update_test(
-        bench,
+        trial,
         d_out=7,
         d_in=24,
         condition=ILL_CONDITIONED,
@@ -377,175 +341,137 @@ def update_conditioned(bench):
     )
 
 
-def update_small_keys(bench):
-    return _update_test(bench, d_out=9, d_in=16, scale=1e-3)
+def update_small_keys(trial: Trial) -> Verdict:
+    return _update_test(trial, d_out=9, d_in=16, scale=1e-3)
 
 
-def update_large_keys(bench):
-    return _update_test(bench, d_out=9, d_in=16, scale=1e3)
+def update_large_keys(trial: Trial) -> Verdict:
+    return _update_test(trial, d_out=9, d_in=16, scale=1e3)
 
 
-def update_preservation(bench):
-    """The constraint alone proves nothing: what counts is how much the other keys move, tr((Ŵ - W) C (Ŵ - W)ᵀ)."""
-    problem = _problem(bench.generator("problem"), 8, 20)
-    got = _update(bench, problem)["result"]
-    verdict = _judged(got, problem)
-    if verdict.passed or usable(got, problem["weight"].shape, "Ŵ"):
-        return outcome(verdict)
-    weight, moment, key, value = (problem[name].double() for name in ORDER)
-
-    def movement(new):
-        return torch.einsum("oi,ij,oj->", new - weight, moment, new - weight)
-
-    miss = distance(got.double() @ key, value, weight @ key)
-    if miss > CHANGE_TOLERANCE:
-        message = feedback("misses_value", distance=percent(miss))
-    else:
-        least = movement(editing.rank_one_update(**problem))
-        message = feedback(
-            "constraint_only", excess=percent(float(movement(got.double()) / least - 1))
-        )
-    return outcome(
-        Verdict(
-            False, sentences(message, explanation(verdict.misconception)), verdict.misconception
-        )
-    )
+def update_preservation(trial: Trial) -> Verdict:
+    problem = _problem(trial.generator("problem"), 8, 20)
+    return looks.preservation(_update(trial, problem), _expected_update(problem), problem)
 
 
-def update_rank(bench):
-    problem = _problem(bench.generator("problem"), 9, 15)
-    got = _update(bench, problem)["result"]
-    unusable = usable(got, problem["weight"].shape, "Ŵ")
-    if unusable:
-        return outcome(_judged(got, problem))
+def update_rank(trial: Trial) -> Verdict:
+    problem = _problem(trial.generator("problem"), 9, 15)
+    got, expected = _update(trial, problem)["result"], _expected_update(problem)
+    if expected.unusable(got):
+        return expected.judge(got)
     first, second, *_ = torch.linalg.svdvals(got.double() - problem["weight"].double())
     if first == 0:
-        return outcome(Verdict(False, misconception("nothing_changed"), "nothing_changed"))
+        return wrong(misconception="nothing_changed")
     if second > CHANGE_TOLERANCE * first:
-        verdict = _judged(got, problem)
-        message = feedback("not_rank_one", ratio=percent(float(second / first)))
-        return outcome(
-            Verdict(
-                False, sentences(message, explanation(verdict.misconception)), verdict.misconception
-            )
-        )
-    return Outcome(True, feedback("rank_one"), fraction=1.0)
+        remark = feedback("not_rank_one", ratio=percent(float(second / first)))
+        return wrong(remark, misconception=expected.judge(got).misconception)
+    return right(feedback("rank_one"))
 
 
-def update_inputs(bench):
-    problem = _problem(bench.generator("problem"), 6, 10)
-    return arguments_kept(
-        _update(bench, problem, after=True), problem, problem["weight"].shape, "Ŵ"
-    )
+def update_inputs(trial: Trial) -> Verdict:
+    problem = _problem(trial.generator("problem"), 6, 10)
+    observation = _update(trial, problem, after=True)
+    return looks.arguments_kept(observation, _expected_update(problem), problem)
 
 
-def _real_problem(bench, key, value):
+def _real_problem(trial, key, value):
     return {
-        "weight": bench.model().weight(DEFAULT_LAYER).detach().contiguous(),
+        "weight": trial.model().weight(DEFAULT_LAYER).detach().contiguous(),
         "moment": load_moment(),
         "key": key,
         "value": value,
     }
 
 
-def update_real(bench):
+def update_real(trial: Trial) -> Verdict:
     """The real W and C, with a key from the text and a value like that of another token."""
-    text, generator = load_text(), bench.generator("row")
+    text, generator = load_text(), trial.generator("row")
     row = text[torch.randint(len(text), (1,), generator=generator)]
-    keys = next(keys_over(bench.model(), DEFAULT_LAYER, row))
+    keys = next(keys_over(trial.model(), DEFAULT_LAYER, row))
     key, other = keys[torch.randint(8, len(keys), (2,), generator=generator)]
-    problem = _real_problem(bench, key, bench.model().weight(DEFAULT_LAYER) @ other)
-    return outcome(_judged(_update(bench, problem)["result"], problem))
+    problem = _real_problem(trial, key, trial.model().weight(DEFAULT_LAYER) @ other)
+    return looks.right_result(_update(trial, problem), _expected_update(problem))
 
 
-def _reference_updates(bench):
-    """The student's Ŵ for every reference fact, asked for once a submission: list of (reference, Ŵ)."""
-    if "updates" not in bench.shared:
-        bench.shared["updates"] = [
-            (
-                reference,
-                _update(
-                    bench, _real_problem(bench, reference.key.float(), reference.value.float())
-                )["result"],
-            )
+class ReferenceUpdates:
+    """The student's Ŵ for the reference facts, and the edit metrics with them: each asked for once a submission."""
+
+    def __init__(self, trial: Trial):
+        self._trial = trial
+
+    @cached_property
+    def updates(self) -> list[tuple[references.Reference, Tensor]]:
+        """(reference, Ŵ) for every reference fact."""
+        return [
+            (reference, _update(self._trial, self.problem(reference))["result"])
             for reference in references.load()
         ]
-    return bench.shared["updates"]
+
+    def problem(self, reference: references.Reference) -> dict[str, Tensor]:
+        """What the student's function is given for a reference fact."""
+        return _real_problem(self._trial, reference.key.float(), reference.value.float())
+
+    @cached_property
+    def unusable(self) -> int:
+        """How many of the Ŵ cannot be put in the place of W."""
+        shape = self._weight.shape
+        return sum(bool(usable(got, shape, word("new_weight"))) for _, got in self.updates)
+
+    @cached_property
+    def scores(self) -> Mapping[str, Score]:
+        """The metrics run again on the grader's own model, with each Ŵ in the place of W: kind -> score."""
+        changes = [got.to(self._weight) - self._weight for _, got in self.updates]
+        return references.measured_once(self._trial.model(), changes)
+
+    @property
+    def nothing_changed(self) -> bool:
+        """Whether every Ŵ is W itself."""
+        return all(torch.equal(got.to(self._weight), self._weight) for _, got in self.updates)
+
+    @property
+    def _weight(self):
+        return self._trial.model().weight(DEFAULT_LAYER)
 
 
-def update_reference(bench):
-    updates, verdicts, failed = _reference_updates(bench), [], None
-    weight = bench.model().weight(DEFAULT_LAYER).double()
-    for reference, got in updates:
-        right = weight + reference.change()
-        verdicts.append(
-            judge(got, right, dict, "Ŵ", weight, CHANGE_TOLERANCE, "wrong_change").passed
-        )
-        if not verdicts[-1] and failed is None:  # one is told, and named
-            failed = _judged(
-                got, _real_problem(bench, reference.key.float(), reference.value.float())
-            )
-    right = sum(verdicts)
-    message = feedback("references", right=right, all=len(verdicts))
-    if failed:
-        message = sentences(message, explanation(failed.misconception) or failed.message)
-    return Outcome(not failed, message, failed and failed.misconception, right / len(verdicts))
+def update_reference(trial: Trial) -> Verdict:
+    mine = trial.once(ReferenceUpdates)
+    weight = trial.model().weight(DEFAULT_LAYER).double()
+    failed = [
+        (reference, got)
+        for reference, got in mine.updates
+        if not _expected_change(weight + reference.change(), weight).judge(got).passed
+    ]
+    count, agree = len(mine.updates), len(mine.updates) - len(failed)
+    remarks, explanation = [feedback("references", right=agree, all=count)], None
+    if failed:  # the first is told, and named
+        reference, got = failed[0]
+        verdict = _expected_update(mine.problem(reference)).judge(got)
+        remarks += [] if verdict.explanation else verdict.remarks
+        explanation = verdict.explanation
+    return Verdict(agree / count, tuple(remarks), explanation)
 
 
-def _student_scores(bench):
-    """The edit metrics run again on the grader's own model, with each Ŵ of the student's in the place of W."""
-    if "scores" not in bench.shared:
-        updates, model = _reference_updates(bench), bench.model()
-        weight = model.weight(DEFAULT_LAYER)
-        bench.shared["unusable"] = sum(bool(usable(got, weight.shape, "Ŵ")) for _, got in updates)
-        bench.shared["scores"] = (
-            None
-            if bench.shared["unusable"]
-            else references.measured_once(model, [got.to(weight) - weight for _, got in updates])
-        )
-    return bench.shared["scores"]
-
-
-def _metric_test(name, kind, scored=True):
-    def run(bench):
-        mine = _student_scores(bench)
-        if mine is None:
-            return Outcome(
-                False,
-                feedback(
-                    "metric_missing",
-                    what=name,
-                    count=bench.shared["unusable"],
-                    all=references.COUNT,
-                ),
-            )
-        message = feedback(
-            "metric", what=name, got=f"{100 * mine[kind].share:.0f} %", probes=mine[kind].probes
-        )
+def _metric_test(name: str, kind: str, scored: bool = True) -> Callable[[Trial], Verdict]:
+    def run(trial):
+        mine = trial.once(ReferenceUpdates)
+        if mine.unusable:
+            counts = {"count": mine.unusable, "all": references.COUNT}
+            return wrong(feedback("metric_missing", what=name, **counts))
+        score = mine.scores[kind]
+        share = f"{100 * score.share:.0f} %"
+        remark = feedback("metric", what=name, got=share, probes=score.probes)
         if not scored:
-            return Outcome(True, message, fraction=1.0)
-        passed = mine[kind].share >= references.scores(bench.model())[kind].share - 1e-6
-        message = sentences(message, feedback("metric_reached" if passed else "metric_below"))
-        if kind == "neighborhood" and mine["original"].share == 0:
-            return _no_edit_succeeds(bench, message)
-        return Outcome(passed, message, fraction=float(passed))
+            return right(remark)
+        passed = score.share >= references.scores(trial.model())[kind].share - 1e-6
+        compared = feedback("metric_reached" if passed else "metric_below")
+        if kind == "neighborhood" and mine.scores["original"].share == 0:
+            # Where no edit succeeds neighbors show nothing, since whoever changes nothing keeps them all.
+            if mine.nothing_changed:
+                return wrong(remark, compared, misconception="nothing_changed")
+            return wrong(remark, compared, feedback("metric_without_edit"))
+        return right(remark, compared) if passed else wrong(remark, compared)
 
     return run
-
-
-def _no_edit_succeeds(bench, message):
-    """What neighbors say where no edit succeeds: nothing, since whoever changes nothing keeps them all."""
-    weight = bench.model().weight(DEFAULT_LAYER)
-    name = (
-        "nothing_changed"
-        if all(torch.equal(got.to(weight), weight) for _, got in _reference_updates(bench))
-        else None
-    )
-    return Outcome(
-        False,
-        sentences(message, misconception(name) if name else feedback("metric_without_edit")),
-        name,
-    )
 
 
 # ---------------------------------------------------------------- write_edit
@@ -555,9 +481,9 @@ SHAPES_DISAGREE = re.compile(
 )
 
 
-def _write_test(bench, kind, d_out, d_in, bias=False):
-    """Returns (verdict on the stored weight, the reply's tensors, the tensors sent)."""
-    generator = bench.generator("weights")
+def _write_test(trial, look, kind, d_out, d_in, bias=False):
+    """The verdict of a look at what a module of that kind stores."""
+    generator = trial.generator("weights")
     shape = (d_in, d_out) if kind == "conv1d" else (d_out, d_in)
     before = torch.randn(*shape, generator=generator)
     new = torch.randn(d_out, d_in, generator=generator)
@@ -565,66 +491,42 @@ def _write_test(bench, kind, d_out, d_in, bias=False):
     if bias:
         tensors["bias"] = torch.randn(d_out, generator=generator)
     try:
-        got = bench.call("write_edit", tensors, {"kind": kind}).tensors
+        observation = trial.call("write_edit", tensors, {"kind": kind}).tensors
     except StudentFailed as failure:
-        if failure.kind != "error" or d_out == d_in or not SHAPES_DISAGREE.search(failure.detail):
+        disagree = failure.code == "raised" and SHAPES_DISAGREE.search(failure.detail)
+        if d_out == d_in or not disagree:
             raise
-        # Nothing here has two shapes but W and its transpose. (What was raised is not told: it can quote the hidden weights.)
+        # Nothing here has two shapes but W and its transpose. (What was raised is not told: it can
+        # quote the hidden weights.)
         name = "transpose_missing" if kind == "conv1d" else "transpose_added"
-        return (
-            Verdict(
-                False,
-                sentences(
-                    messages.sentence("shapes_disagree", function="write_edit"), misconception(name)
-                ),
-                name,
-            ),
-            {},
-            tensors,
-        )
-    right = (new.T if kind == "conv1d" else new).double()
-    verdict = judge(
-        got["weight"],
-        right,
-        partial(wrongs.write_edit, kind, before.double(), right),
-        "The stored weight",
-    )
-    if verdict.passed and got["weight"].dtype != before.dtype:
-        verdict = Verdict(False, misconception("dtype_changed"), "dtype_changed")
-    return verdict, got, tensors
+        remark = messages.sentence("shapes_disagree", function="write_edit")
+        return wrong(remark, misconception=name)
+    due = (new.T if kind == "conv1d" else new).double()
+    mistaken = partial(wrongs.write_edit, kind, before.double(), due)
+    return look(observation, Expected(due, mistaken, word("stored_weight")), tensors)
 
 
-def write_linear(bench):
-    return outcome(_write_test(bench, "linear", 5, 8)[0])
+def write_linear(trial: Trial) -> Verdict:
+    return _write_test(trial, looks.weight_written, "linear", 5, 8)
 
 
-def write_conv1d(bench):
-    return outcome(_write_test(bench, "conv1d", 5, 8)[0])
+def write_conv1d(trial: Trial) -> Verdict:
+    return _write_test(trial, looks.weight_written, "conv1d", 5, 8)
 
 
-def write_square(bench):
-    """Where W is square its shape does not tell how it is stored: both kinds of module must come out right."""
-    first = _write_test(bench, "conv1d", 7, 7)[0]
-    return outcome(first if not first.passed else _write_test(bench, "linear", 7, 7)[0])
+def write_square(trial: Trial) -> Verdict:
+    """Where W is square its shape does not tell how it is stored: both kinds must come out right."""
+    first = _write_test(trial, looks.weight_written, "conv1d", 7, 7)
+    return first if not first.passed else _write_test(trial, looks.weight_written, "linear", 7, 7)
 
 
-def write_bias(bench):
+def write_bias(trial: Trial) -> Verdict:
     """A bias, and the caller's own Ŵ, are nothing to write into."""
-    verdict, got, sent = _write_test(bench, "conv1d", 6, 9, bias=True)
-    if verdict.passed and not torch.equal(got["bias"], sent["bias"]):
-        return outcome(Verdict(False, misconception("bias_changed"), "bias_changed"))
-    if verdict.passed and not torch.equal(got["after.new_weight"], sent["new_weight"]):
-        return outcome(
-            Verdict(False, misconception("input_changed", what="new_weight"), "input_changed")
-        )
-    return outcome(verdict)
+    return _write_test(trial, looks.weight_written, "conv1d", 6, 9, bias=True)
 
 
-def write_in_place(bench):
-    verdict, got, _ = _write_test(bench, "linear", 4, 7)
-    if verdict.passed and not got["same_parameter"].item():
-        return outcome(Verdict(False, misconception("parameter_replaced"), "parameter_replaced"))
-    return outcome(verdict)
+def write_in_place(trial: Trial) -> Verdict:
+    return _write_test(trial, looks.written_in_place, "linear", 4, 7)
 
 
 TESTS = NotebookTests(

@@ -62,7 +62,7 @@ class Asked:
         """The subject's tokens in `text`."""
         return self.model.subject_slice(text, self.subject, *occurrence)
 
-    def mean(self, place: Callable[[str], int] | None = None, **options) -> Tensor:
+    def mean(self, place: Callable[[str], int] | None = None, **options: object) -> Tensor:
         """The mean of `keys`: (d_in,)."""
         return self.keys(place, **options).mean(0)
 

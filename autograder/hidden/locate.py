@@ -3,26 +3,22 @@
 Every input is drawn from the course secret, and every expected result comes from the oracle, in float64 on the small models.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
 import torch
+from torch import Tensor
 
 from autograder import secret as secrets
 from autograder.hidden import locate_wrongs as wrongs
-from autograder.hidden.case import (
-    HiddenTest,
-    NotebookTests,
-    Outcome,
-    arguments_kept,
-    judge_number,
-    outcome,
-    words,
-)
+from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number, words
 from autograder.oracle import tracing
-from autograder.result import function_of
-from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge, usable
-from keyhole.messages import feedback, listed, misconception, sentences
+from autograder.sandbox import Reply
+from keyhole.checking import looks
+from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge
+from keyhole.checking.looks import Expected
+from keyhole.messages import feedback, listed, misconception, word
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise
@@ -36,24 +32,17 @@ FIRST, LAST, END = (
 )  # the subject's first and last token, the prompt's last
 
 
-def _noted(bench, verdict):
-    """The outcome; what failed is remembered, because `trace` is built on it."""
-    if not verdict.passed:
-        bench.shared.setdefault("failed", {})[function_of(bench.test_id)] = True
-    return outcome(verdict)
-
-
 # ---------------------------------------------------------------- corrupt
 
 
-def _corrupt_case(bench, start, width, after, samples=3, keep=False):
-    generator = bench.generator("inputs")
+def _corrupt_case(trial, start, width, after, samples=3, keep=False):
+    generator = trial.generator("inputs")
     tensors = {
         "embeddings": torch.randn(start + width + after, 6, generator=generator),
         "noise": 2 * torch.randn(samples, width, 6, generator=generator),
     }
     subject = slice(start, start + width)
-    reply = bench.call(
+    reply = trial.call(
         tensors=tensors,
         options={
             "order": ["embeddings", "subject", "noise"],
@@ -61,60 +50,52 @@ def _corrupt_case(bench, start, width, after, samples=3, keep=False):
             "after": keep,
         },
     )
-    right = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
-    if keep:
-        return arguments_kept(reply.tensors, tensors, right.shape, "The result")
-    got, origin = reply.tensors["result"], tensors["embeddings"].double()
-    verdict = judge(
-        got,
-        right,
+    hidden = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
+    expected = Expected(
+        hidden,
         partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
-        "The result",
-        origin,
+        origin=tensors["embeddings"].double(),
     )
-    if not verdict.passed and not verdict.misconception and got.shape == right.shape:
-        elsewhere = [
-            token
-            for token in range(start + width + after)
-            if token not in range(start, start + width)
-        ]
-        if distance(got[:, elsewhere], right[:, elsewhere]) <= TOLERANCE:
-            verdict = Verdict(
-                False, sentences(verdict.message, misconception("other_noise")), "other_noise"
-            )
-    return _noted(bench, verdict)
+    if keep:
+        return looks.arguments_kept(reply.tensors, expected, tensors)
+    got, verdict = reply.tensors["result"], looks.right_result(reply.tensors, expected)
+    if not verdict.passed and not verdict.misconception and got.shape == hidden.shape:
+        elsewhere = [*range(start), *range(start + width, start + width + after)]
+        if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
+            return replace(verdict, explanation=misconception("other_noise"))
+    return verdict
 
 
-def corrupt_middle(bench):
-    return _corrupt_case(bench, 2, 3, 4)
+def corrupt_middle(trial: Trial) -> Verdict:
+    return _corrupt_case(trial, 2, 3, 4)
 
 
-def corrupt_start(bench):
-    return _corrupt_case(bench, 0, 2, 5)
+def corrupt_start(trial: Trial) -> Verdict:
+    return _corrupt_case(trial, 0, 2, 5)
 
 
-def corrupt_end(bench):
-    return _corrupt_case(bench, 4, 3, 0)
+def corrupt_end(trial: Trial) -> Verdict:
+    return _corrupt_case(trial, 4, 3, 0)
 
 
-def corrupt_single(bench):
-    return _corrupt_case(bench, 3, 1, 2, samples=1)
+def corrupt_single(trial: Trial) -> Verdict:
+    return _corrupt_case(trial, 3, 1, 2, samples=1)
 
 
-def corrupt_inputs(bench):
-    return _corrupt_case(bench, 1, 2, 3, keep=True)
+def corrupt_inputs(trial: Trial) -> Verdict:
+    return _corrupt_case(trial, 1, 2, 3, keep=True)
 
 
 # ---------------------------------------------------------------- restore
 
 
-def _restore_case(bench, position, samples=3, tokens=7, keep=False):
-    generator = bench.generator("inputs")
+def _restore_case(trial, position, samples=3, tokens=7, keep=False):
+    generator = trial.generator("inputs")
     tensors = {
         "hidden": torch.randn(samples, tokens, 5, generator=generator),
         "clean": torch.randn(tokens, 5, generator=generator),
     }
-    reply = bench.call(
+    reply = trial.call(
         tensors=tensors,
         options={
             "order": ["hidden", "clean", "position"],
@@ -122,35 +103,30 @@ def _restore_case(bench, position, samples=3, tokens=7, keep=False):
             "after": keep,
         },
     )
-    right = tracing.restore(tensors["hidden"], tensors["clean"], position)
-    if keep:
-        return arguments_kept(reply.tensors, tensors, right.shape, "The result")
-    return _noted(
-        bench,
-        judge(
-            reply.tensors["result"],
-            right,
-            partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
-            "The result",
-            tensors["hidden"].double(),
-        ),
+    expected = Expected(
+        tracing.restore(tensors["hidden"], tensors["clean"], position),
+        partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
+        origin=tensors["hidden"].double(),
     )
+    if keep:
+        return looks.arguments_kept(reply.tensors, expected, tensors)
+    return looks.right_result(reply.tensors, expected)
 
 
-def restore_middle(bench):
-    return _restore_case(bench, 2, samples=4)
+def restore_middle(trial: Trial) -> Verdict:
+    return _restore_case(trial, 2, samples=4)
 
 
-def restore_first(bench):
-    return _restore_case(bench, 0)
+def restore_first(trial: Trial) -> Verdict:
+    return _restore_case(trial, 0)
 
 
-def restore_last(bench):
-    return _restore_case(bench, 6, samples=2)
+def restore_last(trial: Trial) -> Verdict:
+    return _restore_case(trial, 6, samples=2)
 
 
-def restore_inputs(bench):
-    return _restore_case(bench, 3, keep=True)
+def restore_inputs(trial: Trial) -> Verdict:
+    return _restore_case(trial, 3, keep=True)
 
 
 # ---------------------------------------------------------------- indirect_effect
@@ -165,118 +141,123 @@ BY_CHANCE = (
 )
 
 
-def _effect_case(bench, low, high, samples, told=BY_CHANCE):
+def _effect_case(trial, low, high, samples, told=BY_CHANCE):
     """Corrupted probabilities around `low`, restored ones around `high`, drawn until what is `told` shows."""
-    generator = bench.generator("inputs")
+    generator = trial.generator("inputs")
     while True:
         corrupted, restored = (
             middle * (0.5 + torch.rand(samples, generator=generator)) for middle in (low, high)
         )
-        right, wrong = (
-            tracing.indirect_effect(restored, corrupted),
-            wrongs.indirect_effect(restored, corrupted),
-        )
-        apart = (
-            torch.stack([right, *(wrong.get(name, right) for name in told)]).sort().values.diff()
-        )
-        if apart.min() > 0.002 * right.abs() and (restored.mean() > 1.1 * corrupted.mean()) == (
-            high > low
-        ):
+        effect = tracing.indirect_effect(restored, corrupted)
+        mistaken = wrongs.indirect_effect(restored, corrupted)
+        results = [effect, *(mistaken.get(name, effect) for name in told)]
+        apart = torch.stack(results).sort().values.diff()
+        is_above = bool(restored.mean() > 1.1 * corrupted.mean())
+        if apart.min() > 0.002 * effect.abs() and is_above == (high > low):
             break
-    got = bench.call(
+    observation = trial.call(
         tensors={"restored": restored, "corrupted": corrupted},
         options={"order": ["restored", "corrupted"]},
-    ).tensors["result"]
-    return judge_number(bench, got, right, lambda: wrong, "The indirect effect")
+    ).tensors
+    expected = expected_number(trial, effect, lambda: mistaken, word("indirect_effect"))
+    return looks.right_result(observation, expected)
 
 
-def effect_difference(bench):
-    verdict = _effect_case(bench, 0.1, 0.6, 7)
-    bench.shared["right_above_zero"] = verdict.passed
-    return outcome(verdict)
+def effect_difference(trial: Trial) -> Verdict:
+    return _effect_case(trial, 0.1, 0.6, 7)
 
 
-def effect_negative(bench):
-    """Below zero a sign taken away gives the same as one turned round; whose effects above zero are right took it away."""
-    verdict = _effect_case(bench, 0.5, 0.15, 6)
-    if verdict.misconception == "effect_reversed" and bench.shared.get("right_above_zero"):
-        message = verdict.message.replace(
-            misconception("effect_reversed"), misconception("effect_absolute")
-        )
-        verdict = Verdict(False, message, "effect_absolute")
-    return outcome(verdict)
+def effect_negative(trial: Trial) -> Verdict:
+    """Below zero a sign taken away gives the same as one turned round. Whoever is right above zero took it away."""
+    verdict = _effect_case(trial, 0.5, 0.15, 6)
+    above = trial.verdict("indirect_effect.difference")
+    if verdict.misconception == "effect_reversed" and above and above.passed:
+        return replace(verdict, explanation=misconception("effect_absolute"))
+    return verdict
 
 
-def effect_small(bench):
+def effect_small(trial: Trial) -> Verdict:
     """A sign taken away shows in the mean where some samples lie below zero."""
-    return outcome(_effect_case(bench, 0.02, 0.03, 10, (*BY_CHANCE, "effect_absolute")))
+    return _effect_case(trial, 0.02, 0.03, 10, (*BY_CHANCE, "effect_absolute"))
 
 
 # ---------------------------------------------------------------- trace
 
 
-class _Map:
-    """What a call of `trace` is asked for, and what is right and what is wrong, computed once for all the submissions of a batch."""
+@dataclass(frozen=True)
+class _Cells:
+    """Which cells of a map a call of `trace` is asked for."""
 
-    def __init__(self, model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    positions: tuple[int, ...] = (FIRST, LAST, END)
+    layers: tuple[int, ...] = (0, 2, 3, 5)
+    kind: str = "state"
+    window: int = 10
+
+
+@dataclass(frozen=True)
+class _Toy:
+    """The small model and the noise that a map is asked of.
+
+    accents: the first word of the prompt has half the letters, of two tokens each.
+    """
+
+    layout: str
+    samples: int = 3
+    scale: float = 1.5  # of the noise
+    accents: bool = False
+
+
+class _Map:
+    """What a call of `trace` is asked for, what is right and what is wrong: made once for all the submissions of a batch."""
+
+    def __init__(
+        self, model: EditableModel, prompt: str, subject: str, noise: Tensor, cells: _Cells
+    ):
         self.model, self.noise = model, noise
         self.asked = {
             "prompt": prompt,
             "subject": subject,
-            "positions": positions,
-            "layers": layers,
-            "kind": kind,
-            "window": window,
+            "positions": list(cells.positions),
+            "layers": list(cells.layers),
+            "kind": cells.kind,
+            "window": cells.window,
         }
         sweep = tracing.Sweep(model, prompt, subject, noise.to(model.embedding.weight))
-        self.right, self.origin = (
-            sweep.values(positions, layers, kind, window),
-            sweep.corrupted_probability,
+        # Without any effect there is no size to measure in but that of the probabilities.
+        self.expected = Expected(
+            sweep.values(cells.positions, cells.layers, cells.kind, cells.window),
+            lambda: self.mistaken,
+            word("map"),
+            sweep.corrupted_probability if noise.any() else 0,
+            wrongs.EFFECT_TOLERANCE,
+            "wrong_effects",
         )
         self.answer_moves = sweep.answer != sweep.corrupted_answer
 
     @cached_property
-    def wrong(self):
-        return wrongs.trace(
-            self.model, **{**self.asked, "noise": self.noise.to(self.model.embedding.weight)}
-        )
+    def mistaken(self) -> dict[str, Tensor]:
+        """The maps that misunderstandings give."""
+        noise = self.noise.to(self.model.embedding.weight)
+        return wrongs.trace(self.model, **self.asked, noise=noise)
 
-    def reply(self, bench, spec, noise):
-        """What the student's function gives under a noise."""
-        return bench.call(
-            "model_function",
-            {"noise": noise},
-            {"model": spec, "order": ORDER, "values": self.asked},
-        )
+    def reply(self, trial: Trial, spec: str | dict, noise: Tensor) -> Reply:
+        """What the student's function gives under a noise. `spec`: the model, as the adapter is told of it."""
+        options = {"model": spec, "order": ORDER, "values": self.asked}
+        return trial.call("model_function", {"noise": noise}, options)
 
-    def judged(self, bench, spec):
-        """Ask the student's function, and judge: (reply, verdict)."""
-        reply = self.reply(bench, spec, self.noise)
-        # Without any effect there is no size to measure in but that of the probabilities.
-        origin = self.origin if self.noise.any() else 0
-        return reply, judge(
-            reply.tensors["result"],
-            self.right,
-            lambda: self.wrong,
-            "The map",
-            origin,
-            wrongs.EFFECT_TOLERANCE,
-            "wrong_effects",
-        )
+    def judged(self, trial: Trial, spec: str | dict) -> tuple[Reply, Verdict]:
+        """Ask the student's function, and judge."""
+        reply = self.reply(trial, spec, self.noise)
+        return reply, looks.right_result(reply.tensors, self.expected)
 
 
 @lru_cache(maxsize=64)
-def _toy_map(
-    secret, test_id, layout, kind, window, positions, layers, samples, scale, accents=False
-):
-    """The toy's specification and a _Map of it, for one test of one course. The subject is one word in the middle of three.
-
-    accents: the first word has half the letters, of two tokens each.
-    """
+def _toy_map(secret: bytes, test_id: str, toy: _Toy, cells: _Cells) -> tuple[dict, _Map]:
+    """The toy's specification and a _Map of it, for one test of one course. The subject is one word in the middle of three."""
     generator = secrets.generator(secret, test_id, "inputs")
     while True:
         spec = {
-            "layout": layout,
+            "layout": toy.layout,
             "seed": int(torch.randint(10**6, (1,), generator=generator)),
             "layers": 6,
             "width": 12,
@@ -284,105 +265,83 @@ def _toy_map(
             "heads": 2,
         }
         before, subject, after = words(generator, 3, WORD)
-        if accents:
+        if toy.accents:
             before = "".join(chr(ord(letter) + 128) for letter in before[: WORD // 2])
-        noise = scale * torch.randn(samples, WORD, 12, generator=generator)
-        toy = toy_model(**spec)
-        precise = EditableModel(toy.hf.double(), toy.tokenizer)
-        problem = _Map(
-            precise,
-            f"{before} {subject} {after}",
-            subject,
-            noise,
-            list(positions),
-            list(layers),
-            kind,
-            window,
-        )
-        if problem.answer_moves or not scale:  # else whose answer is followed would not show
+        noise = toy.scale * torch.randn(toy.samples, WORD, 12, generator=generator)
+        model = toy_model(**spec)
+        precise = EditableModel(model.hf.double(), model.tokenizer)
+        problem = _Map(precise, f"{before} {subject} {after}", subject, noise, cells)
+        # Else it would not show whose answer is followed.
+        if problem.answer_moves or not toy.scale:
             return spec, problem
 
 
-def _trace_case(
-    bench,
-    layout,
-    kind="state",
-    window=10,
-    positions=(FIRST, LAST, END),
-    layers=(0, 2, 3, 5),
-    samples=3,
-    scale=1.5,
-    accents=False,
-):
-    spec, problem = _toy_map(
-        bench.secret,
-        bench.test_id,
-        layout,
-        kind,
-        window,
-        positions,
-        layers,
-        samples,
-        scale,
-        accents,
-    )
-    return (problem, spec, *problem.judged(bench, spec))
+def _trace_case(trial, toy, cells):
+    """(the map, the toy's specification, the reply, the verdict)."""
+    spec, problem = _toy_map(trial.secret, trial.test_id, toy, cells)
+    return (problem, spec, *problem.judged(trial, spec))
 
 
-def _built(bench, verdict):
-    """The outcome; where what `trace` is built on failed too, that is said."""
-    failed = bench.shared.get("failed")
-    if not verdict.passed and failed:
-        hint = feedback("built_on", functions=listed(f"`{name}`" for name in failed))
-        verdict = replace(verdict, message=sentences(verdict.message, hint))
-    return outcome(verdict)
+# What `trace` is built on: graded function -> its tests.
+BUILT_ON = {
+    "corrupt": ("corrupt.middle", "corrupt.start", "corrupt.end", "corrupt.single"),
+    "restore": ("restore.middle", "restore.first", "restore.last"),
+}
 
 
-def _trace_test(*arguments, **options):
-    return lambda bench: _built(bench, _trace_case(bench, *arguments, **options)[-1])
+def _built(trial, verdict):
+    """The verdict; where what `trace` is built on fails too, that is said."""
+    failed = [] if verdict.passed else [name for name in BUILT_ON if _fails(trial, name)]
+    if not failed:
+        return verdict
+    hint = feedback("built_on", functions=listed(f"`{name}`" for name in failed))
+    return replace(verdict, remarks=(*verdict.remarks, hint))
 
 
-def trace_given_noise(bench):
-    """With a noise of nothing every cell is the clean probability, whatever is restored; who draws noise of their own gets less.
+def _fails(trial, function):
+    """Whether a function returned something wrong. (One that returned nothing is not what `trace` goes wrong by.)"""
+    verdicts = filter(None, map(trial.verdict, BUILT_ON[function]))
+    return any(not verdict.passed and verdict.status == "fail" for verdict in verdicts)
 
-    Theirs is told by maps that differ when asked for twice, or that stay the same under another noise, though their cells differ.
+
+def _trace_test(
+    layout: str, samples: int = 3, accents: bool = False, **cells: object
+) -> Callable[[Trial], Verdict]:
+    toy = _Toy(layout, samples, accents=accents)
+    return lambda trial: _built(trial, _trace_case(trial, toy, _Cells(**cells))[-1])
+
+
+def trace_given_noise(trial: Trial) -> Verdict:
+    """With a noise of zero every cell is the clean probability, whatever is restored. Whoever draws noise anew gets less.
+
+    Noise drawn anew shows in maps that differ when asked for twice, or that stay the same under another noise though their cells
+    differ.
     """
-    problem, spec, reply, verdict = _trace_case(
-        bench, "llama", scale=0.0, positions=(LAST, END), layers=(1, 4)
-    )
+    cells = _Cells(positions=(LAST, END), layers=(1, 4))
+    problem, spec, reply, verdict = _trace_case(trial, _Toy("llama", scale=0.0), cells)
     got = reply.tensors["result"]
     if (
-        not verdict.passed
-        and not verdict.misconception
-        and not usable(got, (2, 2), "The map")
-        and got.min() < got.max()
+        verdict.passed
+        or verdict.misconception
+        or problem.expected.unusable(got)
+        or got.min() == got.max()
     ):
-        noises = (
-            problem.noise,
-            torch.randn(problem.noise.shape, generator=bench.generator("another noise")),
-        )
-        same, same_for_other = (
-            judge(problem.reply(bench, spec, noise).tensors["result"], got.double()).passed
-            for noise in noises
-        )
-        if same_for_other or not same:
-            verdict = Verdict(
-                False,
-                sentences(verdict.message, misconception("noise_of_its_own")),
-                "noise_of_its_own",
-            )
-    return outcome(verdict)
+        return verdict
+    other = torch.randn(problem.noise.shape, generator=trial.generator("another noise"))
+    same, same_for_other = (
+        judge(problem.reply(trial, spec, noise).tensors["result"], got.double()).passed
+        for noise in (problem.noise, other)
+    )
+    if same_for_other or not same:
+        return replace(verdict, explanation=misconception("noise_of_its_own"))
+    return verdict
 
 
-def trace_clean(bench):
-    *_, reply, verdict = _trace_case(bench, "gpt2", "mlp", 3, positions=(LAST,), layers=(1, 2, 4))
-    for flag in ("hooks_left", "model_changed"):
-        if reply.tensors[flag].item():
-            return outcome(Verdict(False, misconception(flag), flag))
-    unusable = usable(
-        reply.tensors["result"], (1, 3), "The map"
-    )  # which map it is, other tests ask
-    return Outcome(True, feedback("clean"), fraction=1.0) if not unusable else outcome(verdict)
+def trace_clean(trial: Trial) -> Verdict:
+    cells = _Cells(positions=(LAST,), layers=(1, 2, 4), kind="mlp", window=3)
+    spec, problem = _toy_map(trial.secret, trial.test_id, _Toy("gpt2"), cells)
+    reply = problem.reply(trial, spec, problem.noise)
+    return looks.left_clean(reply.tensors, problem.expected)
 
 
 REAL = (
@@ -400,22 +359,15 @@ def _real_map(secret, test_id, model):
     noise = subject_noise(
         model, prompt, subject, samples=4, seed=int(torch.randint(10**6, (1,), generator=generator))
     )
-    positions = [model.subject_slice(prompt, subject).stop - 1, len(model.encode([prompt])[0]) - 1]
-    return _Map(
-        model,
-        prompt,
-        subject,
-        noise,
-        positions,
-        [int(torch.randint(4, 12, (1,), generator=generator)), 25],
-    )
+    positions = (model.subject_slice(prompt, subject).stop - 1, len(model.encode([prompt])[0]) - 1)
+    layers = (int(torch.randint(4, 12, (1,), generator=generator)), 25)
+    return _Map(model, prompt, subject, noise, _Cells(positions, layers))
 
 
-def trace_real(bench):
+def trace_real(trial: Trial) -> Verdict:
     """Some cells of a map of the real model."""
-    return _built(
-        bench, _real_map(bench.secret, bench.test_id, bench.model()).judged(bench, DEFAULT_MODEL)[1]
-    )
+    problem = _real_map(trial.secret, trial.test_id, trial.model())
+    return _built(trial, problem.judged(trial, DEFAULT_MODEL)[1])
 
 
 TESTS = NotebookTests(
@@ -451,15 +403,27 @@ TESTS = NotebookTests(
                     accents=True,
                 ),
             ),
-            HiddenTest("trace.mlp", 1.5, _trace_test("gpt2", "mlp", 3, layers=(2, 3, 4))),
             HiddenTest(
-                "trace.attention", 1.5, _trace_test("llama", "attention", 3, layers=(1, 3, 4))
+                "trace.mlp", 1.5, _trace_test("gpt2", kind="mlp", window=3, layers=(2, 3, 4))
             ),
-            HiddenTest("trace.window_start", 1, _trace_test("llama", "mlp", 5, layers=(0, 1, 2))),
             HiddenTest(
-                "trace.window_end", 1, _trace_test("gpt2", "attention", 5, layers=(3, 4, 5))
+                "trace.attention",
+                1.5,
+                _trace_test("llama", kind="attention", window=3, layers=(1, 3, 4)),
             ),
-            HiddenTest("trace.window_even", 1, _trace_test("llama", "mlp", 4, layers=(2, 3))),
+            HiddenTest(
+                "trace.window_start",
+                1,
+                _trace_test("llama", kind="mlp", window=5, layers=(0, 1, 2)),
+            ),
+            HiddenTest(
+                "trace.window_end",
+                1,
+                _trace_test("gpt2", kind="attention", window=5, layers=(3, 4, 5)),
+            ),
+            HiddenTest(
+                "trace.window_even", 1, _trace_test("llama", kind="mlp", window=4, layers=(2, 3))
+            ),
             HiddenTest(
                 "trace.order",
                 1,

@@ -311,7 +311,7 @@ class Asked:
             return layer, layer + 1
         return tracing.window_of(layer, self.window, self.model.n_layers)
 
-    def swept(self, sweep: tracing.Sweep | None = None, **changes) -> Tensor:
+    def swept(self, sweep: tracing.Sweep | None = None, **changes: object) -> Tensor:
         """The map by the oracle's sweep, with some arguments of `Sweep.values` changed."""
         arguments = {"positions": self.positions, "layers": self.layers, "kind": self.kind}
         return (sweep or self.sweep).values(**arguments | {"window": self.window} | changes)

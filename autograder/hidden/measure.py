@@ -1,49 +1,49 @@
 """Hidden tests of 1_measure.ipynb: the likelihood of a target, the two shares, the score.
 
 The graded functions see token ids, no text. That a target needs its leading space is therefore checked where text is read
-(keyhole.facts, keyhole.fact_files); here what comes nearest is that the first target token, the one with the space, counts like
-the others.
+(keyhole.facts, keyhole.fact_files). The nearest thing here: the first target token, the one with the space, counts like the others.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from autograder.hidden import measure_wrongs as wrongs
-from autograder.hidden.case import (
-    HiddenTest,
-    NotebookTests,
-    Outcome,
-    arguments_kept,
-    judge_number,
-    outcome,
-)
+from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
+from keyhole.checking import looks
+from keyhole.checking.judging import Verdict, wrong
 from keyhole.facts import load_facts
-from keyhole.checking.judging import Verdict, judge, scalar
-from keyhole.messages import feedback, misconception, sentences
+from keyhole.messages import feedback, misconception, word
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits
 
 # ---------------------------------------------------------------- sequence_nll
 
 
-def _nll_judged(bench, logits, target_ids, **options):
+def _nll_case(trial, logits, target_ids, **options):
+    """(observation, Expected)."""
     tensors = {"logits": logits, "target_ids": target_ids}
-    got = bench.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
-    return got, judge_number(
-        bench,
-        got["result"],
+    observation = trial.call(tensors=tensors, options={"order": list(tensors), **options}).tensors
+    return observation, expected_number(
+        trial,
         measuring.sequence_nll(logits, target_ids),
         partial(wrongs.sequence_nll, logits, target_ids),
-        "The NLL",
+        word("nll"),
     )
 
 
-def _drawn(bench, tokens, vocabulary):
+def _nll_test(trial, logits, target_ids):
+    return looks.right_result(*_nll_case(trial, logits, target_ids))
+
+
+def _drawn(trial, tokens, vocabulary):
     """Logits in which some target tokens are likely and some are not, and a target of distinct tokens, not all of them the most probable ones."""
-    generator = bench.generator("inputs")
+    generator = trial.generator("inputs")
     while True:
         logits = 2 * torch.randn(tokens, vocabulary, generator=generator)
         target_ids = torch.randperm(vocabulary, generator=generator)[:tokens]
@@ -52,66 +52,52 @@ def _drawn(bench, tokens, vocabulary):
             return logits, target_ids
 
 
-def nll_one_token(bench):
-    return outcome(_nll_judged(bench, *_drawn(bench, 1, 17))[1])
+def nll_one_token(trial: Trial) -> Verdict:
+    return _nll_test(trial, *_drawn(trial, 1, 17))
 
 
-def nll_tokens(bench):
-    return outcome(_nll_judged(bench, *_drawn(bench, 4, 19))[1])
+def nll_tokens(trial: Trial) -> Verdict:
+    return _nll_test(trial, *_drawn(trial, 4, 19))
 
 
-def nll_repeated(bench):
+def nll_repeated(trial: Trial) -> Verdict:
     """A token that stands in the target twice: two predictions, two likelihoods."""
-    logits, target_ids = _drawn(bench, 5, 11)
+    logits, target_ids = _drawn(trial, 5, 11)
     target_ids[3] = target_ids[1]
-    return outcome(_nll_judged(bench, logits, target_ids)[1])
+    return _nll_test(trial, logits, target_ids)
 
 
-def nll_large(bench):
+def nll_large(trial: Trial) -> Verdict:
     """What a softmax does not feel, but an exponential does: all logits larger by 300."""
-    logits, target_ids = _drawn(bench, 3, 13)
-    return outcome(_nll_judged(bench, logits + 300, target_ids)[1])
+    logits, target_ids = _drawn(trial, 3, 13)
+    return _nll_test(trial, logits + 300, target_ids)
 
 
-def nll_improbable(bench):
+def nll_improbable(trial: Trial) -> Verdict:
     """Target tokens of probability 1e-20 and much less, each its own."""
-    logits, target_ids = _drawn(bench, 3, 13)
+    logits, target_ids = _drawn(trial, 3, 13)
     logits[torch.arange(3), target_ids] -= torch.tensor([45.0, 55.0, 80.0])
-    return outcome(_nll_judged(bench, logits, target_ids)[1])
+    return _nll_test(trial, logits, target_ids)
 
 
-def nll_inputs(bench):
-    logits, target_ids = _drawn(bench, 3, 9)
-    got, _ = _nll_judged(bench, logits, target_ids, after=True)
-    return arguments_kept(
-        got | {"result": scalar(got["result"])},
-        {"logits": logits, "target_ids": target_ids},
-        (),
-        "The NLL",
-    )
+def nll_inputs(trial: Trial) -> Verdict:
+    logits, target_ids = _drawn(trial, 3, 9)
+    sent = {"logits": logits, "target_ids": target_ids}
+    return looks.arguments_kept(*_nll_case(trial, **sent, after=True), sent)
 
 
-def nll_gradient(bench):
+def nll_gradient(trial: Trial) -> Verdict:
     """The same function is the loss of the fine-tuning, so its gradient counts."""
-    logits, target_ids = _drawn(bench, 3, 15)
-    got, verdict = _nll_judged(bench, logits, target_ids, grad=["logits"])
-    if not verdict.passed:
-        return outcome(verdict)
-    if "grad.logits" not in got:
-        return outcome(Verdict(False, misconception("graph_cut", what="logits"), "graph_cut"))
+    logits, target_ids = _drawn(trial, 3, 15)
     live = logits.double().requires_grad_()
     measuring.sequence_nll(live, target_ids).backward()
-    found = judge(got["grad.logits"], live.grad, what="logits", sentence="gradient")
-    return (
-        outcome(found)
-        if not found.passed
-        else Outcome(True, feedback("gradient_right"), fraction=1.0)
-    )
+    case = _nll_case(trial, logits, target_ids, grad=["logits"])
+    return looks.gradient(*case, {"logits": live.grad})
 
 
-def nll_real(bench):
+def nll_real(trial: Trial) -> Verdict:
     """A target of several tokens on the real model."""
-    model = bench.model()
+    model = trial.model()
     asked = [
         (probe.prompt, probe.target_new)
         for fact in load_facts()
@@ -119,54 +105,49 @@ def nll_real(bench):
         for probe in fact.probes()["paraphrase"]
     ]
     long = [(prompt, target) for prompt, target in asked if len(model.encode([target])[0]) > 1]
-    prompt, target = long[int(torch.randint(len(long), (1,), generator=bench.generator("probe")))]
-    return outcome(_nll_judged(bench, *answer_logits(model, prompt, target))[1])
+    prompt, target = long[int(torch.randint(len(long), (1,), generator=trial.generator("probe")))]
+    return _nll_test(trial, *answer_logits(model, prompt, target))
 
 
 # ---------------------------------------------------------------- efficacy, neighborhood
 
 
-def _share_test(name, won, lost, tied=0, margin=1):
-    """So many probes on which the one that should win wins, loses and ties, in any order; where it wins it does so by more."""
+def _share_test(
+    name: str, won: int, lost: int, tied: int = 0, margin: float = 1
+) -> Callable[[Trial], Verdict]:
+    """So many probes on which the target that should win wins, loses and ties, in any order. Where it wins, it does so by more."""
 
-    def run(bench):
-        generator = bench.generator("inputs")
-        count = won + tied + lost
-        gaps = torch.cat(
-            [
-                1 + torch.rand(won, generator=generator),
-                torch.zeros(tied),
-                -0.2 - 0.3 * torch.rand(lost, generator=generator),
-            ]
-        )
-        gaps = margin * gaps[torch.randperm(count, generator=generator)]
-        # Steps of 2**-12: what is equal stays equal, whichever way it is rounded.
-        wanted, gaps = (
-            (value * 4096).round() / 4096
-            for value in (1 + 5 * torch.rand(count, generator=generator), gaps)
-        )
+    def run(trial):
+        wanted, gaps = _drawn_gaps(trial.generator("inputs"), won, lost, tied, margin)
         true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
-        got = bench.call(
+        observation = trial.call(
             tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}
-        ).tensors["result"]
-        # Who gets larger differences right has misunderstood nothing but these.
-        wrong = (
-            wrongs.near_ties
-            if margin < 1 and bench.shared.get("larger differences")
-            else getattr(wrongs, name)
-        )
-        verdict = judge_number(
-            bench,
-            got,
-            getattr(measuring, name)(true, new),
-            partial(wrong, true, new),
-            f"The {name}",
-        )
-        if margin == 1 and not tied:
-            bench.shared["larger differences"] = verdict.passed
-        return outcome(verdict)
+        ).tensors
+        mistaken = getattr(wrongs, name)
+        if margin < 1 and (mixed := trial.verdict(f"{name}.mixed")) and mixed.passed:
+            # Whoever gets larger differences right has misunderstood nothing but small ones.
+            mistaken = wrongs.near_ties
+        share = getattr(measuring, name)(true, new)
+        expected = expected_number(trial, share, partial(mistaken, true, new), word(name))
+        return looks.right_result(observation, expected)
 
     return run
+
+
+def _drawn_gaps(generator, won, lost, tied, margin) -> tuple[Tensor, Tensor]:
+    """NLLs of the target that should win, and by how much the other one is worse."""
+    count = won + tied + lost
+    gaps = torch.cat(
+        [
+            1 + torch.rand(won, generator=generator),
+            torch.zeros(tied),
+            -0.2 - 0.3 * torch.rand(lost, generator=generator),
+        ]
+    )
+    gaps = margin * gaps[torch.randperm(count, generator=generator)]
+    wanted = 1 + 5 * torch.rand(count, generator=generator)
+    # Steps of 2**-12: what is equal stays equal, whichever way it is rounded.
+    return (wanted * 4096).round() / 4096, (gaps * 4096).round() / 4096
 
 
 def _share_tests(name):
@@ -183,10 +164,10 @@ def _share_tests(name):
 PARTS = ("efficacy", "paraphrase", "neighborhood")
 
 
-def _score_case(bench, parts):
-    shares = dict(zip(PARTS, parts))
+def _score_case(trial, parts):
+    shares = dict(zip(PARTS, parts, strict=True))
     try:
-        got = bench.call(options={"order": list(PARTS), "values": shares}).tensors["result"]
+        observation = trial.call(options={"order": list(PARTS), "values": shares}).tensors
     except StudentFailed as failure:
         if (
             0 not in parts
@@ -194,50 +175,42 @@ def _score_case(bench, parts):
             or not failure.detail.startswith("ZeroDivisionError")
         ):
             raise
-        # Not what it says: an author may have put the hidden shares into the text.
-        said = feedback("raised", function="edit_score", error="ZeroDivisionError")
-        return outcome(
-            Verdict(False, sentences(said, misconception("zero_division")), "zero_division")
-        )
-    verdict = judge_number(
-        bench,
-        got,
-        measuring.edit_score(**shares),
-        partial(wrongs.edit_score, **shares),
-        "The score",
-    )
+        # Only the type is told: an author may have put the hidden shares into the text.
+        remark = feedback("raised", function="edit_score", error="ZeroDivisionError")
+        return wrong(remark, misconception="zero_division")
+    score, mistaken = measuring.edit_score(**shares), partial(wrongs.edit_score, **shares)
+    expected = expected_number(trial, score, mistaken, word("score"))
+    got, verdict = observation["result"], looks.right_result(observation, expected)
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
-        verdict = Verdict(
-            False, sentences(verdict.message, misconception("zero_division")), "zero_division"
-        )
-    return outcome(verdict)
+        return replace(verdict, explanation=misconception("zero_division"))
+    return verdict
 
 
-def _drawn_shares(bench, low, high):
+def _drawn_shares(trial, low, high):
     return (
-        low + (high - low) * torch.rand(3, generator=bench.generator("shares"), dtype=torch.float64)
+        low + (high - low) * torch.rand(3, generator=trial.generator("shares"), dtype=torch.float64)
     ).tolist()
 
 
-def score_mixed(bench):
+def score_mixed(trial: Trial) -> Verdict:
     """One share far below the others, so that the means differ."""
-    first, second, third = _drawn_shares(bench, 0.7, 0.95)
-    return _score_case(bench, (first, second - 0.3, third - 0.5))
+    first, second, third = _drawn_shares(trial, 0.7, 0.95)
+    return _score_case(trial, (first, second - 0.3, third - 0.5))
 
 
-def score_zero(bench):
+def score_zero(trial: Trial) -> Verdict:
     """Each of the three in turn."""
     for place in range(3):
-        parts = _drawn_shares(bench, 0.5, 1)
+        parts = _drawn_shares(trial, 0.5, 1)
         parts[place] = 0.0
-        found = _score_case(bench, parts)
-        if not found.passed:
+        verdict = _score_case(trial, parts)
+        if not verdict.passed:
             break
-    return found
+    return verdict
 
 
-def score_nothing(bench):
-    return _score_case(bench, (0.0, 0.0, 0.0))
+def score_nothing(trial: Trial) -> Verdict:
+    return _score_case(trial, (0.0, 0.0, 0.0))
 
 
 TESTS = NotebookTests(

@@ -1,39 +1,56 @@
-"""Hidden tests of what is handed in beside 3_edit.ipynb: the student's own fact, and the change that was made for it.
+"""Hidden tests of the files beside 3_edit.ipynb: the student's own fact, and the change for it.
 
-Two data files, read and measured in the grader's own process: nothing of the student's runs. The fact is theirs, so a
-message may tell what was measured.
+Two data files, read and measured in the grader's own process: nothing of the student's runs. The
+fact is theirs, so a message may tell what was measured.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property, lru_cache
 
 import torch
 
-from autograder.hidden.case import HiddenTest, Outcome, outcome
+from autograder.hidden.case import HiddenTest, Trial
 from autograder.oracle import editing, references
 from keyhole.checking import own_fact
+from keyhole.checking.judging import Verdict, judge, right, wrong
+from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, Measured, OwnEdit, OwnFact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
-from keyhole.checking.judging import Verdict, judge
-from keyhole.messages import feedback, misconception, opened, sentences
+from keyhole.messages import feedback, misconception
 from keyhole.moments import load_moment, load_prefixes
-from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE
 from keyhole.probes import PROBE_KINDS
 from keyhole.text import one_line
 
-SAME_DIRECTION = 0.999  # cosine; a right one made on another machine has 1 - 1e-9, the nearest wrong one (C centred) 0.994
+# Cosine. A right one made on another machine has 1 - 1e-9, the nearest wrong one (C centred) 0.994.
+SAME_DIRECTION = 0.999
 VALUE_TOLERANCE = 1e-2  # of |v* - W k*|; factors of a float32 Ŵ are right to 1e-4 of it
 
 
-def _parts(bench):
-    """What was handed in, read once a submission: {file: OwnFact or OwnEdit, or the KeyholeError that says why not}."""
-    if "own" not in bench.shared:
-        shape = bench.model().weight(own_fact.DEFAULT_LAYER).shape
-        readers = {
-            FACT_FILE: lambda: own_fact.read_fact(bench.folder),
-            EDIT_FILE: lambda: own_fact.read_edit(bench.folder, shape),
-        }
-        bench.shared["own"] = {file: _or_problem(read) for file, read in readers.items()}
-    return bench.shared["own"]
+class HandedIn:
+    """What one student handed in beside the notebook, read and measured once a submission."""
+
+    def __init__(self, trial: Trial):
+        self._model, self._folder = trial.model(), trial.folder
+
+    @cached_property
+    def fact(self) -> OwnFact | KeyholeError:
+        """The fact, or why it cannot be used."""
+        return _or_problem(lambda: own_fact.read_fact(self._folder))
+
+    @cached_property
+    def edit(self) -> OwnEdit | KeyholeError:
+        """The change of W, or why it cannot be used."""
+        shape = self._model.weight(own_fact.DEFAULT_LAYER).shape
+        return _or_problem(lambda: own_fact.read_edit(self._folder, shape))
+
+    @cached_property
+    def measured(self) -> Measured:
+        """The fact's probes, run again before and after the change.
+
+        Both files must be usable. Raises KeyholeError.
+        """
+        return own_fact.measure(self._model, self.fact, self.edit.change())
 
 
 def _or_problem(read):
@@ -43,58 +60,71 @@ def _or_problem(read):
         return problem
 
 
-def _test(*files):
-    """A hidden test of `files`: run only where each of them can be used, and failed with the sentence that a KeyholeError brings."""
+def _on_fact(judged: Callable[[Trial, OwnFact], Verdict]) -> Callable[[Trial], Verdict]:
+    """A hidden test of the fact: `judged` runs only where the fact can be used."""
 
-    def wrap(judged):
-        def run(bench):
-            parts = [_parts(bench)[file] for file in files]
-            for file, part in zip(files, parts):
-                if isinstance(part, KeyholeError):
-                    absent = isinstance(part, own_fact.Absent)
-                    return Outcome(
-                        False,
-                        opened(str(part)) if absent else feedback("own_not_run", file=file),
-                        missing=absent,
-                    )
-            try:
-                return judged(bench, *parts)
-            except KeyholeError as problem:
-                return Outcome(False, opened(str(problem)))
+    def run(trial):
+        handed = trial.once(HandedIn)
+        return _not_run(handed.fact, FACT_FILE) or _judged(lambda: judged(trial, handed.fact))
 
-        return run
-
-    return wrap
+    return run
 
 
-def form(bench):
-    problems = [part for part in _parts(bench).values() if isinstance(part, KeyholeError)]
+def _on_both(judged: Callable[[Trial, OwnFact, OwnEdit], Verdict]) -> Callable[[Trial], Verdict]:
+    """A hidden test of the fact and the change: `judged` runs only where both can be used."""
+
+    def run(trial):
+        handed = trial.once(HandedIn)
+        return (
+            _not_run(handed.fact, FACT_FILE)
+            or _not_run(handed.edit, EDIT_FILE)
+            or _judged(lambda: judged(trial, handed.fact, handed.edit))
+        )
+
+    return run
+
+
+def _not_run(part, file):
+    """The verdict where a file cannot be used; None where it can."""
+    if isinstance(part, own_fact.Absent):
+        return replace(wrong(*part.remarks), status="missing")
+    return wrong(feedback("own_not_run", file=file)) if isinstance(part, KeyholeError) else None
+
+
+def _judged(look):
+    """The verdict that `look` gives; a KeyholeError on the way is one, too."""
+    try:
+        return look()
+    except KeyholeError as problem:
+        return wrong(*problem.remarks)
+
+
+def form(trial: Trial) -> Verdict:
+    handed = trial.once(HandedIn)
+    problems = [part for part in (handed.fact, handed.edit) if isinstance(part, KeyholeError)]
     if not problems:
-        return Outcome(True, feedback("own_read"), fraction=1.0)
-    absent = [problem for problem in problems if isinstance(problem, own_fact.Absent)]
-    return Outcome(
-        False,
-        sentences(*(opened(str(problem)) for problem in problems)),
-        missing=len(absent) == len(problems),
-    )
+        return right(feedback("own_read"))
+    absent = all(isinstance(problem, own_fact.Absent) for problem in problems)
+    verdict = wrong(*(remark for problem in problems for remark in problem.remarks))
+    return replace(verdict, status="missing" if absent else "fail")
 
 
-@_test(FACT_FILE)
-def known(bench, own):
-    made = _parts(bench)[EDIT_FILE]
-    before = None if isinstance(made, KeyholeError) else _measured(bench, own, made).before
-    return outcome(own_fact.known(bench.model(), own.fact, before))
+@_on_fact
+def known(trial: Trial, own: OwnFact) -> Verdict:
+    handed = trial.once(HandedIn)
+    before = None if isinstance(handed.edit, KeyholeError) else handed.measured.before
+    return own_fact.known(trial.model(), own.fact, before)
 
 
-@_test(FACT_FILE)
-def whose(bench, own):
-    return outcome(own_fact.whose(own.fact))
+@_on_fact
+def whose(trial: Trial, own: OwnFact) -> Verdict:
+    return own_fact.whose(own.fact)
 
 
-def _key(bench, own):
+def _key(trial, own):
     """k* of the student's fact, by the oracle."""
-    own_fact.check_length(bench.model(), own.fact)
-    return _subject_key(bench.model(), own.layer, own.fact.prompt, own.fact.subject)
+    own_fact.check_length(trial.model(), own.fact)
+    return _subject_key(trial.model(), own.layer, own.fact.prompt, own.fact.subject)
 
 
 @lru_cache(maxsize=8)  # a few of a class may choose the same fact
@@ -106,44 +136,46 @@ def _cosine(one, other):
     return abs(float(torch.cosine_similarity(one, other, dim=0)))
 
 
-@_test(FACT_FILE, EDIT_FILE)
-def direction(bench, own, made):
-    """The row of the change is C⁻¹ k*, whatever its length and sign: those also lie in the column."""
+@_on_both
+def direction(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
+    """The row of the change is C⁻¹ k*. Its length and sign are free: the column has them too."""
     if made.change().norm() == 0:
-        return outcome(Verdict(False, misconception("nothing_changed"), "nothing_changed"))
-    moment, key = load_moment().double(), _key(bench, own)
-    right = torch.linalg.solve(moment, key)
-    cosine = _cosine(made.right, right)
+        return wrong(misconception="nothing_changed")
+    moment, key = load_moment().double(), _key(trial, own)
+    expected = torch.linalg.solve(moment, key)
+    cosine = _cosine(made.right, expected)
     if cosine >= SAME_DIRECTION:
-        return Outcome(True, feedback("own_direction_right", cosine=f"{cosine:.4f}"), fraction=1.0)
-    message = feedback("own_direction", cosine=f"{cosine:.3f}")
+        return right(feedback("own_direction_right", cosine=f"{cosine:.4f}"))
     near = {
-        name: _cosine(made.right, wrong)
-        for name, wrong in _wrong_directions(bench.model(), own, moment, key, right).items()
+        name: _cosine(made.right, mistaken)
+        for name, mistaken in _wrong_directions(trial.model(), own, moment, key, expected).items()
     }
     likely = max(near, key=near.get)
-    if near[likely] < SAME_DIRECTION:
-        return Outcome(False, message)
-    return Outcome(False, sentences(message, misconception(likely)), likely)
+    named = None if near[likely] < SAME_DIRECTION else likely
+    return wrong(feedback("own_direction", cosine=f"{cosine:.3f}"), misconception=named)
 
 
-def _wrong_directions(model, own, moment, key, right_direction):
-    """The directions that misunderstandings give: misconception -> (d_in,). (Those of subject_key's hidden tests that lead elsewhere here.)"""
-    found = _wrong_keys(model, own.layer, own.fact.prompt, own.fact.subject)
-    solved = torch.linalg.solve(moment, torch.stack(list(found.values())).T).T
+def _wrong_directions(model, own, moment, key, expected):
+    """The directions that misunderstandings give: misconception -> (d_in,).
+
+    (Those of subject_key's hidden tests that lead elsewhere here.)
+    """
+    keys = _wrong_keys(model, own.layer, own.fact.prompt, own.fact.subject)
+    solved = torch.linalg.solve(moment, torch.stack(list(keys.values())).T).T
     # Where a subject ends the prompt, or has one token, some of these are right.
-    found = {
-        name: wrong
-        for name, wrong in zip(found, solved, strict=True)
-        if _cosine(wrong, right_direction) < SAME_DIRECTION
+    elsewhere = {
+        name: mistaken
+        for name, mistaken in zip(keys, solved, strict=True)
+        if _cosine(mistaken, expected) < SAME_DIRECTION
     }
     mean = references.mean_key()
-    found["moment_centred"] = torch.linalg.solve(moment - torch.outer(mean, mean), key)
+    centred = torch.linalg.solve(moment - torch.outer(mean, mean), key)
     return {
         "moment_omitted": key,
         "moment_not_inverted": moment @ key,
         "moment_diagonal_used": key / moment.diag(),
-        **found,
+        **elsewhere,
+        "moment_centred": centred,
     }
 
 
@@ -159,69 +191,75 @@ def _wrong_keys(model, layer, prompt, subject):
             "one_token_after",
         )
     }
-    prefixes, right = load_prefixes(), []
+    prefixes, proper = load_prefixes(), []
     for prefix in prefixes:
         text = prefix + prompt
         with record(model.memory(layer)) as seen:
             model.run_below(torch.tensor(model.encode([text])), layer + 1)
         keys, span = seen.input[0].double(), model.subject_slice(text, subject)
-        right.append(keys[span.stop - 1])
-        for name, place in zip(
-            at,
-            (span.start, len(keys) - 1, max(span.stop - 2, 0), min(span.stop, len(keys) - 1)),
-            strict=True,
-        ):
-            at[name].append(keys[place])
+        last = len(keys) - 1
+        proper.append(keys[span.stop - 1])
+        places = (span.start, last, max(span.stop - 2, 0), min(span.stop, last))
+        for rows, place in zip(at.values(), places, strict=True):
+            rows.append(keys[place])
     return {name: torch.stack(rows).mean(0) for name, rows in at.items()} | {
-        "bare_prompt_only": right[prefixes.index("")],
-        "last_prefix_only": right[-1],
+        "bare_prompt_only": proper[prefixes.index("")],
+        "last_prefix_only": proper[-1],
     }
 
 
-@_test(FACT_FILE, EDIT_FILE)
-def value(bench, own, made):
-    """Ŵ k* is v*, and v* makes the model say the target before all else. Where v* was not handed in, it is what the change gives for k*."""
-    key, weight = _key(bench, own), bench.model().weight(own.layer).double()
+@_on_both
+def value(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
+    """Ŵ k* is v*, and v* makes the model say the target before all else.
+
+    Where v* was not handed in, it is what the change gives for k*.
+    """
+    key, weight = _key(trial, own), trial.model().weight(own.layer).double()
     before = weight @ key
     written = before + made.left * (made.right @ key)
-    if made.value is not None:
-        residual = made.value - before
+    if made.value is None:
+        return _says_target(trial.model(), own, written, "Ŵ k*")
+    residual = made.value - before
 
-        def misunderstood():
-            size = key @ torch.linalg.solve(load_moment().double(), key)
-            return {
-                "division_missing": before + size * residual,
-                "value_not_residual": before + made.value,
-                "residual_reversed": before - residual,
-                "update_doubled": before + 2 * residual,
-            }
+    def misunderstood():
+        size = key @ torch.linalg.solve(load_moment().double(), key)
+        return {
+            "division_missing": before + size * residual,
+            "value_not_residual": before + made.value,
+            "residual_reversed": before - residual,
+            "update_doubled": before + 2 * residual,
+        }
 
-        verdict = judge(
-            written, made.value, misunderstood, "Ŵ k*", before, VALUE_TOLERANCE, "misses_value"
-        )
-        if not verdict.passed:
-            return outcome(verdict)
-    model, what = bench.model(), "Ŵ k*" if made.value is None else "v*"
-    found = _answers_with(model, own, written if made.value is None else made.value)
-    new, said = model.encode([own.fact.target_new])[0][0], int(found.argmax())
-    shown = {"what": what, "new": one_line(own.fact.target_new, 40), "p_new": f"{found[new]:.3f}"}
-    if said == new:
-        return Outcome(True, feedback("own_value", **shown), fraction=1.0)
-    message = feedback(
-        "own_value_wrong",
-        says=one_line(model.tokenizer.decode([said]), 40),
-        p_says=f"{found[said]:.3f}",
-        **shown,
+    verdict = judge(
+        written, made.value, misunderstood, "Ŵ k*", before, VALUE_TOLERANCE, "misses_value"
     )
-    return outcome(own_fact.explained(model, own.fact, message, "value_without_target"))
+    return _says_target(trial.model(), own, made.value, "v*") if verdict.passed else verdict
+
+
+def _says_target(model, own, value, what):
+    """Whether the model says the target where W gives out `value` (d_out,), called `what`."""
+    probabilities = _answers_with(model, own, value)
+    new, said = model.encode([own.fact.target_new])[0][0], int(probabilities.argmax())
+    details = {
+        "what": what,
+        "new": one_line(own.fact.target_new, 40),
+        "p_new": f"{probabilities[new]:.3f}",
+    }
+    if said == new:
+        return right(feedback("own_value", **details))
+    says = one_line(model.tokenizer.decode([said]), 40)
+    details |= {"says": says, "p_says": f"{probabilities[said]:.3f}"}
+    remark = feedback("own_value_wrong", **details)
+    return own_fact.not_felt(model, own.fact, remark, "value_without_target")
 
 
 def _answers_with(model, own, value):
-    """The distribution after the prompt when W gives out `value` (d_out,) at the subject's last token, without any change of W: (V,)."""
-    last, bias = (
-        model.subject_slice(own.fact.prompt, own.fact.subject).stop - 1,
-        model.bias(own.layer),
-    )
+    """The distribution (V,) after the prompt when W gives out `value` (d_out,) for the subject.
+
+    That is at the subject's last token. W stays as it is.
+    """
+    last = model.subject_slice(own.fact.prompt, own.fact.subject).stop - 1
+    bias = model.bias(own.layer)
     given = value.float() if bias is None else value.float() + bias
 
     def put(output):
@@ -233,26 +271,18 @@ def _answers_with(model, own, value):
         return model.next_token_probabilities([own.fact.prompt])[0]
 
 
-def _measured(bench, own, made):
-    """The student's probes, run again once a submission."""
-    if "own measured" not in bench.shared:
-        bench.shared["own measured"] = own_fact.measure(bench.model(), own, made.change())
-    return bench.shared["own measured"]
-
-
 def _claims_test(kind):
-    @_test(FACT_FILE, EDIT_FILE)
-    def run(bench, own, made):
-        measured = _measured(bench, own, made)
-        if (
-            kind == "original"
-            and not (works := own_fact.works(bench.model(), own.fact, measured)).passed
-        ):
-            return outcome(works)
+    @_on_both
+    def run(trial, own, made):
+        measured = trial.once(HandedIn).measured
+        if kind == "original":
+            works = own_fact.works(trial.model(), own.fact, measured)
+            if not works.passed:
+                return works
         verdict = own_fact.claims_hold(own, measured, kind)
-        return outcome(
-            verdict if verdict.passed else Verdict(False, verdict.message, "claim_not_measured")
-        )
+        if verdict.passed:
+            return verdict
+        return replace(verdict, explanation=misconception("claim_not_measured"))
 
     return run
 

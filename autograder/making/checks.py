@@ -1,9 +1,11 @@
-"""Make data/checks/: the inputs of the public checks, the right results and the wrong ones, all stored as numbers.
+"""Make data/checks/: inputs, right results and wrong ones of the public checks, all as numbers.
 
-Students get the file, but neither the oracle nor the catalogue of wrong solutions that it is made from.
+Students get these files, but neither the oracle nor the catalogue of wrong solutions that they are
+made from.
 """
 
 import json
+from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
@@ -15,7 +17,9 @@ from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
 
-CHANGE_TOLERANCE = 1e-3  # as in the hidden tests: Ŵ is rounded to float32, the change in it is smaller, and so are the effects in a map
+# As in the hidden tests. Ŵ is rounded to float32, and the change in it is smaller than Ŵ; so are
+# the effects in a map.
+CHANGE_TOLERANCE = 1e-3
 OBJECTIVE = (
     "target_log_probs",
     "kl_log_probs",
@@ -29,8 +33,11 @@ LIVE = ("target_log_probs", "kl_log_probs", "delta")  # whose gradients count
 PREFIXES = ["It rained all day. ", "", "We met again. "]
 
 
-def make(folder=None):
-    """Write data/checks/<notebook>.{safetensors,json} anew; returns the folder. Takes a few seconds, and needs no model."""
+def make(folder: Path | None = None) -> Path:
+    """Write data/checks/<notebook>.{safetensors,json} anew; returns the folder.
+
+    Takes a few seconds, and needs no model.
+    """
     folder = folder or data_folder() / "checks"
     folder.mkdir(parents=True, exist_ok=True)
     notebooks = {
@@ -101,7 +108,7 @@ def _likelihoods():
         right = measuring.sequence_nll(live, given["target_ids"])
         right.backward()
         gradients = {"grad/logits": live.grad} if looks_at == "gradient" else {}
-        record = {"id": name, "looks_at": looks_at, "what": "The NLL", "order": list(given)}
+        record = {"id": name, "looks_at": looks_at, "what": "nll", "order": list(given)}
         return record, _tensors(given, right, measure_wrongs.sequence_nll(**given), **gradients)
 
     return [
@@ -121,7 +128,7 @@ def _shares(name):
         given = dict(
             zip(("nll_true", "nll_new"), (rival, wanted) if name == "efficacy" else (wanted, rival))
         )
-        record = {"id": which, "looks_at": "result", "what": f"The {name}", "order": list(given)}
+        record = {"id": which, "looks_at": "result", "what": name, "order": list(given)}
         return record, _tensors(
             given, getattr(measuring, name)(**given), getattr(measure_wrongs, name)(**given)
         )
@@ -139,7 +146,7 @@ def _scores():
         record = {
             "id": name,
             "looks_at": "result",
-            "what": "The score",
+            "what": "score",
             "order": list(given),
             "values": given,
         }
@@ -166,7 +173,7 @@ def _corrupts():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The result",
+            "what": "result",
             "order": ["embeddings", "subject", "noise"],
             "values": {"subject": {"slice": [subject.start, subject.stop]}},
             "origin": "embeddings",
@@ -191,7 +198,7 @@ def _restores():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The result",
+            "what": "result",
             "order": ["hidden", "clean", "position"],
             "values": {"position": position},
             "origin": "hidden",
@@ -214,12 +221,7 @@ def _effects():
             "restored": high * (1 + draw(samples).tanh() / 2),
             "corrupted": low * (1 + draw(samples).tanh() / 2),
         }
-        record = {
-            "id": name,
-            "looks_at": "result",
-            "what": "The indirect effect",
-            "order": list(given),
-        }
+        record = {"id": name, "looks_at": "result", "what": "indirect_effect", "order": list(given)}
         return record, _tensors(
             given, tracing.indirect_effect(**given), locate_wrongs.indirect_effect(**given)
         )
@@ -231,18 +233,17 @@ def _effects():
     ]
 
 
+def _spec(layout, seed, layers):
+    """The arguments of toy_model, as they are stored."""
+    shape = {"layers": layers, "width": 12, "mlp_width": 20, "heads": 2}
+    return {"layout": layout, "seed": seed, **shape}
+
+
 def _traces():
     prompt, subject = "So Anna Berg spoke", "Anna Berg"
 
     def case(name, layout, seed, positions, layers, kind="state", window=10, looks_at="result"):
-        spec = {
-            "layout": layout,
-            "seed": seed,
-            "layers": 6,
-            "width": 12,
-            "mlp_width": 20,
-            "heads": 2,
-        }
+        spec = _spec(layout, seed, layers=6)
         toy = toy_model(**spec)
         noise = 1.5 * torch.randn(
             3, len(subject), 12, generator=torch.Generator().manual_seed(seed)
@@ -260,7 +261,7 @@ def _traces():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The map",
+            "what": "map",
             "order": ["model", "prompt", "subject", "noise", *list(given)[2:]],
             "model": spec,
             "values": given,
@@ -291,20 +292,13 @@ def _traces():
 
 def _subject_keys():
     def case(name, layout, seed, prompt, subject, prefixes, looks_at="result"):
-        spec = {
-            "layout": layout,
-            "seed": seed,
-            "layers": 3,
-            "width": 12,
-            "mlp_width": 20,
-            "heads": 2,
-        }
+        spec = _spec(layout, seed, layers=3)
         given = {"layer": 1, "prompt": prompt, "subject": subject, "prefixes": prefixes}
         asked = (toy_model(**spec), *given.values())
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "k*",
+            "what": "key",
             "order": ["model", *given],
             "model": spec,
             "values": given,
@@ -334,7 +328,7 @@ def _second_moments():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "C",
+            "what": "moment",
             "order": ["keys"],
             "scales": [1, len(keys)],
         }
@@ -373,9 +367,10 @@ def _objectives():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The loss",
+            "what": "loss",
             "order": list(OBJECTIVE),
             "values": weights,
+            "log_probabilities": ["kl_log_probs"],
         }
         return record, _tensors(
             given, right, wrongs.value_objective(**given, **weights), **gradients
@@ -405,7 +400,7 @@ def _updates():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "Ŵ",
+            "what": "new_weight",
             "order": list(given),
             "transposed": list(transposed),
             "origin": "weight",
@@ -438,7 +433,7 @@ def _writes():
         record = {
             "id": name,
             "looks_at": looks_at,
-            "what": "The stored weight",
+            "what": "stored_weight",
             "order": ["module", "new_weight"],
             "module": module,
         }

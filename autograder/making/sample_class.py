@@ -1,7 +1,8 @@
-"""The sample class in data/sample_class: what `make grade` grades, made from the solution and the released notebook.
+"""The sample class in data/sample_class, which `make grade` grades.
 
-Each member makes one mistake, or none; the cells of those who make one in the notebook stand here. What they hand in beside it
-comes from sample/; nothing, where the notebook could not have come to its end.
+It is made from the solution and the released notebooks. Each member makes one mistake, or none; the
+cells with the mistakes are here. What the members hand in beside the notebooks comes from sample/:
+nothing, where the notebook could not have come to its end.
 """
 
 import pprint
@@ -10,14 +11,14 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.making.sample_edits import fact_of, handed_in
+from autograder.making.sample_edits import fact_of, files_of
 from keyhole.notebooks.definitions import grade_id
 from keyhole.paths import data_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = "model_editing"
 
-# In their notebooks; what the last three do with their files stands in sample_edits.py.
+# In their notebooks; what the last three do with their files is in sample_edits.py.
 WITHOUT_MISTAKES = ("ada-complete", "otto-copies-a-fact", "pia-claims-too-much", "quin-fine-tunes")
 MISTAKES = {
     "bo-forgets-c": (
@@ -42,7 +43,8 @@ def second_moment(keys):
         "3_edit",
         "value_objective",
         """
-def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay):
+def value_objective(target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before,
+                    kl_weight, decay):
     nll = -target_log_probs.mean(
     kl = (kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()
     return nll + kl_weight * kl + decay * delta.norm() / value_before.norm() ** 2
@@ -119,12 +121,16 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
             if kind == "state":
                 restored = [layer - 1] if layer > 0 else []
             else:
-                restored = range(max(0, layer - window // 2), min(model.n_layers, layer + window - window // 2))
+                stop = layer + window - window // 2
+                restored = range(max(0, layer - window // 2), min(model.n_layers, stop))
             with ExitStack() as stack:
-                stack.enter_context(edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
+                stack.enter_context(
+                    edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
                 for each in restored:
-                    stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
-                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+                    put_back = partial(restore, clean=seen[each].output[0], position=position)
+                    stack.enter_context(edit(part(each), put_back))
+                probabilities = model.next_token_probabilities([prompt] * len(noise))
+                values[i, j] = probabilities[:, answer].mean()
     return values
 """,
     ),
@@ -143,10 +149,13 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     for i, position in enumerate(positions):
         for j, layer in enumerate(layers):
             with ExitStack() as stack:
-                stack.enter_context(edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
+                stack.enter_context(
+                    edit(model.embedding, lambda embeddings: corrupt(embeddings[0], span, noise)))
                 for each in range(layer, min(layer + width, model.n_layers)):
-                    stack.enter_context(edit(part(each), partial(restore, clean=seen[each].output[0], position=position)))
-                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+                    put_back = partial(restore, clean=seen[each].output[0], position=position)
+                    stack.enter_context(edit(part(each), put_back))
+                probabilities = model.next_token_probabilities([prompt] * len(noise))
+                values[i, j] = probabilities[:, answer].mean()
     return values
 """,
     ),
@@ -199,16 +208,16 @@ def rank_one_update(weight, moment, key, value):
 }
 
 
-def notebooks(folder):
-    """The notebooks of an assignment folder: name -> NotebookNode."""
+def notebooks(folder: str) -> dict[str, nbformat.NotebookNode]:
+    """The notebooks of an assignment folder, by name."""
     return {
         path.stem: nbformat.read(path, as_version=4)
         for path in sorted((ROOT / folder / ASSIGNMENT).glob("*.ipynb"))
     }
 
 
-def submissions():
-    """Every member's notebooks: student -> {notebook name -> NotebookNode}."""
+def submissions() -> dict[str, dict[str, nbformat.NotebookNode]]:
+    """Every member's notebooks by name."""
     members = {
         "ivo-untouched": notebooks("assignments"),
         **{student: notebooks("solutions") for student in WITHOUT_MISTAKES},
@@ -224,8 +233,11 @@ def submissions():
     return dict(sorted(members.items()))
 
 
-def make(target=None):
-    """Write the sample class anew into `target`, data/sample_class unless told; returns its folder."""
+def make(target: str | Path | None = None) -> Path:
+    """Write the sample class anew into `target` (data/sample_class unless given).
+
+    Returns the folder.
+    """
     target = Path(target) if target else data_folder() / "sample_class"
     shutil.rmtree(target, ignore_errors=True)
     for student, books in submissions().items():
@@ -233,6 +245,6 @@ def make(target=None):
         folder.mkdir(parents=True)
         for name, notebook in books.items():
             nbformat.write(notebook, folder / f"{name}.ipynb")
-        for name, content in handed_in(student).items():
+        for name, content in files_of(student).items():
             (folder / name).write_bytes(content)
     return target

@@ -1,9 +1,11 @@
-"""What the sample class hands in beside the notebook: facts of its own and edits of them, made once on the real model and kept in sample/.
+"""What the sample class hands in beside the notebook: its members' own facts, and their edits.
 
-my_facts.json holds each member's fact and what was measured; my_edits.safetensors the factors of the change, and v*.
+They were made once on the real model, and are kept in sample/. my_facts.json holds each member's
+fact and what was measured; my_edits.safetensors holds the factors of the change, and v*.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,21 +13,24 @@ from safetensors.torch import load_file, save, save_file
 
 from autograder.oracle import editing
 from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
-from keyhole.facts import fact_from
+from keyhole.facts import Fact, fact_from
+from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.probes import ProbeSet
 from keyhole.values import Rewrite, optimise_value
 
 FOLDER = Path(__file__).resolve().parents[1] / "sample"
 FACTS, EDITS = FOLDER / "my_facts.json", FOLDER / "my_edits.safetensors"
-COPIES = {
-    "otto-copies-a-fact": "hana-other-words"
-}  # both files are somebody else's; only the id is new
+# Both files are somebody else's; only the id is new.
+COPIES = {"otto-copies-a-fact": "hana-other-words"}
 LEARNING_RATE, MOST_STEPS = 2.0, 200  # of fine-tuning W alone by plain gradient descent
 
 
-def handed_in(student):
-    """The files that a member of the class hands in beside the notebook: {name: bytes}; none where sample/ has no fact of theirs."""
+def files_of(student: str) -> dict[str, bytes]:
+    """The files that a member of the class hands in beside the notebook: {name: content}.
+
+    None where sample/ has no fact of theirs.
+    """
     record = _record(student)
     if record is None:
         return {}
@@ -41,7 +46,7 @@ def handed_in(student):
     }
 
 
-def fact_of(student):
+def fact_of(student: str) -> dict | None:
     """The fact of a member of the class, as a record; None without one."""
     record = _record(student)
     return record and record["fact"]
@@ -54,8 +59,11 @@ def _record(student):
     return record
 
 
-def make(model, progress=iter):
-    """Make the edits and the measurements of my_facts.json anew (about 5 minutes); returns the folder."""
+def make(model: EditableModel, progress: Callable = iter) -> Path:
+    """Make the edits and the measurements of my_facts.json anew; returns the folder.
+
+    Takes about 5 minutes.
+    """
     records, numbers = json.loads(FACTS.read_text(encoding="utf-8")), {}
     for student in progress(sorted(records)):
         record = records[student]
@@ -85,10 +93,18 @@ def _rounded(answer):
     return [round(answer.true, 6), round(answer.new, 6)]
 
 
-# ---------------------------------------------------------------- how they were made: fact -> left (d_out,), right (d_in,), v* (d_out,)
+# ---------------------------------------------------------------- how they were made
+
+# Each method takes a fact and returns left (d_out,) and right (d_in,), the factors of the change,
+# and v* (d_out,) as "value", where the method has one.
 
 
-def by_rome(model, fact, key_of=editing.subject_key, moment=None):
+def by_rome(
+    model: EditableModel,
+    fact: Fact,
+    key_of: Callable[..., torch.Tensor] = editing.subject_key,
+    moment: torch.Tensor | None = None,
+) -> dict[str, torch.Tensor]:
     """The homework's way, with other keys or another C on demand."""
     key = key_of(model, DEFAULT_LAYER, fact.prompt, fact.subject, load_prefixes())
     rewrite = Rewrite(fact.prompt, fact.subject, fact.target_new, load_prefixes())
@@ -99,11 +115,12 @@ def by_rome(model, fact, key_of=editing.subject_key, moment=None):
     return {"left": left.float(), "right": right.float(), "value": value}
 
 
-def without_c(model, fact):
+def without_c(model: EditableModel, fact: Fact) -> dict[str, torch.Tensor]:
+    """With the identity in the place of C."""
     return by_rome(model, fact, moment=torch.eye(model.weight(DEFAULT_LAYER).shape[1]))
 
 
-def at_first_token(model, fact):
+def at_first_token(model: EditableModel, fact: Fact) -> dict[str, torch.Tensor]:
     """With the key at the first token of the subject."""
 
     def key_of(model, layer, prompt, subject, prefixes):
@@ -115,8 +132,11 @@ def at_first_token(model, fact):
     return by_rome(model, fact, key_of)
 
 
-def fine_tuned(model, fact):
-    """W alone, trained on the one sentence by gradient descent until it says the target; then the nearest change of rank one. No v*."""
+def fine_tuned(model: EditableModel, fact: Fact) -> dict[str, torch.Tensor]:
+    """W alone, trained on the one sentence by gradient descent until the model says the target.
+
+    Then the nearest change of rank one. There is no v*.
+    """
     total = torch.zeros_like(model.weight(DEFAULT_LAYER))
     probes = ProbeSet(model, {"original": fact.probes()["original"]}, DEFAULT_LAYER)
     weight = model.memory(DEFAULT_LAYER).weight

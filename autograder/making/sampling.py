@@ -1,14 +1,29 @@
-"""Text sampled from the model itself: where no corpus is at hand, what the model says is what must not change."""
+"""Text sampled from the model itself.
+
+No corpus is at hand, and what the model says is what an edit must not change.
+"""
+
+from collections.abc import Callable
 
 import torch
 
+from keyhole.models import EditableModel
+
 
 @torch.no_grad()
-def sample(model, first, length, generator, top_p=0.98, progress=iter):
-    """Go on from the tokens `first` (rows, k) until each row has `length` tokens: ids (rows, length), int64.
+def sample(
+    model: EditableModel,
+    first: torch.Tensor,
+    length: int,
+    generator: torch.Generator,
+    top_p: float = 0.98,
+    progress: Callable = iter,
+) -> torch.Tensor:
+    """Go on from the tokens `first` (rows, k) until each row has `length` tokens.
 
-    Temperature 1, from the smallest set of tokens that holds `top_p` of each distribution (nucleus sampling, Holtzman
-    et al. 2020, section 3.1). `progress` wraps the range of positions.
+    Returns ids (rows, length), int64. Temperature 1, from the smallest set of tokens that holds
+    `top_p` of each distribution (nucleus sampling, Holtzman et al. 2020, section 3.1). `progress`
+    wraps the range of positions.
     """
     ids = unread = first
     cache = None
@@ -24,7 +39,10 @@ def sample(model, first, length, generator, top_p=0.98, progress=iter):
 
 
 def _nucleus(probabilities, top_p, generator):
-    """One token a row, (rows, 1). A draw from beyond the nucleus is drawn again: exact, and no row has to be sorted."""
+    """One token a row, (rows, 1).
+
+    A draw from beyond the nucleus is drawn again, which is exact and sorts no row.
+    """
     drawn = torch.multinomial(probabilities, 1, generator=generator)
     while True:
         more_probable = probabilities * (probabilities > probabilities.gather(-1, drawn))

@@ -1,5 +1,6 @@
-"""Pack what students get into one zip: the notebooks, the library and its data; no solution, no grader, no hidden fact.
+"""Pack what students get into one zip: the notebooks, the library and its data.
 
+No solution, no part of the grader and no hidden fact is in it.
 The same tree gives the same bytes, so two packs can be compared by checksum.
 """
 
@@ -29,13 +30,14 @@ LEFT_OUT = {
     "__pycache__",
     "my_fact.json",
     "my_edit.safetensors",
+    # With these two, anybody finds out which facts are held back.
     "fact_candidates.json",
-    "FACTS.md",  # with these, anybody finds out which facts are held back
+    "FACTS.md",
 }
 
 
 def pack(target: Path, root: Path = ROOT) -> Path:
-    """Write the zip to `target`. Raises KeyholeError where something in the tree must not go out."""
+    """Write the zip to `target`. Raises KeyholeError where students must not get something."""
     contents = {}
     for folder in FOLDERS:
         for path in (root / folder).rglob("*"):
@@ -57,13 +59,13 @@ def pack(target: Path, root: Path = ROOT) -> Path:
 
 
 def students_project(project: str) -> str:
-    """pyproject.toml without the grader: neither its command, nor its package, nor the tests' settings."""
+    """pyproject.toml without the grader's command and package, and without the tests' settings."""
     project = project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n"
     for grader, students in (('autograder = "autograder.cli:main"\n', ""), (', "autograder*"', "")):
         if grader not in project:
             raise KeyholeError(
                 f"pyproject.toml no longer holds {grader.strip()!r}: "
-                "teach autograder/student_pack.py its new form."
+                "teach autograder/making/student_pack.py its new form."
             )
         project = project.replace(grader, students)
     return project
@@ -95,8 +97,8 @@ def _refuse_solved(path: Path) -> None:
         if path.stem in NOTEBOOKS
         else set()
     )
-    found = definitions(read_notebook(path))
-    solved = graded & found.functions - found.untouched
+    defined = definitions(read_notebook(path))
+    solved = graded & defined.functions - defined.untouched
     for cell in json.loads(path.read_text("utf-8"))["cells"]:
         if solved or cell.get("outputs") or "BEGIN SOLUTION" in "".join(cell["source"]):
             raise KeyholeError(

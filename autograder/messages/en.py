@@ -20,11 +20,13 @@ SENTENCES = {
     ),
     "our_fault": "The grader itself failed on this test. Tell the course staff.",
     "failed": "`{function}` {failure}",
+    "not_defined": "your definitions did not run: {failure}",
     "shapes_disagree": "`{function}` stopped because shapes do not fit.",
     # the reason of a whole submission
     "our_fault_on": "The grader itself failed on {tests}; its error output says how.",
     "our_fault_whole": "The grader itself failed on this submission; its error output says how.",
     "not_started": "the sandbox did not start: {error}.",
+    "not_prepared": "the sandbox did not start: it {error}",
     "no_folder": "there is no temporary folder for the submission: {error}.",
     # where a notebook was found
     "folder_absent": "the student has no folder {folder}.",

@@ -13,11 +13,13 @@ SENTENCES = {
     ),
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
+    "not_defined": "你的定義沒有成功執行：{failure}",
     "shapes_disagree": "`{function}` 執行到一半就停了，因為形狀對不起來。",
     # the reason of a whole submission
     "our_fault_on": "評分程式自己在 {tests} 出了錯；原因寫在它的錯誤輸出裡。",
     "our_fault_whole": "評分程式自己在評這份作業時出了錯；原因寫在它的錯誤輸出裡。",
     "not_started": "沙箱沒有啟動：{error}。",
+    "not_prepared": "沙箱沒有啟動：它{error}",
     "no_folder": "沒有暫存資料夾可以給這份作業用：{error}。",
     # where a notebook was found
     "folder_absent": "這位學生沒有 {folder} 資料夾。",

@@ -1,15 +1,23 @@
-"""The oracle of the closed form: what every graded function of 3_edit.ipynb should give, in float64.
+"""The oracle of the closed form: what the functions of 3_edit.ipynb should give, in float64.
 
 Written apart from the solution notebook, and by another route where there is one.
 """
 
+from collections.abc import Iterable
+
 import torch
+from torch import Tensor
+
+from keyhole.models import EditableModel
 
 
-def subject_key(model, layer, prompt, subject, prefixes):
+def subject_key(
+    model: EditableModel, layer: int, prompt: str, subject: str, prefixes: Iterable[str]
+) -> Tensor:
     """k*, the mean key over `prefix + prompt` for every prefix: (d_in,), float64. (ROME, eq. 3)
 
-    The other route: the layer's MLP is asked for its input, which is then taken through the parts before W by hand.
+    The other route: the layer's MLP is asked for its input, which is then taken through the parts
+    before W by hand; and the subject's last token is found by the letters that tokens cover.
     """
     mlp, keys = model.mlp(layer), []
     for prefix in prefixes:
@@ -19,36 +27,41 @@ def subject_key(model, layer, prompt, subject, prefixes):
         model.run_below(torch.tensor(model.encode([text])), layer + 1)
         handle.remove()
         state = given[0].detach()[0]
-        found = (
-            mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state)
-            if hasattr(mlp, "gate_proj")
-            else mlp.act(mlp.c_fc(state))
-        )
+        if hasattr(mlp, "gate_proj"):
+            every_key = mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state)
+        else:
+            every_key = mlp.act(mlp.c_fc(state))
         start = len(prefix) + prompt.rindex(subject)
-        offsets = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
-            "offset_mapping"
-        ]
-        last = max(
-            i
-            for i, (left, right) in enumerate(offsets)
-            if left < start + len(subject) and right > start
-        )
-        keys.append(found[last].double())
+        keys.append(every_key[_last_token(model, text, start, start + len(subject))].double())
     return torch.stack(keys).mean(0)
 
 
-def second_moment(keys):
+def _last_token(model: EditableModel, text: str, start: int, stop: int) -> int:
+    """The last of the tokens that cover any of the letters [start, stop)."""
+    encoded = model.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    letters = enumerate(encoded["offset_mapping"])
+    return max(i for i, (left, right) in letters if left < stop and right > start)
+
+
+def second_moment(keys: Tensor) -> Tensor:
     """C, the uncentred second moment of keys (N, d_in): the mean of k kᵀ, (d_in, d_in), float64."""
     keys = keys.double()
     return torch.einsum("ni,nj->ij", keys, keys) / len(keys)
 
 
 def value_objective(
-    target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
-):
-    """What v* minimises: target NLL + kl_weight KL(now ‖ before) + decay |delta| / |v0|², a float64 scalar. (ROME, eq. 4)
+    target_log_probs: Tensor,
+    kl_log_probs: Tensor,
+    kl_log_probs_before: Tensor,
+    delta: Tensor,
+    value_before: Tensor,
+    kl_weight: float,
+    decay: float,
+) -> Tensor:
+    """What v* minimises: NLL + kl_weight KL(now ‖ before) + decay |delta| / |v0|². (ROME, eq. 4)
 
-    The decay is that of the authors' public code; the equation in the paper has none.
+    The NLL is the target's, and the result a float64 scalar. The decay is that of the
+    authors' public code; the equation in the paper has none.
     """
     now, before = kl_log_probs.double(), kl_log_probs_before.double()
     return (
@@ -58,11 +71,12 @@ def value_objective(
     )
 
 
-def factors(weight, moment, key, value):
+def factors(weight: Tensor, moment: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """The two factors of Ŵ - W = left rightᵀ: left (d_out,), right (d_in,), float64. (ROME, eq. 2)
 
-    The other route: in coordinates where C is the identity (C = L Lᵀ, z = L⁻¹ k*) the nearest matrix is an orthogonal
-    projection away, its change is (v* - W k*) zᵀ / zᵀz, and L⁻ᵀ carries that back.
+    The other route: in coordinates where C is the identity (C = L Lᵀ, z = L⁻¹ k*) the nearest
+    matrix is an orthogonal projection away. Its change is (v* - W k*) zᵀ / zᵀz, and L⁻ᵀ carries
+    that back.
     """
     weight, moment, key, value = weight.double(), moment.double(), key.double(), value.double()
     triangle = torch.linalg.cholesky(moment)
@@ -71,6 +85,9 @@ def factors(weight, moment, key, value):
     return value - weight @ key, right / z.square().sum()
 
 
-def rank_one_update(weight, moment, key, value):
-    """Ŵ: of all matrices with Ŵ k* = v* the nearest to W, measured by C: (d_out, d_in), float64. (ROME, eq. 2)"""
+def rank_one_update(weight: Tensor, moment: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Ŵ: of all matrices with Ŵ k* = v*, the nearest to W as C measures. (ROME, eq. 2)
+
+    (d_out, d_in), float64.
+    """
     return weight.double() + torch.outer(*factors(weight, moment, key, value))

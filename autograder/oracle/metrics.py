@@ -1,21 +1,33 @@
-"""How good an edit is: the scores of the ROME paper (section 3.4, CounterFact), and two further probes.
+"""How good an edit is: the scores of the ROME paper (3.4, CounterFact), and two further probes.
 
-By probability (which of the two targets is ahead) and by generation (does the greedy continuation begin with the target). The two are of
-two types, so that nothing can mix them.
+There are two ways to score. They have a type each, so that nothing can mix them:
+
+- by probability: which of the two targets is ahead;
+- by generation: whether the greedy continuation begins with the target.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean, harmonic_mean
 
+from torch import Tensor
+
+from keyhole.facts import Fact, Probe
 from keyhole.probes import PROBE_KINDS
 
+ByKind = dict[str, list[tuple[bool, float]]]  # {kind: [(went well, probability difference)]}
+GeneratedByKind = dict[str, list[bool]]  # {kind: [went well]}
 SCORED = ("original", "paraphrase", "neighborhood")  # what S is made of
 
 
 @dataclass(frozen=True)
 class Score:
-    """By probability: `share` in [0, 1] of probes that went as they should, mean over facts; `magnitude` the mean probability difference."""
+    """By probability, means over facts.
+
+    `share` in [0, 1] is that of the probes that went as they should, and `magnitude` the
+    probability difference.
+    """
 
     share: float
     magnitude: float
@@ -24,51 +36,49 @@ class Score:
 
 @dataclass(frozen=True)
 class GenerationScore:
-    """By generation: `share` in [0, 1] of probes whose continuation begins as it should, mean over facts."""
+    """By generation: the `share` in [0, 1] of continuations that begin as they should."""
 
     share: float
     probes: int
 
 
-def by_kind(fact, log_probabilities):
-    """One edit's probes: {kind: [(went well, probability difference)]} from log probabilities (probes, 2), true and new.
+def by_kind(fact: Fact, log_probabilities: Tensor) -> ByKind:
+    """One edit's probes, from log probabilities (probes, 2) of the true and the new target.
 
-    On a neighbor the true answer has to stay ahead, elsewhere the new one has to win; a tie is a failure. A probe without a rival
-    (some files have such) cannot be scored so, and is left out.
+    On a neighbor the true answer has to stay ahead, elsewhere the new one has to win. A tie is a
+    failure. A probe without a rival cannot be scored so, and is left out; some files have such.
     """
-    found = {kind: [] for kind in PROBE_KINDS}
-    for (kind, probe), (true, new) in zip(
-        _listed(fact), log_probabilities.double().tolist(), strict=True
-    ):
+    scored: ByKind = {kind: [] for kind in PROBE_KINDS}
+    rows = log_probabilities.double().tolist()
+    for (kind, probe), (true, new) in zip(_listed(fact), rows, strict=True):
         if probe.target_true is None or probe.target_new is None:
             continue
         ahead = (true - new) if kind == "neighborhood" else (new - true)
         difference = math.exp(true) - math.exp(new)
-        found[kind].append((ahead > 0, difference if kind == "neighborhood" else -difference))
-    return found
+        scored[kind].append((ahead > 0, difference if kind == "neighborhood" else -difference))
+    return scored
 
 
-def generated_by_kind(fact, generated):
-    """One edit's probes by generation: {kind: [went well]} from (probes, 2) bool: is the true, is the new target what the model says?
+def generated_by_kind(fact: Fact, generated: Tensor) -> GeneratedByKind:
+    """One edit's probes, from bools (probes, 2): does the model say the true, the new target?
 
-    On a neighbor that has to be its own true answer, elsewhere the new one.
+    On a neighbor it has to say the neighbor's own true answer, elsewhere the new one.
     """
-    found = {kind: [] for kind in PROBE_KINDS}
+    scored: GeneratedByKind = {kind: [] for kind in PROBE_KINDS}
     for (kind, probe), (true, new) in zip(_listed(fact), generated.tolist(), strict=True):
-        wanted, said = (
-            (probe.target_true, true) if kind == "neighborhood" else (probe.target_new, new)
-        )
+        at_neighbor = kind == "neighborhood"
+        wanted, said = (probe.target_true, true) if at_neighbor else (probe.target_new, new)
         if wanted is not None:
-            found[kind].append(said)
-    return found
+            scored[kind].append(said)
+    return scored
 
 
-def _listed(fact):
+def _listed(fact: Fact) -> list[tuple[str, Probe]]:
     return [(kind, probe) for kind, probes in fact.probes().items() for probe in probes]
 
 
-def scores(edits):
-    """Mean over edits (a list of what by_kind gives) of each edit's share: {kind: Score}. A kind that no edit has is left out."""
+def scores(edits: list[ByKind]) -> dict[str, Score]:
+    """{kind: the mean over edits of each edit's share}; a kind that no edit has is left out."""
     return {
         kind: Score(
             share=fmean(fmean(well for well, _ in edit[kind]) for edit in asked),
@@ -79,8 +89,8 @@ def scores(edits):
     }
 
 
-def generation_scores(edits):
-    """The same by generation, of a list of what generated_by_kind gives: {kind: GenerationScore}."""
+def generation_scores(edits: list[GeneratedByKind]) -> dict[str, GenerationScore]:
+    """The same by generation."""
     return {
         kind: GenerationScore(
             share=fmean(fmean(edit[kind]) for edit in asked),
@@ -90,7 +100,7 @@ def generation_scores(edits):
     }
 
 
-def _asked(edits):
+def _asked(edits: list[dict[str, list]]) -> Iterator[tuple[str, list[dict[str, list]]]]:
     """Of each kind the edits that have probes of it."""
     for kind in PROBE_KINDS:
         asked = [edit for edit in edits if edit[kind]]
@@ -98,12 +108,12 @@ def _asked(edits):
             yield kind, asked
 
 
-def edit_score(found):
+def edit_score(scores: dict[str, Score] | dict[str, GenerationScore]) -> float:
     """S, the harmonic mean of efficacy, paraphrase and neighborhood shares; 0 if any is 0.
 
-    Raises TypeError for scores by probability and by generation in one.
+    Raises TypeError where scores by probability and by generation are mixed.
     """
-    parts = [found[kind] for kind in SCORED]
+    parts = [scores[kind] for kind in SCORED]
     if len({type(part) for part in parts}) > 1:
         raise TypeError("scores by probability and by generation are never mixed.")
     return harmonic_mean([part.share for part in parts])

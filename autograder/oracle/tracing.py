@@ -1,73 +1,96 @@
-"""The oracle of causal tracing: what every graded function of 2_locate.ipynb should give, and whole maps, exactly and fast.
+"""The oracle of causal tracing: what the functions of 2_locate.ipynb should give, and whole maps.
 
-The textbook way runs the whole model once for every cell of the map. Here one sweep over the layers carries all cells of a token
-along: a cell joins the batch where its restoring begins, with states taken from the corrupted run, so nothing before is computed
-again; and only tokens from the restored one on are carried, since causal attention leaves those to its left as they were: their
-attention keys and values come from the corrupted run. In the last block only the last token goes through the MLP.
+The textbook runs the whole model once for every cell of the map. Here one sweep over the layers
+carries all cells of a token along, with the same result:
+
+- A cell joins the batch where its restoring begins, with states taken from the corrupted run. So
+  nothing below is computed again.
+- Only tokens from the restored one on are carried. Causal attention leaves those to its left as
+  they were, and their attention keys and values come from the corrupted run.
+- In the last block only the last token goes through the MLP.
 """
 
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from keyhole.hooks import edit, record
+from keyhole.models import EditableModel
 from keyhole.tracing import CausalMap, check_cells, check_request, subject_noise, zero_noise
 
 TOKENS_AT_ONCE = 2048  # rows of a matrix product: enough for full speed, and it bounds the memory
 
+Window = tuple[int, int]  # the layers [start, stop)
 
-def corrupt(embeddings, subject, noise):
-    """The embeddings (T, d) once a sample, with noise (n, |subject|, d) added at the subject's tokens: (n, T, d), float64."""
+
+def corrupt(embeddings: Tensor, subject: slice, noise: Tensor) -> Tensor:
+    """The embeddings (T, d) once a sample, with noise (n, |subject|, d) added at the subject.
+
+    The result is (n, T, d), float64.
+    """
     where = torch.zeros(len(embeddings), noise.shape[1], dtype=torch.float64)
     where[range(*subject.indices(len(embeddings))), range(noise.shape[1])] = 1
     return embeddings.double()[None] + torch.einsum("ts,nsd->ntd", where, noise.double())
 
 
-def restore(hidden, clean, position):
-    """hidden (n, T, d) with the state of one token replaced by that of clean (T, d), in every sample: (n, T, d), float64."""
+def restore(hidden: Tensor, clean: Tensor, position: int) -> Tensor:
+    """hidden (n, T, d) with one token's state replaced by that of clean (T, d), in every sample.
+
+    The result is (n, T, d), float64.
+    """
     here = torch.zeros(len(clean), 1, dtype=torch.float64)
     here[position] = 1
     return hidden.double() * (1 - here) + clean.double() * here
 
 
-def indirect_effect(restored, corrupted):
-    """The mean over samples of restored minus corrupted probabilities, (n,) each: a float64 scalar. (ROME, section 2.1)"""
+def indirect_effect(restored: Tensor, corrupted: Tensor) -> Tensor:
+    """The mean over samples of restored minus corrupted probabilities, (n,) each. (ROME, 2.1)
+
+    The result is a float64 scalar.
+    """
     return (restored.double() - corrupted.double()).sum() / len(restored)
 
 
-def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
-    """The mean probability of the clean answer with one token's state, or a window of its MLP or attention outputs, restored:
-    (len(positions), len(layers)), float64. (ROME, section 2.1 and appendix B)"""
+def trace(
+    model: EditableModel,
+    prompt: str,
+    subject: str,
+    noise: Tensor,
+    positions: Iterable[int],
+    layers: Iterable[int],
+    kind: str = "state",
+    window: int = 10,
+) -> Tensor:
+    """The mean probability of the clean answer with one part restored. (ROME, 2.1, appendix B)
+
+    That part is one token's state, or a window of its MLP or attention outputs. The result is
+    (len(positions), len(layers)), float64.
+    """
     return Sweep(model, prompt, subject, noise).values(positions, layers, kind, window)
 
 
 def causal_map(
-    model,
-    prompt,
-    subject,
-    kind="state",
-    window=10,
-    corruption="noise",
-    noise=None,
-    sweep=None,
-    relation="",
-    progress=iter,
-):
-    """A whole map, all tokens by all layers: CausalMap. `sweep` may be given where several maps of one prompt are wanted."""
+    model: EditableModel,
+    prompt: str,
+    subject: str,
+    kind: str = "state",
+    window: int = 10,
+    corruption: str = "noise",
+    sweep: "Sweep | None" = None,
+    relation: str = "",
+) -> CausalMap:
+    """A whole map, all tokens by all layers.
+
+    `sweep` may be given where several maps of one prompt are wanted, or with noise of one's own.
+    """
     if sweep is None:
-        made = (
-            noise
-            if noise is not None
-            else (
-                zero_noise(model, prompt, subject)
-                if corruption == "zero"
-                else subject_noise(model, prompt, subject)
-            )
-        )
-        sweep = Sweep(model, prompt, subject, made)
+        noise_of = zero_noise if corruption == "zero" else subject_noise
+        sweep = Sweep(model, prompt, subject, noise_of(model, prompt, subject))
     tokens = model.encode([prompt])[0]
-    values = sweep.values(range(len(tokens)), range(model.n_layers), kind, window, progress)
+    values = sweep.values(range(len(tokens)), range(model.n_layers), kind, window)
     return CausalMap(
         prompt,
         subject,
@@ -84,73 +107,94 @@ def causal_map(
     )
 
 
-def window_of(layer, window, n_layers):
-    """The layers [start, stop) that a window centred on `layer` covers: window // 2 before it, the rest from it on, clipped.
+def window_of(layer: int, window: int, n_layers: int) -> Window:
+    """The layers that a window centred on `layer` covers, clipped to the model.
 
-    As in the authors' code: a window of 10 at layer 12 covers 7 to 16.
+    window // 2 of them lie before `layer`, the rest from it on. As in the authors' code, a window
+    of 10 at layer 12 covers 7 to 16.
     """
     return max(0, layer - window // 2), min(n_layers, layer + window - window // 2)
 
 
 @dataclass
 class _Run:
-    """One run of the model on (n, T) tokens: the inputs of every block and the final states, the outputs of every attention and
-    MLP, and every layer's attention keys and values."""
+    """What one run of the model on (n, T) tokens computed."""
 
-    states: list  # L + 1 tensors (n, T, d)
-    attention: list  # L tensors (n, T, d)
-    mlp: list
-    keys: list  # L tensors (n, heads, T, d_head)
-    values: list
+    states: list[Tensor]  # L + 1 of (n, T, d): the inputs of every block, and the final states
+    attention: list[Tensor]  # L of (n, T, d): outputs
+    mlp: list[Tensor]  # the same
+    keys: list[Tensor]  # L of (n, heads, T, d_head): of the attention
+    values: list[Tensor]  # the same
 
 
 class _Left:
-    """Stands in for a cache: puts the keys and values of the tokens to the left before those just computed."""
+    """Stands in for a cache: puts the keys and values of the tokens to the left before new ones."""
 
-    def __init__(self, keys, values, rows):
+    def __init__(self, keys: Tensor, values: Tensor, rows: Tensor):
         # Row r of the batch is sample r % n.
         self._keys, self._values = keys[rows], values[rows]
 
-    def update(self, keys, values, *_, **__):
+    def update(self, keys: Tensor, values: Tensor, *_, **__) -> tuple[Tensor, Tensor]:
         return torch.cat([self._keys, keys], dim=2), torch.cat([self._values, values], dim=2)
+
+
+@dataclass(frozen=True)
+class _Token:
+    """The token that a row of the map restores, and from which token on states are carried."""
+
+    position: int
+    kind: str
+    start: int
+    left: _Run  # where the tokens to the left of `start` come from
+
+
+@dataclass
+class _Branch:
+    """Cells that have been the same so far, carried as one; `inside`: within their window."""
+
+    cells: list[int]
+    inside: bool
 
 
 class Sweep:
     """A prompt run clean and corrupted, ready for maps of any kind.
 
-    noise: (n, subject tokens, d); `span` are the tokens that it covers, the subject's unless given. Raises KeyholeError where the
-    request makes no sense.
+    `noise` is (n, subject tokens, d). `span` are the tokens that it covers, the subject's unless
+    given. Raises KeyholeError where the request makes no sense.
     """
 
     @torch.no_grad()
-    def __init__(self, model, prompt, subject, noise, span=None):
+    def __init__(
+        self,
+        model: EditableModel,
+        prompt: str,
+        subject: str,
+        noise: Tensor,
+        span: slice | None = None,
+    ):
         self.model, self.noise = model, noise
         self.span = check_request(model, prompt, subject, noise) if span is None else span
         ids = torch.tensor(model.encode([prompt]), device=model.device)
         self.length = ids.shape[1]
 
-        def corrupted(embeddings):
+        def with_noise(embeddings: Tensor) -> Tensor:
             changed = embeddings.clone()
             changed[:, self.span] += noise.to(changed)
             return changed
 
         self.clean = self._run(ids)
-        with edit(model.embedding, corrupted):
+        with edit(model.embedding, with_noise):
             self.corrupted = self._run(ids.expand(len(noise), -1))
         clean = self._distribution(self.clean.states[-1][:, -1])[0]
         self.answer = int(clean.argmax())
         self.clean_probability = float(clean[self.answer])
         corrupted = self._distribution(self.corrupted.states[-1][:, -1]).mean(0)
-        self.corrupted_answer, self.corrupted_probability = (
-            int(corrupted.argmax()),
-            float(corrupted[self.answer]),
-        )
-        call = model.run_below(ids, 0)[1]
-        self._rotary = call.get(
-            "position_embeddings"
-        )  # Llama's; GPT-2 has its positions in the states
+        self.corrupted_answer = int(corrupted.argmax())
+        self.corrupted_probability = float(corrupted[self.answer])
+        # Llama's; GPT-2 has its positions in the states.
+        self._rotary = model.run_below(ids, 0)[1].get("position_embeddings")
 
-    def _run(self, ids):
+    def _run(self, ids: Tensor) -> _Run:
         model = self.model
         with ExitStack() as stack:
             blocks, attentions, mlps = (
@@ -166,140 +210,157 @@ class Sweep:
             [layer.values for layer in cache.layers],
         )
 
-    def _distribution(self, states):
+    def _distribution(self, states: Tensor) -> Tensor:
         return self.model.logits(states).double().softmax(-1)
 
-    def _probabilities(self, states):
-        """Of the clean answer, for final states (N, d) of last tokens."""
-        found = []
+    def _probabilities(self, states: Tensor) -> Tensor:
+        """The clean answer's, for final states (N, d) of last tokens: (N,), float64."""
+        parts = []
         for part in states.split(128):
             logits = self.model.logits(part)
-            found.append((logits[:, self.answer] - logits.logsumexp(-1)).double().exp())
-        return torch.cat(found)
+            parts.append((logits[:, self.answer] - logits.logsumexp(-1)).double().exp())
+        return torch.cat(parts)
 
     @torch.no_grad()
-    def values(self, positions, layers, kind="state", window=10, progress=iter, bounds=window_of):
-        """The map's cells for some tokens and layers, in the order asked for: (len(positions), len(layers)), float64.
+    def values(
+        self,
+        positions: Iterable[int],
+        layers: Iterable[int],
+        kind: str = "state",
+        window: int = 10,
+        bounds: Callable[[int, int, int], Window] = window_of,
+    ) -> Tensor:
+        """The map's cells for some tokens and layers, in the order asked for.
 
-        `bounds` says which layers [start, stop) a window covers.
+        The result is (len(positions), len(layers)), float64. `bounds` says which layers a window
+        covers.
         """
         positions, layers = list(positions), list(layers)
         check_cells(positions, layers, self.length, self.model.n_layers, kind, window)
         windows = {
             layer: bounds(layer, window, self.model.n_layers) for layer in sorted(set(layers))
         }
-        rows = (
-            {
-                position: self._row(position, windows, kind)
-                for position in progress(sorted(set(positions)))
-            }
-            if layers
-            else {}
-        )
+        asked = sorted(set(positions)) if layers else []
+        rows = {position: self._row(position, windows, kind) for position in asked}
         values = [rows[position][layer] for position in positions for layer in layers]
         return torch.tensor(values, dtype=torch.float64).reshape(len(positions), len(layers))
 
-    def _row(self, position, windows, kind):
-        """{layer: value} of one token; `windows` {layer: (start, stop)}."""
-        if position < self.span.start:  # nothing to its left was corrupted, so it was not either
-            return dict.fromkeys(windows, self.corrupted_probability)
-        start, left = position, self.corrupted
-        if (
-            kind == "state" and position == self.span.start
-        ):  # nothing that it reads is corrupted: once restored it stays clean
-            if position == self.length - 1:
-                return dict.fromkeys(windows, self.clean_probability)
-            start, left = position + 1, self.clean
-        samples, last = len(self.noise), self.model.n_layers
-        # A state joins after its own layer, and is held in none.
-        bounds = {
-            layer: (layer + 1, layer + 1) if kind == "state" else window
-            for layer, window in windows.items()
-        }
-        found = {
-            layer: self.corrupted_probability
-            for layer, (first, stop) in bounds.items()
-            if kind != "state" and first >= stop
-        }
-        bounds = {layer: bound for layer, bound in bounds.items() if layer not in found}
-        cells, inside = (
-            [],
-            [],
-        )  # of each branch of the batch: its cells, and whether it is within its window
-        states = self.corrupted.states[0][:0, start:]
+    def _row(self, position: int, windows: dict[int, Window], kind: str) -> dict[int, float]:
+        """{layer: value} of one token; `windows` is {layer: its window}."""
+        everywhere = self._same_in_all_layers(position, kind)
+        if everywhere is not None:
+            return dict.fromkeys(windows, everywhere)
+        token, last = self._token(position, kind), self.model.n_layers
+        if kind == "state":  # a state joins after its own layer, and is held in none
+            windows = {layer: (layer + 1, layer + 1) for layer in windows}
+        empty = [
+            layer for layer, (first, stop) in windows.items() if kind != "state" and first >= stop
+        ]
+        values = dict.fromkeys(empty, self.corrupted_probability)
+        windows = {layer: window for layer, window in windows.items() if layer not in values}
+        branches: list[_Branch] = []
+        states = self.corrupted.states[0][:0, token.start :]
         for layer in range(last + 1):
-            # Cells that shared a beginning part where the first of them leaves its window.
-            for i in range(len(cells)):
-                leaving = [cell for cell in cells[i] if inside[i] and bounds[cell][1] == layer]
-                staying = [cell for cell in cells[i] if cell not in leaving]
-                if leaving and staying:
-                    cells.append(leaving)
-                    inside.append(False)
-                    cells[i] = staying
-                    states = torch.cat([states, states[i * samples : (i + 1) * samples]])
-                elif leaving:
-                    inside[i] = False
-            joining = [cell for cell, (first, _) in bounds.items() if first == layer]
+            states = self._parted(layer, states, branches, windows)
+            joining = [cell for cell, (first, _) in windows.items() if first == layer]
             if joining:
-                joined = self.corrupted.states[layer][:, start:].clone()
-                if kind == "state" and start == position:
-                    joined[:, 0] = self.clean.states[layer][0, position]
-                cells.append(joining)
-                inside.append(kind != "state")
-                states = torch.cat([states, joined[:, -states.shape[1] :]])
-            if layer < last and cells:
-                held = torch.tensor(inside).repeat_interleave(samples).to(states.device)
-                states = self._block(layer, states, start, left, position, kind, held)
-        for cell, each in zip(cells, self._probabilities(states[:, -1]).split(samples)):
-            found |= dict.fromkeys(cell, float(each.mean()))
-        return found
+                branches.append(_Branch(joining, inside=kind != "state"))
+                states = torch.cat([states, self._joined(layer, token)[:, -states.shape[1] :]])
+            if layer < last and branches:
+                inside = torch.tensor([branch.inside for branch in branches])
+                held = inside.repeat_interleave(len(self.noise)).to(states.device)
+                states = self._block(layer, states, token, held)
+        of_branches = self._probabilities(states[:, -1]).split(len(self.noise))
+        for branch, probabilities in zip(branches, of_branches):
+            values |= dict.fromkeys(branch.cells, float(probabilities.mean()))
+        return values
 
-    def _block(self, layer, states, start, left, position, kind, held):
-        """All rows (branches x samples, T - start, d) through one block, `held` rows with their part restored; of the last block only the last token."""
+    def _same_in_all_layers(self, position: int, kind: str) -> float | None:
+        """The value of a row whose cells are all the same, None for most rows."""
+        if position < self.span.start:  # nothing to its left was corrupted, so it was not either
+            return self.corrupted_probability
+        if kind == "state" and position == self.span.start == self.length - 1:
+            return self.clean_probability
+        return None
+
+    def _token(self, position: int, kind: str) -> _Token:
+        if kind == "state" and position == self.span.start:
+            # Nothing that it reads is corrupted: once restored, it stays clean.
+            return _Token(position, kind, position + 1, self.clean)
+        return _Token(position, kind, position, self.corrupted)
+
+    def _parted(
+        self, layer: int, states: Tensor, branches: list[_Branch], windows: dict[int, Window]
+    ) -> Tensor:
+        """The states, once cells that shared a beginning part where the first leaves its window."""
+        samples = len(self.noise)
+        for number, branch in enumerate(list(branches)):
+            leaving = [cell for cell in branch.cells if branch.inside and windows[cell][1] == layer]
+            staying = [cell for cell in branch.cells if cell not in leaving]
+            if leaving and staying:
+                branches.append(_Branch(leaving, inside=False))
+                branch.cells = staying
+                own = states[number * samples : (number + 1) * samples]
+                states = torch.cat([states, own])
+            elif leaving:
+                branch.inside = False
+        return states
+
+    def _joined(self, layer: int, token: _Token) -> Tensor:
+        """The states of cells that join the batch before this layer: (n, T - start, d)."""
+        joined = self.corrupted.states[layer][:, token.start :].clone()
+        if token.kind == "state" and token.start == token.position:
+            joined[:, 0] = self.clean.states[layer][0, token.position]
+        return joined
+
+    def _block(self, layer: int, states: Tensor, token: _Token, held: Tensor) -> Tensor:
+        """All rows (branches x samples, T - start, d) through one block.
+
+        The `held` rows get their part restored. The last block gives only the last token.
+        """
         at_once = max(1, TOKENS_AT_ONCE // states.shape[1])
         parts = [
-            self._piece(
-                layer,
-                piece,
-                range(first, first + len(piece)),
-                start,
-                left,
-                position,
-                kind,
-                held[first : first + len(piece)],
-            )
-            for first, piece in zip(range(0, len(states), at_once), states.split(at_once))
+            self._piece(layer, states[first : first + at_once], token, held, first)
+            for first in range(0, len(states), at_once)
         ]
         return torch.cat(parts)
 
-    def _piece(self, layer, states, numbers, start, left, position, kind, held):
-        model, block = self.model, self.model.block(layer)
-        before_attention, before_mlp = (
-            (block.input_layernorm, block.post_attention_layernorm)
-            if self._rotary
-            else (block.ln_1, block.ln_2)
+    def _piece(self, layer: int, states: Tensor, token: _Token, held: Tensor, first: int) -> Tensor:
+        """Rows of the batch, from number `first` on, through one block."""
+        model, block, count = self.model, self.model.block(layer), states.shape[1]
+        held = held[first : first + len(states)]
+        norms = (
+            ("input_layernorm", "post_attention_layernorm") if self._rotary else ("ln_1", "ln_2")
         )
-        options = {}
-        if self._rotary:
-            options["position_embeddings"] = tuple(part[:, start:] for part in self._rotary)
-        if start:
-            rows = torch.tensor([number % len(left.keys[layer]) for number in numbers])
-            options["past_key_values"] = _Left(
-                left.keys[layer][:, :, :start], left.values[layer][:, :, :start], rows
-            )
-        count = states.shape[1]
-        mask = torch.ones(count, self.length, dtype=torch.bool, device=states.device).tril(start)[
-            None, None
-        ]
-        attended = model.attention(layer)(before_attention(states), attention_mask=mask, **options)[
-            0
-        ]
-        if kind == "attention":
-            attended[held, 0] = self.clean.attention[layer][0, position]
+        before_attention, before_mlp = (getattr(block, norm) for norm in norms)
+        attended = model.attention(layer)(
+            before_attention(states),
+            attention_mask=self._mask(count, token.start).to(states.device),
+            **self._attention_options(layer, token, range(first, first + len(states))),
+        )[0]
+        if token.kind == "attention":
+            attended[held, 0] = self.clean.attention[layer][0, token.position]
         if layer == model.n_layers - 1:  # from here on only the last token is asked for
             states, attended = states[:, -1:], attended[:, -1:]
         states = states + attended
         added = model.mlp(layer)(before_mlp(states))
-        if kind == "mlp" and states.shape[1] == count:
-            added[held, 0] = self.clean.mlp[layer][0, position]
+        if token.kind == "mlp" and states.shape[1] == count:
+            added[held, 0] = self.clean.mlp[layer][0, token.position]
         return states + added
+
+    def _mask(self, count: int, start: int) -> Tensor:
+        """Which tokens the last `count` ones see: all to their left, themselves included."""
+        return torch.ones(count, self.length, dtype=torch.bool).tril(start)[None, None]
+
+    def _attention_options(self, layer: int, token: _Token, numbers: range) -> dict:
+        """What tells the attention where the tokens stand, and what stands to their left."""
+        options = {}
+        if self._rotary:
+            options["position_embeddings"] = tuple(part[:, token.start :] for part in self._rotary)
+        if token.start:
+            keys, values = token.left.keys[layer], token.left.values[layer]
+            rows = torch.tensor([number % len(keys) for number in numbers])
+            options["past_key_values"] = _Left(
+                keys[:, :, : token.start], values[:, :, : token.start], rows
+            )
+        return options

@@ -1,11 +1,10 @@
-"""The child: cuts itself off, loads the models it is told to, locks itself in, runs the student's definitions, and answers calls.
+"""The child: a process that runs one student's definitions and answers calls of their functions.
 
-Forked by zygote.py, which has loaded nearly everything. What happens before the request "define" is ours, and ends with the
-walls of lockdown.py; from then on, everything in this process belongs to the student.
+zygote.py forks it, with nearly everything loaded. The child cuts itself off, loads the models that
+it is told to, and locks itself in behind the walls of lockdown.py. Until the request "define" all
+that runs is ours; from then on everything in this process belongs to the student.
 """
 
-import ast
-import dis
 import json
 import math
 import os
@@ -14,20 +13,22 @@ import re
 import resource
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import numpy
 import torch
 
 from autograder.sandbox import lockdown, wire
-from autograder.sandbox.adapters import ADAPTERS, BadResult
-from keyhole.messages import feedback
+from keyhole.checking.adapters import ADAPTERS, BadResult
+from keyhole.checking.student import SOURCE_NAME, Student, describe, fresh_main, is_blank
+from keyhole.errors import KeyholeError
+from keyhole.models import load_model
 from keyhole.text import one_line
+from keyhole.toy import toy_model
 
-SOURCE_NAME = "<notebook>"
 REQUEST_HEADER_BYTES = 64 * 2**20  # the grader's own: it holds the student's source
 NO_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE
@@ -35,27 +36,34 @@ NO_MEMORY = re.compile(
 PR_SET_NO_NEW_PRIVS = 38
 
 
-def serve(requests: int, replies: int, models: dict, lock_in) -> None:
-    """Answer requests until the grader closes the pipe; lock_in(limits) comes before anything of the student's."""
+def serve(requests: int, replies: int, models: dict, lock_in: Callable[[dict], None]) -> None:
+    """Answer requests until the grader closes the pipe.
+
+    lock_in(limits) is called before anything of the student's runs. `models` are those loaded, by
+    name.
+    """
     student = None
     while frame := _read(requests):
         tensors, text = wire.unpack(frame, REQUEST_HEADER_BYTES)
         content = json.loads(text["content"])
         match text["command"]:
             case "prepare":
-                _, answer = _tried(
-                    lambda: (load(content["models"], models), lock_in(content["limits"]))
-                )
+                _, answer = _tried(_prepare, content, models, lock_in)
             case "define":
                 sys.meta_path.insert(0, StaffOnly())
-                student, answer = _tried(Student, content["source"])
+                student, answer = _tried(Student, content["source"], fresh_main())
             case "call":
                 answer = _answer(student, tensors, content, models)
         _write(replies, answer)
 
 
+def _prepare(content, models, lock_in) -> None:
+    load(content["models"], models)
+    lock_in(content["limits"])
+
+
 def _tried(work, *arguments) -> tuple:
-    """(what the work returns, the frame that says so), or None and a frame that says why it failed."""
+    """(what the work returned, the frame that says so); or (None, a frame that says why not)."""
     try:
         return work(*arguments), wire.pack({}, status="done")
     except BaseException as error:  # a model that does not load, definitions that do not even parse
@@ -63,25 +71,31 @@ def _tried(work, *arguments) -> tuple:
 
 
 class StaffOnly:
-    """Refuses to import the grader's own modules: an honest mistake or a cheap trick ends here, a determined one does not."""
+    """Refuses to import the grader's own modules.
 
-    def find_spec(self, name, path=None, target=None):
+    An honest mistake or a cheap trick ends here; a determined one does not.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Raise ImportError for a module of the grader's; leave the others to the next finder."""
         if name.partition(".")[0] == "autograder":
             raise ImportError("the grader's own modules are not for submissions")
 
 
-def load(models, loaded: dict) -> None:
-    """Load models into `loaded`, without limits."""
+def load(models: Iterable[str], loaded: dict) -> None:
+    """Load the models of those names into `loaded`, before there are limits."""
     for name in models:
         if name not in loaded:
-            from keyhole.models import load_model
-
             loaded[name] = load_model(name)
             loaded[name].next_token_probabilities(["Warm"])
 
 
-def limit(limits, alone: bool) -> None:
-    """Limits that the process cannot lift again (unless it is root); `alone`: it cannot start another process or thread anyway."""
+def limit(limits: Mapping, alone: bool) -> None:
+    """Set limits that the process cannot lift again, unless it is root.
+
+    limits: the fields of process.Limits. `alone`: the process cannot start another one, nor a
+    thread.
+    """
     if sys.platform == "linux":
         lockdown.prctl(PR_SET_NO_NEW_PRIVS, 1)
     cpu = math.ceil(limits["cpu_seconds"] + sum(os.times()[:2]))
@@ -115,60 +129,9 @@ def _process_limit(more: int):
     yield resource.RLIMIT_NPROC, mine + more, mine + more
 
 
-class Student:
-    """A student's definitions, run one after the other, so that one that fails loses only what it would have bound."""
-
-    def __init__(self, source: str):
-        module = ModuleType(
-            "__main__"
-        )  # as in a notebook; dataclasses and pickles look themselves up there
-        sys.modules["__main__"] = module
-        self.names, self.failed = module.__dict__, {}
-        tree = ast.parse(source)
-        future = [
-            node
-            for node in tree.body
-            if isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        ]
-        for node in tree.body:
-            try:
-                exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
-            except BaseException as error:
-                self.failed |= dict.fromkeys(_bound(node), describe(error))
-
-    def function(self, name: str):
-        """The function of that name; raises BadResult."""
-        if name in self.names and callable(self.names[name]):
-            return self.names[name]
-        raise (
-            BadResult("definitions", self.failed[name])
-            if name in self.failed
-            else BadResult("absent")
-        )
-
-    def explain(self, error) -> str:
-        """What `error` says, and if it misses a name whose definition failed, why that did."""
-        missing = self.failed.get(error.name) if type(error) is NameError else None
-        return describe(error) + (feedback("its_definition", error=missing) if missing else "")
-
-
-def _bound(node):
-    """Names that a definition binds."""
-    for part in (
-        ast.walk(node)
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Try, ast.Import, ast.ImportFrom))
-        else [node]
-    ):
-        if isinstance(part, ast.alias):
-            yield part.asname or part.name.split(".")[0]
-        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            yield part.id
-        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield part.name
-
-
 def _answer(student, tensors, content, models) -> bytes:
     """The frame that answers one call."""
+    problem = ""
     try:
         function = student.function(content["function"])
         reply = ADAPTERS[content["adapter"]](
@@ -181,28 +144,38 @@ def _answer(student, tensors, content, models) -> bytes:
     except BadResult as bad:
         code, detail = bad.code, bad.detail
     except BaseException as error:
+        problem = _problem_of(error)
         if (
             isinstance(error, MemoryError)
             or isinstance(error, (RuntimeError, OSError))
             and NO_MEMORY.search(describe(error))
         ):
             code, detail = "memory", ""
-        elif isinstance(error, NotImplementedError) and _raised_by_student(error):
+        elif is_blank(error, SOURCE_NAME):
             code, detail = "stub", ""
         else:
             code, detail = "raised", student.explain(error)
-    return wire.pack({}, status=code, detail=one_line(detail))
+    return wire.pack({}, status=code, detail=one_line(detail), problem=problem)
+
+
+def _problem_of(error) -> str:
+    """The code of a KeyholeError, "" for any other error, and for one that cannot say it."""
+    try:
+        return one_line(error.code, 60) if isinstance(error, KeyholeError) and error.code else ""
+    except BaseException:
+        return ""
 
 
 def _model(spec, models) -> list:
-    """The model that a call's options name, or make, as the adapter's further arguments. Randomness starts anew."""
+    """The model that a call's options name or specify, as further arguments of the adapter.
+
+    Randomness starts anew.
+    """
     _reseed()
     if spec is None:
         return []
     if isinstance(spec, str):
         return [models[spec]]
-    from keyhole.toy import toy_model
-
     return [toy_model(**spec)]
 
 
@@ -210,28 +183,6 @@ def _reseed() -> None:
     random.seed(0)
     torch.manual_seed(0)
     numpy.random.seed(0)
-
-
-def describe(error) -> str:
-    """An exception in one line, whatever its own __str__ does."""
-    name = one_line(type(error).__name__, 60)
-    try:
-        said = one_line(error, 200)
-    except BaseException:
-        said = ""
-    return f"{name}: {said}" if said else name
-
-
-def _raised_by_student(error) -> bool:
-    """Does `error` come from a `raise` in the notebook? (torch raises NotImplementedError, too.)"""
-    place = error.__traceback__
-    while place.tb_next:
-        place = place.tb_next
-    code = place.tb_frame.f_code
-    return (
-        code.co_filename == SOURCE_NAME
-        and dis.opname[code.co_code[place.tb_lasti]] == "RAISE_VARARGS"
-    )
 
 
 def _read(pipe: int) -> bytes:
@@ -281,7 +232,10 @@ def live_in(folder: str) -> None:
 
 
 def main(requests: int, replies: int, box: str, parent: int, models: dict, level: str) -> None:
-    """Serve as the new child of the process `parent`, in the folder `box`, with the models that are loaded. Does not return."""
+    """Serve as the new child of the process `parent`, in the folder `box`. Does not return.
+
+    requests, replies: file descriptors of the two pipes. models: those that are loaded, by name.
+    """
     lockdown.tie_to(parent)
     os.setsid()
     _keep_only(requests, replies)

@@ -7,6 +7,7 @@ imports autograder.messages only when a sentence is asked for, which happens in 
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.messages import Remark
 from keyhole.text import one_line
 
 # Code of a failure -> verdict of the test. The child sends a code and a detail, never a sentence.
@@ -34,29 +35,48 @@ SAID = {
 
 
 class NotStarted(KeyholeError):
-    """No process for students' code could be started. The machine is at fault, never a student."""
+    """No process for students' code could be started. The machine is at fault, never a student.
 
-    def __init__(self, name: str, error: object):
+    `said` is the name of the sentence; `error` fills its gap.
+    """
+
+    def __init__(self, said: str, error: object):
         from autograder.messages import sentence
 
-        super().__init__(sentence(name, error=one_line(error).rstrip(".。")))
+        super().__init__(sentence(said, error=error))
 
 
 class StudentFailed(Exception):
-    """The student's code gave no tensor. `kind` is "error", "timeout" or "missing"."""
+    """The student's code gave no tensor.
 
-    def __init__(self, code: str, detail: object = ""):
-        self.code, self.kind, self.detail = code, FAILURES[code], one_line(detail, 250)
-        super().__init__(self.message)
+    `code` is one of FAILURES, and `kind` "error", "timeout" or "missing". `detail` is one untrusted
+    line. `problem`, untrusted too, is the code of a KeyholeError of the library's that was raised.
+    `cause` is the failure that kept definitions from running.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: object = "",
+        problem: str | None = None,
+        cause: "StudentFailed | None" = None,
+    ):
+        self.code, self.detail = code, one_line(detail, 250)
+        self.problem, self.cause = problem, cause
+        self.kind = cause.kind if cause else FAILURES[code]
+        super().__init__(code, self.detail)
+
+    def __str__(self):
+        return one_line(self.remark)
 
     @property
-    def message(self) -> str:
-        """One line in the language spoken. It may quote the student: escape it when it is shown."""
-        from autograder.messages import failure
+    def remark(self) -> Remark:
+        """What is said of it. The function is the subject, unless it is about the definitions."""
+        from autograder.messages import failure, sentence
 
-        said = failure(self.code, self.detail.rstrip(".。"))
-        # A detail may end with a question mark; the sentence adds a full stop to it.
-        return one_line(said.replace("?.", "?").replace("？。", "？"))
+        if self.cause:
+            return sentence("not_defined", failure=self.cause.remark)
+        return failure(self.code, self.detail.rstrip(".。?？"))
 
 
 class ZygoteLost(Exception):

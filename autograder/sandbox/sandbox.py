@@ -125,9 +125,11 @@ class Sandbox:
             # Something that another submission did may have stopped the shared zygote.
             if error.code == "timeout" and self._zygote is zygote_client.SHARED:
                 raise ZygoteLost from None
-            reason = self._zygote.last_words() if error.code == "lost" else error.message
             # It can take its time to fail, so it is not tried again for each test.
-            self._unusable = NotStarted("not_started", reason)
+            if error.code == "lost":
+                self._unusable = NotStarted("not_started", self._zygote.last_words())
+            else:
+                self._unusable = NotStarted("not_prepared", error.remark)
             raise self._unusable from None
 
     def _define(self) -> None:
@@ -137,8 +139,7 @@ class Sandbox:
         except StudentFailed as error:
             if error.code == "submission":
                 raise
-            self._unusable = StudentFailed("definitions", error.message)
-            self._unusable.kind = error.kind
+            self._unusable = StudentFailed("definitions", cause=error)
             raise self._unusable from None
 
     def _run(self, command: str, content: dict, seconds: float, *request) -> dict:
@@ -181,7 +182,7 @@ class Sandbox:
                     raise StudentFailed("lost") from None
             raise
         if code != "done":
-            raise StudentFailed(code, detail)
+            raise StudentFailed(code, detail, text.get("problem"))
         return tensors
 
     def _status(self, text: dict[str, str], content: dict) -> tuple[str, object]:

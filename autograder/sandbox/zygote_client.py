@@ -54,7 +54,7 @@ class ZygoteClient:
             self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
             lines = self._log.read().decode(errors="replace").strip().splitlines()
             ending = f"exit status {status}" if status >= 0 else signal.strsignal(-status)
-            return one_line((lines or [""])[-1]) or ending
+            return one_line((lines or [""])[-1]).rstrip(".") or ending
         return "it gives no answer"
 
     def close(self, patience: float = SILENT_SECONDS) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from autograder.messages import sentence
-from keyhole.messages import listed
+from keyhole.messages import Listing, Remark, listed
 from keyhole.notebooks.definitions import Definitions, grade_id
 from keyhole.text import one_line
 
@@ -65,7 +65,7 @@ class Survey:
             for name, old in zip(self._ids, self._marked, strict=True)
         )
 
-    def notes(self, file: str) -> list[str]:
+    def notes(self, file: str) -> list[Remark]:
         """A sentence for each kind of damage in the notebook `file`."""
         file, damages, notes = one_line(file, 80), self._damages(), []
         recovered = damages["cells_recovered"] or damages["functions_elsewhere"]
@@ -195,7 +195,7 @@ class Survey:
         return ""
 
 
-def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> str:
+def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> Listing:
     """Some names in a sentence, as the student wrote them.
 
     `numbers` are those of the cells in which the names stand; then they are told, too.
@@ -206,7 +206,7 @@ def named(names: Collection[str], numbers: Mapping[str, int] | None = None) -> s
             sentence("placed", cell=cell, number=numbers[name])
             for cell, name in zip(shown, names, strict=False)
         ]
-    return listed(shown) + (" …" if len(names) > MOST_NAMED else "")
+    return listed(shown, more=len(names) > MOST_NAMED)
 
 
 def _blank(source: str) -> bool:

@@ -98,21 +98,14 @@ def _same_edits(edits: Mapping[str, OwnEdit]) -> Iterator[tuple[tuple[str, str],
 
 
 def with_note(result: Result, copies: list[Copy]) -> Result:
-    """The result, with what the staff should know of copies at the end of its reason.
-
-    The note takes the place of an earlier one.
-    """
-    reason = (result.reason or "").partition(STAFF)[0].strip()
+    """The result with a note for the staff, in the place of any earlier note."""
     mine = [
         (next(name for name in copy.students if name != result.student), copy.alike)
         for copy in copies
         if result.student in copy.students
     ]
-    # A reason for a failure is shown to the student.
-    if mine and result.status != "failed":
-        named = ". ".join(
-            f"like {one_line(name, 40)}: {alike}" for name, alike in mine[:MOST_NAMED]
-        )
-        more = f" And like {len(mine) - MOST_NAMED} more." if len(mine) > MOST_NAMED else ""
-        reason = f"{reason} {STAFF} {named}.{more}".strip()
-    return replace(result, reason=reason or None)
+    if not mine or result.status == "failed":  # a failed one has nothing that could be a copy
+        return replace(result, note=None)
+    named = ". ".join(f"like {one_line(name, 40)}: {alike}" for name, alike in mine[:MOST_NAMED])
+    more = f" And like {len(mine) - MOST_NAMED} more." if len(mine) > MOST_NAMED else ""
+    return replace(result, note=f"{STAFF} {named}.{more}")

@@ -15,6 +15,7 @@ from autograder.submissions.timestamp import TIMESTAMP
 from autograder.submissions.zips import ARCHIVES, unpacked
 from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.errors import KeyholeError
+from keyhole.messages import Remark
 from keyhole.notebooks.file import MOST_ENTRIES, file_called, is_called
 from keyhole.text import one_line
 
@@ -51,7 +52,7 @@ class HandedIn:
     # Folders in which zips were unpacked -> the names of the zips.
     opened: Mapping[Path, str] = field(default_factory=dict)
     # A sentence for each zip that could not be opened, or on the folder that is not there.
-    problems: tuple[str, ...] = ()
+    problems: tuple[Remark | str, ...] = ()
 
     def zip_of(self, path: Path) -> str | None:
         """The name of the zip that a file or a folder was taken out of."""

@@ -18,7 +18,7 @@ from autograder.submissions.cells import Expected, Survey, named
 from autograder.submissions.folder import BESIDE, Candidate, HandedIn, open_folder
 from autograder.submissions.timestamp import time_lost
 from keyhole.errors import KeyholeError
-from keyhole.messages import titled
+from keyhole.messages import Remark, titled
 from keyhole.notebooks.definitions import Definitions, Work, definitions, read_mended
 from keyhole.notebooks.file import file_called
 from keyhole.text import one_line
@@ -36,10 +36,10 @@ class Submitted:
     name: str
     folder: Path  # of the files handed in beside it
     definitions: Definitions | None = None
-    reason: str | None = None
+    reason: Remark | str | None = None
     cells: tuple = ()  # as read_mended gives them
     ids: tuple = ()  # of the cells, each once where it counts, None elsewhere
-    notes: tuple[str, ...] = ()  # one sentence each: what was skipped or mended
+    notes: tuple[Remark | str, ...] = ()  # one sentence each: what was skipped or mended
     filled: int = 0  # graded functions that are no blanks any more
     graded: frozenset[str] = frozenset()  # ids of the cells that the hidden tests are about
 
@@ -223,7 +223,7 @@ class _Search:
             graded=graded,
         )
 
-    def _on_files(self, file: Candidate, folder: Path) -> list[str]:
+    def _on_files(self, file: Candidate, folder: Path) -> list[Remark | str]:
         """Sentences on what is handed in beside a notebook.
 
         They say where the files of `folder` are taken from another place or under another name, and
@@ -250,7 +250,7 @@ class _Search:
         best: Submitted,
         own: Submitted | None,
         others: list[tuple[Candidate, Submitted]],
-    ) -> list[str]:
+    ) -> list[Remark | str]:
         """Sentences on why `file` was taken, and from where."""
         wanted, shown = self.path.name, one_line(file.shown, 120)
         zip = self.handed.zip_of(file.path)
@@ -272,7 +272,7 @@ class _Search:
             notes.append(sentence("found_tied", others=named(tied)))
         return notes
 
-    def _why_none(self) -> str:
+    def _why_none(self) -> Remark | str:
         """One sentence on why there is no such notebook."""
         handed, file = self.handed, self.path.name
         if handed.problems:
@@ -304,5 +304,5 @@ def _natural(text: str) -> list:
     ]
 
 
-def _with_notes(read: Submitted, *notes: str) -> Submitted:
+def _with_notes(read: Submitted, *notes: Remark | str) -> Submitted:
     return replace(read, notes=(*notes, *read.notes))

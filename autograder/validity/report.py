@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from autograder import messages
 from autograder.validity.run import Graded, case_of, hidden_tests
 
 NAMED_SHARE = 0.9  # of the wrong solutions whose own misunderstanding must be named
@@ -127,7 +126,7 @@ def _problems_of(each: Graded) -> Iterator[str]:
         yield f"{title} {' and '.join(parts)}"
     if solution.misconception and not each.named:
         yield f"{title} is not told of {solution.misconception}, but of {names(each)}"
-    if any(test.message == messages.sentence("our_fault") for test in each.tests.values()):
+    if any(test.our_fault for test in each.tests.values()):
         yield f"{title} made the grader itself fail"
     if each.result.status != "graded":
         yield f"{title} could not be handed in: {each.result.reason}"

@@ -1,24 +1,27 @@
 """Judging a result against the right one and against the wrong ones that have a name.
 
-The public checks and the hidden tests both judge here, so that they mean the same and say it in the same words.
+The public checks and the hidden tests both judge here, so that they mean the same and say it in the
+same words.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from keyhole.messages import feedback, misconception, percent, sentences
+from keyhole import messages
+from keyhole.messages import Remark, feedback, opened, percent, sentences, word
+from keyhole.text import one_line
 
-# float32 rounds at 6e-8; results of a few hundred sums of products differ by far less than this from the exact ones, and
-# what a small model gives by less than the second.
+# float32 rounds at 6e-8. Results of a few hundred sums of products differ from the exact ones by
+# far less than the first; what a small model gives, by less than the second.
 TOLERANCE, ROUNDING = 1e-4, 1e-5
-NO_LAYER = r"layer \S+ does not exist|層不存在"  # our own, in the languages of keyhole.messages
-# What an error of a student's function means: (functions, or none for any; its type; in its text; misconception).
+# What an error of Python's or torch's in a student's function means:
+# (functions, or none for any; type of the error; pattern in its text; misconception).
 ERRORS = (
     ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
-    (("subject_key",), "KeyholeError", NO_LAYER, "other_layer"),
-    ((), "KeyholeError", NO_LAYER, "layer_outside"),
     (
         ("sequence_nll", "value_objective"),
         "RuntimeError",
@@ -44,144 +47,210 @@ ERRORS = (
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
     (("write_edit",), "TypeError", r"cannot assign .* as parameter", "tensor_for_parameter"),
 )
+# What an error of keyhole's means there: (functions, or none for any; code of the KeyholeError;
+# misconception).
+PROBLEMS = ((("subject_key",), "no_layer", "other_layer"), ((), "no_layer", "layer_outside"))
+RESULT = word("result")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a result is right, the sentence for the student, and the name of the misunderstanding, if it was recognised."""
+    """What a look at a result showed. This is data; `message` makes it words."""
 
-    passed: bool
-    message: str
-    misconception: str | None = None
+    fraction: float  # of the points; 1 is right
+    remarks: tuple[Remark, ...] = ()  # what is said, in order
+    explanation: Remark | None = None  # the misconception, said after the remarks
+    status: str = (
+        "fail"  # how it went where it is not right: "fail", "missing", "error" or "timeout"
+    )
+
+    @property
+    def passed(self) -> bool:
+        """Whether the result is right."""
+        return self.fraction == 1
+
+    @property
+    def misconception(self) -> str | None:
+        """The name of the misunderstanding, if it was recognised."""
+        return self.explanation and self.explanation.code
+
+    @property
+    def said(self) -> tuple[Remark, ...]:
+        """All that is said of it, in order."""
+        return (*self.remarks, self.explanation) if self.explanation else self.remarks
+
+    @property
+    def message(self) -> str:
+        """The sentences for the student, in the language spoken.
+
+        For display only: no code may read them.
+
+        A remark may quote a student, so each is brought to one line of bounded length.
+
+        """
+        return sentences(*(opened(one_line(remark)) for remark in self.said))
 
 
-def usable(got, shape, what):
-    """None where `got` can be compared with something of `shape`, else the Verdict that says why not."""
+def right(*remarks: Remark) -> Verdict:
+    """A result that is right."""
+    return Verdict(1.0, remarks)
+
+
+def wrong(*remarks: Remark, misconception: str | None = None, **details: object) -> Verdict:
+    """A result that is wrong, with the misconception behind it, if it is known.
+
+    `details` fill the gaps of the misconception's sentence.
+    """
+    explanation = messages.misconception(misconception, **details) if misconception else None
+    return Verdict(0.0, remarks, explanation)
+
+
+def usable(got: Tensor, shape: tuple[int, ...], what: Remark | str) -> Verdict | None:
+    """The verdict on a result that cannot be compared with one of `shape`; None where it can be."""
     if got.dtype not in (torch.float32, torch.float64):
         kind, name = (
             ("half", "half_precision")
             if got.dtype.is_floating_point
             else ("integer", "whole_numbers")
         )
-        said = feedback(kind, what=what, got=str(got.dtype).removeprefix("torch."))
-        return Verdict(False, sentences(said, misconception(name)), name)
+        dtype = str(got.dtype).removeprefix("torch.")
+        return wrong(feedback(kind, what=what, got=dtype), misconception=name)
     if tuple(got.shape) != tuple(shape):
-        message = feedback("shape", what=what, got=tuple(got.shape), expected=tuple(shape))
+        remarks = [feedback("shape", what=what, got=tuple(got.shape), expected=tuple(shape))]
         if len(shape) == 2 and tuple(got.shape) == tuple(shape)[::-1]:
-            message = sentences(message, feedback("shape_transposed"))
-        return Verdict(False, message)
+            remarks.append(feedback("shape_transposed"))
+        return wrong(*remarks)
     broken = int((~got.isfinite()).sum())
-    return Verdict(False, feedback("not_finite", what=what, count=broken)) if broken else None
+    return wrong(feedback("not_finite", what=what, count=broken)) if broken else None
 
 
-def distance(got, right, origin=0, wrong=None):
-    """|got - right| / |right - origin|: how far off, in units of the right answer (counted from `origin`).
+def distance(
+    got: Tensor, expected: Tensor, origin: Tensor | int = 0, mistaken: Tensor | None = None
+) -> float:
+    """|got - expected| / |expected - origin|: how far off, in units of the right answer.
 
-    With `wrong` the distance to that, in units of the larger of the two: float32 rounds a large result more.
+    With `mistaken` the distance to that, in units of the larger of the two: float32 rounds a large
+    result more.
     """
-    to, size = (right, 0) if wrong is None else (wrong, (wrong - origin).norm())
-    size = max(size, (right - origin).norm())
+    to, size = (expected, 0) if mistaken is None else (mistaken, (mistaken - origin).norm())
+    size = max(size, (expected - origin).norm())
     return float((got.double() - to).norm() / (size if size > 0 else 1))
 
 
-def scalar(got):
-    """A result of one number as a scalar: a loss of shape (1,) is as good, and a share of 0 may come as a whole number. Others as they are."""
+def scalar(got: Tensor) -> Tensor:
+    """A result of one number as a scalar; others as they are.
+
+    A loss of shape (1,) is as good as one of shape (), and a share of 0 may come as a whole number.
+    """
     if got.numel() != 1:
         return got
     return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
 
 
-def told_apart(wrongs, right, origin=0, tolerance=TOLERANCE):
-    """Those of `wrongs`, a dict from misconception to result, that would not happen to pass for the right one; `origin` and `tolerance` as in `judge`.
+def told_apart(
+    wrongs: Mapping[str, Tensor],
+    expected: Tensor,
+    origin: Tensor | int = 0,
+    tolerance: float = TOLERANCE,
+) -> dict[str, Tensor]:
+    """Those of `wrongs` (misconception -> result) that would not happen to pass for the right one.
 
-    A misconception that gives several results has several entries: "name:variant". One that is not finite stands for all such.
+    `origin` and `tolerance` are as in `judge`. A misconception that gives several results has
+    several entries, "name:variant". One that is not finite stands for all such.
     """
     return {
-        name: wrong
-        for name, wrong in wrongs.items()
-        if wrong.shape != right.shape or not distance(wrong, right, origin) <= tolerance
+        name: result
+        for name, result in wrongs.items()
+        if result.shape != expected.shape or not distance(result, expected, origin) <= tolerance
     }
 
 
-def name_of(wrong):
+def name_of(entry: str) -> str:
     """The misconception of an entry "name:variant"."""
-    return wrong.partition(":")[0]
+    return entry.partition(":")[0]
 
 
-def cause_of(error, function):
-    """The misconception that an error of a student's `function` tells of, by its text "IndexError: ..."; None for most."""
-    kind, _, text = error.removeprefix("raised ").partition(": ")
-    return next(
-        (
-            name
-            for functions, known, pattern, name in ERRORS
-            if (not functions or function in functions)
-            and kind == known
-            and re.search(pattern, text)
-        ),
-        None,
-    )
+def cause_of(function: str, error: str, problem: str | None = None) -> str | None:
+    """The misconception behind an error that a student's `function` raised; None for most.
+
+    `error` is its type and text, "IndexError: ...". `problem` is its code where it is a
+    KeyholeError.
+    """
+    kind, _, text = error.partition(": ")
+    for functions, code, name in PROBLEMS:
+        if problem == code and (not functions or function in functions):
+            return name
+    for functions, known, pattern, name in ERRORS:
+        if kind == known and (not functions or function in functions) and re.search(pattern, text):
+            return name
+    return None
 
 
 def judge(
-    got, right, wrongs=dict, what="The result", origin=0, tolerance=TOLERANCE, sentence="wrong"
-):
-    """Compare `got` with `right` (float64); if it is wrong, with each of `wrongs()`, a dict from misconception to what it gives.
+    got: Tensor,
+    expected: Tensor,
+    wrongs: Callable[[], Mapping[str, Tensor]] = dict,
+    what: Remark | str = RESULT,
+    origin: Tensor | int = 0,
+    tolerance: float = TOLERANCE,
+    sentence: str = "wrong",
+) -> Verdict:
+    """Compare `got` with `expected` (float64), and a wrong one with each result of `wrongs()`.
 
-    `origin` is subtracted before sizes are taken: for Ŵ it is W, so that what counts is the change. Everything is relative.
-    A wrong answer is recognised when `got` lies as near to it as a right answer would to the right one. A number may come as a whole one, as a
-    share of 0 does; what was rounded to one is recognised first.
+    `wrongs()` is a dict from misconception to its result. `what` names the result; `sentence` is
+    the name of the remark on a wrong one. Sizes are counted from `origin` and are relative: for Ŵ
+    it is W, so that what counts is the change. A wrong answer is recognised when `got` lies as near
+    to it as a right answer would lie to the right one. Where one number is expected, a whole number
+    will do, since a share of 0 may come as one; a number that was rounded on the way is recognised
+    before other mistakes.
     """
     rounded = {}
-    if right.dim() == 0:
+    if expected.dim() == 0:
         if not got.dtype.is_floating_point and got.dtype != torch.bool:
-            rounded = {"whole_numbers:down": right.floor(), "whole_numbers:nearest": right.round()}
+            rounded = {
+                "whole_numbers:down": expected.floor(),
+                "whole_numbers:nearest": expected.round(),
+            }
         got = scalar(got)
-    unusable = usable(got, right.shape, what)
-    if unusable:
+    if unusable := usable(got, expected.shape, what):
         named = None if unusable.misconception else _named_by_shape(got, wrongs())
-        shape = unusable.message.removesuffix(
-            feedback("shape_transposed")
-        ).strip()  # which the name says better
-        return Verdict(False, sentences(shape, misconception(named)), named) if named else unusable
-    off = distance(got, right, origin)
+        # The name says it better than the second remark does, that the shape is transposed.
+        return wrong(unusable.remarks[0], misconception=named) if named else unusable
+    off = distance(got, expected, origin)
     if off <= tolerance:
-        return Verdict(True, feedback("right", what=what))
-    message = feedback(
-        "not_zero" if right.dim() == 0 and right == 0 else sentence,
-        what=what,
-        distance=percent(off),
-    )
-    # Single numbers meet by chance more often than tensors do; and what is only a little wrong is near to whatever else is.
+        return right(feedback("right", what=what))
+    due_zero = expected.dim() == 0 and expected == 0
+    remark = feedback("not_zero" if due_zero else sentence, what=what, distance=percent(off))
+    # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to
+    # many wrong ones.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
     near = {
         name: away
-        for name, wrong in (rounded | wrongs()).items()
-        if wrong.shape == got.shape
-        and _of_its_size(got, wrong, origin)
-        and (away := distance(got, right, origin, wrong)) <= radius
+        for name, mistaken in (rounded | wrongs()).items()
+        if mistaken.shape == got.shape
+        and _of_its_size(got, mistaken, origin)
+        and (away := distance(got, expected, origin, mistaken)) <= radius
     }
-    if near:
-        likely = min(near, key=near.get)
-        return Verdict(False, sentences(message, misconception(name_of(likely))), name_of(likely))
-    return Verdict(False, message)
+    return wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
 
 
-def _of_its_size(got, wrong, origin):
-    """Whether `got` is `wrong` in units of that one, too, but for rounding: next to a large right answer all small ones are alike."""
-    return bool(
-        (got.double() - wrong).norm() <= 0.05 * (wrong - origin).norm() + ROUNDING * wrong.norm()
-    )
+def _of_its_size(got, mistaken, origin):
+    """Whether `got` is `mistaken` also in units of `mistaken` itself, but for rounding.
+
+    Next to a large right answer all small ones are alike.
+    """
+    size = (mistaken - origin).norm()
+    return bool((got.double() - mistaken).norm() <= 0.05 * size + ROUNDING * mistaken.norm())
 
 
 def _named_by_shape(got, wrongs):
-    """The misconception whose result has the same (wrong) shape and values, or is no more finite than this one, if there is one."""
+    """The misconception with the same (wrong) shape and values, or with values as little finite."""
     finite = bool(got.isfinite().all())
-    for name, wrong in wrongs.items():
+    for name, mistaken in wrongs.items():
         if (
-            wrong.shape == got.shape
-            and bool(wrong.isfinite().all()) == finite
-            and (not finite or distance(got, wrong) <= 10 * TOLERANCE)
+            mistaken.shape == got.shape
+            and bool(mistaken.isfinite().all()) == finite
+            and (not finite or distance(got, mistaken) <= 10 * TOLERANCE)
         ):
             return name_of(name)
     return None

@@ -1,7 +1,7 @@
-"""The student's own fact: the two files that are handed in beside notebook 3, read safely, and measured again.
+"""The student's own fact: the two files handed in beside notebook 3, read and measured again.
 
-Both the public check and the hidden tests read and measure here. The files may be hostile: sizes are bounded before
-anything is read, no link is followed, and nothing in them is ever run.
+Both the public check and the hidden tests read and measure here. The files may be hostile: sizes
+are bounded before anything is read, no link is followed, and nothing in them is ever run.
 """
 
 import io
@@ -14,14 +14,15 @@ from pathlib import Path
 import torch
 
 from keyhole.checking.checks import CheckFailed, CheckReport
+from keyhole.checking.judging import Verdict, right, usable, wrong
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from, load_facts
 from keyhole.files import header_of
-from keyhole.checking.judging import Verdict, usable
-from keyhole.messages import check_title, feedback, listed, misconception, sentences
+from keyhole.messages import Remark, check_title, feedback, listed, word
+from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
-from keyhole.probes import PROBE_KINDS, ProbeSet
+from keyhole.probes import PROBE_KINDS, Answer, ProbeSet
 from keyhole.text import one_line
 
 NAME = "my_edit"  # of the graded part, as a function's name is for the others
@@ -44,7 +45,7 @@ class Absent(KeyholeError):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a student measured at one probe: probabilities (true, new), before and after the edit."""
+    """What a student measured at one probe: probabilities (true, new), before and after."""
 
     kind: str
     prompt: str
@@ -63,13 +64,13 @@ class OwnFact:
 
 @dataclass(frozen=True)
 class OwnEdit:
-    """What my_edit.safetensors holds, in float64: Ŵ - W = left rightᵀ, and v* where it was handed in."""
+    """What my_edit.safetensors holds, in float64: Ŵ - W = left rightᵀ, and v* if handed in."""
 
     left: torch.Tensor  # (d_out,)
     right: torch.Tensor  # (d_in,)
     value: torch.Tensor | None  # (d_out,)
 
-    def change(self):
+    def change(self) -> torch.Tensor:
         """Ŵ - W, (d_out, d_in), float32."""
         return torch.outer(self.left, self.right).float()
 
@@ -77,8 +78,11 @@ class OwnEdit:
 # ---------------------------------------------------------------- reading
 
 
-def read_fact(folder):
-    """The fact and the claims in `folder`: OwnFact. Raises Absent, or KeyholeError with one sentence on what is wrong."""
+def read_fact(folder: str | Path) -> OwnFact:
+    """The fact and the claims in `folder`: OwnFact.
+
+    Raises Absent, or KeyholeError with one sentence on what is wrong.
+    """
     raw = _read(folder, FACT_FILE)
     try:
         record = json.loads(raw)
@@ -88,8 +92,6 @@ def read_fact(folder):
         return _own_fact(record)
     except UNREADABLE:
         raise KeyholeError(feedback("own_no_json", file=FACT_FILE)) from None
-    except KeyholeError as problem:
-        raise KeyholeError(one_line(problem)) from None
 
 
 def _own_fact(record):
@@ -125,8 +127,11 @@ def _own_fact(record):
     return OwnFact(layer, fact, _claims(record["measured"]))
 
 
-def read_edit(folder, weight_shape):
-    """The change in `folder`, for a W of `weight_shape` (d_out, d_in): OwnEdit. Raises Absent, or KeyholeError with one sentence."""
+def read_edit(folder: str | Path, weight_shape: tuple[int, int]) -> OwnEdit:
+    """The change in `folder`, for a W of `weight_shape` (d_out, d_in): OwnEdit.
+
+    Raises Absent, or KeyholeError with one sentence.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -146,8 +151,9 @@ def read_edit(folder, weight_shape):
             else feedback("own_nothing", file=EDIT_FILE)
         )
     for name, tensor in sorted(tensors.items()):  # safetensors promises no order
-        if problem := usable(tensor, shapes[name], feedback("own_part", part=name, file=EDIT_FILE)):
-            raise KeyholeError(problem.message)
+        part = feedback("own_part", part=name, file=EDIT_FILE)
+        if unusable := usable(tensor, shapes[name], part):
+            raise KeyholeError(*unusable.said)
     edit = OwnEdit(
         tensors["left"].double(),
         tensors["right"].double(),
@@ -231,14 +237,17 @@ def _two_probabilities(value):
 # ---------------------------------------------------------------- whose fact it is
 
 
-def plain(text):
-    """A name without an article, capitals and punctuation: what is the same to a reader is the same here."""
+def plain(text: str) -> str:
+    """A name without article, capitals and punctuation: what a reader takes for the same."""
     words = re.findall(r"\w+", text.casefold())
     return " ".join(words[1:] if len(words) > 1 and words[0] in ("the", "a", "an") else words)
 
 
-def told_in_handout(fact):
-    """Whether the fact is one that the handout tells: the notebook's, or a public one of data/facts.json, in whatever words."""
+def told_in_handout(fact: Fact) -> bool:
+    """Whether the handout tells this fact, in whatever words.
+
+    That is a fact of the notebook's text, or a public one of data/facts.json.
+    """
     told = [(each.subject, each.target_true) for each in load_facts() if not each.hidden]
     return (plain(fact.subject), plain(fact.target_true)) in {
         tuple(map(plain, pair)) for pair in (*EXAMPLES, *told)
@@ -250,20 +259,23 @@ def told_in_handout(fact):
 
 @dataclass(frozen=True)
 class Measured:
-    """A fact's probes, before and after the change: two lists of Answer, in the order of the probes."""
+    """A fact's probes before and after the change: Answers, in the order of the probes."""
 
-    before: list
-    after: list
+    before: list[Answer]
+    after: list[Answer]
 
 
-def check_length(model, fact):
+def check_length(model: EditableModel, fact: Fact) -> None:
     """Raises KeyholeError where a text of the fact has more tokens than are measured, or none."""
     if max(map(len, model.encode(list(_texts(fact))))) > MOST_TOKENS:
         raise KeyholeError(feedback("own_long_tokens", file=FACT_FILE, most=MOST_TOKENS))
 
 
-def measure(model, own, change):
-    """The probes of a student's fact run on `model` as it is and with `change` (d_out, d_in): Measured. Raises KeyholeError."""
+def measure(model: EditableModel, own: OwnFact, change: torch.Tensor) -> Measured:
+    """The probes of a student's fact, run on `model` as it is and with `change` (d_out, d_in).
+
+    Raises KeyholeError.
+    """
     check_length(model, own.fact)
     probes = ProbeSet(model, own.fact.probes(), own.layer)
     before = probes.answers()
@@ -271,39 +283,41 @@ def measure(model, own, change):
         return Measured(before, probes.answers())
 
 
-def known(model, fact, before=None):
-    """Whether the model, as it is, knows the true answer: Verdict. It is among its first answers, and ahead of the new one.
+def known(model: EditableModel, fact: Fact, before: list[Answer] | None = None) -> Verdict:
+    """Whether the model, as it is, knows the true answer.
 
-    `before`: the fact's probes as measured before the edit, where that was done already. Raises KeyholeError.
+    It does when that is among its first answers, and ahead of the new one.
+
+    `before`: the fact's probes as measured before the edit, where that was done already. Raises
+    KeyholeError.
     """
     check_length(model, fact)
     first = model.encode([fact.target_true])[0][0]
-    found = model.next_token_probabilities([fact.prompt])[0]
-    place = int((found > found[first]).sum()) + 1
+    probabilities = model.next_token_probabilities([fact.prompt])[0]
+    place = int((probabilities > probabilities[first]).sum()) + 1
     answer = (before or ProbeSet(model, {"original": fact.probes()["original"]}).answers())[0]
-    shown = {
-        "true": one_line(fact.target_true, 40),
+    if place > AMONG_FIRST:
+        says = one_line(model.tokenizer.decode([int(probabilities.argmax())]), 40)
+        details = {"place": place, "says": says, "among": AMONG_FIRST, **_shown(answer)}
+        return wrong(feedback("own_unknown", **details), misconception="fact_not_known")
+    if not answer.true > answer.new:
+        remark = feedback("own_behind", **_shown(answer))
+        return wrong(remark, misconception="fact_not_known")
+    return right(feedback("own_known", **_shown(answer)))
+
+
+def _shown(answer):
+    """What remarks tell of an answer to a probe."""
+    return {
+        "true": one_line(answer.probe.target_true, 40),
         "p_true": f"{answer.true:.3f}",
-        "new": one_line(fact.target_new, 40),
+        "new": one_line(answer.probe.target_new, 40),
         "p_new": f"{answer.new:.3f}",
     }
-    if place > AMONG_FIRST:
-        says = model.tokenizer.decode([int(found.argmax())])
-        said = feedback(
-            "own_unknown", place=place, says=one_line(says, 40), among=AMONG_FIRST, **shown
-        )
-        return Verdict(False, sentences(said, misconception("fact_not_known")), "fact_not_known")
-    if not answer.true > answer.new:
-        return Verdict(
-            False,
-            sentences(feedback("own_behind", **shown), misconception("fact_not_known")),
-            "fact_not_known",
-        )
-    return Verdict(True, feedback("own_known", **shown))
 
 
-def claims_hold(own, measured, kind):
-    """Whether what was claimed of the probes of one kind is what was measured: Verdict."""
+def claims_hold(own: OwnFact, measured: Measured, kind: str) -> Verdict:
+    """Whether what was claimed of the probes of one kind is what was measured."""
     claims = [claim for claim in own.claims if claim.kind == kind]
     rows = [
         (old, new)
@@ -311,75 +325,80 @@ def claims_hold(own, measured, kind):
         if old.kind == kind
     ]
     if [claim.prompt for claim in claims] != [old.probe.prompt for old, _ in rows]:
-        return Verdict(
-            False, feedback("own_other_probes", kind=kind, claimed=len(claims), probes=len(rows))
-        )
-    numbers = [
-        (off, claim, when, target, said, got)
-        for claim, (old, new) in zip(claims, rows, strict=True)
-        for when, said_two, answer in (("before", claim.before, old), ("after", claim.after, new))
-        for target, said, got in zip(
-            (answer.probe.target_true, answer.probe.target_new),
-            said_two,
-            (answer.true, answer.new),
-            strict=True,
-        )
-        if not (off := abs(said - got)) <= TOLERANCE
-    ]  # so that a NaN is one, too
-    if not numbers:
-        return Verdict(True, feedback("own_holds", probes=len(rows), tolerance=TOLERANCE))
-    _, claim, when, target, said, got = max(
-        numbers, key=lambda found: math.inf if math.isnan(found[0]) else found[0]
-    )
-    return Verdict(
-        False,
+        counts = {"claimed": len(claims), "probes": len(rows)}
+        return wrong(feedback("own_other_probes", kind=kind, **counts))
+    gaps = [gap for gap in _gaps(claims, rows) if not gap.size <= TOLERANCE]  # a NaN is one, too
+    if not gaps:
+        return right(feedback("own_holds", probes=len(rows), tolerance=TOLERANCE))
+    worst = max(gaps, key=lambda gap: math.inf if math.isnan(gap.size) else gap.size)
+    return wrong(
         feedback(
             "own_false",
-            prompt=one_line(claim.prompt, 120),
-            target=one_line(target, 40),
-            when=when,
-            said=f"{said:.3f}",
-            got=f"{got:.3f}",
-            count=len(numbers),
-        ),
+            prompt=one_line(worst.prompt, 120),
+            target=one_line(worst.target, 40),
+            when=word(worst.when),
+            said=f"{worst.claimed:.3f}",
+            got=f"{worst.measured:.3f}",
+            count=len(gaps),
+        )
     )
 
 
-def works(model, fact, measured):
-    """Whether the new answer is ahead on the prompt itself, after the edit: Verdict."""
-    [(old, new)] = [
-        pair
-        for pair in zip(measured.before, measured.after, strict=True)
-        if pair[0].kind == "original"
-    ]
-    shown = {
-        "true": one_line(new.probe.target_true, 40),
-        "p_true": f"{new.true:.3f}",
-        "new": one_line(new.probe.target_new, 40),
-        "p_new": f"{new.new:.3f}",
-    }
+@dataclass(frozen=True)
+class _Gap:
+    """One number that a student claimed, beside what was measured."""
+
+    prompt: str
+    target: str
+    when: str  # "before" or "after" the edit
+    claimed: float
+    measured: float
+
+    @property
+    def size(self) -> float:
+        return abs(self.claimed - self.measured)
+
+
+def _gaps(claims, rows):
+    """Each number of the claims beside that of the rows, pairs (answer before, answer after)."""
+    for claim, answers in zip(claims, rows, strict=True):
+        for when, claimed, answer in zip(
+            ("before", "after"), (claim.before, claim.after), answers, strict=True
+        ):
+            targets = (answer.probe.target_true, answer.probe.target_new)
+            for target, number, got in zip(
+                targets, claimed, (answer.true, answer.new), strict=True
+            ):
+                yield _Gap(claim.prompt, target, when, number, got)
+
+
+def works(model: EditableModel, fact: Fact, measured: Measured) -> Verdict:
+    """Whether the new answer is ahead on the prompt itself, after the edit."""
+    [new] = [answer for answer in measured.after if answer.kind == "original"]
     if new.new > new.true:
-        return Verdict(True, feedback("own_works", **shown))
-    return explained(model, fact, feedback("own_fails", **shown))
+        return right(feedback("own_works", **_shown(new)))
+    return not_felt(model, fact, feedback("own_fails", **_shown(new)))
 
 
-def explained(model, fact, message, otherwise=None):
-    """An edit that is not felt: `message` as a Verdict, with the misconception: of a prompt that begins with a subject of one token, or `otherwise`."""
-    likely = (
-        "subject_at_start"
-        if model.subject_slice(fact.prompt, fact.subject).stop == 1
-        else otherwise
-    )
-    return Verdict(False, sentences(message, misconception(likely)) if likely else message, likely)
+def not_felt(
+    model: EditableModel, fact: Fact, remark: Remark, otherwise: str | None = None
+) -> Verdict:
+    """An edit that is not felt: `remark`, with the misconception.
+
+    That is a prompt that begins with a subject of one token, or else `otherwise`.
+    """
+    at_start = model.subject_slice(fact.prompt, fact.subject).stop == 1
+    return wrong(remark, misconception="subject_at_start" if at_start else otherwise)
 
 
 # ---------------------------------------------------------------- the public check
 
 
-def check_files(model, folder="."):
-    """Check my_fact.json and my_edit.safetensors in `folder` and return a CheckReport, which a notebook shows.
+def check_files(model: EditableModel, folder: str | Path = ".") -> CheckReport:
+    """Check my_fact.json and my_edit.safetensors in `folder`; a notebook shows the report.
 
-    Looks at their form, at whose fact it is, and at what was claimed. Raises CheckFailed where something is wrong.
+    Looks at their form, at whose fact it is, and at what was claimed. Raises CheckFailed where
+    something is wrong.
     """
     report = examine_files(model, folder)
     if not report.passed:
@@ -387,42 +406,34 @@ def check_files(model, folder="."):
     return report
 
 
-def examine_files(model, folder="."):
-    """The same as a CheckReport, whatever is in it."""
-    found, parts = [], {}
+def examine_files(model: EditableModel, folder: str | Path = ".") -> CheckReport:
+    """The same as a CheckReport, whatever is in the files."""
+    verdicts, parts = {}, {}
     for part, read in (
         ("fact", lambda: read_fact(folder)),
         ("edit", lambda: read_edit(folder, model.weight(DEFAULT_LAYER).shape)),
     ):
         try:
             parts[part] = read()
-            found.append((part, Verdict(True, feedback("own_read"))))
+            verdicts[part] = right(feedback("own_read"))
         except KeyholeError as problem:
-            found.append((part, Verdict(False, str(problem))))
+            verdicts[part] = wrong(*problem.remarks)
     if own := parts.get("fact"):
-        found += [("own", whose(own.fact)), ("known", _safely(lambda: known(model, own.fact)))]
+        verdicts["own"] = whose(own.fact)
+        verdicts["known"] = _safely(lambda: known(model, own.fact))
     if len(parts) == 2:
-        found.append(
-            (
-                "claims",
-                _safely(
-                    lambda: _all_claims(model, own, measure(model, own, parts["edit"].change()))
-                ),
-            )
-        )
-    return CheckReport(
-        NAME, tuple((check_title(f"{NAME}.{name}"), verdict) for name, verdict in found)
-    )
+        change = parts["edit"].change()
+        verdicts["claims"] = _safely(lambda: _all_claims(model, own, measure(model, own, change)))
+    titled = ((check_title(f"{NAME}.{name}"), verdict) for name, verdict in verdicts.items())
+    return CheckReport(NAME, tuple(titled))
 
 
-def whose(fact):
-    """Whether the fact is none of the handout's: Verdict."""
+def whose(fact: Fact) -> Verdict:
+    """Whether the fact is none of the handout's."""
     if told_in_handout(fact):
-        said = feedback(
-            "own_told", subject=one_line(fact.subject, 60), true=one_line(fact.target_true, 40)
-        )
-        return Verdict(False, sentences(said, misconception("fact_of_handout")), "fact_of_handout")
-    return Verdict(True, feedback("own_new"))
+        names = {"subject": one_line(fact.subject, 60), "true": one_line(fact.target_true, 40)}
+        return wrong(feedback("own_told", **names), misconception="fact_of_handout")
+    return right(feedback("own_new"))
 
 
 def _all_claims(model, own, measured):
@@ -437,4 +448,4 @@ def _safely(judge):
     try:
         return judge()
     except KeyholeError as problem:
-        return Verdict(False, str(problem))
+        return wrong(*problem.remarks)

@@ -1,4 +1,7 @@
-"""A notebook's public checks in a process of their own: what the grader will see, since only definitions run there."""
+"""A notebook's public checks, run in a child process on its definitions alone, as the grader does.
+
+The other side is keyhole/checking/selfcheck_child.py. This one needs no torch, which takes seconds.
+"""
 
 import json
 import os
@@ -6,50 +9,55 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback, language, problem, sentences
-from keyhole.notebooks.definitions import definitions, read_notebook
+from keyhole.messages import Remark, feedback, language, problem, sentences
+from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
 from keyhole.notebooks.file import file_called
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
 SECONDS = 60.0  # most that the checks of one function may take
 START_SECONDS = 180.0  # until torch is loaded: a cold disk is slow
-OWN, FILES = (
-    "my_edit",
-    ("my_fact.json", "my_edit.safetensors"),
-)  # as in keyhole.checking.own_fact, which needs torch
+# As in keyhole.checking.own_fact, which needs torch.
+OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")
 
 
-def graded_functions(path, found):
-    """The graded functions that the notebook at `path` should define, in order. Raises KeyholeError where it is another notebook."""
+def graded_functions(path: str | Path, defined: Definitions) -> list[str]:
+    """The graded functions that the notebook at `path` should define, in order.
+
+    Raises KeyholeError where it is another notebook.
+    """
     for file in sorted((data_folder() / "checks").glob("*.json")):
         names = list(json.loads(file.read_text(encoding="utf-8")))
         if Path(path).stem == file.stem or any(
-            name in found.functions or name in found.broken for name in names
+            name in defined.functions or name in defined.broken for name in names
         ):
             return names
     raise KeyholeError(problem("other_notebook", file=one_line(Path(path).name, 80)))
 
 
-def check_notebook(path, seconds=SECONDS):
-    """Check a notebook's graded functions: yields (function, passed, one line on it), as they are done.
+def check_notebook(path: str | Path, seconds: float = SECONDS) -> Iterator[tuple[str, bool, str]]:
+    """Check a notebook's graded functions: (function, passed, one line on it), as they are done.
 
-    Raises KeyholeError where the file is no notebook, or not one of the homework.
+    `seconds` is the most that the checks of one function may take. Raises KeyholeError where the
+    file is no notebook, or not one of the homework.
     """
-    found = definitions(read_notebook(path))
-    lines = {name: unrunnable(name, found) for name in graded_functions(path, found)}
-    running = _run(found, [name for name, line in lines.items() if line is None], seconds)
-    for name, line in lines.items():
-        yield (name, False, line) if line else next(running)
+    defined = definitions(read_notebook(path))
+    refused = {name: unrunnable(name, defined) for name in graded_functions(path, defined)}
+    running = _run(defined, [name for name, why in refused.items() if why is None], seconds)
+    for name, why in refused.items():
+        yield (name, False, str(why)) if why else next(running)
 
 
-def check_beside(path):
-    """Check what is handed in beside the notebook at `path`: (name, passed, one line on it).
+def check_beside(path: str | Path) -> tuple[str, bool | None, str] | None:
+    """Check the files beside the notebook at `path`: (name, passed, one line on it).
 
-    `passed` is None where nothing is there yet; the whole is None for a notebook beside which nothing is handed in.
+    `passed` is None where no file is there yet. The whole is None for a notebook beside which
+    nothing is handed in.
     """
     if not any(
         "check_files(" in cell["source"]
@@ -59,30 +67,33 @@ def check_beside(path):
         return None
     folder = Path(path).absolute().parent
     if not any(file_called(folder, file) for file in FILES):
-        return OWN, None, feedback("own_not_yet", file=FILES[0])
+        return OWN, None, str(feedback("own_not_yet", file=FILES[0]))
+    from keyhole.checking.own_fact import examine_files  # late, as the next: they need torch
     from keyhole.models import load_model
-    from keyhole.checking.own_fact import examine_files  # late: it needs torch
 
     report = examine_files(load_model(), folder)
     return OWN, report.passed, report.reason
 
 
-def unrunnable(name, found):
-    """The sentence on a graded function that cannot be run at all (broken, not read, absent, still a blank), or None."""
-    if name in found.broken:
-        return found.broken[name]
-    if name in found.dropped and (name not in found.functions or name in found.untouched):
+def unrunnable(name: str, defined: Definitions) -> Remark | None:
+    """The remark on a graded function that cannot be called at all; None where it can.
+
+    It cannot where it is broken, not read, absent or still a blank.
+    """
+    if name in defined.broken:
+        return defined.broken[name]
+    if name in defined.dropped and (name not in defined.functions or name in defined.untouched):
         return feedback("no_def", function=name)
-    if name not in found.functions:
+    if name not in defined.functions:
         return feedback("absent", function=name)
-    return feedback("blank", function=name) if name in found.untouched else None
+    return feedback("blank", function=name) if name in defined.untouched else None
 
 
-def _run(found, names, seconds):
-    """Run the checks of `names` in as few processes as possible: one, and another after each that had to be stopped."""
+def _run(defined, names, seconds):
+    """Run the checks of `names` in one process, and in a new one after each that was stopped."""
     names = list(names)
     while names:
-        with _Child(found.source, names) as child:
+        with _Child(defined.source, names) as child:
             ready = child.reply(START_SECONDS)
             if ready is None:
                 raise KeyholeError(problem("checks_not_started"))
@@ -90,22 +101,17 @@ def _run(found, names, seconds):
                 reply = child.reply(seconds)
                 name = names.pop(0)
                 if reply is None:
-                    yield (
-                        name,
-                        False,
-                        feedback(
-                            "timeout" if child.runs() else "ended", function=name, seconds=seconds
-                        ),
-                    )
+                    how = "timeout" if child.runs() else "ended"
+                    yield name, False, str(feedback(how, function=name, seconds=seconds))
                     break
-                yield name, reply["passed"], _with_dropped(reply, found.dropped)
+                yield name, reply["passed"], _with_dropped(reply, defined.dropped)
 
 
 def _with_dropped(reply, dropped):
-    """The line on a function; where it missed a name that the notebook sets by a call, that is said."""
+    """The line on a function, and why a name that it missed is not there: a call sets it."""
+    missing = reply["missing"]
     return sentences(
-        reply["line"],
-        feedback("only_defines", variable=reply["missing"]) if reply["missing"] in dropped else "",
+        reply["line"], feedback("only_defines", variable=missing) if missing in dropped else ""
     )
 
 
@@ -113,9 +119,8 @@ class _Child:
     """A process that answers in lines of JSON: one when it is ready, then one a function."""
 
     def __init__(self, source, names):
-        program = "from keyhole.checking.selfcheck import serve; serve()"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            [sys.executable, "-m", "keyhole.checking.selfcheck_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -126,25 +131,24 @@ class _Child:
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        try:
+        with suppress(OSError):  # it died at once; reply() will tell
             self._process.stdin.write(json.dumps({"source": source, "names": names}))
             self._process.stdin.close()
-        except OSError:
-            pass  # it died at once; reply() will tell
 
     def _read(self):
         for line in self._process.stdout:
             self._lines.put(json.loads(line))
         self._lines.put(None)
 
-    def reply(self, seconds):
+    def reply(self, seconds: float) -> dict | None:
         """The next answer; None where it takes longer, or the process has ended."""
         try:
             return self._lines.get(timeout=seconds)
         except queue.Empty:
             return None
 
-    def runs(self):
+    def runs(self) -> bool:
+        """Whether the process still runs."""
         try:
             self._process.wait(0.5)  # an end that is just happening
         except subprocess.TimeoutExpired:
@@ -159,80 +163,3 @@ class _Child:
         self._process.wait()
         self._reader.join(5)  # a grandchild of the student's may hold the pipe open
         self._process.stdout.close()
-
-
-def serve():
-    """In the child: read the request from stdin, answer on what was stdout; a student's own prints go nowhere."""
-    sys.stdin.reconfigure(encoding="utf-8")
-    request = json.loads(sys.stdin.read())
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-
-    def answer(**content):
-        replies.write(json.dumps(content) + "\n")
-        replies.flush()
-
-    from keyhole.checking.checks import examine, load_cases, raised
-
-    load_cases()
-    answer(ready=True)
-    student = Student(request["source"])
-    for name in request["names"]:
-        if name not in student.names:
-            answer(
-                passed=False,
-                line=feedback("undefined", function=name, error=student.failed.get(name, "?")),
-                missing=student.missing.get(name),
-            )
-            continue
-        try:
-            report = examine(name, student.names[name])
-        except Exception as error:  # a result that cannot even be looked at
-            answer(passed=False, line=raised(name, error, student.names[name]), missing=None)
-            continue
-        answer(
-            passed=report.passed, line=report.reason, missing=getattr(report.cause, "name", None)
-        )
-
-
-class Student:
-    """A student's definitions, run one after the other, so that one that fails loses only what it would have bound."""
-
-    def __init__(self, source, file="<notebook>"):
-        import ast
-        import linecache
-
-        # As for a cell: lines of the source can be shown.
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        self.names = {"__name__": "__main__"}
-        self.failed, self.missing = (
-            {},
-            {},
-        )  # name -> what its definition raised; the name that it missed
-        body = ast.parse(source).body
-        future = [
-            node
-            for node in body
-            if isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        ]
-        for node in body:
-            try:
-                exec(compile(ast.Module([*future, node], []), file, "exec"), self.names)
-            except Exception as error:
-                for name in _names(node):
-                    self.names.pop(name, None)
-                    self.failed[name] = one_line(f"{type(error).__name__}: {error}", 200)
-                    self.missing[name] = getattr(error, "name", None)
-
-
-def _names(node):
-    import ast
-
-    if hasattr(node, "name"):
-        return [node.name]
-    return [
-        part.id
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    ]

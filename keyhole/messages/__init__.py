@@ -1,120 +1,160 @@
-"""Every sentence that a student may read, in one place and in every language of the course, one module each.
+"""Every sentence that a student may read, in one place and in every language of the course.
 
-The public checks and the hidden tests use the same words. A process speaks one language: that of `use`, else that of the environment
-variable KEYHOLE_LANG, else English. What students must not have (the titles of hidden tests) stands in autograder/messages, which
-speaks by the functions of this module.
+Each language is a module of tables: a table maps the name of a sentence to its words, with gaps.
+Inside the code a sentence is a `Remark`: its name, and what fills its gaps. It becomes words only
+where it is shown, so no code reads or cuts words.
+
+A process speaks one language: that of `use`, else that of the environment variable KEYHOLE_LANG,
+else English. What students must not have (the titles of hidden tests) stands in
+autograder/messages, which uses the functions of this module. This module imports nothing else of
+keyhole.
 """
 
 import os
 import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
 
-from keyhole.errors import KeyholeError
 from keyhole.messages import en, zh_tw
 
 LANGUAGES = {"en": en, "zh-TW": zh_tw}
-NAMED = (
-    "what",
-    "when",
-)  # gaps that the code fills with a word of its own, which `WORDS` may translate; the others are left as they come
 _spoken = "en"
 
 
-def use(language):
-    """Speak `language` from now on: "en" or "zh-TW". Raises KeyholeError for another."""
+@dataclass(frozen=True)
+class Remark:
+    """One thing to say: the name of a sentence in a table, and what fills its gaps.
+
+    `str` gives the words.
+
+    A detail may be a Remark itself. Two remarks are equal when they say the same, whatever language
+    is spoken.
+    """
+
+    code: str
+    details: Mapping[str, object] = field(default_factory=dict)
+    table: str = "FEEDBACK"
+    languages: Mapping[str, ModuleType] = field(
+        default_factory=lambda: LANGUAGES, compare=False, repr=False
+    )
+
+    def __post_init__(self):
+        getattr(self.languages["en"], self.table)[self.code]  # an unknown name fails here
+
+    def __str__(self) -> str:
+        words = getattr(self.languages[_spoken], self.table)[self.code]
+        return words.format(**self.details)
+
+    def __hash__(self) -> int:
+        return hash((self.table, self.code))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Names in a sentence. `str` gives "a, b and c", as the language spoken puts it."""
+
+    names: tuple[object, ...]
+    more: bool = False  # that there are more of them is shown by dots
+
+    def __str__(self) -> str:
+        words, (*most, last) = LANGUAGES[_spoken], map(str, self.names)
+        text = words.AND.join(filter(None, [words.COMMA.join(most), last]))
+        return f"{text} …" if self.more else text
+
+
+def use(language: str) -> None:
+    """Speak `language` from now on: "en" or "zh-TW". Raises ValueError for another."""
     global _spoken
     if language not in LANGUAGES:
-        raise KeyholeError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}.")
+        raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}.")
     _spoken = language
 
 
-def language():
+def language() -> str:
     """The language that this process speaks."""
     return _spoken
 
 
-def misconception(name, /, **details):
-    """The sentence for a misconception."""
-    return filled(LANGUAGES, "MISCONCEPTIONS", name, details)
+# ---------------------------------------------------------------- remarks
 
 
-def explanation(name):
-    """The sentence for a misconception as it stands, with its gaps; nothing for none."""
-    return LANGUAGES[_spoken].MISCONCEPTIONS.get(name, "")
+def misconception(name: str, /, **details: object) -> Remark:
+    """What was probably misunderstood."""
+    return Remark(name, details, "MISCONCEPTIONS")
 
 
-def feedback(name, /, **details):
-    """One of the other sentences on an answer, filled in."""
-    return filled(LANGUAGES, "FEEDBACK", name, details)
+def feedback(name: str, /, **details: object) -> Remark:
+    """Any other remark on an answer."""
+    return Remark(name, details, "FEEDBACK")
 
 
-def problem(name, /, **details):
-    """The sentence of a KeyholeError, which says why something that was asked for cannot be done."""
-    return filled(LANGUAGES, "PROBLEMS", name, details)
+def problem(name: str, /, **details: object) -> Remark:
+    """What a KeyholeError says: why something that was asked for cannot be done."""
+    return Remark(name, details, "PROBLEMS")
 
 
-def shown(name, /, **details):
+def word(name: str, /, **details: object) -> Remark:
+    """Something that fills the gap of another remark, as the name of a result does."""
+    return Remark(name, details, "WORDS")
+
+
+def percent(share: float) -> str | Remark:
+    """A share as a person would say it: '31 %', '0.02 %', '1200 %', 'more than 100,000 %'."""
+    if share > 1000:
+        return word("many_times")
+    if share >= 10:  # in few digits, as the others: more would tell what is right
+        return word("times", count=float(f"{share:.2g}"))
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def listed(names: Iterable[object], more: bool = False) -> Listing:
+    """Names as one detail of a remark: "a, b and c", and with `more` dots behind them."""
+    return Listing(tuple(names), more)
+
+
+# ---------------------------------------------------------------- words, for what is shown
+
+
+def shown(name: str, /, **details: object) -> str:
     """What a command prints."""
-    return filled(LANGUAGES, "SHOWN", name, details)
+    return str(Remark(name, details, "SHOWN"))
 
 
-def check_title(name):
+def check_title(name: str) -> str:
     """What a public check is about, in words; `name` is "<graded function>.<case>"."""
     return LANGUAGES[_spoken].CHECKS[name]
 
 
-def percent(share):
-    """A share as a person would say it: '31 %', '0.02 %', '12 times', 'more than 1,000 times'."""
-    if share > 1000:
-        return LANGUAGES[_spoken].MANY_TIMES
-    if share >= 10:
-        return LANGUAGES[_spoken].TIMES.format(
-            float(f"{share:.2g}")
-        )  # in few digits, as the others: more would tell what is right
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
+def sentences(*parts: object) -> str:
+    """Remarks or sentences one after the other, without the empty ones.
+
+    Chinese has no space between them.
+    """
+    return LANGUAGES[_spoken].BETWEEN.join(str(part) for part in parts if part)
 
 
-def sentences(*parts):
-    """Sentences one after the other, those that are there: Chinese has no space between them."""
-    return LANGUAGES[_spoken].BETWEEN.join(filter(None, parts))
+def clauses(*parts: object) -> str:
+    """Parts of one line, without the empty ones."""
+    return LANGUAGES[_spoken].SEMICOLON.join(str(part) for part in parts if part)
 
 
-def clauses(*parts):
-    """Parts of one line, those that are there."""
-    return LANGUAGES[_spoken].SEMICOLON.join(filter(None, parts))
+def opened(said: object) -> str:
+    """A remark or sentence with a capital at its beginning.
+
+    A name that begins it stays as it is.
+    """
+    text = str(said)
+    first = text.split(" ", 1)[0]
+    return text[0].upper() + text[1:] if LANGUAGES[_spoken].CAPITALS and first.isalpha() else text
 
 
-def opened(message):
-    """A sentence that begins as one does: with a capital, unless a name begins it, which stays as it is."""
-    first = message.split(" ", 1)[0]
-    return (
-        message[0].upper() + message[1:]
-        if LANGUAGES[_spoken].CAPITALS and first.isalpha()
-        else message
-    )
-
-
-def titled(title, message):
-    """A message under its title; without one, as it is."""
-    return f"{title}{LANGUAGES[_spoken].COLON}{message}" if title else message
-
-
-def listed(names):
-    """Names in a sentence: "a, b and c"."""
-    *most, last = names
-    return LANGUAGES[_spoken].AND.join(filter(None, [LANGUAGES[_spoken].COMMA.join(most), last]))
-
-
-def filled(languages, table, name, details):
-    """The sentence `name` of a `table` in `languages` (language -> module), in the language spoken, its gaps filled in."""
-    words = LANGUAGES[_spoken].WORDS
-    details = {
-        gap: words.get(value, value) if gap in NAMED and isinstance(value, str) else value
-        for gap, value in details.items()
-    }
-    return getattr(languages[_spoken], table)[name].format(**details)
+def titled(title: object, said: object) -> str:
+    """A remark or sentence under its title; without a title, as it is."""
+    return f"{title}{LANGUAGES[_spoken].COLON}{said}" if title else str(said)
 
 
 try:
     use(os.environ.get("KEYHOLE_LANG") or "en")
-except KeyholeError as unknown:
+except ValueError as unknown:
     warnings.warn(f"KEYHOLE_LANG: {unknown}", stacklevel=2)

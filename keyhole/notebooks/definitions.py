@@ -1,7 +1,8 @@
 """Reading a notebook, and what its code cells define.
 
-Nothing here runs or compiles a student's code: `ast.parse` finds the statements that only define something, and
-everything else (checks, plots, loading the model) is left out. The text may be hostile, so size and work are bounded.
+Nothing here runs or compiles a student's code. `ast.parse` finds the statements that only define
+something; everything else (checks, plots, loading the model) is left out. The text may be hostile,
+so size and work are bounded.
 """
 
 import ast
@@ -9,47 +10,47 @@ import os
 import re
 import unicodedata
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keyhole.errors import KeyholeError
 from keyhole.messages import feedback, listed
 from keyhole.notebooks.file import UNREADABLE, load
 from keyhole.text import one_line
 
+if TYPE_CHECKING:  # nbformat is slow to import, and a child that only runs definitions needs none
+    from nbformat import NotebookNode
+
 MOST_CELLS = 1_000  # an honest notebook has some 50
 SOURCE_CHARACTERS = 1_000_000  # of all cells together; a cell that would pass it is left out
 MAGIC_LINES = 40  # per cell; each costs one more parse of that cell
-PARSED_CHARACTERS = (
-    5 * SOURCE_CHARACTERS
-)  # by one Work, those of a cell counted each time; an honest submission has some 100,000
+# By one Work, a cell counted each time it is parsed; an honest submission has some 100,000.
+PARSED_CHARACTERS = 5 * SOURCE_CHARACTERS
 MOST_NUMBERS = 6  # of cells in one sentence
 MOST_NOTES = 12  # on single cells
 
-PYTHON_CELL_MAGICS = {
-    "time",
-    "timeit",
-    "capture",
-    "prun",
-    "debug",
-    "memit",
-}  # their body is ordinary Python
+# Their body is ordinary Python.
+PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
 DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
-LONG_DOTTED = re.compile(
-    r"(?:\.[\s\\]*+\w++[\s\\]*+){200}"
-)  # CPython keeps each beginning of a dotted name while it parses: memory grows with the square
+# CPython keeps each beginning of a dotted name while it parses: memory grows with the square.
+LONG_DOTTED = re.compile(r"(?:\.[\s\\]*+\w++[\s\\]*+){200}")
 INDENTED = re.compile(r"\n*([ \t]+)(?=[^\s#])")
 MERGE = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
-PLAIN = str.maketrans(
-    "“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*"
-)  # what unicodedata.normalize leaves as it is
+# What unicodedata.normalize leaves as it is.
+PLAIN = str.maketrans("“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """What a notebook defines, with the student's own text of it; a later definition of a name wins, unless it is the blank."""
+    """What a notebook defines, in the student's own text.
+
+    A later definition of a name wins, unless it is the blank.
+    """
 
     source: str  # only imports, functions, classes and assignments that call nothing
     functions: frozenset[str]  # and what may be one
@@ -57,41 +58,49 @@ class Definitions:
     broken: dict[str, str]  # function -> one sentence, for a function whose cell has a syntax error
     dropped: frozenset[str]  # names bound by top-level statements that were not kept
     notes: tuple[str, ...]  # one sentence each: what was skipped or mended
-    cells: dict[
-        str, tuple[int, ...]
-    ]  # function -> numbers, from 1, of the cells that define it; the last one counts
+    # Function -> the numbers, from 1, of the cells that define it; the last one counts.
+    cells: dict[str, tuple[int, ...]]
 
 
 class Work:
-    """How much code may be parsed, of one notebook or of several: what a cell costs is not bounded by its size."""
+    """How much code may still be parsed, of one notebook or of several.
+
+    The size of a cell does not bound what it costs to parse.
+    """
 
     def __init__(self):
         self.left = PARSED_CHARACTERS
 
     def tree(self, source: str) -> ast.Module:
-        """The syntax tree of a text. Raises what `ast.parse` raises, and ValueError when there is no room left for it."""
-        price = len(source) * (
-            1 + source.count("{") // 1000
-        )  # of many braces in one f-string CPython looks at each again for each
+        """The syntax tree of a text.
+
+        Raises what `ast.parse` raises, and ValueError when there is no room left for the text.
+        """
+        # Of many braces in one f-string CPython looks at each one again for each other.
+        price = len(source) * (1 + source.count("{") // 1000)
         if price > self.left or LONG_DOTTED.search(source):
             raise ValueError(feedback("cell_work", most=f"{PARSED_CHARACTERS:,}"))
         self.left -= price
         return _tree(source)
 
 
-def read_notebook(path, follow_links: bool = True):
-    """The notebook in a file, as an nbformat 4 NotebookNode whose code cells have lost their outputs.
+def read_notebook(path: str | Path, follow_links: bool = True) -> "NotebookNode":
+    """The notebook in a file, as nbformat 4, without the outputs of its code cells.
 
-    Raises KeyholeError when it is missing, too large, not JSON or not a notebook. `follow_links=False` refuses a symbolic link.
+    Raises KeyholeError when it is missing, too large, not JSON or not a notebook.
+    `follow_links=False` refuses a symbolic link.
     """
     return read_mended(path, follow_links)[0]
 
 
-def read_mended(path, follow_links: bool = True):
-    """As read_notebook, and a tuple of sentences: what was mended. Of cells and notebook only what the kit's readers use is kept."""
-    from nbformat import (
-        NotebookNode,
-    )  # here: it is slow to import, and a child that only runs definitions does without it
+def read_mended(
+    path: str | Path, follow_links: bool = True
+) -> tuple["NotebookNode", tuple[str, ...]]:
+    """As read_notebook, and a tuple of sentences: what was mended.
+
+    Of the notebook and its cells only what the kit's readers use is kept.
+    """
+    from nbformat import NotebookNode  # late: see above
 
     name = one_line(os.path.basename(path), 80)
     raw, notes = load(path, follow_links)
@@ -135,7 +144,10 @@ def _cells(raw: dict) -> list | None:
 
 
 def _mended_cell(cell: dict, name: str, mends: set):
-    """A cell with the entries that readers rely on, of the types they rely on; `mends` gets the sentences on its text."""
+    """A cell with the entries that readers rely on, of the types they rely on.
+
+    `mends` gets the sentences on its text.
+    """
     from nbformat import NotebookNode
 
     source = cell.get("source", cell.get("input", ""))  # up to nbformat 3 a code cell has an input
@@ -168,11 +180,14 @@ def _mended_cell(cell: dict, name: str, mends: set):
 
 
 def _plain(metadata):
-    """Of metadata the plain values, down to one level: what is nested deeper may be of any size, and nobody reads it."""
+    """Of metadata the plain values, down to one level.
+
+    What is nested deeper may be of any size, and nobody reads it.
+    """
     from nbformat import NotebookNode
 
     values = (str, int, float, bool)
-    found = metadata.items() if isinstance(metadata, dict) else ()
+    entries = metadata.items() if isinstance(metadata, dict) else ()
     return NotebookNode(
         {
             key: (
@@ -180,29 +195,32 @@ def _plain(metadata):
                 if isinstance(value, dict)
                 else value
             )
-            for key, value in found
+            for key, value in entries
             if isinstance(value, (dict, *values))
         }
     )
 
 
-def grade_id(cell) -> str | None:
+def grade_id(cell: dict) -> str | None:
     """The nbgrader id of a cell, or None."""
     mark = cell["metadata"].get("nbgrader")
     name = mark.get("grade_id") if isinstance(mark, dict) else None
     return name if isinstance(name, str) and name else None
 
 
-def definitions(notebook, code=(), work: Work | None = None) -> Definitions:
-    """What the code cells of a notebook define, in their order; `code` are ids of cells that are code whatever they were turned into.
+def definitions(
+    notebook: "NotebookNode", code: Collection[str] = (), work: Work | None = None
+) -> Definitions:
+    """What the code cells of a notebook define, in their order.
 
-    `work` is what may still be parsed, where several notebooks share it.
+    `code` are the ids of cells that count as code, whatever type they have now. `work` is what may
+    still be parsed, where several notebooks share it.
     """
-    found = _Collector(work or Work())
+    collector = _Collector(work or Work())
     for number, cell in enumerate(notebook.cells, start=1):
         if cell["cell_type"] == "code" or grade_id(cell) in code:
-            found.add_cell(cell["source"], number)
-    return found.result()
+            collector.add_cell(cell["source"], number)
+    return collector.result()
 
 
 class _Collector:
@@ -212,21 +230,20 @@ class _Collector:
         self.work, self.pieces, self.notes, self.room = work, [], [], SOURCE_CHARACTERS
         self.functions, self.untouched, self.dropped, self.broken = set(), set(), set(), {}
         self.cells, self.indented = {}, []  # numbers of cells
-        self.before = None  # number and text of the cell before, and how many notes there were then
+        self.before = None  # number and text of the cell before, and the number of notes then
 
     def result(self) -> Definitions:
-        # A broken cell never replaced an earlier, complete definition: in Jupyter, too, it would not have run.
+        # A broken cell replaces no earlier, complete definition: Jupyter would not have run it.
         broken = {
-            name: found
-            for name, found in self.broken.items()
+            name: cell_and_why
+            for name, cell_and_why in self.broken.items()
             if name not in self.functions or name in self.untouched
         }
         if (more := len(self.notes) - MOST_NOTES) > 0:
             self.notes[MOST_NOTES:] = [feedback("cells_more", count=more)]
         if self.indented:
-            numbers = listed([str(number) for number in self.indented[:MOST_NUMBERS]]) + (
-                " …" if len(self.indented) > MOST_NUMBERS else ""
-            )
+            more = len(self.indented) > MOST_NUMBERS
+            numbers = listed(self.indented[:MOST_NUMBERS], more)
             self.notes.append(feedback("cells_indented", numbers=numbers))
         return Definitions(
             "\n".join(self.pieces),
@@ -274,7 +291,7 @@ class _Collector:
             self._add_statement(statement, lines, joined_to)
 
     def _joined(self, before, source: str, number: int):
-        """Lines and tree of this cell and the one before, where only together they are a whole function; else None."""
+        """Lines and tree of this cell and the one before, if only together they are a function."""
         if not before or not INDENTED.match(source) or len(before[1]) > self.room:
             return None
         first, head, notes = before
@@ -310,27 +327,27 @@ class _Collector:
         return body if first[2:].split(" ")[0].strip() in PYTHON_CELL_MAGICS else ""
 
     def _parse(self, source: str):
-        """The lines of a cell and their syntax tree. A line of IPython's own syntax never parses, so it is found by its error
-        (by its looks alone it might be part of a docstring) and becomes `pass`."""
+        """The lines of a cell and their syntax tree.
+
+        A line of IPython's own syntax never parses, so its error tells where it is, and it becomes
+        `pass`. (By its looks alone it might be part of a docstring.)
+        """
         lines = source.split("\n")
         for _ in range(MAGIC_LINES):
             try:
                 return lines, self.work.tree("\n".join(lines))
             except SyntaxError as error:
                 at = min(error.lineno or 1, len(lines)) - 1
-                while at > 0 and lines[at - 1].endswith(
-                    "\\"
-                ):  # the error may be in what a command goes on with
+                # The error may be in a line with which a command goes on.
+                while at > 0 and lines[at - 1].endswith("\\"):
                     at -= 1
                 magic = MAGIC.match(lines[at])
                 if not magic:
                     raise
                 if magic["name"]:
                     self.dropped.add(magic["name"])
-                indent, goes_on = (
-                    lines[at][: len(lines[at]) - len(lines[at].lstrip())],
-                    lines[at].endswith("\\"),
-                )
+                indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+                goes_on = lines[at].endswith("\\")
                 lines[at] = indent + "pass"
                 while goes_on and at + 1 < len(lines):
                     at += 1
@@ -342,9 +359,8 @@ class _Collector:
         if stub and all(name in self.functions and name not in self.untouched for name in names):
             return  # a copy of the blank takes nothing away
         if not self._keeps(node):
-            self.dropped |= (
-                names  # an earlier definition of the same name stays, as the student wrote it
-            )
+            # An earlier definition of the same name stays, as the student wrote it.
+            self.dropped |= names
             return
         self.pieces.append(_text(node, lines))
         aliases_a_function = self._names_a_function(node)
@@ -407,16 +423,16 @@ class _Collector:
 
     def _names_a_function(self, node) -> bool:
         value = getattr(node, "value", None)
+        # Whether these are functions, only running them would tell.
         may_be = isinstance(node, ast.ImportFrom) or isinstance(
             value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp)
-        )  # only running it would tell
+        )
         return may_be or isinstance(value, ast.Name) and value.id in self.functions
 
 
 def _tree(source: str) -> ast.Module:
-    with (
-        warnings.catch_warnings()
-    ):  # invalid escapes in a student's strings are no business of the grader's terminal
+    # Invalid escapes in a student's strings should not reach the grader's terminal.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source)
 
@@ -454,7 +470,10 @@ def _foreign(letter: str, line) -> str:
 
 
 def _outside_bodies(node):
-    """The nodes that are evaluated when a top-level statement runs: all but the bodies of functions and lambdas."""
+    """The nodes that are evaluated when a top-level statement runs.
+
+    The bodies of functions and lambdas are not.
+    """
     waiting = [node]
     while waiting:
         node = waiting.pop()
@@ -494,7 +513,10 @@ def _only_names(target) -> bool:
 
 
 def _is_stub(node) -> bool:
-    """Is this a function with nothing in its body but `raise NotImplementedError(...)`, after an optional docstring? (A decorator may do the work.)"""
+    """Is this a function whose body is `raise NotImplementedError(...)` and at most a docstring?
+
+    One with a decorator is not: the decorator may do the work.
+    """
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.decorator_list:
         return False
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
@@ -508,9 +530,8 @@ def _text(node, lines) -> str:
     """The student's own text of a statement, decorators included."""
     decorators = getattr(node, "decorator_list", [])
     first = (decorators[0].lineno if decorators else node.lineno) - 1
-    if (
-        first == node.end_lineno - 1
-    ):  # of a line there may be thousands of statements, so not even a part of it is copied twice
+    # A line may hold thousands of statements, so not even a part of it is copied twice.
+    if first == node.end_lineno - 1:
         return lines[first][node.col_offset : node.end_col_offset].decode()
     piece = lines[first : node.end_lineno]
     piece[-1] = piece[-1][: node.end_col_offset]

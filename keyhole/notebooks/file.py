@@ -1,6 +1,7 @@
-"""The file of a notebook: from bytes, whatever they are, to the JSON of its cells, in bounded memory and time.
+"""The file of a notebook: from any bytes to the JSON of its cells, in bounded memory and time.
 
-What a student's disk, editor, browser or git did to the file is mended here as far as its text allows, and said in one sentence each.
+What a student's disk, editor, browser or git did to the file is mended here as far as its text
+allows. Each mend is said in one sentence.
 """
 
 import codecs
@@ -23,12 +24,8 @@ PASSED_OVER = 2_000_000  # brackets in outputs, about 2 s
 MOST_ENTRIES = 1_000  # of a folder that are looked at
 DAMAGES = 20  # places in a damaged file from which reading goes on
 
-UNREADABLE = (
-    SyntaxError,
-    ValueError,
-    RecursionError,
-    MemoryError,
-)  # what ast.parse and json.loads raise on bad text
+# What ast.parse and json.loads raise on bad text.
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 DECODER = json.JSONDecoder(strict=False)  # a line may end inside a string
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 HEAVY = (  # the keys whose values make a notebook large
@@ -41,15 +38,15 @@ CELLS = re.compile(r'"cells"\s*:\s*\[')
 CELL = re.compile(r'\{\s*"(?:attachments|cell_type)"\s*:')
 BETWEEN = re.compile(r"[\s,]*")
 
-_one_at_a_time = (
-    threading.Lock()
-)  # the bounds above are those of the process, however many threads grade
+# The bounds above are those of the process, however many threads grade.
+_one_at_a_time = threading.Lock()
 
 
-def load(path, follow_links: bool = True) -> tuple[dict, list[str]]:
-    """The JSON object in a notebook's file, and a sentence for everything that was mended. Raises KeyholeError for what is none.
+def load(path: str | Path, follow_links: bool = True) -> tuple[dict, list[str]]:
+    """The JSON object in a notebook's file, and a sentence for everything that was mended.
 
     In a file above NOTEBOOK_MB outputs and pasted pictures are passed over without being kept.
+    Raises KeyholeError for a file that is no notebook.
     """
     name = one_line(os.path.basename(path), 80)
     notes = []
@@ -68,14 +65,20 @@ def load(path, follow_links: bool = True) -> tuple[dict, list[str]]:
 
 
 def is_called(name: str, wanted: str) -> bool:
-    """Is a file of this name `wanted`, or what a browser or a desktop made of it: `My_Fact.json`, `my_fact (1).json`, `my_fact.json.txt`?"""
+    """Is a file of this name `wanted`, or what a browser or a desktop made of it?
+
+    As `My_Fact.json`, `my_fact (1).json`, `my_fact.json.txt` of `my_fact.json`.
+    """
     stem, suffix = os.path.splitext(wanted)
     name = name.casefold().removesuffix(".txt")
     return stem in name and name.endswith(suffix) and not name.startswith((".", "~"))
 
 
-def file_called(folder, wanted: str) -> Path | None:
-    """The file `wanted` of a folder, else an ordinary one that was meant to be it: the last by name, where a longer one comes after (`(10)` after `(9)`)."""
+def file_called(folder: str | Path, wanted: str) -> Path | None:
+    """The file `wanted` of a folder, else an ordinary one that was meant to be it.
+
+    Of several the last by name, where a longer name comes after a shorter (`(10)` after `(9)`).
+    """
     path = Path(folder, wanted)
     if os.path.lexists(path):
         return path
@@ -92,11 +95,12 @@ def file_called(folder, wanted: str) -> Path | None:
 
 
 def read_file(
-    path, limit_mb: float, follow_links: bool = True, sentence: str | None = None
+    path: str | Path, limit_mb: float, follow_links: bool = True, sentence: str | None = None
 ) -> bytes:
-    """The bytes of a regular file of at most `limit_mb`; raises KeyholeError. (A student may hand in a link, a pipe, a device.)
+    """The bytes of a regular file of at most `limit_mb`.
 
-    `sentence` names another one on a file above the limit.
+    Raises KeyholeError for anything else: a student may hand in a link, a pipe or a device.
+    `sentence` names another sentence on a file above the limit.
     """
     name = one_line(os.path.basename(path), 80)
     # NONBLOCK: opening a named pipe must not wait for a writer.
@@ -169,9 +173,8 @@ def _utf8(raw: bytes, name: str, notes: list[str]) -> bytes:
 def _is_utf8(raw: bytes) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for start in range(
-            0, len(raw), 2**20
-        ):  # by pieces: the text itself would take up to four times the memory
+        # By pieces: the text itself would take up to four times the memory.
+        for start in range(0, len(raw), 2**20):
             decoder.decode(raw[start : start + 2**20])
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -180,9 +183,11 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _legacy(raw: bytes) -> str:
-    """The likeliest encoding of text that is not UTF-8: UTF-8 with some bytes spoilt, Big5 as Windows writes it in Taiwan, or Windows-1252.
+    """The likeliest encoding of text that is not UTF-8.
 
-    In Big5 a byte above 127 most often has another behind it; in a European text it stands alone among letters.
+    Either UTF-8 with some bytes spoilt, or Big5 as Windows writes it in Taiwan, or Windows-1252. In
+    Big5 a byte above 127 most often has another one behind it; in a European text it is alone among
+    letters.
     """
     foreign = len(raw) - len(raw.translate(None, bytes(range(128, 256))))
     if 10 * raw.decode("utf-8", "replace").count("\ufffd") <= foreign:
@@ -191,7 +196,10 @@ def _legacy(raw: bytes) -> str:
 
 
 def _upper_side(raw: bytes) -> bytes:
-    """The text with the upper version, one's own, of whatever a merge left unresolved. (In JSON no line begins with such a mark.)"""
+    """The text with the upper version, one's own, of whatever a merge left unresolved.
+
+    In JSON no line begins with such a mark.
+    """
     kept, side = [], None
     for line in raw.split(b"\n"):
         mark = line[:7]
@@ -211,7 +219,10 @@ def _brackets(raw: bytes) -> int:
 
 
 def _without_outputs(raw: bytes, name: str) -> bytes:
-    """The JSON text with empty outputs, attachments and widgets. Raises KeyholeError where that is still too much."""
+    """The JSON text with empty outputs, attachments and widgets.
+
+    Raises KeyholeError where that is still too much.
+    """
     kept, at, size, left = [], 0, 0, PASSED_OVER
     while at < len(raw):
         stop = TO_HEAVY.match(raw, at).end()
@@ -228,10 +239,10 @@ def _without_outputs(raw: bytes, name: str) -> bytes:
         if key:
             kept.append(b"[]" if raw[at] == ord("[") else b"{}")
             at, left = _behind_value(raw, at, left)
-    found = b"".join(kept)
-    if _brackets(found) > BRACKETS:
+    light = b"".join(kept)
+    if _brackets(light) > BRACKETS:
         raise _too_crowded(name)
-    return found
+    return light
 
 
 def _behind_value(raw: bytes, at: int, left: int) -> tuple[int, int]:
@@ -252,7 +263,7 @@ def _behind_value(raw: bytes, at: int, left: int) -> tuple[int, int]:
 def _parsed(text: str, name: str, notes: list[str]) -> dict:
     try:
         begin = BETWEEN.match(text).end()
-        found, end = DECODER.raw_decode(text, begin)
+        notebook, end = DECODER.raw_decode(text, begin)
         if rest := text[end:].strip():
             notes.append(feedback("file_goes_on", file=name, count=len(rest)))
     except UNREADABLE:
@@ -261,9 +272,9 @@ def _parsed(text: str, name: str, notes: list[str]) -> dict:
             raise KeyholeError(feedback("file_no_json", file=name)) from None
         notes.append(feedback("file_damaged", file=name, count=len(cells)))
         return {"cells": cells}
-    if not isinstance(found, dict):
+    if not isinstance(notebook, dict):
         raise KeyholeError(feedback("file_no_cells", file=name))
-    return found
+    return notebook
 
 
 def _whole_cells(text: str) -> list[dict]:
@@ -275,11 +286,12 @@ def _whole_cells(text: str) -> list[dict]:
             while at < len(text):
                 at = BETWEEN.match(text, at).end()
                 cell, at = DECODER.raw_decode(text, at)
+                # A dict without these is a mark of nbgrader's.
                 if (
                     isinstance(cell, dict)
                     and "cell_type" in cell
                     and {"source", "input"} & cell.keys()
-                ):  # else it is a mark of nbgrader's
+                ):
                     cells.append(cell)
         except UNREADABLE:
             pass

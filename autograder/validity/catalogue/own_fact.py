@@ -21,7 +21,7 @@ from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.values import Rewrite, ValueSettings, optimise_value
 
-KINDS = set(probes.KINDS)
+KINDS = set(probes.PROBE_KINDS)
 NEED_EDIT = {"direction", "value", *KINDS}
 
 

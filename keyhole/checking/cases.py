@@ -1,0 +1,159 @@
+"""The stored cases of the public checks: what a student's function is given, and what is right.
+
+No solution stands here. The right results, and those that each misunderstanding gives, were
+computed beforehand and lie in data/checks/; `autograder remake checks` makes them.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from keyhole.checking import adapters, looks
+from keyhole.checking.adapters import BadResult
+from keyhole.checking.judging import Verdict, cause_of, wrong
+from keyhole.checking.student import describe, file_of, is_blank, raised
+from keyhole.errors import KeyholeError
+from keyhole.messages import problem, word
+from keyhole.paths import data_folder
+from keyhole.text import one_line
+from keyhole.toy import toy_model
+
+
+def load_cases() -> dict[str, list["Case"]]:
+    """All stored cases, by the name of the graded function.
+
+    Raises KeyholeError where they are missing or damaged.
+    """
+    cases = {}
+    for path in sorted((data_folder() / "checks").glob("*.json")):
+        try:
+            numbers = load_file(path.with_suffix(".safetensors"))
+            for name, records in json.loads(path.read_text(encoding="utf-8")).items():
+                cases[name] = [
+                    Case(
+                        function=name, **record, stored=_without(f"{name}.{record['id']}/", numbers)
+                    )
+                    for record in records
+                ]
+        except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+            raise KeyholeError(
+                problem("checks_unreadable", path=path, error=one_line(error, 120))
+            ) from None
+    if not cases:
+        raise KeyholeError(problem("no_checks", folder=data_folder() / "checks"))
+    return cases
+
+
+def _without(prefix, tensors):
+    """Those of the tensors whose names begin with `prefix`, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check of a graded function: its arguments, and how its answer is looked at.
+
+    `stored` holds the tensors "in/ARGUMENT", "right", "wrong/MISCONCEPTION" and "grad/ARGUMENT";
+    results and derivatives are float64.
+    """
+
+    function: str
+    id: str
+    order: tuple  # the arguments: names of stored tensors, keys of `values`, "model" or "module"
+    looks_at: str  # "result", "inputs", "model", "gradient", "preservation", "weight", "parameter"
+    what: str  # the result, one of the WORDS of keyhole.messages
+    stored: dict
+    values: dict = field(default_factory=dict)  # arguments that are no tensors, as JSON
+    model: dict = field(default_factory=dict)  # for keyhole.toy.toy_model
+    module: str = (
+        ""  # "Linear" or "Conv1D", made from "in/weight" (as that kind keeps it) and "in/bias"
+    )
+    transposed: tuple = ()  # these arguments are given as transposed views
+    log_probabilities: tuple = ()  # these arguments hold log-probabilities
+    scales: tuple = (1,)  # the right result, times any of these, is right
+    origin: str = ""  # the stored "in/" tensor that sizes are counted from
+    axes: tuple = ()  # what the rows and columns of a picture of the result are; no picture without
+    tolerance: float = 1e-4
+    sentence: str = "wrong"
+
+    def run(self, function: Callable) -> Verdict:
+        """Call `function` on fresh copies of the arguments, and look. Raises NoAnswer."""
+        observation, expected, sent = self.observe(function), self.expected, self.sent()
+        match self.looks_at:
+            case "result":
+                return looks.right_result(observation, expected)
+            case "inputs":
+                return looks.arguments_kept(observation, expected, sent)
+            case "model":
+                return looks.left_clean(observation, expected)
+            case "gradient":
+                log_probabilities = {name: sent[name] for name in self.log_probabilities}
+                return looks.gradient(
+                    observation, expected, self._stored("grad/"), log_probabilities
+                )
+            case "preservation":
+                return looks.preservation(observation, expected, sent)
+            case "weight":
+                return looks.weight_written(observation, expected, sent)
+            case "parameter":
+                return looks.written_in_place(observation, expected, sent)
+        raise ValueError(f"{self.function}.{self.id} looks at {self.looks_at!r}")
+
+    def observe(self, function: Callable) -> dict[str, torch.Tensor]:
+        """What a call of `function` left behind, by way of an adapter. Raises NoAnswer."""
+        options = {"order": [name for name in self.order if name != "model"]}
+        options |= {"values": self.values, "transposed": self.transposed}
+        options |= {"grad": list(self._stored("grad/")), "after": self.looks_at == "inputs"}
+        try:
+            if self.module:
+                return adapters.write_edit(function, self.sent(), {"kind": self.module.lower()})
+            if self.model:
+                toy = toy_model(**self.model)
+                return adapters.model_function(function, self.sent(), options, toy)
+            return adapters.plain(function, self.sent(), options)
+        except BadResult as bad:
+            raise NoAnswer(wrong(bad.remark(self.function))) from None
+        except Exception as error:
+            code = error.code if isinstance(error, KeyholeError) else None
+            cause = cause_of(self.function, describe(error), code)
+            verdict = wrong(raised(self.function, error, function), misconception=cause)
+            raise NoAnswer(verdict, is_blank(error, file_of(function))) from error
+
+    def sent(self) -> dict[str, torch.Tensor]:
+        """Fresh copies of the tensors that an adapter is given, by name."""
+        names = ("weight", "bias", "new_weight") if self.module else self.order
+        stored = self._stored("in/")
+        sent = {name: stored[name].clone() for name in names if name in stored}
+        return sent | {name: sent[name].T.contiguous() for name in self.transposed}
+
+    @property
+    def expected(self) -> looks.Expected:
+        """What the result is compared with."""
+        return looks.Expected(
+            self.stored["right"],
+            lambda: self._stored("wrong/"),
+            word(self.what),
+            self.stored[f"in/{self.origin}"].double() if self.origin else 0,
+            self.tolerance,
+            self.sentence,
+            self.scales,
+        )
+
+    def _stored(self, prefix):
+        return _without(prefix, self.stored)
+
+
+class NoAnswer(Exception):
+    """A function gave nothing that could be judged; `blank`: because nobody has written it yet."""
+
+    def __init__(self, verdict: Verdict, blank: bool = False):
+        super().__init__()
+        self.verdict, self.blank = verdict, blank

@@ -1,0 +1,201 @@
+"""Ways to look at what a call of a student's function left behind: each takes an observation.
+
+keyhole/checking/adapters.py makes observations and lists what they hold. The public checks look at
+one made in-process, the hidden tests at one that came from the grader's child. Each look is here
+once, so a public check and a hidden test that look alike judge alike.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import torch
+
+from keyhole.checking.judging import (
+    TOLERANCE,
+    Verdict,
+    distance,
+    judge,
+    right,
+    scalar,
+    usable,
+    wrong,
+)
+from keyhole.messages import Remark, feedback, percent, word
+
+Observation = Mapping[str, torch.Tensor]
+NONE: Mapping[str, torch.Tensor] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The right result, and how another one is compared with it, as `judge` does.
+
+    wrongs: makes the results of known misunderstandings, misconception -> tensor.
+    scales: the right result times any of these is right, too. (The scale of C cancels in ROME.)
+    """
+
+    right: torch.Tensor
+    wrongs: Callable[[], Mapping] = dict
+    what: Remark = word("result")
+    origin: torch.Tensor | float = 0
+    tolerance: float = TOLERANCE
+    sentence: str = "wrong"
+    scales: tuple = (1,)
+
+    def judge(self, got: torch.Tensor) -> Verdict:
+        """`got` against the right result and the wrong ones, in the scale that suits it best.
+
+        That is a scale in which it is right, else one in which its mistake has a name, else the
+        first.
+        """
+        verdicts = []
+        for scale in self.scales:
+            verdict = self._judge(got, scale)
+            if verdict.passed:
+                return verdict
+            verdicts.append(verdict)
+        return next((verdict for verdict in verdicts if verdict.misconception), verdicts[0])
+
+    def _judge(self, got, scale):
+        def scaled():
+            return {name: scale * result for name, result in self.wrongs().items()}
+
+        return judge(
+            got,
+            scale * self.right,
+            self.wrongs if scale == 1 else scaled,
+            self.what,
+            self.origin,
+            self.tolerance,
+            self.sentence,
+        )
+
+    def unusable(self, got: torch.Tensor) -> Verdict | None:
+        """Why `got` cannot be compared with the right result; None where it can."""
+        return usable(got if self.right.dim() else scalar(got), self.right.shape, self.what)
+
+
+# ---------------------------------------------------------------- the result
+
+
+def right_result(observation: Observation, expected: Expected) -> Verdict:
+    """Whether the function returned the right result."""
+    return expected.judge(observation["result"])
+
+
+def preservation(observation: Observation, expected: Expected, problem: Mapping) -> Verdict:
+    """Whether Ŵ is right; if not, whether Ŵ k* = v* holds, and how far the other keys move.
+
+    The constraint alone proves nothing: what counts is tr((Ŵ - W) C (Ŵ - W)ᵀ). (ROME, eq. 2)
+    problem: "weight" (d_out, d_in), "moment" (d_in, d_in), "key" (d_in,) and "value" (d_out,).
+    """
+    new, verdict = observation["result"], expected.judge(observation["result"])
+    if verdict.passed or expected.unusable(new):
+        return verdict
+    weight, moment, key, value = (
+        problem[name].double() for name in ("weight", "moment", "key", "value")
+    )
+
+    def movement(updated):
+        change = updated.double() - weight
+        return float(torch.einsum("oi,ij,oj->", change, moment, change))
+
+    miss = distance(new.double() @ key, value, weight @ key)
+    if miss > expected.tolerance:
+        remark = feedback("misses_value", distance=percent(miss))
+    else:
+        excess = percent(movement(new) / movement(expected.right) - 1)
+        remark = feedback("constraint_only", excess=excess)
+    return replace(verdict, remarks=(remark,))
+
+
+def gradient(
+    observation: Observation,
+    expected: Expected,
+    derivatives: Mapping[str, torch.Tensor],
+    log_probabilities: Mapping[str, torch.Tensor] = NONE,
+) -> Verdict:
+    """Whether the result and its derivatives are right.
+
+    derivatives: argument -> the right derivative of the result; they are judged in this order.
+    log_probabilities: the arguments that hold log-probabilities. Their derivative is compared at
+        the logits: a function that normalises them once more has the same one there, and another
+        one here.
+    """
+    verdict = right_result(observation, expected)
+    if not verdict.passed:
+        return verdict
+    for name, derivative in derivatives.items():
+        if f"grad.{name}" not in observation:
+            return wrong(misconception="graph_cut", what=f"`{name}`")
+        got = observation[f"grad.{name}"]
+        if name in log_probabilities:
+            shares = log_probabilities[name].double().exp()
+            got, derivative = (each - shares * each.sum() for each in (got.double(), derivative))
+        verdict = judge(got, derivative, what=f"`{name}`", sentence="gradient")
+        if not verdict.passed:
+            return verdict
+    return right(feedback("gradient_right"))
+
+
+# ---------------------------------------------------------------- what else the call did
+
+
+def arguments_kept(observation: Observation, expected: Expected, sent: Mapping) -> Verdict:
+    """Whether the tensors `sent` are after the call what they were, and the result is usable.
+
+    Whether the result is right is for other looks; a function that does nothing changes nothing.
+    """
+    return (
+        expected.unusable(observation["result"])
+        or _changed(observation, sent, sent)
+        or right(feedback("untouched_inputs"))
+    )
+
+
+def left_clean(observation: Observation, expected: Expected) -> Verdict:
+    """Whether the function left no hook on the model and its weights as they were.
+
+    Whether the result is right is for other looks; here it only has to be usable, since a function
+    that does nothing leaves nothing behind.
+    """
+    for flag in ("hooks_left", "model_changed"):
+        if observation[flag].item():
+            return wrong(misconception=flag)
+    if expected.unusable(observation["result"]):
+        return right_result(observation, expected)
+    return right(feedback("clean"))
+
+
+def weight_written(observation: Observation, expected: Expected, sent: Mapping) -> Verdict:
+    """Whether the module stores the new weight, in its old dtype.
+
+    Where a bias was `sent`, that bias and the caller's Ŵ must be what they were, too.
+    """
+    verdict = expected.judge(observation["weight"])
+    if not verdict.passed:
+        return verdict
+    if observation["weight"].dtype != sent["weight"].dtype:
+        return wrong(misconception="dtype_changed")
+    if "bias" in sent:
+        if not torch.equal(observation["bias"], sent["bias"]):
+            return wrong(misconception="bias_changed")
+        return _changed(observation, sent, ["new_weight"]) or verdict
+    return verdict
+
+
+def written_in_place(observation: Observation, expected: Expected, sent: Mapping) -> Verdict:
+    """Whether the new weight stands in the Parameter that the module had."""
+    verdict = weight_written(observation, expected, sent)
+    if verdict.passed and not observation["same_parameter"].item():
+        return wrong(misconception="parameter_replaced")
+    return verdict
+
+
+def _changed(observation: Observation, sent: Mapping, names: Iterable[str]) -> Verdict | None:
+    """The Verdict on the first of these arguments that the call changed; None without one."""
+    for name in names:
+        if not torch.equal(observation[f"after.{name}"], sent[name]):
+            return wrong(misconception="input_changed", what=name)
+    return None

@@ -1,0 +1,140 @@
+"""A student's definitions, run one after the other, and the sentences on what they raise.
+
+The grader's child, the self-check's child and `keyhole edit` all run a notebook's definitions here.
+"""
+
+import ast
+import dis
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType, TracebackType
+
+from keyhole.checking.adapters import BadResult
+from keyhole.messages import Remark, feedback
+from keyhole.text import one_line
+
+SOURCE_NAME = "<notebook>"  # the file that tracebacks name
+
+
+class Student:
+    """A notebook's definitions: each one that fails loses only the names that it would have bound.
+
+    `source` is what keyhole.notebooks.definitions kept of the notebook; it runs in `names`, by
+    default a namespace of its own. Raises SyntaxError where the source cannot be parsed.
+    """
+
+    def __init__(self, source: str, names: dict | None = None):
+        # As for a notebook's cell, so that a message can quote the line that raised.
+        lines = source.splitlines(keepends=True)
+        linecache.cache[SOURCE_NAME] = (len(source), None, lines, SOURCE_NAME)
+        self.names = {"__name__": "__main__"} if names is None else names
+        self.failed: dict[str, str] = {}  # name -> what its definition raised
+        self.missing: dict[str, str | None] = {}  # name -> the name that its definition missed
+        body = ast.parse(source).body
+        future = [
+            node
+            for node in body
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        ]
+        for node in body:
+            try:
+                exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
+            except BaseException as error:
+                self.failed |= dict.fromkeys(_bound(node), describe(error))
+                self.missing |= dict.fromkeys(_bound(node), missed_name(error))
+
+    def function(self, name: str) -> Callable:
+        """The function of that name. Raises BadResult where there is none."""
+        if name in self.names and callable(self.names[name]):
+            return self.names[name]
+        if name in self.failed:
+            raise BadResult("definitions", self.failed[name])
+        raise BadResult("absent")
+
+    def explain(self, error: BaseException) -> str:
+        """What `error` says. Where it misses a name whose definition failed: why that failed."""
+        reason = self.failed.get(missed_name(error))
+        return f"{describe(error)}{feedback('its_definition', error=reason) if reason else ''}"
+
+
+def fresh_main() -> dict:
+    """The names of a new `__main__`, for a process that does nothing but run a student's code.
+
+    A notebook's definitions live in `__main__`: dataclasses and pickles look themselves up there.
+    """
+    sys.modules["__main__"] = ModuleType("__main__")
+    return vars(sys.modules["__main__"])
+
+
+def _bound(node):
+    """The names that a definition binds."""
+    searched = (ast.Assign, ast.AnnAssign, ast.Try, ast.Import, ast.ImportFrom)
+    for part in ast.walk(node) if isinstance(node, searched) else [node]:
+        if isinstance(part, ast.alias):
+            yield part.asname or part.name.split(".")[0]
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield part.name
+
+
+# ---------------------------------------------------------------- what a student's code raised
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line, whatever its own __str__ does."""
+    name = one_line(type(error).__name__, 60)
+    try:
+        said = one_line(error, 200)
+    except BaseException:
+        said = ""
+    return f"{name}: {said}" if said else name
+
+
+def missed_name(error: BaseException | None) -> str | None:
+    """The name that was not defined, where that is what `error` says."""
+    name = error.name if type(error) is NameError else None
+    return name if type(name) is str else None
+
+
+def raised(name: str, error: BaseException, function: object = None) -> Remark:
+    """The sentence on an exception of the graded function `name`.
+
+    It says that the function is still a blank, or what was raised and, where `function` is given,
+    in which of its lines.
+    """
+    file = file_of(function)
+    if is_blank(error, file):
+        return feedback("blank", function=name)
+    what = describe(error).rstrip(".。")
+    lines = [
+        linecache.getline(file, place.tb_lineno).strip()
+        for place in _places(error)
+        if place.tb_frame.f_code.co_filename == file
+    ]
+    if not lines or not lines[-1]:
+        return feedback("raised", function=name, error=what)
+    return feedback("raised_at", function=name, error=what, line=one_line(lines[-1], 100))
+
+
+def is_blank(error: BaseException, file: str | None) -> bool:
+    """Whether `error` is a `raise NotImplementedError()` in `file`. (torch raises it, too.)"""
+    if not isinstance(error, NotImplementedError):
+        return False
+    *_, last = _places(error)
+    code = last.tb_frame.f_code
+    return code.co_filename == file and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+
+
+def file_of(function: object) -> str | None:
+    """The file, or a notebook's cell, in which a function stands."""
+    return getattr(getattr(function, "__code__", None), "co_filename", None)
+
+
+def _places(error) -> Iterator[TracebackType]:
+    """The traceback, outermost call first."""
+    place = error.__traceback__
+    while place:
+        yield place
+        place = place.tb_next
