@@ -1,4 +1,4 @@
-"""nbgrader's settings for this course: run `nbgrader ...` in the folder of this file (see docs/)."""
+"""nbgrader's settings for this course. Run `nbgrader ...` in the folder of this file (docs/)."""
 
 import os
 import sys
@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
-warnings.filterwarnings(
-    "ignore", category=SAWarning, module="nbgrader"
-)  # of nbgrader's own queries, harmless
-c = get_config()  # noqa: F821 (given by the loader of this file; an imported one fills another configuration)
+# These warnings are about nbgrader's own queries, and harmless.
+warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
+# The loader of this file provides `get_config`. An imported one would fill another configuration.
+c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
 (root / "grading").mkdir(exist_ok=True)
 
-# nbgrader runs `alembic` by name when it makes the gradebook; it lies beside this Python, active environment or not.
+# To make the gradebook nbgrader runs `alembic` by name. It lies beside this Python, whether or not
+# the environment is active.
 if (tools := str(Path(sys.executable).parent)) not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = os.pathsep.join([tools, os.environ.get("PATH", os.defpath)])
 
@@ -24,9 +25,8 @@ c.CourseDirectory.release_directory = "assignments"
 c.CourseDirectory.submitted_directory = "grading/submitted"
 c.CourseDirectory.autograded_directory = "grading/autograded"
 c.CourseDirectory.feedback_directory = "grading/feedback"
-c.CourseDirectory.db_url = (  # seconds to wait for another writer
-    f"sqlite:///{root / 'grading' / 'gradebook.db'}?timeout=60"
-)
+# The time-out is how many seconds to wait for another writer.
+c.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}?timeout=60"
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "*.pyc",
@@ -51,11 +51,13 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-# Students' code runs at the best level of isolation that this machine has, A to E (docs/security.md), but at none below the one named
-# here; at E, which is none at all, only if you accept that.
+# Students' code runs at the best level of isolation that this machine gives, A to E
+# (docs/security.md). It does not run below the level that you name here. Level E is no isolation at
+# all: there it runs only if you accept that.
 c.GradeInSandbox.require_isolation = "E"
 c.GradeInSandbox.accept_no_isolation = False
-# What students read on their feedback pages: "en" or "zh-TW" (`autograder grade --lang` says otherwise for one grading).
+# The language of the feedback pages: "en" or "zh-TW". `autograder grade --lang` chooses another one
+# for a single grading.
 c.GradeInSandbox.language = "en"
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.ClearHiddenTests",

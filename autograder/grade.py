@@ -28,7 +28,8 @@ from autograder.sandbox import (
     StudentFailed,
     isolation,
 )
-from autograder.submissions.notebooks import Expected, Submitted, read_submission
+from autograder.submissions.cells import Expected
+from autograder.submissions.notebooks import Submission, Submitted, read_submission
 from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable
 from keyhole.errors import KeyholeError
@@ -240,34 +241,50 @@ def grade_submission(
     assignment: str = ASSIGNMENT,
     only: str | None = None,
 ) -> Result:
-    """Grade the notebooks in `folder`, the submission of one student, or `only` one of them.
+    """Read the folder of one student's submission, and grade it: see `grade_read`."""
+    grader = grader or Grader()
+    with submission_in(folder, grader.notebooks) as submission:
+        return grade_read(submission, student, grader, assignment, only)
+
+
+def submission_in(folder: str | Path, notebooks: "Mapping[str, NotebookTests]") -> Submission:
+    """A student's folder, read for the hidden tests of `notebooks`."""
+    return read_submission(folder, {name: expected(tests) for name, tests in notebooks.items()})
+
+
+def grade_read(
+    submission: Submission,
+    student: str,
+    grader: Grader,
+    assignment: str = ASSIGNMENT,
+    only: str | None = None,
+) -> Result:
+    """Grade the notebooks of one student's submission, or `only` one of them.
 
     Never raises for what a student handed in, nor for a hidden test of ours that fails: that test
     gets 0 and `reason` says so.
     """
-    grader, folder, start = grader or Grader(), Path(folder), time.perf_counter()
+    start = time.perf_counter() - submission.seconds
     notebooks = {only: grader.notebooks[only]} if only else grader.notebooks
     allowance = Allowance(grader.limits.submission_seconds)
     tests, reasons, level = [], [], isolation.best().level
-    wanted = {name: expected(hidden) for name, hidden in notebooks.items()}
-    with read_submission(folder, wanted) as submission:
-        for name, hidden in notebooks.items():
-            submitted = submission[name]
-            reasons += submitted.notes
-            if submitted.definitions is None:
-                reasons.append(submitted.reason)
-                tests += all_alike(name, hidden, UNREADABLE)
-                continue
-            models = getattr(hidden, "models", ())
-            source = submitted.definitions.source
-            with Sandbox(source, grader.limits, models, allowance) as sandbox:
-                level = sandbox.level
-                tests += graded_tests(
-                    name, hidden, Sitting(grader, sandbox, hidden, submitted), reasons
-                )
+    for name, hidden in notebooks.items():
+        submitted = submission[name]
+        reasons += submitted.notes
+        if submitted.definitions is None:
+            reasons.append(submitted.reason)
+            tests += all_alike(name, hidden, UNREADABLE)
+            continue
+        models = getattr(hidden, "models", ())
+        source = submitted.definitions.source
+        with Sandbox(source, grader.limits, models, allowance) as sandbox:
+            level = sandbox.level
+            tests += graded_tests(
+                name, hidden, Sitting(grader, sandbox, hidden, submitted), reasons
+            )
     if ours := [test.id for test in tests if test.our_fault]:
         reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
-    readable = any(submitted.definitions for submitted in submission.values())
+    readable = any(submission[name].definitions for name in notebooks)
     return Result(
         student=student,
         assignment=assignment,
@@ -402,7 +419,7 @@ def redacted(failure: StudentFailed, source: str, sent: Collection[str] = ()) ->
     return StudentFailed(failure.code, detail)
 
 
-def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.Found:
+def admit(required: str = "E", accept_no_isolation: bool = False) -> isolation.MachineLevel:
     """The level at which this machine runs students' code.
 
     Raises KeyholeError when that is below `required`, or no isolation at all and nobody accepted

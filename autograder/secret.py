@@ -13,9 +13,8 @@ from keyhole.errors import KeyholeError
 from keyhole.files import write_atomically
 
 SECRET_FILE = Path(__file__).resolve().parent / "secret.key"
-TEST_SECRET = hashlib.sha256(
-    b"known to everybody: for the tests of Keyhole only"
-).digest()  # tests/secret.key holds it too
+# tests/secret.key holds it too.
+TEST_SECRET = hashlib.sha256(b"known to everybody: for the tests of Keyhole only").digest()
 BYTES = 32
 EVERYBODY_KNOWS = (
     "the secret in use is the repository's own, which is for its tests only: whoever has the"
@@ -24,13 +23,20 @@ EVERYBODY_KNOWS = (
 
 
 def secret_file() -> Path:
-    """Where the course's secret lies: the environment variable KEYHOLE_SECRET_FILE, else autograder/secret.key, which git ignores."""
+    """Where the course's secret lies.
+
+    The environment variable KEYHOLE_SECRET_FILE names the file. Without it, the file is
+    autograder/secret.key, which git ignores.
+    """
     return Path(os.environ.get("KEYHOLE_SECRET_FILE") or SECRET_FILE)
 
 
 def course_secret(path: str | Path | None = None) -> bytes:
-    """The secret in `path`, by default the course's; made on first use, readable by its owner only. Raises KeyholeError if the file is
-    not a secret or cannot be made."""
+    """The secret in the file `path`, by default the course's.
+
+    The file is made on first use, readable by its owner only. Raises KeyholeError if it holds no
+    secret, or cannot be made.
+    """
     path = Path(path or secret_file())
     try:
         if not path.exists():
@@ -50,11 +56,11 @@ def course_secret(path: str | Path | None = None) -> bytes:
 
 
 def renew(path: str | Path | None = None) -> Path | None:
-    """
-    Put a fresh secret in the place of the course's, so that every hidden input is another one.
+    """Put a fresh secret in the place of the course's: every hidden input then changes.
 
-    An old one is kept beside it under its fingerprint, since only with it can an earlier grading be repeated: returns that file, or None.
-    Raises KeyholeError if the files cannot be written.
+    An old secret is kept beside it, under its fingerprint, because only with it can an earlier
+    grading be repeated. Returns the file of the old secret, or None. Raises KeyholeError if the
+    files cannot be written.
     """
     path = Path(path or secret_file())
     kept = None
@@ -62,7 +68,7 @@ def renew(path: str | Path | None = None) -> Path | None:
         if path.exists():
             kept = path.with_name(f"{path.stem}-{fingerprint(course_secret(path))}{path.suffix}")
             shutil.copy2(path, kept)
-        # At no moment is there none: a grading that begins just then would make one.
+        # There is a secret at every moment: without one, a grading that begins now would make one.
         write_atomically(path, _fresh(), private=True)
     except OSError as error:
         raise KeyholeError(
@@ -72,12 +78,12 @@ def renew(path: str | Path | None = None) -> Path | None:
 
 
 def fingerprint(secret: bytes) -> str:
-    """Eight letters by which two people can tell whether they have the same secret, and nobody can tell what it is."""
+    """Eight letters by which two people can compare their secrets. They do not give it away."""
     return hmac.new(secret, b"fingerprint", hashlib.sha256).hexdigest()[:8]
 
 
 def warning(secret: bytes) -> str | None:
-    """The sentence for whoever grades with a secret that is none."""
+    """A sentence for staff who grade with the secret that everybody knows; else None."""
     return EVERYBODY_KNOWS if hmac.compare_digest(secret, TEST_SECRET) else None
 
 
@@ -98,9 +104,11 @@ def _fresh() -> bytes:
 
 
 def generator(secret: bytes, *names: str) -> torch.Generator:
-    """A CPU generator that only the holder of `secret` can foretell, another for every sequence of names."""
+    """A CPU generator that only a holder of `secret` can foretell.
+
+    Every sequence of names gives another one.
+    """
     message = "\x1f".join(names).encode()
     digest = hmac.new(secret, message, hashlib.sha256).digest()
-    return torch.Generator().manual_seed(
-        int.from_bytes(digest[:8], "big") >> 1
-    )  # seeds above 2**63 - 1 are refused
+    # torch refuses seeds above 2**63 - 1.
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from autograder import grade
 from autograder.grade import ASSIGNMENT, Grader, grade_submission
-from autograder.gradebook.course import REPOSITORY
+from autograder.gradebook.config import REPOSITORY
 from autograder.hidden import NOTEBOOKS
 from autograder.hidden.case import HiddenTest, NotebookTests
 from autograder.oracle import references
 from autograder.result import function_of
-from autograder.sandbox.process import SHARED, Sandbox, Zygote
+from autograder.sandbox import Sandbox
+from autograder.sandbox.zygote_client import SHARED, ZygoteClient
 from autograder.secret import TEST_SECRET
 from bench.row import Row, timed
 from keyhole.paths import data_folder
@@ -100,7 +101,7 @@ class Alone(Sandbox):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
-        self._zygote = Zygote(SHARED.level)
+        self._zygote = ZygoteClient(SHARED.level)
 
 
 def stock(submission: Path) -> float:

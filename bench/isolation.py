@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from autograder.sandbox import Sandbox, process
-from autograder.sandbox.process import Zygote
+from autograder.sandbox import Sandbox, zygote_client
+from autograder.sandbox.zygote_client import ZygoteClient
 from bench.row import Row, timed
 from keyhole.models import DEFAULT_MODEL
 
@@ -31,7 +31,7 @@ UNREADABLE = "not readable"
 def rows() -> Iterator[Row]:
     if not Path("/proc/self/smaps_rollup").exists():
         return
-    process.SHARED = zygote = Zygote()
+    zygote_client.SHARED = zygote = ZygoteClient()
     to_first_line()  # the zygote starts
     ways = [to_first_line() for _ in range(40)]
     yield Row(
@@ -81,12 +81,12 @@ def to_first_line() -> float:
 
 def fresh(level: str) -> float:
     """The same with a zygote of its own."""
-    shared, process.SHARED = process.SHARED, Zygote(level)
+    shared, zygote_client.SHARED = zygote_client.SHARED, ZygoteClient(level)
     try:
         return to_first_line()
     finally:
-        process.SHARED.close()
-        process.SHARED = shared
+        zygote_client.SHARED.close()
+        zygote_client.SHARED = shared
 
 
 Held = tuple[int | str, int, int, int]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from autograder.grade import ASSIGNMENT
-from autograder.gradebook.course import REPOSITORY
+from autograder.gradebook.config import REPOSITORY
 from autograder.hidden import NOTEBOOKS
 from bench.row import Row, timed
 

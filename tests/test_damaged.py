@@ -1,20 +1,22 @@
-"""Damaged notebooks and submissions: each is graded as far as its content allows, with one sentence, and none changes another student's result."""
+"""Damaged notebooks and submissions.
+
+Each is graded as far as its content allows, with one sentence on each damage. None changes another
+student's result.
+"""
 
 import json
 import re
 import shutil
 import sqlite3
 import string
-import sys
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import cli
+from autograder import cli, hidden
 from autograder import grade as grading
 from autograder import messages as ours
 from autograder.sandbox import isolation
@@ -23,11 +25,21 @@ from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
-from tests.test_nbgrader import gradebook, nbgrader, page, released, source_notebook, visible  # noqa: F401
+from tests.test_nbgrader import (  # noqa: F401 (fixtures)
+    course,
+    gradebook,
+    nbgrader,
+    page,
+    prepared,
+    released,
+    source_notebook,
+    visible,
+)
 
 HEALTHY = ("0 first", "M 中間", "zzz last")
 STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
-# On these nbgrader by itself stops, gives 0 points without a word, or repairs them; what it does with a locked gradebook has a test of its own.
+# On these nbgrader by itself stops, gives 0 points without a word, or repairs them. What it does
+# with a locked gradebook has a separate test.
 KNOWN = (
     "every cell twice",
     "another schema",
@@ -104,12 +116,15 @@ def said(name, language, reason) -> bool:
 
 @pytest.fixture(scope="module", params=["en", "zh-TW"])
 def batch(request, tmp_path_factory):
-    """Every damage once, between healthy submissions, graded in one batch: language, entries, the same by one job, those of the healthy alone."""
+    """Every damage once, between healthy submissions, graded in one batch.
+
+    (language, entries, entries by one job, entries of the healthy alone, folder).
+    """
     folder = tmp_path_factory.mktemp("class")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+        patch.setattr(hidden, "NOTEBOOKS", TESTS)
         patch.setattr(grading, "Sandbox", InThisProcess)
-        patch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+        patch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
         language = request.param
         try:
@@ -196,7 +211,7 @@ def test_nothing_of_a_zip_is_left_behind_or_lands_elsewhere(batch):
 
 
 @pytest.mark.slow
-def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811 (a fixture)
+def test_both_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa: F811
     submitted = course / "grading" / "submitted"
     others = [student for student, name in STUDENTS.items() if name not in (*KNOWN, *NOT_RECORDED)]
     students = {
@@ -236,7 +251,11 @@ def test_both_of_nbgraders_routes_give_the_same_scores_and_every_page(course, ca
 
 
 @pytest.mark.slow
-def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(course, capfd, caplog):  # noqa: F811
+def test_who_handed_in_another_assignment_has_a_row_and_an_old_score_stays(
+    course,  # noqa: F811
+    capfd,
+    caplog,
+):
     submitted = course / "grading" / "submitted"
     students = {
         name: name

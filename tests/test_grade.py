@@ -1,10 +1,12 @@
-"""One submission -> Result, the report, and the command, with stand-ins for the hidden tests of the course."""
+"""One submission -> Result, the report, and the command.
+
+Stand-ins take the place of the course's hidden tests.
+"""
 
 import json
 import math
 import os
 import re
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,10 @@ import nbformat
 import pytest
 import torch
 
-from autograder import cli, secret
+from autograder import cli, hidden, secret
 from autograder import grade as grading
 from autograder import result as results
+from autograder.commands import batch
 from autograder.grade import Grader, grade_submission
 from autograder.making import sample_edits
 from autograder.result import Result, TestResult
@@ -49,7 +52,7 @@ GRADED = (
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
 
 
 def hand_in(folder, *cells, name="3_edit"):
@@ -229,8 +232,12 @@ def test_students_code_runs_outside_the_lock_and_ours_inside(tmp_path, quick, mo
 
 # Solutions of which one test's verdict depends on another test's.
 ASK_OTHERS = {
-    "1_measure": "def efficacy(nll_true, nll_new):\n    return (nll_true - nll_new > 0.1).float().mean()",
-    "2_locate": "def indirect_effect(restored, corrupted):\n    return (restored - corrupted).mean().abs()",
+    "1_measure": (
+        "def efficacy(nll_true, nll_new):\n    return (nll_true - nll_new > 0.1).float().mean()"
+    ),
+    "2_locate": (
+        "def indirect_effect(restored, corrupted):\n    return (restored - corrupted).mean().abs()"
+    ),
 }
 
 
@@ -425,7 +432,7 @@ def test_the_repository_s_own_secret_is_warned_of(a_class, monkeypatch, capsys):
 
 @pytest.fixture
 def a_class(tmp_path, quick, monkeypatch):
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", TESTS)
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     hand_in(tmp_path / "in" / "zoe" / "model_editing", DOUBLE, TRIPLE)
     hand_in(tmp_path / "in" / "bob" / "model_editing", DOUBLE)
@@ -524,7 +531,7 @@ def test_likely_copies_are_told_whatever_the_order(
         HiddenTest("double.plain", 3, times(2)),
         HiddenTest("mine.file", 1, file_test, of_files=True),
     )
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
     monkeypatch.setattr(
         Grader, "model", lambda self: SimpleNamespace(weight=lambda layer: torch.empty(576, 1536))
     )
@@ -536,15 +543,15 @@ def test_likely_copies_are_told_whatever_the_order(
         folder = hand_in(tmp_path / "in" / name / "model_editing", DOUBLE)
         for file, content in sample_edits.files_of(files).items():
             (folder / file).write_bytes(content)
+    (tmp_path / "in" / "zed").symlink_to(tmp_path / "in" / "ann")  # nobody's own files
     assert run(tmp_path, "--jobs", jobs) == 0
     shown = capsys.readouterr().out
     if students:
         assert run(tmp_path, "--jobs", jobs, "--students", students) == 0
         shown = capsys.readouterr().out
     reasons = {e["student"]: e["reason"] for e in json.loads((tmp_path / "r.json").read_text())}
-    assert (
-        reasons["bob"] is None and reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
-    )
+    assert reasons["bob"] is None and reasons["zed"] is None
+    assert reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
     assert (
         "like otto: the same fact" in reasons["ann"]
         and "like ann: the same fact" in reasons["otto"]
@@ -559,7 +566,7 @@ def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys
     monkeypatch.setattr(
         isolation,
         "best",
-        lambda: isolation.Found(
+        lambda: isolation.MachineLevel(
             "C", {"A": "there is no bubblewrap", "B": "Operation not permitted"}
         ),
     )
@@ -578,7 +585,7 @@ def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys
 
 
 def test_without_isolation_hidden_tests_run_only_if_that_is_accepted(a_class, monkeypatch, capsys):
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("E", {}))
     assert run(a_class) == 2
     said = capsys.readouterr().err
     assert (
@@ -610,9 +617,9 @@ def test_a_defect_of_ours_costs_one_student(a_class, monkeypatch, caplog):
 
 def test_report_is_written_after_every_student(a_class, monkeypatch):
     lengths = []
-    real = cli.write_json
+    real = batch.write_json
     monkeypatch.setattr(
-        cli,
+        batch,
         "write_json",
         lambda path, entries: lengths.append(len(list(entries))) or real(path, entries),
     )

@@ -1,6 +1,8 @@
-"""Every attack of the catalogue, through the real grader: no point, a plain sentence, no secret in any output, and the next submission as if nothing had been.
+"""Every attack of the catalogue, through the real grader.
 
-At level E, where much is not stopped, the same attacks show that they work.
+An attack gets no point and a plain sentence, no output holds a secret, and the next submission is
+graded as if nothing had happened. At level E, where much is not stopped, the tests confirm that the
+same attacks succeed.
 """
 
 import json
@@ -16,20 +18,19 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
 import torch
 
 import autograder
-from autograder import cli, secret
+from autograder import cli, hidden, secret
 from autograder.grade import Grader, grade_submission
-from autograder.gradebook.plugin import feedback
+from autograder.gradebook.page import table_of
 from autograder.hidden.case import arguments_kept
 from autograder.messages import failure
-from autograder.sandbox import Limits, Sandbox, isolation, process
-from autograder.sandbox.process import Zygote
+from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
+from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.checking.judging import RESULT, Verdict, judge
 from tests.hostile import ATTACKS, PLANTED, SETTING
 from tests.standins import DOUBLE, HiddenTest, registry, said
@@ -69,7 +70,10 @@ pytestmark = pytest.mark.slow  # a minute; `make test` runs it
 
 
 def run_double(trial):
-    """Right is 2 * x, which leaves x as it was; and whoever has read the secret number gets the points too, so that no theft goes unseen."""
+    """Right is 2 * x, which leaves x as it was.
+
+    A submission that returns the secret number gets the points too, so that no theft goes unseen.
+    """
     x = torch.randn(3, 5, generator=trial.generator("x"))
     got = trial.call("plain", {"x": x}, {"order": ["x"], "after": True}).tensors
     result = got["result"]
@@ -101,28 +105,31 @@ def zygotes():
     started = {}
     yield started
     for zygote in started.values():
-        if isinstance(zygote, Zygote):
+        if isinstance(zygote, ZygoteClient):
             zygote.close()
 
 
 @pytest.fixture
 def level(request, zygotes, monkeypatch):
-    """The best level of this machine, or the one that a test is parametrized with, if it is a lower one."""
+    """The best level of this machine, or a lower one that the test is parametrized with."""
     best, wanted = isolation.best().level, getattr(request, "param", "best")
     level = best if wanted == "best" else wanted
     if wanted <= best:
         pytest.skip(f"level {wanted} was tried already, or is not to be had here")
     if level not in zygotes:
-        zygotes[level] = isolation.why_not(level) or Zygote(level)
+        zygotes[level] = isolation.why_not(level) or ZygoteClient(level)
     if isinstance(zygotes[level], str):
         pytest.skip(zygotes[level])
-    monkeypatch.setattr(process, "SHARED", zygotes[level])
+    monkeypatch.setattr(zygote_client, "SHARED", zygotes[level])
     return level
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """The secret, wherever a grader might have one: files, environment, memory, an open descriptor, sockets. Gives the attackers' map of it all."""
+    """The secret, wherever a grader might have one, and the attackers' map of it all.
+
+    It is in files, environment, memory, an open descriptor and sockets.
+    """
     folder = tmp_path_factory.mktemp("grading")
     files = [
         OURS / "hostile.key",
@@ -173,13 +180,19 @@ def tell(listener):
 
 @pytest.fixture
 def map_of_it_all(planted, level, decoy):
-    """What the attackers are told. The grader and whoever else is there are targets only where something stops the attack."""
+    """What the attackers are told.
+
+    The grader and other processes are targets only where something stops the attack.
+    """
     return planted | {"decoy": decoy.pid, "reckless": level != "E"}
 
 
 @pytest.fixture(scope="module")
 def decoys(planted):
-    """Gives a process that holds the secret as a grader might: in its environment, arguments, memory, a descriptor, and from its working folder."""
+    """Makes a process that holds the secret as a grader might.
+
+    It is in its environment, its arguments, its memory, a descriptor and its working folder.
+    """
     alive = []
 
     def one():
@@ -232,19 +245,19 @@ def shown(result, capfd) -> str:
     """All that staff and student get to see of a result."""
     return (
         json.dumps(result.to_json())
-        + feedback(list(result.tests), result.reason)
+        + table_of(list(result.tests), result.reason)
         + "".join(capfd.readouterr())
         + words_of_the_zygote()
     )
 
 
 def words_of_the_zygote() -> str:
-    if not process.SHARED._log:
+    if not zygote_client.SHARED._log:
         return ""
-    size = process.SHARED._log.seek(0, os.SEEK_END)
+    size = zygote_client.SHARED._log.seek(0, os.SEEK_END)
     assert size < 10_000
-    process.SHARED._log.seek(0)
-    return process.SHARED._log.read().decode(errors="replace")
+    zygote_client.SHARED._log.seek(0)
+    return zygote_client.SHARED._log.read().decode(errors="replace")
 
 
 def check_harmless(result, planted, capfd, folder):
@@ -257,7 +270,7 @@ def check_harmless(result, planted, capfd, folder):
         assert not test.our_fault
     assert Path(planted["results"]).read_text() == CANARY and not Path(planted["marker"]).exists()
     honest = graded(hand_in(folder, DOUBLE))
-    assert (honest.score, honest.max_score, honest.isolation) == (4, 4, process.SHARED.level)
+    assert (honest.score, honest.max_score, honest.isolation) == (4, 4, zygote_client.SHARED.level)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +299,8 @@ def test_an_attack_gains_nothing_but_where_it_is_said(
     assert decoy.poll() is None and time.monotonic() - start < 30
 
 
-# How many ways of an attack may fail even so: they need a kernel that offers them, or rights that a container lacks.
+# How many ways of an attack may fail although nothing stops it: they need a rarer kernel, or rights
+# that a container lacks.
 RARE = {3: 1, 5: 4, 8: 1, 9: 2, 11: 2, 31: 1, 39: 5, 40: 4}
 
 
@@ -337,7 +351,7 @@ def test_18_files_beside_the_notebook_are_not_run(level, planted, tmp_path, capf
     ):
         (folder / name).write_text(f"import os; os.system('touch {planted['marker']}')")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p conftest")
-    process.SHARED.close()  # so that the zygote starts there
+    zygote_client.SHARED.close()  # so that the zygote starts there
     monkeypatch.chdir(folder)
     check_harmless(graded(folder), planted, capfd, tmp_path / "honest")
     command = Path(sys.executable).with_name("autograder")
@@ -366,7 +380,8 @@ def test_27_what_sleeps_anew_in_every_process_comes_to_an_end(level, tmp_path):
     hand_in(tmp_path, sleeper, name="2_locate")
     result = grade_submission(hand_in(tmp_path, sleeper), "eve", grader)
     assert len(result.tests) == 8 and result.score == 0
-    # Each that runs sleeps for more than half of what all may use, so the third finds nothing left, in whichever notebook it is.
+    # Each call sleeps for more than half of what all may use together. So the third finds nothing
+    # left, in whichever notebook it is.
     said = [test.message for test in result.tests if test.verdict == "timeout"]
     assert (
         len(said) >= 6
@@ -375,7 +390,8 @@ def test_27_what_sleeps_anew_in_every_process_comes_to_an_end(level, tmp_path):
     ), said
 
 
-# A class of which files are made: what each makes of `double` and `triple`, as an entry of the catalogue or in words that are to be found again.
+# A class for which files are made. Each student has a `double` and a `triple`: the number of an
+# attack, or a source whose words the test looks for.
 CLASS = {
     "bo": ("def double(x): raise ValueError('a word of bo')", 44),
     "eve": (1, 42),
@@ -384,17 +400,39 @@ CLASS = {
 
 
 def test_no_file_that_a_grading_makes_holds_the_secret(
-    level, planted, map_of_it_all, prepared, tmp_path, monkeypatch, capfd
+    level,
+    planted,
+    map_of_it_all,
+    prepared,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    capfd,
 ):
     course = shutil.copytree(prepared, tmp_path / "course")
-    tests = registry(
-        *(
-            HiddenTest(f"{name}.plain", points, run_double, seconds=SECONDS)
-            for name, points in {"double": 4, "triple": 2}.items()
-        )
+    double, triple = (
+        HiddenTest(f"{name}.plain", points, run_double, seconds=SECONDS)
+        for name, points in {"double": 4, "triple": 2}.items()
     )
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", registry(double, triple))
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
+    hand_in_class(course, map_of_it_all)
+    submitted, report = course / "grading" / "submitted", [course / "r.json", course / "r.csv"]
+    reports = ["--json", str(report[0]), "--csv", str(report[1])]
+    where = ["--course", str(course), "--jobs", "1"]
+    assert cli.main(["grade", str(submitted), *reports, *where]) == 0
+    assert [entry["score"] for entry in json.loads(report[0].read_text())] == [0] * len(CLASS)
+    files = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()}
+    shown = "".join(capfd.readouterr()).encode()
+    for secret_text in (CANARY.encode(), NUMBER.encode()):
+        assert secret_text not in shown
+        assert not [path for path, content in files.items() if secret_text in content]
+    with_bo = {path.suffix for path, content in files.items() if b"a word of bo" in content}
+    assert with_bo >= {".json", ".html", ".ipynb"}
+    pages = [content for path, content in files.items() if path.suffix == ".html"]
+    assert pages and not any(b"<script>alert(1)" in content for content in pages)
+
+
+def hand_in_class(course, map_of_it_all):
     sources = {number: source for number, _, source in reversed(ATTACKS)}
     for name, (double, triple) in CLASS.items():
         notebook = nbformat.read(
@@ -408,43 +446,6 @@ def test_no_file_that_a_grading_makes_holds_the_secret(
         folder = course / "grading" / "submitted" / name / "model_editing"
         folder.mkdir(parents=True)
         nbformat.write(notebook, folder / "3_edit.ipynb")
-    report = [course / "r.json", course / "r.csv"]
-    assert (
-        cli.main(
-            [
-                "grade",
-                str(course / "grading" / "submitted"),
-                "--json",
-                str(report[0]),
-                "--csv",
-                str(report[1]),
-                "--course",
-                str(course),
-                "--jobs",
-                "1",
-            ]
-        )
-        == 0
-    )
-    assert [entry["score"] for entry in json.loads(report[0].read_text())] == [0] * len(CLASS)
-    made = {path: path.read_bytes() for path in course.rglob("*") if path.is_file()} | {
-        "shown": "".join(capfd.readouterr()).encode()
-    }
-    assert not [
-        path
-        for path, content in made.items()
-        if CANARY.encode() in content or NUMBER.encode() in content
-    ]
-    assert {
-        path.suffix
-        for path, content in made.items()
-        if path != "shown" and b"a word of bo" in content
-    } >= {".json", ".html", ".ipynb"}
-    assert not [
-        path
-        for path, content in made.items()
-        if path != "shown" and path.suffix == ".html" and b"<script>alert(1)" in content
-    ]
 
 
 @pytest.mark.parametrize(
@@ -498,7 +499,7 @@ def test_42_what_is_shown_holds_no_hidden_number(level, map_of_it_all, tmp_path,
 def test_43_a_resubmission_tells_a_distance_of_three_digits_at_most_and_no_time(
     level, planted, tmp_path, capfd
 ):
-    """Distances are there to be learned from, and docs/security.md says what they give away; that is all."""
+    """A message gives distances away, as docs/security.md says, and nothing else."""
     told = {}
     for source in (
         "return 2.0314159 * x",

@@ -1,4 +1,7 @@
-"""autograder.sandbox.isolation: which level a machine gives, on machines made poorer one wall after the other."""
+"""autograder.sandbox.isolation: which level a machine gives.
+
+The tests make the machine poorer, one wall after the other.
+"""
 
 import errno
 import json
@@ -6,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -13,9 +17,9 @@ import pytest
 
 from autograder.grade import Grader, grade_submission, not_graded
 from autograder.messages import sentence
-from autograder.sandbox import Limits, Sandbox, isolation, process
-from autograder.sandbox.isolation import LEVELS, Found
-from autograder.sandbox.process import Zygote
+from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
+from autograder.sandbox.isolation import LEVELS, MachineLevel
+from autograder.sandbox.zygote_client import ZygoteClient
 from autograder.secret import TEST_SECRET
 from keyhole.errors import KeyholeError
 from tests.standins import DOUBLE, TESTS
@@ -25,8 +29,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="walls of the Linux k
 
 
 def test_the_printed_line_says_what_is_missing_and_what_is_not_stopped():
-    assert str(Found("A", {})) == "Isolation level A: namespaces, Landlock and seccomp."
-    line = str(Found("C", {"A": "there is no bubblewrap", "B": "PermissionError"}))
+    assert str(MachineLevel("A", {})) == "Isolation level A: namespaces, Landlock and seccomp."
+    line = str(MachineLevel("C", {"A": "there is no bubblewrap", "B": "PermissionError"}))
     assert line.startswith(
         "Isolation level C: Landlock and seccomp. Not stopped: "
     ) and line.endswith("(no A: there is no bubblewrap; no B: PermissionError)")
@@ -63,7 +67,7 @@ def test_the_level_to_begin_with_can_be_named(monkeypatch, level):
     monkeypatch.setenv("KEYHOLE_ISOLATION", level)
     monkeypatch.setattr(isolation, "why_not", lambda level: "")
     isolation._best.cache_clear()
-    assert isolation.best() == Found(level, {})
+    assert isolation.best() == MachineLevel(level, {})
     isolation._best.cache_clear()
 
 
@@ -92,7 +96,10 @@ def test_a_bubblewrap_that_is_absent_refused_or_idle_is_no_level_a(
 
 @linux
 def test_levels_fall_with_the_walls():
-    """A kernel without user namespaces, then without Landlock, then without seccomp: each is played by a filter that refuses the calls."""
+    """A kernel without user namespaces, then without Landlock, then without seccomp.
+
+    A filter that refuses the calls plays each of them.
+    """
     if isolation.why_not("D"):
         pytest.skip("no seccomp to play with")
     program = f"""
@@ -136,9 +143,9 @@ def test_a_full_temporary_folder_is_said(tmp_path, monkeypatch, level):
 
     if isolation.why_not(level):
         pytest.skip("not to be had here")
-    monkeypatch.setattr(process, "SHARED", Zygote(level))
-    monkeypatch.setattr(process.tempfile, "mkdtemp", full)
-    monkeypatch.setattr(process.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(zygote_client, "SHARED", ZygoteClient(level))
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with (
         pytest.raises(KeyholeError, match="No space left"),
         Sandbox("def f(): return 1") as sandbox,
@@ -156,7 +163,7 @@ def test_a_full_temporary_folder_is_said(tmp_path, monkeypatch, level):
 
 
 def test_a_result_that_the_grader_failed_to_make_names_the_level_too(monkeypatch):
-    monkeypatch.setattr(isolation, "best", lambda: Found("C", {}))
+    monkeypatch.setattr(isolation, "best", lambda: MachineLevel("C", {}))
     assert not_graded("ada", Grader(TESTS, TEST_SECRET)).isolation == "C"
 
 

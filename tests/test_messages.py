@@ -13,10 +13,10 @@ import torch
 
 from autograder import messages as staff
 from autograder.grade import Grader, grade_submission, not_graded
-from autograder.gradebook.plugin import feedback as table
+from autograder.gradebook.page import table_of as table
 from autograder.hidden import NOTEBOOKS, locate
 from autograder.result import VERDICTS
-from autograder.sandbox.process import FAILURES
+from autograder.sandbox.failures import FAILURES
 from autograder.secret import TEST_SECRET
 from keyhole import messages
 from keyhole.checking.cases import load_cases

@@ -1,4 +1,7 @@
-"""nbgrader around the grader: a small course with stand-in hidden tests, from its source to gradebook and feedback pages."""
+"""nbgrader around the grader: a small course with stand-in hidden tests.
+
+The tests go from the course's source to its gradebook and feedback pages.
+"""
 
 import csv
 import html
@@ -6,25 +9,26 @@ import json
 import re
 import shutil
 import sqlite3
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+import torch
 from jupyter_core.application import JupyterApp, NoStart
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.apps.nbgraderapp import NbGraderApp
 
-from autograder import cli
+from autograder import cli, hidden
 from autograder import grade as grading
 from autograder.gradebook.course import Course
 from autograder.gradebook.mending import closed_up, harmless, mended
-from autograder.gradebook.plugin import GradeInSandbox, feedback, grader
+from autograder.gradebook.page import table_of
+from autograder.gradebook.plugin import LATEST, GradeInSandbox, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
-from autograder.submissions.notebooks import read_submission
+from autograder.submissions.latest import LatestSubmission
 from keyhole import messages
 from keyhole.checking.judging import Verdict
 from keyhole.errors import KeyholeError
@@ -98,14 +102,15 @@ def prepared(tmp_path_factory):
 @pytest.fixture
 def course(tmp_path, monkeypatch, prepared):
     shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=TESTS))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", TESTS)
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("A", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
     monkeypatch.setenv("KEYHOLE_SECRET_FILE", str(tmp_path / "secret.key"))
     monkeypatch.chdir(tmp_path)
     grader.cache_clear()
     yield tmp_path
     grader.cache_clear()
+    LATEST.close()
 
 
 def nbgrader(*arguments) -> int:
@@ -179,7 +184,7 @@ def body(course, student) -> str:
 
 
 def missing_on_pages(course, entry) -> set[str]:
-    """Tests whose points, title and message the student's page of their notebook does not show in one row."""
+    """Tests whose points, title and message do not stand in one row of the student's page."""
     pages = {
         name: squeezed(html.unescape(visible(page(course, entry["student"], name))))
         for name in {test["notebook"] for test in entry["tests"]}
@@ -284,8 +289,9 @@ def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch
         HiddenTest("double.plain", 4, file_test, of_files=True),
         HiddenTest("triple.plain", 2, times(3)),
     )
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
-    monkeypatch.setattr(cli, "copies_in", lambda *_: [])
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
+    model = SimpleNamespace(weight=lambda layer: torch.empty(3, 2))
+    monkeypatch.setattr(grading.Grader, "model", lambda self: model)
     for name, files in (
         ("both", ("my_fact.json", "my_edit.safetensors")),
         ("one", ("my_fact.json",)),
@@ -318,6 +324,60 @@ def test_neither_route_runs_a_notebook(course):
     autograde(course)
     assert nbgrader("autograde", "model_editing", "--force") == 0
     assert not trap.exists() and gradebook(course) == {"eve": 6}
+
+
+def test_each_submission_is_read_once_by_both_routes(course, monkeypatch):
+    read, reads = grading.read_submission, []
+    monkeypatch.setattr(
+        grading, "read_submission", lambda folder, *a: reads.append(folder) or read(folder, *a)
+    )
+    folders = [
+        hand_in(course, name, double=DOUBLE, triple=TRIPLE).parent for name in ("ada", "bob")
+    ]
+    autograde(course)
+    assert sorted(reads) == folders
+    reads.clear()
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert sorted(reads) == folders and gradebook(course) == {"ada": 6, "bob": 6}
+
+
+def test_the_latest_submission_is_read_again_when_something_has_changed(course):
+    path = hand_in(course, "ada", double=DOUBLE)
+    folder, reads = path.parent, []
+    latest = LatestSubmission(
+        lambda folder: reads.append(folder) or grading.submission_in(folder, TESTS)
+    )
+    first = latest.of(folder)
+    assert latest.of(folder) is first and first["3_edit"].filled == 1
+    path.write_text(path.read_text().replace("raise NotImplementedError()", "return 3 * x"))
+    assert latest.of(folder)["3_edit"].filled == 2
+    changes = [
+        lambda: (folder / "my_fact.json").write_text("{}"),
+        lambda: (folder / "deeper").mkdir(),
+        lambda: (folder / "deeper" / "1_measure.ipynb").symlink_to(path),
+        lambda: folder.parent.with_name("ada.zip").write_bytes(b""),
+        lambda: messages.use("zh-TW"),
+        path.unlink,
+    ]
+    for number, change in enumerate(changes, start=3):
+        change()
+        assert latest.of(folder) is latest.of(folder) and len(reads) == number
+    latest.close()
+
+
+def test_a_course_that_still_names_the_plugin_by_its_old_address_is_graded(course):
+    config = course / "nbgrader_config.py"
+    old = config.read_text().replace("autograder.gradebook.plugin", "autograder.nbgrader_plugin")
+    assert old.count("autograder.nbgrader_plugin") == 3
+    config.write_text(old)
+    hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
+    autograde(course)
+    assert gradebook(course) == {"ada": 6}
+    (course / "grading" / "gradebook.db").unlink()
+    for command in ("generate_assignment", "autograde", "generate_feedback"):
+        assert nbgrader(command, "model_editing", "--force") == 0
+    assert gradebook(course) == {"ada": 6}
+    assert "✓ passed" in visible(body(course, "ada"))
 
 
 def test_a_manual_grade_survives_grading_again(course):
@@ -424,7 +484,7 @@ def test_a_broken_test_of_ours_shows_as_such(course, monkeypatch, caplog):
     tests = registry(
         HiddenTest("double.plain", 4, lambda bench: 1 / 0), HiddenTest("triple.plain", 2, times(3))
     )
-    monkeypatch.setitem(sys.modules, "autograder.hidden", SimpleNamespace(NOTEBOOKS=tests))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
     autograde(course)
     assert gradebook(course) == {"ada": 2}
@@ -449,19 +509,20 @@ def test_a_locked_gradebook_is_waited_for(course, monkeypatch):
     monkeypatch.setattr("autograder.gradebook.course.PAUSE", 0.0)
     config = course / "nbgrader_config.py"
     config.write_text(config.read_text().replace("timeout=60", "timeout=0.1"))
-    result = grading.grade_submission(
-        course / "grading" / "submitted" / "ada" / "model_editing", "ada"
-    )
+    folder = course / "grading" / "submitted" / "ada" / "model_editing"
+    submission = grading.submission_in(folder, TESTS)
+    result = grading.grade_read(submission, "ada", grading.Grader())
     open_course = Course("model_editing", TESTS, course)
     other = sqlite3.connect(course / "grading" / "gradebook.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(KeyholeError, match="could not record ada"):
-        open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
+        open_course.record(result, submission)
     monkeypatch.setattr(
         "autograder.gradebook.course.time.sleep",
         lambda _: other.in_transaction and other.execute("ROLLBACK"),
     )
-    open_course.record(result, course / "grading" / "submitted" / "ada" / "model_editing")
+    open_course.record(result, submission)
+    submission.close()
     other.close()
     assert gradebook(course) == {"ada": 4}
 
@@ -505,7 +566,7 @@ def test_empty_lines_in_plenty_are_closed_up():
 def test_mending_a_whole_notebook_changes_no_text(course):
     notebook = released(course)
     path = hand_in(course, "ada", notebook)
-    with read_submission(path.parent, {"3_edit": grading.expected(TESTS["3_edit"])}) as submission:
+    with grading.submission_in(path.parent, TESTS) as submission:
         again = mended(submission["3_edit"], released(course))
     assert [(c.cell_type, c.source, c.metadata) for c in again.cells] == [
         (c.cell_type, c.source, c.metadata) for c in notebook.cells
@@ -535,7 +596,7 @@ def test_no_tag_can_begin_and_links_lead_to_pages_only(text, shown):
 
 def test_feedback_names_no_markup_of_its_own_accord():
     test = TestResult("f.x", "n", 1, 2, "fail", "a|b\n\n# c `d` $e$ <f> \x1b[31m", title="T|T")
-    row = feedback([test]).splitlines()[-1]
+    row = table_of([test]).splitlines()[-1]
     assert (
         row.count("|") == 5
         and "<f>" not in row
@@ -547,7 +608,7 @@ def test_feedback_names_no_markup_of_its_own_accord():
 
 def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, monkeypatch, capfd):
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
-    monkeypatch.setattr(isolation, "best", lambda: isolation.Found("E", {}))
+    monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("E", {}))
     assert (
         nbgrader("autograde", "model_editing") == 1
         and "hidden tests are refused" in capfd.readouterr().err
@@ -560,15 +621,8 @@ def test_without_isolation_nothing_is_recorded_unless_that_is_accepted(course, m
 
 def test_without_the_model_nothing_is_recorded(course, monkeypatch, capfd):
     hand_in(course, "ada", double=DOUBLE, triple=TRIPLE)
-    monkeypatch.setitem(
-        sys.modules,
-        "autograder.hidden",
-        SimpleNamespace(
-            NOTEBOOKS={
-                "3_edit": SimpleNamespace(cells=TESTS["3_edit"].cells, models=("smollm2-135m",))
-            }
-        ),
-    )
+    with_model = SimpleNamespace(cells=TESTS["3_edit"].cells, models=("smollm2-135m",))
+    monkeypatch.setattr(hidden, "NOTEBOOKS", {"3_edit": with_model})
     monkeypatch.setenv("KEYHOLE_MODEL", str(course / "none"))
     assert (
         nbgrader("autograde", "model_editing") == 1

@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from autograder.hidden.own_fact import TESTS
 from autograder.result import Result
-from autograder.submissions.copies import STAFF, likely_copies, with_note
+from autograder.submissions.copies import STAFF, likely_copies, own_work, with_note
 from autograder.validity import catalogue
 from autograder.validity.catalogue.own_fact import KINDS, Files, change, false_claim
 from keyhole.checking import own_fact
@@ -444,8 +444,9 @@ def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
     broken = Files()
     broken.raw = {FACT_FILE: b"{", EDIT_FILE: b"{"}
     hand_in(tmp_path, "eve", broken)
-    (tmp_path / "fay").symlink_to(tmp_path / "ann")
-    copies = likely_copies(tmp_path, "model_editing", SHAPE)
+    copies = likely_copies(
+        {each.name: own_work(each / "model_editing", SHAPE) for each in tmp_path.iterdir()}
+    )
     fact = "the same fact (Sagrada Familia: Barcelona → Lisbon), "
     assert [(copy.students, copy.alike.partition(")")[2].lstrip(", ")) for copy in copies] == [
         (("ann", "bea"), "every probe word for word; the same change of W"),

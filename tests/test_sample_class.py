@@ -8,7 +8,7 @@ import pytest
 from autograder.grade import Grader, grade_submission
 from autograder.hidden import NOTEBOOKS
 from autograder.secret import TEST_SECRET
-from autograder.submissions.copies import likely_copies
+from autograder.submissions.copies import likely_copies, own_work
 from keyhole.paths import data_folder
 
 pytestmark = pytest.mark.slow
@@ -115,9 +115,9 @@ def grader():
 
 
 def test_the_copied_fact_is_told(grader):
-    [copy] = likely_copies(
-        data_folder() / "sample_class", "model_editing", grader.model().weight(5).shape
-    )
+    shape = grader.model().weight(5).shape
+    members = (data_folder() / "sample_class").iterdir()
+    [copy] = likely_copies({each.name: own_work(each / "model_editing", shape) for each in members})
     assert (
         copy.students == ("hana-other-words", "otto-copies-a-fact")
         and "word for word" in copy.alike

@@ -1,4 +1,7 @@
-"""autograder.sandbox: tensors in, tensors out; and whatever else a student's code does ends at a limit, in one sentence."""
+"""autograder.sandbox: tensors in, tensors out.
+
+Whatever else a student's code does ends at a limit, and in one sentence.
+"""
 
 import json
 import os
@@ -27,11 +30,14 @@ from autograder.sandbox import (
     StudentFailed,
     adapters,
     child,
+    failures,
     isolation,
+    limits,
     process,
     wire,
+    zygote_client,
 )
-from autograder.sandbox.process import Zygote
+from autograder.sandbox.zygote_client import ZygoteClient
 from keyhole.checking.adapters import DTYPES
 from keyhole.errors import KeyholeError
 from keyhole.models import DEFAULT_MODEL
@@ -75,21 +81,32 @@ class Endless(Exception):
 
 def give(what):
     return {
-        "float": lambda: 0.1, "int": lambda: 3, "truth": lambda: True, "numpy": lambda: np.arange(6.0)[::-2], "numpy float": lambda: np.float64(2.5),
-        "subclass": lambda: torch.ones(2, 3).as_subclass(Mine), "parameter": lambda: torch.nn.Parameter(torch.ones(2, 3)), "int32": lambda: torch.ones(2, dtype=torch.int32),
+        "float": lambda: 0.1, "int": lambda: 3, "truth": lambda: True,
+        "numpy": lambda: np.arange(6.0)[::-2], "numpy float": lambda: np.float64(2.5),
+        "subclass": lambda: torch.ones(2, 3).as_subclass(Mine),
+        "parameter": lambda: torch.nn.Parameter(torch.ones(2, 3)),
+        "int32": lambda: torch.ones(2, dtype=torch.int32),
         "view": lambda: torch.arange(6.0).reshape(2, 3).t(), "nothing": lambda: torch.empty(0, 3),
-        "none": lambda: None, "list": lambda: [1.0], "string": lambda: "a", "liar": Liar, "tuple": lambda: (torch.ones(1),), "function": lambda: print,
-        "meta": lambda: torch.empty(3, device="meta"), "sparse": lambda: torch.eye(3).to_sparse(), "complex": lambda: torch.ones(2, dtype=torch.complex64),
-        "float8": lambda: torch.ones(2).to(torch.float8_e4m3fn), "large": lambda: torch.zeros(2**18 + 20_000), "endless view": lambda: torch.zeros(1).expand(10**12),
+        "none": lambda: None, "list": lambda: [1.0], "string": lambda: "a", "liar": Liar,
+        "tuple": lambda: (torch.ones(1),), "function": lambda: print,
+        "meta": lambda: torch.empty(3, device="meta"),
+        "sparse": lambda: torch.eye(3).to_sparse(),
+        "complex": lambda: torch.ones(2, dtype=torch.complex64),
+        "float8": lambda: torch.ones(2).to(torch.float8_e4m3fn),
+        "large": lambda: torch.zeros(2**18 + 20_000),
+        "endless view": lambda: torch.zeros(1).expand(10**12),
     }[what]()
 
 def fail(how):
     def raising(error): raise error
     def deep(n): return deep(n + 1)
     return {
-        "value": lambda: raising(ValueError("a\\x1b[31m\\n\\u202ebad" + "x" * 1000)), "silent": lambda: raising(Silent()), "endless": lambda: raising(Endless()),
-        "exit": lambda: sys.exit(0), "interrupt": lambda: raising(KeyboardInterrupt()), "recursion": lambda: deep(0),
-        "os exit": lambda: os._exit(0), "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV), "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "value": lambda: raising(ValueError("a\\x1b[31m\\n\\u202ebad" + "x" * 1000)),
+        "silent": lambda: raising(Silent()), "endless": lambda: raising(Endless()),
+        "exit": lambda: sys.exit(0), "interrupt": lambda: raising(KeyboardInterrupt()),
+        "recursion": lambda: deep(0),
+        "os exit": lambda: os._exit(0), "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+        "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     }[how]()
 
 def loop():
@@ -177,7 +194,10 @@ def zygote_of_all():
         run(sandbox, "f")
     return next(
         pid
-        for pid in [process.SHARED._process.pid, *descendants(process.SHARED._process.pid)]
+        for pid in [
+            zygote_client.SHARED._process.pid,
+            *descendants(zygote_client.SHARED._process.pid),
+        ]
         if is_python(pid)
     )
 
@@ -200,15 +220,19 @@ def descendants(pid):
 
 @pytest.fixture(scope="module")
 def plain_zygote():
-    zygote = Zygote("E")
+    zygote = ZygoteClient("E")
     yield zygote
     zygote.close()
 
 
 @pytest.fixture
 def plain(plain_zygote, monkeypatch):
-    """The lowest level: a submission can start processes and threads, write files and send signals there, and must not get far."""
-    monkeypatch.setattr(process, "SHARED", plain_zygote)
+    """The lowest level.
+
+    A submission can start processes and threads, write files and send signals there. It must not
+    get far.
+    """
+    monkeypatch.setattr(zygote_client, "SHARED", plain_zygote)
 
 
 @pytest.fixture
@@ -297,7 +321,7 @@ def test_changed_inputs_are_seen_and_the_graders_own_are_not_changed(box):
 
 def test_gradients(box):
     a = torch.randn(3)
-    call = dict(tensors={"a": a}, options={"order": ["a"], "grad": ["a"]})
+    call = {"tensors": {"a": a}, "options": {"order": ["a"], "grad": ["a"]}}
     assert torch.allclose(box.call("square", **call).tensors["grad.a"], 2 * a)
     assert not box.call("identity", **call).tensors["result"].requires_grad
     reply = box.call("process_id", tensors={"a": a}, options={"order": [], "grad": ["a"]}).tensors
@@ -363,7 +387,8 @@ def test_one_process_serves_many_calls(box):
 def test_write_edit():
     source = """
 def put(module, new):
-    with torch.no_grad(): module.weight.copy_(new if isinstance(module, torch.nn.Linear) else new.t())
+    stored = new if isinstance(module, torch.nn.Linear) else new.t()
+    with torch.no_grad(): module.weight.copy_(stored)
 def replace(module, new): module.weight = torch.nn.Parameter(new.t())
 import torch"""
     new, bias = torch.randn(2, 3), torch.randn(2)
@@ -398,9 +423,11 @@ def test_functions_of_a_model():
     source = """
 import torch
 def weight(model, layer): return model.weight(layer)
-def spoil(model, layer): model.hf.get_parameter(next(iter(dict(model.hf.named_parameters())))).data.add_(1); return 1
+def spoil(model, layer): next(model.hf.parameters()).data.add_(1); return 1
 def hook(model, layer): model.block(layer).register_forward_hook(lambda *a: None); return 1
-def ask(model, layer): return model.hf(torch.tensor([[1, 2]]), output_hidden_states=True, output_attentions=True).hidden_states[layer]
+def ask(model, layer):
+    asked = {"output_hidden_states": True, "output_attentions": True}
+    return model.hf(torch.tensor([[1, 2]]), **asked).hidden_states[layer]
 def pretend(model, layer):
     def look(*a): pass
     look.__module__ = ask(model, layer) is None or "transformers.utils.output_capturing"
@@ -457,7 +484,8 @@ def test_a_bias_that_was_taken_away_is_none_of_the_right_kind():
 
 GRADIENT = {"order": ["a"], "grad": ["a"]}
 ONE, NO = torch.ones(2, 3), torch.tensor(False)
-FORMS = [  # (adapter, options, a reply that has the form, what to put in for another; None: to leave out)
+# (adapter, options, a reply of the right form, changes that spoil it; None leaves a tensor out)
+FORMS = [
     ("plain", {"order": ["a"]}, {"result": ONE}, [{"result": None}, {"more": ONE}]),
     (
         "plain",
@@ -594,13 +622,14 @@ def double(x, status):
     detail = " ".join(f"{value:.4f}" for value in x.flatten().tolist())
     text = json.dumps({"__metadata__": {"status": status, "detail": detail}}).encode()
     for descriptor in range(3, 16):
-        try: os.write(descriptor, (len(text) + 8).to_bytes(8, "little") + len(text).to_bytes(8, "little") + text)
+        sizes = (len(text) + 8).to_bytes(8, "little") + len(text).to_bytes(8, "little")
+        try: os.write(descriptor, sizes + text)
         except OSError: pass
     os._exit(0)
 """
 
 
-@pytest.mark.parametrize("code", sorted(process.FAILURES))
+@pytest.mark.parametrize("code", sorted(failures.FAILURES))
 def test_a_forged_failure_has_known_words_or_is_the_student_s_own(code):
     x = torch.randn(3, 5)
     with Sandbox(FORGED, QUICK) as sandbox, pytest.raises(StudentFailed) as caught:
@@ -627,7 +656,7 @@ def test_a_standstill_of_the_grader_s_own_is_no_time_out(plain_box, monkeypatch)
         return found
 
     monkeypatch.setattr(process, "_ready", stalled)
-    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: clock() + late[0]))
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: clock() + late[0]))
     used = plain_box._allowance.used
     still_works(plain_box)
     assert late[0] and plain_box._allowance.used - used < 100
@@ -735,13 +764,14 @@ def test_a_grandchild_that_keeps_the_pipe_open(plain_box):
 def test_processes_and_threads_are_counted_where_the_user_is_not_root():
     """In a process of its own that is nobody, since the kernel does not count root's."""
     if not (pid := os.fork()):
-        started = -1
+        started = 0
         try:
             if os.getuid() == 0:
                 os.setresuid(65534, 65534, 65534)
             child.limit(asdict(Limits(processes=5, memory_mb=8192)), alone=False)
-            for started in range(100):
+            while started < 100:
                 threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+                started += 1
         finally:
             os._exit(started)
     assert 0 < os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) <= 5
@@ -759,10 +789,14 @@ def test_a_file_has_a_size_limit(plain_box):
 
 @pytest.fixture(scope="module")
 def fresh():
-    """A sandbox that tells what there is, started by a grader with a secret in its environment and a descriptor ready to be inherited."""
+    """A sandbox that tells what there is.
+
+    The grader that starts it has a secret in its environment, and a descriptor that is ready to be
+    inherited.
+    """
     with pytest.MonkeyPatch.context() as patch, open(__file__) as own:
         patch.setenv("SECRET_OF_THE_GRADER", "canary")
-        patch.setattr(process, "SHARED", zygote := Zygote("E"))
+        patch.setattr(zygote_client, "SHARED", zygote := ZygoteClient("E"))
         os.set_inheritable(own.fileno(), True)
         sandbox = Sandbox(SOURCE, QUICK)
         run(sandbox, "process_id")
@@ -820,7 +854,10 @@ def test_a_module_in_the_working_folder_is_not_imported(fresh):
 
 
 def leftovers(folder):
-    """(temporary folders, processes that know or live in the folder or are our zombies, our open descriptors)"""
+    """(temporary folders, processes, our open descriptors).
+
+    The processes are those that know the folder or live in it, and our zombies.
+    """
     processes = set()
     for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
         try:
@@ -878,7 +915,7 @@ def test_a_sandbox_that_cannot_start_is_no_fault_of_the_student(tmp_path, monkey
         if content:
             python.write_text(f"#!/bin/sh\n{content}\n")
             python.chmod(0o700)
-        monkeypatch.setattr(process, "SHARED", Zygote("E"))
+        monkeypatch.setattr(zygote_client, "SHARED", ZygoteClient("E"))
         monkeypatch.setattr(isolation.sys, "executable", str(python))
         with Sandbox("def f(): pass") as sandbox:
             with pytest.raises(KeyholeError, match=f"did not start: .*{says}") as first:
@@ -936,7 +973,7 @@ def test_a_zygote_killed_from_outside_is_replaced(zygote):
         time.sleep(0.3)
         os.kill(before := zygote_of_all(), signal.SIGKILL)
         assert (
-            answer.result() and sandbox._zygote is not process.SHARED
+            answer.result() and sandbox._zygote is not zygote_client.SHARED
         )  # the call is made again, from a zygote of the sandbox's own
     with Sandbox(SOURCE) as other:
         still_works(other)
@@ -984,7 +1021,7 @@ def test_definitions_that_kill_the_zygote_are_not_run_over_and_over(plain):
 
 @linux
 def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
-    monkeypatch.setattr("autograder.sandbox.process.SILENT_SECONDS", 0.5)
+    monkeypatch.setattr("autograder.sandbox.zygote_client.SILENT_SECONDS", 0.5)
     with Sandbox(HOSTILE) as hostile:
         assert run(hostile, "stop_parent") == 1
     with Sandbox(SOURCE) as other:
@@ -997,9 +1034,9 @@ def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
 
 @linux
 def test_a_zygote_that_hangs_is_ended_with_all_that_is_around_it(zygote):
-    group = zygote_of_all(), process.SHARED._process.pid
+    group = zygote_of_all(), zygote_client.SHARED._process.pid
     os.kill(group[0], signal.SIGSTOP)
-    process.SHARED.close(patience=0.1)
+    zygote_client.SHARED.close(patience=0.1)
     assert all_end(map(str, group))
 
 
@@ -1077,7 +1114,8 @@ import re
 from pathlib import Path
 def private(model):
     model.next_token_probabilities(["The Seine flows through"])
-    return sum(map(int, re.findall(r"Private_\\w+: +(\\d+)", Path("/proc/self/smaps_rollup").read_text())))
+    memory = Path("/proc/self/smaps_rollup").read_text()
+    return sum(map(int, re.findall(r"Private_\\w+: +(\\d+)", memory)))
 def size(model): return sum(weight.nbytes for weight in model.hf.parameters())
 """
     options = {"order": [], "model": DEFAULT_MODEL}
@@ -1118,7 +1156,8 @@ def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
         blob({"a": entry()}, bytes(5)),
         blob({}, b"x"),
         blob(
-            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+            b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},'
+            b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
             bytes(4),
         ),
         blob(b'{"a":{"dtype":"F32","dtype":"F64","shape":[1],"data_offsets":[0,4]}}', bytes(4)),

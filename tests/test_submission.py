@@ -1,4 +1,4 @@
-"""autograder.submissions.notebooks: whatever lies in a student's folder, each notebook gives definitions or a reason."""
+"""autograder.submissions: each notebook of a student's folder gives definitions or a reason."""
 
 import errno
 import json
@@ -9,8 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.submissions import notebooks as submission
+from autograder.submissions.cells import Expected
 from autograder.submissions.folder import BESIDE
-from autograder.submissions.notebooks import Expected, read_submission
+from autograder.submissions.notebooks import read_submission
 from keyhole.notebooks import definitions as reading
 from keyhole.notebooks.file import file_called
 from tests.damaged import save, zipped
@@ -277,7 +278,7 @@ def test_a_full_disk_is_not_the_students_fault(
     folder, whole, monkeypatch, caplog, where, fails, says
 ):
     monkeypatch.setattr(
-        f"autograder.submissions.folder.{where}", lambda *_, **__: (_ for _ in ()).throw(fails)
+        f"autograder.submissions.zips.{where}", lambda *_, **__: (_ for _ in ()).throw(fails)
     )
     save(folder, zipped({"my_fact.json": "{}"}), "files.zip")
     said = sentence(says, zip="files.zip", limit=0)
@@ -291,7 +292,10 @@ def test_a_full_disk_is_not_the_students_fault(
 
 @pytest.mark.parametrize("megabytes", [512, 0.02])
 def test_what_is_read_and_parsed_of_a_crafted_submission_is_bounded(folder, monkeypatch, megabytes):
-    """A cell is parsed again for each of its commands, and a blank notebook sends the search through all that there are, once for each name."""
+    """A cell is parsed again for each of its commands.
+
+    A blank notebook sends the search through all notebooks that there are, once for each name.
+    """
     parsed, opened, tree, load = [], Counter(), reading._tree, reading.load
     monkeypatch.setattr(reading, "_tree", lambda source: parsed.append(len(source)) or tree(source))
     monkeypatch.setattr(

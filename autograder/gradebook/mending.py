@@ -1,45 +1,70 @@
-"""A notebook that nbgrader can work with, whatever a student handed in: the released notebook's graded cells, the student's text."""
+"""A notebook that nbgrader can work with, whatever a student handed in.
+
+It has the graded cells of the released notebook and the student's text.
+"""
 
 import copy
 import re
+from collections.abc import Container
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder.messages import sentence
-from autograder.submissions.notebooks import Submitted, named
+from autograder.submissions.cells import named
+from autograder.submissions.notebooks import Submitted
 from keyhole.messages import opened
 from keyhole.notebooks.definitions import grade_id
 from keyhole.text import one_line
 
-MOST_SHOWN = 100_000  # characters of a notebook on its page, three times those of an honest one: a page is made in seconds, not minutes
-MOST_FORMULAS, MOST_BLANK = (
-    100,
-    20,
-)  # of one kind in one cell; empty lines in a row: nbconvert's time grows with the square of either
+# Characters of a notebook on its page: three times those of an honest one. So a page is made in
+# seconds, not minutes.
+MOST_SHOWN = 100_000
+# Formulas of one kind in one cell, and empty lines in a row. nbconvert's time grows with the square
+# of either.
+MOST_FORMULAS, MOST_BLANK = 100, 20
 OPENINGS = (r"\begin{", r"\\[", r"\\(")  # of formulas, as nbconvert reads them
 FIRST_LETTER = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\]\((?:(?P<page>https?://)|attachment:(?P<picture>[^)\s]*))?")
 LINK_BELOW = re.compile(r"\]:(?!\s*https?://)")
+# Control characters, direction codes, half characters.
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)  # control, direction, half characters
+)
 PICTURE = {"image/png", "image/jpeg", "image/gif"}
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
-    """
-    The submitted notebook with every graded cell of `released`, each once and with its released marks, under a
-    cell that says what was mended. The released one stands in for a notebook that could not be read.
+    """The submitted notebook with every graded cell of `released`, under a note of what was mended.
 
-    Of a student's cell only its kind and its text are taken: marks, tags and metadata come from the release or are dropped,
-    since nbgrader aborts on some of them and its page templates print others as they are.
+    Each graded cell is there once, with its released marks. The released notebook stands in for one
+    that could not be read.
+
+    Of a student's cell only its kind and its text are taken. Marks, tags and metadata come from the
+    release or are dropped: nbgrader aborts on some of them, and its page templates print others as
+    they are.
     """
-    notes = [
-        *submitted.notes,
-        *([submitted.reason, sentence("stood_in")] if submitted.reason else []),
-    ]
+    file, notes = f"{submitted.name}.ipynb", list(submitted.notes)
+    if submitted.reason:
+        notes += [submitted.reason, sentence("stood_in")]
+    cells, places, shortened = _student_cells(submitted, released)
+    if shortened:
+        notes.append(sentence("shown_in_part", file=file, most=f"{MOST_SHOWN:,}"))
+    restored = [name for name in put_back(cells, released, places) if name not in submitted.graded]
+    if restored:
+        notes.append(sentence("cells_missing", file=file, cells=named(restored)))
+    if notes:
+        items = [f"- {harmless(one_line(opened(note)))}" for note in dict.fromkeys(notes)]
+        text = "\n".join([f"**{sentence('notes')}**", "", *items])
+        cells.insert(0, nbformat.v4.new_markdown_cell(text))
+    return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
+
+
+def _student_cells(
+    submitted: Submitted, released: NotebookNode
+) -> tuple[list[NotebookNode], set[str | None], bool]:
+    """The rebuilt cells, the graded cells that they are, and whether any text was cut off."""
     handed = (
         zip(submitted.ids, submitted.cells, strict=True)
         if submitted.definitions
@@ -51,39 +76,27 @@ def mended(submitted: Submitted, released: NotebookNode) -> NotebookNode:
     for name, cell in handed:
         name = name if name in wanted else recognised(cell, wanted, places)
         places.add(name)
-        cells.append(plain(cell, wanted.get(name), trusted=cell.source in ours))
-        if len(cells[-1].source) > room and cell.source not in ours:
-            cells[-1].source = cells[-1].source[:room] + "\n…"
+        new = rebuilt(cell, wanted.get(name), trusted=cell.source in ours)
+        if len(new.source) > room and cell.source not in ours:
+            new.source = new.source[:room] + "\n…"
             shortened = True
-        room -= min(room, len(cells[-1].source))
-    if shortened:
-        notes.append(
-            sentence("shown_in_part", file=f"{submitted.name}.ipynb", most=f"{MOST_SHOWN:,}")
-        )
-    restored = [name for name in put_back(cells, released, places) if name not in submitted.graded]
-    if restored:
-        notes.append(
-            sentence("cells_missing", file=f"{submitted.name}.ipynb", cells=named(restored))
-        )
-    if notes:
-        listed = [f"- {harmless(one_line(opened(note)))}" for note in dict.fromkeys(notes)]
-        cells.insert(
-            0, nbformat.v4.new_markdown_cell("\n".join([f"**{sentence('notes')}**", "", *listed]))
-        )
-    return nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(released.metadata))
+        room -= min(room, len(new.source))
+        cells.append(new)
+    return cells, places, shortened
 
 
-def plain(cell, model=None, trusted: bool = False) -> NotebookNode:
-    """The cell's text in a new cell, with the kind and the marks of the released cell `model`, if there is one."""
-    kind = (model or cell).cell_type
+def rebuilt(
+    cell: NotebookNode, model: NotebookNode | None = None, trusted: bool = False
+) -> NotebookNode:
+    """The cell's text in a new cell, with the kind and the marks of the released cell `model`.
+
+    Without a `model` the cell keeps its kind. The text of a `trusted` cell is ours.
+    """
+    kind, source = (model or cell).cell_type, cell.source
     pictures = attachments(cell) if kind == "markdown" else {}
-    source = (
-        cell.source
-        if trusted
-        else UNSEEN.sub("\ufffd", cell.source.replace("\r\n", "\n").replace("\r", "\n"))
-    )
     if not trusted:
-        source = harmless(closed_up(source), pictures) if kind != "code" else closed_up(source)
+        source = UNSEEN.sub("\ufffd", source.replace("\r\n", "\n").replace("\r", "\n"))
+        source = closed_up(source) if kind == "code" else harmless(closed_up(source), pictures)
     new = getattr(nbformat.v4, f"new_{kind}_cell")(source)
     if model is not None:
         new.metadata = copy.deepcopy(model.metadata)
@@ -104,37 +117,44 @@ def closed_up(text: str) -> str:
     return "\n".join(lines)
 
 
-def harmless(markdown: str, pictures=()) -> str:
-    """
-    Student's Markdown in which no tag can begin and links lead only to web pages and pasted pictures: nbconvert prints tags as
-    they are and follows `javascript:`. A space is put between what would make one, so `a <b` and formulas read as before.
+def harmless(markdown: str, pictures: Container[str] = ()) -> str:
+    """A student's Markdown in which no tag can begin, and no link leads where it should not.
+
+    nbconvert prints tags as they are and follows `javascript:`. Here links lead only to web pages
+    and to pasted `pictures`. A space breaks up what would make a tag or a link, so that `a <b` and
+    formulas read as before.
     """
     text = FIRST_LETTER.sub("< ", markdown)
     for opening in OPENINGS:
         if text.count(opening) > MOST_FORMULAS:
             text = text.replace(opening, f"{opening[:-1]} {opening[-1]}")
-    text = LINK.sub(
-        lambda found: (
-            found[0] if found["page"] or found["picture"] in pictures else "] " + found[0][1:]
-        ),
-        text,
-    )
-    return LINK_BELOW.sub("] :", text)
+
+    def broken_up(link: re.Match) -> str:
+        good = link["page"] or link["picture"] in pictures
+        return link[0] if good else "] " + link[0][1:]
+
+    return LINK_BELOW.sub("] :", LINK.sub(broken_up, text))
 
 
-def attachments(cell) -> dict:
-    """The pictures pasted into a cell. Anything else there would be printed into a page as it is."""
-    found = cell.get("attachments")
+def attachments(cell: NotebookNode) -> dict[str, dict[str, str]]:
+    """The pictures pasted into a cell.
+
+    Whatever else is attached is dropped: it would be printed into a page as it is.
+    """
+    attached = cell.get("attachments")
     kept = {}
-    for name, data in found.items() if isinstance(found, dict) else ():
+    for name, data in attached.items() if isinstance(attached, dict) else ():
         for kind, text in data.items() if isinstance(data, dict) else ():
             if kind in PICTURE and isinstance(text, str) and BASE64.fullmatch(text):
                 kept[name] = {kind: text}
     return kept
 
 
-def recognised(cell, wanted: dict, taken: set) -> str | None:
-    """The graded cell that an unmarked cell is, by the function it defines or by its unchanged text."""
+def recognised(cell: NotebookNode, wanted: dict, taken: set) -> str | None:
+    """The graded cell that an unmarked cell is.
+
+    It is recognised by the function that it defines, by its unchanged text or by its id.
+    """
     for name, model in wanted.items():
         if name in taken or cell.cell_type != model.cell_type:
             continue
@@ -142,30 +162,26 @@ def recognised(cell, wanted: dict, taken: set) -> str | None:
         defines = cell.cell_type == "code" and re.search(
             rf"\ndef {re.escape(name)}\s*\(", "\n" + cell.source
         )
-        if (
-            defines
-            or cell.source == model.source
-            or cell.get("id")
-            and cell.get("id") == model.get("id")
-        ):
+        same_id = cell.get("id") and cell.get("id") == model.get("id")
+        if defines or cell.source == model.source or same_id:
             return name
     return None
 
 
 def put_back(cells: list, released: NotebookNode, present: set) -> list[str]:
-    """Insert the graded cells of the release that are not there, each behind the one it followed; the names put back."""
+    """Insert the graded cells of the release that are not `present`; return their names.
+
+    Each is put behind the graded cell that it follows in the release.
+    """
     restored, behind = [], None
     for cell in released.cells:
         name = grade_id(cell)
         if not name:
             continue
         if name not in present:
-            at = (
-                next((i + 1 for i, c in enumerate(cells) if grade_id(c) == behind), 0)
-                if behind
-                else 0
-            )
-            cells.insert(at, plain(cell, cell, trusted=True))
+            places = (i + 1 for i, c in enumerate(cells) if grade_id(c) == behind)
+            at = next(places, 0) if behind else 0
+            cells.insert(at, rebuilt(cell, cell, trusted=True))
             restored.append(name)
         behind = name
     return restored

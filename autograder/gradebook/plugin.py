@@ -1,8 +1,12 @@
-"""Where nbgrader meets the grader: its pipeline as it is, but for the cell outputs, which come from the hidden tests."""
+"""The hooks that nbgrader calls, by the names that nbgrader_config.py gives them.
 
+nbgrader's pipeline stays as it is; but the outputs of test cells come from the hidden tests, and
+every notebook is mended first.
+"""
+
+import atexit
 import functools
 import logging
-import re
 import stat
 from pathlib import Path
 
@@ -15,126 +19,107 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, CaselessStrEnum, Enum, Unicode
 
-from autograder import messages
+from autograder import hidden, messages
+from autograder.grade import Grader, admit, grade_read, submission_in
+from autograder.gradebook.config import language_in, results_file
+from autograder.gradebook.course import have_assignment
 from autograder.gradebook.mending import mended
-from autograder.result import Result, TestResult, clamped, read_json
-from autograder.submissions.folder import mend_time, misplaced, students_in
-from autograder.submissions.notebooks import Expected, read_submission
+from autograder.gradebook.page import outputs_of
+from autograder.result import Result, clamped, read_json
+from autograder.secret import warning
+from autograder.submissions.folder import misplaced, students_in
+from autograder.submissions.latest import LatestSubmission
+from autograder.submissions.timestamp import mend_time
 from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES, use
 from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
 
-MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
-GAP = "&emsp;"
-# As entities they would still begin a formula in the browser, and a formula can hold a link.
-FORMULA = str.maketrans({"$": "＄", "\\": "＼"})
+# nbgrader's stages ask for the same submission, one notebook after the other.
+LATEST = LatestSubmission(lambda folder: submission_in(folder, hidden.NOTEBOOKS))
+atexit.register(LATEST.close)
 
 
 class MendingExporter(NotebookExporter):
-    """
-    Reads a submission as nbgrader's sanitize step wants it: any damage is mended against the release, none stops the batch.
+    """Reads a submission as nbgrader's sanitize step wants it.
 
-    nbgrader would pass over a student in whose folder no notebook has its name, or who handed in a zip; every student is to get a page.
+    Any damage is mended against the release, and none stops the batch. nbgrader alone would pass
+    over a student in whose folder no notebook has its name, or who handed in a zip. Here every
+    student gets a page.
     """
 
     def __init__(self, config=None, **options):
         super().__init__(config, **options)
-        from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
-
+        if language := language_in(self.config):
+            use(language)
         converter = options["parent"]
         course, assignment = converter.coursedir, converter.coursedir.assignment_id
+        release = Path(course.format_path(course.release_directory, ".", assignment))
+        names = [name for name in hidden.NOTEBOOKS if (release / f"{name}.ipynb").is_file()]
         submitted = Path(course.format_path(course.submitted_directory, ".", "."))
-        names = [
-            name
-            for name in NOTEBOOKS
-            if Path(
-                course.format_path(course.release_directory, ".", assignment), f"{name}.ipynb"
-            ).is_file()
-        ]
         if course.notebook_id == "*" and names and submitted.is_dir():
             for student in students_in(submitted):
-                folder = course.format_path(course.submitted_directory, student, assignment)
-                if course.student_id not in ("*", student):
-                    continue
-                if (why := misplaced(Path(folder))) and not any_found(folder, names):
-                    log.warning("%s: not in the gradebook: %s", one_line(student, 80), why)
-                else:
-                    converter.assignments[folder] = [
-                        str(Path(folder, f"{name}.ipynb")) for name in names
-                    ]
+                if course.student_id in ("*", student):
+                    self._add(converter, student, names)
         for folder in converter.assignments:
             mend_time(Path(folder))
 
-    def from_filename(self, filename, resources=None, **kw):
-        if language := language_in(self.config):
-            use(language)
+    def _add(self, converter, student: str, names: list[str]) -> None:
+        """Have nbgrader take all notebooks of a student, whatever lies in the folder."""
+        course = converter.coursedir
+        folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
+        why = misplaced(folder)
+        if why and not any(LATEST.of(folder)[name].definitions for name in names):
+            log.warning("%s: not in the gradebook: %s", one_line(student, 80), why)
+        else:
+            converter.assignments[str(folder)] = [str(folder / f"{name}.ipynb") for name in names]
+
+    def from_filename(self, filename: str, resources: dict | None = None, **kw) -> tuple:
+        """The mended notebook, as nbconvert's exporters return it."""
         path, of = Path(filename), (resources or {})["nbgrader"]
         course = self.parent.coursedir
-        if not path.is_relative_to(
-            course.format_path(course.submitted_directory, of["student"], of["assignment"])
-        ):
-            return super().from_filename(
-                filename, resources, **kw
-            )  # its second step, on what the first one wrote
-        release = Path(
-            course.format_path(course.release_directory, ".", of["assignment"]), path.name
+        submitted = course.format_path(course.submitted_directory, of["student"], of["assignment"])
+        if not path.is_relative_to(submitted):
+            # nbgrader's second step reads what the first one wrote.
+            return super().from_filename(filename, resources, **kw)
+        release = Path(course.format_path(course.release_directory, ".", of["assignment"]))
+        notebook = mended(
+            LATEST.of(path.parent)[path.stem], nbformat.read(release / path.name, as_version=4)
         )
-        with read_submission(path.parent, {path.stem: graded_in(path.stem)}) as submission:
-            notebook = mended(submission[path.stem], nbformat.read(release, as_version=4))
         return self.from_notebook_node(notebook, resources, **kw)
 
 
-def any_found(folder: str | Path, notebooks: list[str]) -> bool:
-    with read_submission(folder, {name: graded_in(name) for name in notebooks}) as submission:
-        return any(submitted.definitions for submitted in submission.values())
-
-
-def graded_in(notebook: str) -> Expected:
-    from autograder.grade import expected
-    from autograder.hidden import NOTEBOOKS  # late: it loads every oracle
-
-    return expected(NOTEBOOKS[notebook])
-
-
-def language_in(config) -> str | None:
-    """The language that a course's configuration names for what students read."""
-    return config.GradeInSandbox.get("language")
-
-
-def before_grading(assignment, student, notebooks) -> None:
+def before_grading(assignment: str, student: str, notebooks: list[str]) -> None:
     """nbgrader's hook before a submission is copied."""
     remove_links(notebooks)
-    from autograder.gradebook.course import have_assignment  # late: it imports this module
-
-    have_assignment(assignment)
+    have_assignment(assignment, hidden.NOTEBOOKS)
 
 
-def remove_links(notebooks) -> None:
-    """Copying a submission would follow a link, to a file of the staff's, and would stop at a pipe. What is no plain file or folder goes."""
+def remove_links(notebooks: list[str]) -> None:
+    """Remove what is no plain file or folder from the folders of these notebooks.
+
+    To copy a submission nbgrader would follow a link, even to a file of the staff's, and would stop
+    at a pipe. A notebook that is none stays: it is refused where it is read, with a sentence.
+    """
+    plain = stat.S_IFREG, stat.S_IFDIR
     for folder in {Path(notebook).parent for notebook in notebooks}:
         for path in [folder] if folder.is_symlink() else folder.rglob("*"):
             try:
-                # A notebook that is none is refused where it is read, with a sentence.
-                if path.suffix != ".ipynb" and stat.S_IFMT(path.lstat().st_mode) not in (
-                    stat.S_IFREG,
-                    stat.S_IFDIR,
-                ):
+                if path.suffix != ".ipynb" and stat.S_IFMT(path.lstat().st_mode) not in plain:
                     log.warning("removed %s, which is no ordinary file", path)
                     path.unlink()
-            except (
-                OSError
-            ) as error:  # in a folder that may not be entered, which cannot be copied either
+            except OSError as error:
+                # In a folder that may not be entered; nbgrader cannot copy that either.
                 log.warning("%s: %s", path, error)
 
 
 class GradeInSandbox(NbGraderPreprocessor):
-    """
-    Gives each test cell its feedback and its points. Runs no kernel.
+    """Gives each test cell its feedback and its points. Runs no kernel.
 
-    nbgrader counts a test cell without outputs, and one whose output is no number, as full credit, and an exception here
-    leaves an old score in the gradebook: so every test cell is filled with a plain finite float, and nothing is raised.
+    nbgrader gives full credit for a test cell without outputs, and for one whose output is no
+    number. An exception here leaves an old score in the gradebook. So every test cell is filled
+    with a plain finite float, and nothing is raised.
     """
 
     results_directory = Unicode(
@@ -158,111 +143,66 @@ class GradeInSandbox(NbGraderPreprocessor):
     ).tag(config=True)
 
     def __init__(self, **options):
-        """Raises NbGraderException, by which nbgrader records nothing and says why, when students' code may not run here or the model is not there."""
+        """Raises NbGraderException when students' code may not run here, or there is no model.
+
+        By this exception nbgrader records nothing, and says why.
+        """
         super().__init__(**options)
         if self.language:
             use(self.language)
         if not self.results_directory:
-            from autograder.grade import admit
-
             try:
                 self.log.info("%s", admit(self.require_isolation, self.accept_no_isolation))
                 grader().prepare()
             except KeyholeError as error:
                 raise NbGraderException(str(error)) from None
 
-    def preprocess(self, nb: NotebookNode, resources):
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Fill the test cells of one notebook."""
         where = resources["nbgrader"]
         try:
-            cells, result = self.hidden_tests(where["notebook"]), self.result(**where)
+            tests, result = self.hidden_tests(where["notebook"]), self.result(**where)
         except Exception:
             log.exception("%s: %s", where["student"], where["notebook"])
-            cells, result = {}, None
+            tests, result = {}, None
         for cell in nb.cells:
             if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
-                self.fill(cell, cells, result)
+                self.fill(cell, tests, result)
         return nb, resources
 
-    def hidden_tests(self, notebook: str) -> dict:
+    def hidden_tests(self, notebook: str) -> dict[str, list[str]]:
         """Grade id -> ids of its hidden tests."""
-        from autograder.hidden import NOTEBOOKS
-
-        return {
-            name: [case.id for case in cases] for name, cases in NOTEBOOKS[notebook].cells.items()
-        }
+        cells = hidden.NOTEBOOKS[notebook].cells
+        return {name: [case.id for case in cases] for name, cases in cells.items()}
 
     def result(self, student: str, assignment: str, notebook: str, **_) -> Result:
+        """The result of `autograder grade`, if that is what runs; else the notebook is graded."""
         if self.results_directory:
             (result,) = read_json(results_file(self.results_directory, student, assignment))
             return result
-        from autograder.grade import grade_submission
-
         course = CourseDirectory(parent=self)
         folder = Path(course.format_path(course.submitted_directory, student, assignment))
-        return grade_submission(folder, student, grader(), assignment, only=notebook)
+        return grade_read(LATEST.of(folder), student, grader(), assignment, only=notebook)
 
-    def fill(self, cell: NotebookNode, hidden: dict, result: Result | None) -> None:
+    def fill(self, cell: NotebookNode, hidden_tests: dict, result: Result | None) -> None:
+        """Put the tests of one cell and its points into its outputs."""
         name, most = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        tests = [test for test in result.tests if test.id in hidden.get(name, ())] if result else []
-        points = clamped(sum(test.points for test in tests), most)
+        ids = hidden_tests.get(name, ())
+        tests = [test for test in result.tests if test.id in ids] if result else []
         if result is None:
-            sentence = messages.sentence("our_fault_here")
+            heading = messages.sentence("our_fault_here")
         elif result.status == "failed":
-            sentence = result.reason
+            heading = result.reason
         else:
-            sentence = None if tests else messages.sentence("no_tests")
-        text = feedback(tests, sentence)
-        if result and result.isolation:
-            text += f"\n\n{messages.sentence('isolation', level=result.isolation)}"
-        cell.outputs = [
-            nbformat.v4.new_output(
-                "display_data", data={"text/markdown": text, "text/plain": text}
-            ),
-            nbformat.v4.new_output(
-                "execute_result", data={"text/plain": repr(points)}, execution_count=1
-            ),
-        ]
+            heading = None if tests else messages.sentence("no_tests")
+        points = clamped(sum(test.points for test in tests), most)
+        cell.outputs = outputs_of(tests, heading, result and result.isolation, points)
 
 
 @functools.cache
-def grader():
+def grader() -> Grader:
     """One Grader for all students of an `nbgrader autograde`: it holds the loaded model."""
-    from autograder.grade import Grader
-    from autograder.secret import warning
-
     made = Grader()
     if said := warning(made.secret):
         log.warning("%s", said)
     return made
-
-
-def results_file(directory: str | Path, student: str, assignment: str) -> Path:
-    return Path(directory) / student / f"{assignment}.json"
-
-
-def feedback(tests: list[TestResult], sentence: object = None) -> str:
-    """The tests of one cell as a Markdown table, under a sentence if there is one. Nothing in it is taken for markup."""
-    lines = [escaped(sentence), ""] if sentence else []
-    if tests:
-        # A space at the end of each column: nbgrader's page sets the columns of a table without any between them.
-        head = [str(messages.sentence(name)) for name in ("result", "points", "test", "seen")]
-        lines += [f"| {f'{GAP} | '.join(head)} |", "|:--|--:|:--|:--|"]
-        lines += [
-            f"| {unbroken(messages.sign(t.verdict))}{GAP} |"
-            f" {unbroken(f'{t.points:g} / {t.max_points:g}')}{GAP} | {escaped(t.title)}{GAP} |"
-            f" {escaped(t.message)} |"
-            for t in tests
-        ]
-    return "\n".join(lines)
-
-
-def unbroken(text: str) -> str:
-    """A short text that a narrow column does not break: not at a space, and not between Chinese characters."""
-    return re.sub("(?<=[一-鿿])(?=[一-鿿])", "\u2060", text.replace(" ", "\u00a0"))
-
-
-def escaped(text: str) -> str:
-    """Text of anyone's on one line, in which HTML, Markdown, formulas, terminal and direction codes are only characters.
-    A name between backquotes is shown as code."""
-    line = one_line(text, 600).translate(FORMULA).translate(MARKDOWN)
-    return re.sub("`([^`]*)`", r"<code>\1</code>", line).replace("`", "&#96;")

@@ -16,7 +16,7 @@ def sentence(name: str, /, **details: object) -> Remark:
 
 
 def failure(code: str, detail: object = "") -> Remark:
-    """What became of a function that gave nothing to grade, by the codes of sandbox/process.py.
+    """What became of a function that gave nothing to grade, by the codes of sandbox/failures.py.
 
     Its subject is the function.
     """

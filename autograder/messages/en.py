@@ -126,7 +126,7 @@ SENTENCES = {
     "seen": "what the grader saw",
 }
 
-# By the codes of sandbox/process.py. The function is the subject, unless a sentence has another.
+# By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.
 FAILURES = {
     "stub": "still raises NotImplementedError: the blank is not filled in.",
     "absent": "there is no function `{detail}`.",

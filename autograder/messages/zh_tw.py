@@ -77,7 +77,7 @@ SENTENCES = {
     "seen": "評分程式看到的",
 }
 
-# By the codes of sandbox/process.py. The function is the subject, unless a sentence has another.
+# By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.
 FAILURES = {
     "stub": "還會發生 NotImplementedError：空白還沒有填。",
     "absent": "沒有函式 `{detail}`。",

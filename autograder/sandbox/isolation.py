@@ -1,4 +1,7 @@
-"""The levels of isolation, and which one this machine gives: found by trying, not by asking for versions."""
+"""The levels of isolation, and which one this machine gives.
+
+The grader finds out by trying the walls, not by asking for versions.
+"""
 
 import functools
 import os
@@ -22,14 +25,18 @@ PROOF_SECONDS = 30
 
 @dataclass(frozen=True)
 class Level:
-    """What stands between students' code and the grader, and which entries of docs/security.md's catalogue it does not stop, in words too."""
+    """What stands between students' code and the grader, and what it does not stop.
+
+    `entries` numbers what it does not stop, after the catalogue in docs/security.md; `open` says
+    it in words.
+    """
 
     walls: str
     entries: str = ""
     open: str = ""
 
     def lets_through(self, root: bool) -> set[int]:
-        """Numbers of those entries; `root`: of a grader that is root."""
+        """The numbers of these entries. Some hold only for a grader that is root."""
         named = re.findall(r"(\d+)(?: to (\d+))?( for root)?", self.entries)
         return {
             number
@@ -55,7 +62,7 @@ LEVELS = {
 
 
 @dataclass(frozen=True)
-class Found:
+class MachineLevel:
     """The level that this machine gives, and why each stronger one does not stand."""
 
     level: str
@@ -64,20 +71,18 @@ class Found:
     def __str__(self):
         level = LEVELS[self.level]
         reasons = "; ".join(f"no {name}: {reason}" for name, reason in self.missing.items())
-        return (
-            f"Isolation level {self.level}: {level.walls}."
-            + (
-                f" Not stopped: {level.open} (entries of the catalogue: {level.entries})."
-                if level.open
-                else ""
-            )
-            + (f" ({reasons})" if reasons else "")
-        )
+        line = f"Isolation level {self.level}: {level.walls}."
+        if level.open:
+            line += f" Not stopped: {level.open} (entries of the catalogue: {level.entries})."
+        return line + (f" ({reasons})" if reasons else "")
 
 
-def best() -> Found:
-    """The strongest level that stands here. The environment variable KEYHOLE_ISOLATION names the first to try: to see, and to
-    test, how things go on a lesser machine. Raises KeyholeError if it names none."""
+def best() -> MachineLevel:
+    """The strongest level that stands on this machine.
+
+    The environment variable KEYHOLE_ISOLATION names the first level to try, so that one can see and
+    test how the grader works on a lesser machine. Raises KeyholeError if it names no level.
+    """
     strongest = os.environ.get("KEYHOLE_ISOLATION") or "A"
     if strongest not in LEVELS:
         raise KeyholeError(
@@ -87,12 +92,12 @@ def best() -> Found:
 
 
 @functools.cache
-def _best(strongest: str) -> Found:
+def _best(strongest: str) -> MachineLevel:
     missing = {}
     for level in LEVELS:
         if level >= strongest:
             if not (reason := why_not(level)):
-                return Found(level, missing)
+                return MachineLevel(level, missing)
             missing[level] = reason
     raise AssertionError("level E always stands")
 
@@ -126,7 +131,7 @@ def why_not(level: str) -> str:
 
 
 def bubblewrap() -> str | None:
-    """The system's program, else that of the wheel."""
+    """The system's bubblewrap, else that of the wheel; None where there is neither."""
     if found := shutil.which("bwrap"):
         return found
     try:
@@ -138,40 +143,23 @@ def bubblewrap() -> str | None:
 
 
 def command(level: str, program: Path, *arguments) -> list[str]:
-    """How to run one of our programs at a level: at A in namespaces where only what it needs is mounted, else as it is."""
-    # -P: a module planted in the working folder is not imported; -s: nor one of the user's own folder.
+    """The command that runs one of our programs at a level.
+
+    At A it runs in namespaces where only what it needs is mounted, else as it is.
+    """
+    # Python imports no module planted in the working folder (-P) or in the user's own one (-s).
     python = [sys.executable, "-P", "-s", str(program), *map(str, arguments)]
     if level != "A":
         return python
     mounted = [option for path in [*_mounted(), str(HERE)] for option in ("--ro-bind", path, path)]
-    return [
-        bubblewrap(),
-        "--unshare-all",
-        "--unshare-user",
-        "--uid",
-        "65534",
-        "--gid",
-        "65534",
-        "--cap-drop",
-        "ALL",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/tmp",
-        *mounted,
-        "--remount-ro",
-        "/",
-        "--chdir",
-        "/",
-        "--",
-        *python,
-    ]
+    nobody = "--unshare-all --unshare-user --uid 65534 --gid 65534 --cap-drop ALL".split()
+    own = "--proc /proc --dev /dev --tmpfs /tmp".split()
+    closed = "--remount-ro / --chdir / --".split()
+    return [bubblewrap(), *nobody, *own, *mounted, *closed, *python]
 
 
 def _mounted() -> list[str]:
-    """What a child may read, and the folders through which links lead to the interpreter."""
+    """What a child may read, and the folders of the links that lead to the interpreter."""
     folders, link = [], sys.executable
     while os.path.islink(link):
         link = os.path.join(os.path.dirname(link), os.readlink(link))
@@ -185,35 +173,28 @@ def _mounted() -> list[str]:
 
 
 def environment(level: str) -> dict[str, str]:
-    """All the environment that the zygote has: nothing of the grader's but where the model and the data lie. A child adds its own folder."""
-    # OMP_THREAD_LIMIT: a student who asks torch for more threads gets one, instead of an end by OpenMP, which cannot start them.
-    one_thread = dict.fromkeys(
-        [
-            "OMP_NUM_THREADS",
-            "OMP_THREAD_LIMIT",
-            "OPENBLAS_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "MALLOC_ARENA_MAX",
-        ],
-        "1",
+    """The whole environment of the zygote.
+
+    Of the grader's it holds only where the model and the data lie. A child adds its own folder.
+    """
+    # A student who asks torch for more threads gets one (OMP_THREAD_LIMIT). Without this limit
+    # OpenMP, which cannot start them, would end the process.
+    one_thread = (
+        "OMP_NUM_THREADS OMP_THREAD_LIMIT OPENBLAS_NUM_THREADS MKL_NUM_THREADS MALLOC_ARENA_MAX"
     )
-    offline = dict.fromkeys(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"], "1")
-    return (
-        one_thread
-        | offline
-        | {
-            "PATH": "/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "PYTHONHASHSEED": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "MPLBACKEND": "agg",
-            "TOKENIZERS_PARALLELISM": "false",
-            "CUDA_VISIBLE_DEVICES": "",
-            "TMPDIR": "/tmp" if level == "A" else tempfile.gettempdir(),
-            "KEYHOLE_LANG": (
-                language()
-            ),  # keyhole's own errors, which a student's function may raise
-            "KEYHOLE_CACHE": str(cache_folder().resolve()),
-            "KEYHOLE_DATA": str(data_folder().resolve()),
-        }
-    )
+    offline = "HF_HUB_OFFLINE TRANSFORMERS_OFFLINE"
+    return {
+        **dict.fromkeys(one_thread.split() + offline.split(), "1"),
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "agg",
+        "TOKENIZERS_PARALLELISM": "false",
+        "CUDA_VISIBLE_DEVICES": "",
+        "TMPDIR": "/tmp" if level == "A" else tempfile.gettempdir(),
+        # A student's function may raise keyhole's own errors, in this language.
+        "KEYHOLE_LANG": language(),
+        "KEYHOLE_CACHE": str(cache_folder().resolve()),
+        "KEYHOLE_DATA": str(data_folder().resolve()),
+    }

@@ -1,7 +1,8 @@
-"""What crosses between the grader and a child: frames of tensors and a little text, as safetensors.
+"""What crosses between the grader and a child: frames of tensors and a little text.
 
-A frame is an 8-byte little-endian length and a safetensors blob. The blob's own header is read here, not by the
-library, because a reply is hostile: nothing is built before its names, dtypes, shapes and offsets are checked.
+A frame is an 8-byte little-endian length and a safetensors blob. This module reads the blob's
+header itself and does not leave it to the library, because a reply may be hostile: nothing is built
+before its names, dtypes, shapes and offsets are checked.
 """
 
 import json
@@ -31,7 +32,10 @@ class WireError(Exception):
 
 
 def pack(tensors: dict, **text: str) -> bytes:
-    """A frame holding `tensors` (each copied, so that views and shared memory do not matter) and the strings `text`."""
+    """A frame that holds `tensors` and the strings `text`.
+
+    Each tensor is copied, so that views and shared memory do not matter.
+    """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     blob = save(plain, metadata=text)
     return len(blob).to_bytes(LENGTH, "little") + blob
@@ -45,9 +49,10 @@ def size(prefix: bytes) -> int:
 def unpack(
     blob: bytes, header_bytes: int = HEADER_BYTES
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """(tensors, text) of a blob. Each tensor is fresh, plain and owns its memory. Raises WireError at the first broken rule.
+    """(tensors, text) of a blob. Each tensor is fresh and plain, and owns its memory.
 
-    `header_bytes` caps the header: the default is for replies, while a request may carry a student's whole source.
+    `header_bytes` caps the header. The default is for replies; a request may carry a student's
+    whole source. Raises WireError at the first broken rule.
     """
     length = size(blob[:LENGTH])
     _require(
@@ -101,9 +106,7 @@ def _place(name, entry):
 def _tensor(dtype, shape, first, last, data) -> torch.Tensor:
     if first == last:
         return torch.empty(shape, dtype=dtype)
-    own = bytearray(
-        data[first:last]
-    )  # a copy: aligned, writable, and kept alive by the tensor alone
+    own = bytearray(data[first:last])  # a copy: aligned, writable, owned by the tensor alone
     _require(dtype != torch.bool or max(own) <= 1, "a truth value is neither 0 nor 1")
     return torch.frombuffer(own, dtype=dtype).reshape(shape)
 

@@ -1,9 +1,13 @@
-"""The zygote: loads once what every submission needs, then forks a child for each. It holds no secret and runs nothing of a student's.
+"""The zygote: loads once what every submission needs, then forks a child for each.
 
-Started by process.py as `zygote.py LEVEL CONTROL` (a descriptor, one end of a Unix socket); it ends with the other end.
-A request there is {"box": a folder, "models": names} with three descriptors: the two pipes that the child is to serve, and
-its lifeline. That is a socket whose other end the grader closes to have the child killed, and from which it reads the
-exit status once the child and all that it started are gone. An end without a status: the zygote itself is gone.
+It holds no secret and runs nothing of a student's. zygote_client.py starts it as
+`zygote.py LEVEL CONTROL`; CONTROL is a descriptor, one end of a Unix socket. The zygote ends when
+the other end is closed.
+
+A request on that socket is {"box": a folder, "models": names}. Three descriptors come with it: the
+two pipes that the child is to serve, and its lifeline. The lifeline is a socket. The grader closes
+its end to have the child killed, and reads from it the exit status once the child and all that it
+started are gone. A lifeline that ends without a status says that the zygote itself is gone.
 """
 
 import gc
@@ -16,20 +20,21 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[2])
-)  # so that no environment decides which keyhole this is
+# So that no environment decides which keyhole this is.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 
 import keyhole
 from autograder.sandbox import child, lockdown, wire
 
-# What students' code may come to use, loaded while that is possible: at some levels a child can open no file. No student has a say in it: what else
-# a notebook imports, its own process imports behind the walls.
+# What students' code may come to use. The zygote loads it now, because at level D a child can open
+# no file. No student has a say in this list: whatever else a notebook imports, its own process
+# imports behind the walls.
 LIBRARIES = [
     "numpy",
     "numpy.random",
@@ -53,11 +58,15 @@ LIBRARIES = [
 ]
 REQUEST_BYTES = 64 * 1024
 PR_SET_CHILD_SUBREAPER = 36
-ROUNDS = 100  # of killing what a child left: what forks faster than that is not chased for ever
+# Rounds of killing what a child left. What forks faster than that is not chased for ever.
+ROUNDS = 100
 
 
 def warm(level: str) -> None:
-    """Load the libraries and use everything once, because much is loaded at first use only, and that is not the student's time."""
+    """Load the libraries and use everything once.
+
+    Much is loaded at first use only, and no student should pay for that.
+    """
     torch.set_num_threads(1)
     torch.linalg.solve(torch.eye(2), torch.ones(2, requires_grad=True)).sum().backward()
     for name in LIBRARIES:
@@ -66,7 +75,7 @@ def warm(level: str) -> None:
     for layout in ("llama", "gpt2"):
         sys.modules["keyhole.toy"].toy_model(layout).next_token_probabilities(["Warm"])
     sys.modules["tqdm.auto"].tqdm.monitor_interval = 0  # no thread of its own
-    lockdown.warm(level)
+    lockdown.make_ready(level)
 
 
 class Nursery:
@@ -79,8 +88,11 @@ class Nursery:
         signal.set_wakeup_fd(self.wakes.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def attend(self):
-        """Fork as asked until the grader hangs up. Returns None then, and in every child the arguments of `child.main`."""
+    def attend(self) -> tuple | None:
+        """Fork as asked until the grader hangs up.
+
+        Returns None then, and in every child the arguments of `child.main`.
+        """
         while True:
             ready = select.select([self.control, self.woken, *self.lifelines.values()], [], [])[0]
             if self.woken in ready:
@@ -96,10 +108,15 @@ class Nursery:
                 if work := self.fork(*descriptors, **json.loads(request)):
                     return work
 
-    def fork(self, requests: int, replies: int, lifeline: int, box: str, models: list[str]):
-        """Returns None, and in the child the arguments of `child.main`. Raises RuntimeError when there is a second thread:
-        a lock that it held would stay locked in the child for ever."""
-        with suppress(Exception):  # the child will meet it again, and say it
+    def fork(
+        self, requests: int, replies: int, lifeline: int, box: str, models: list[str]
+    ) -> tuple | None:
+        """Fork a child. Returns None here, and in the child the arguments of `child.main`.
+
+        Raises RuntimeError when this process has a second thread: a lock that it holds would stay
+        locked in the child for ever.
+        """
+        with suppress(Exception):  # the child will meet the same error, and report it
             child.load(models, self.models)
         gc.collect()
         gc.freeze()
@@ -118,7 +135,10 @@ class Nursery:
         return requests, replies, box, parent, self.models, self.level
 
     def look_after(self, pid: int, dismissed: bool) -> None:
-        """If the child has ended, or is dismissed and therefore killed: end all that it left, and tell its exit status."""
+        """If the child has ended, end all that it left, and tell the grader its exit status.
+
+        A child that is `dismissed` is killed first.
+        """
         if dismissed:
             kill(os.kill, pid)
             kill(os.killpg, pid)
@@ -131,20 +151,16 @@ class Nursery:
                 lifeline.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def end_orphans(but) -> None:
-    """Kill every child of this process except those in `but`: being their subreaper, it has adopted what the children left,
-    in whatever session and under whatever name. (Linux; elsewhere what left the process group lives on.)
+def end_orphans(but: Container[int]) -> None:
+    """Kill every child of this process except those in `but`.
+
+    On Linux this process is a subreaper: it has adopted whatever the children left, in any session
+    and under any name. On other systems, what has left the process group lives on.
     """
     for _ in range(ROUNDS):
-        orphans = (
-            [
-                pid
-                for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-                if pid not in but and is_mine(pid)
-            ]
-            if os.path.isdir("/proc")
-            else []
-        )
+        processes = os.listdir("/proc") if os.path.isdir("/proc") else []
+        numbers = map(int, filter(str.isdigit, processes))
+        orphans = [pid for pid in numbers if pid not in but and is_mine(pid)]
         if not orphans:
             return
         for pid in orphans:
@@ -156,20 +172,20 @@ def end_orphans(but) -> None:
 def is_mine(pid: int) -> bool:
     """Is the process a child of this one?"""
     try:
-        return (
-            int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
-            == os.getpid()
-        )
+        status = Path("/proc", str(pid), "stat").read_text()
     except OSError:
         return False
+    return int(status.rpartition(")")[2].split()[1]) == os.getpid()
 
 
-def kill(how, pid: int) -> None:
+def kill(how: Callable[[int, int], None], pid: int) -> None:
+    """Kill a process, or a group by `os.killpg`; one that is gone already is no error."""
     with suppress(ProcessLookupError, PermissionError):
         how(pid, signal.SIGKILL)
 
 
 def main(level: str, control: str) -> None:
+    """Be the zygote until the grader hangs up."""
     if sys.platform == "linux":
         lockdown.prctl(PR_SET_CHILD_SUBREAPER, 1)
     with tempfile.TemporaryDirectory(prefix="keyhole-") as home:

@@ -1,0 +1,189 @@
+"""Grades a class: reads each submission once, grades it, looks for copies, and records it."""
+
+import logging
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from autograder.commands.arguments import Unusable
+from autograder.commands.course_secret import tell_if_known
+from autograder.commands.tables import as_csv, as_table, progress
+from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
+from autograder.gradebook.config import REPOSITORY, language_of
+from autograder.gradebook.course import Course
+from autograder.result import Result, read_json, write_json, write_text
+from autograder.submissions.copies import Copy, OwnWork, likely_copies, own_work, with_note
+from autograder.submissions.folder import BESIDE, HandedIn, misplaced, open_folder, students_in
+from autograder.submissions.notebooks import Submission
+from keyhole import messages
+from keyhole.errors import KeyholeError
+from keyhole.moments import DEFAULT_LAYER
+from keyhole.text import one_line
+
+log = logging.getLogger(__name__)
+
+# Submissions that are open at once, for each job: one is graded, one waits to be recorded. What was
+# unpacked of them lies on the disk meanwhile.
+OPEN_PER_JOB = 2
+
+
+@dataclass(frozen=True)
+class GradedSubmission:
+    """One student's result, and the open submission; None where the grader failed to read it."""
+
+    result: Result
+    submission: Submission | None
+
+
+class Batch:
+    """One run of `autograder grade` on the folder `submitted`, with the arguments `chosen`."""
+
+    def __init__(self, chosen: Namespace, submitted: Path):
+        self.chosen, self.submitted, self.assignment = chosen, submitted, chosen.assignment
+        self.json = chosen.json.resolve()
+        self.csv = chosen.csv.resolve() if chosen.csv else None
+        try:
+            print(admit(chosen.require_isolation, chosen.i_accept_no_isolation))
+            # Students are spoken to in the language asked for, else in the course's.
+            course_language = language_of(chosen.course or REPOSITORY)
+            messages.use(chosen.lang or course_language or messages.language())
+        except (KeyholeError, ValueError) as error:
+            raise Unusable(str(error)) from None
+        self.grader = Grader(seconds=chosen.timeout)
+        tell_if_known(self.grader.secret)
+        self.grader.prepare()
+        self.weight_shape = self._weight_shape()
+        self.course = None if chosen.no_feedback else self._open_course()
+        self.results: dict[str, Result] = {}
+        self.works: dict[str, OwnWork] = {}
+
+    def run(self, students: list[str]) -> int:
+        """Grade the students, and print and write what comes out; the exit status."""
+        clock = time.perf_counter()
+        if self.chosen.students:
+            self._take_over(students)
+        for done, graded in enumerate(self._graded(students), start=1):
+            student, submission = graded.result.student, graded.submission
+            self.results[student] = graded.result
+            if submission is not None:
+                self._look_for_own_work(student, submission.handed)
+            noted = self._write()
+            passed = time.perf_counter() - clock
+            print(progress(noted[student], done, len(students), passed), flush=True)
+            if self.course:
+                self._record(noted[student], submission)
+            if submission is not None:
+                submission.close()
+        print("\n" + as_table(list(noted.values())))
+        if copies := self._copies():
+            print("\nHanded in alike, for you to look at (no points lost):")
+            print("\n".join(f"  {copy}" for copy in copies))
+        print(f"\nReport: {self.json}")
+        if self.course:
+            pages = self.course.grading / "feedback"
+            print(f"Feedback pages: {pages}/<student>/{self.assignment}/")
+        return 0
+
+    def _folder(self, student: str) -> Path:
+        return self.submitted / student / self.assignment
+
+    def _graded(self, students: list[str]) -> Iterator[GradedSubmission]:
+        """The students as they are finished. A thread drives each sandbox."""
+        waiting = iter(students)
+        with ThreadPoolExecutor(self.chosen.jobs) as pool:
+            running = set()
+            try:
+                while True:
+                    free = OPEN_PER_JOB * self.chosen.jobs - len(running)
+                    running |= {pool.submit(self._grade, name) for name in islice(waiting, free)}
+                    if not running:
+                        return
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def _grade(self, student: str) -> GradedSubmission:
+        submission = None
+        try:
+            submission = submission_in(self._folder(student), self.grader.notebooks)
+            result = grade_read(submission, student, self.grader, self.assignment)
+        except Exception:  # a defect of ours: it costs one student's grade, not the batch
+            log.exception("grading %s", student)
+            result = not_graded(student, self.grader, self.assignment)
+        return GradedSubmission(result, submission)
+
+    def _write(self) -> dict[str, Result]:
+        """Write the reports of all results so far, which say what is known of copies by now."""
+        copies = self._copies()
+        noted = {name: with_note(self.results[name], copies) for name in sorted(self.results)}
+        write_json(self.json, noted.values())
+        if self.csv:
+            write_text(self.csv, as_csv(list(noted.values())))
+        return noted
+
+    def _record(self, result: Result, submission: Submission | None) -> None:
+        """Put a result into the gradebook. A failure costs one student's page, not the batch."""
+        student = result.student
+        why = misplaced(self._folder(student)) if result.status == "failed" else None
+        if submission is None:
+            why = why or "the grader itself failed to read it"
+        try:
+            if not why:
+                self.course.record(result, submission)
+        except Exception as error:
+            if not isinstance(error, KeyholeError):
+                log.exception("recording %s", student)
+            why = one_line(error)
+        if why:
+            print(f"  {one_line(student, 40)}: not in the gradebook: {why}", file=sys.stderr)
+
+    def _open_course(self) -> Course | None:
+        """The gradebook, or None with a sentence: a course without one still gets its report."""
+        root = self.chosen.course or REPOSITORY
+        try:
+            return Course(self.assignment, self.grader.notebooks, root)
+        except KeyholeError as error:
+            print(f"No gradebook and no feedback pages: {error}", file=sys.stderr)
+            return None
+
+    def _take_over(self, students: list[str]) -> None:
+        """Grading some students again loses nothing of the others.
+
+        Their results come from an earlier report of the same class. What they handed in is compared
+        with what is graded now.
+        """
+        others = [name for name in students_in(self.submitted) if name not in students]
+        present = {*others, *students}
+        try:
+            earlier = {result.student: result for result in read_json(self.json)}
+        except (OSError, ValueError, KeyError, TypeError):
+            earlier = {}
+        self.results = {name: result for name, result in earlier.items() if name in present}
+        for name in others:
+            with open_folder(self._folder(name), BESIDE) as handed:
+                self._look_for_own_work(name, handed)
+
+    def _weight_shape(self) -> tuple[int, int] | None:
+        """The shape of the W that students edit; None where the assignment has no such part."""
+        tests = self.grader.notebooks.values()
+        of_files = any(case.of_files for hidden in tests for case in cases_of(hidden))
+        return self.grader.model().weight(DEFAULT_LAYER).shape if of_files else None
+
+    def _look_for_own_work(self, student: str, handed: HandedIn) -> None:
+        """Keep the student's own fact and edit, where the assignment has such a part.
+
+        A student's folder that is a link is skipped: its files are somebody else's.
+        """
+        if self.weight_shape and not Path(self.submitted, student).is_symlink():
+            self.works[student] = own_work(handed.folder_of(None), self.weight_shape)
+
+    def _copies(self) -> list[Copy]:
+        return likely_copies(self.works)

@@ -1,0 +1,126 @@
+"""`autograder grade`: grade a folder of submissions."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from autograder.commands.arguments import (
+    Subparsers,
+    Unusable,
+    add_jobs,
+    check_writable,
+    names_in,
+    positive,
+)
+from autograder.submissions.folder import misplaced, students_in
+from keyhole import messages
+
+
+def add(commands: Subparsers) -> None:
+    """Add the parser of this command."""
+    parser = commands.add_parser(
+        "grade",
+        help="grade a folder of submissions",
+        description="Grade SUBMITTED_DIR/<student>/<assignment>/*.ipynb.",
+    )
+    parser.add_argument(
+        "submitted", metavar="SUBMITTED_DIR", type=Path, help="folder with one folder a student"
+    )
+    parser.add_argument("--students", metavar="A,B", help="only these")
+    parser.add_argument(
+        "--assignment",
+        default="model_editing",
+        help="folder of the assignment (default %(default)s)",
+    )
+    add_jobs(parser)
+    _add_reports(parser)
+    _add_safety(parser)
+    parser.set_defaults(run=grade_class)
+
+
+def _add_reports(parser: ArgumentParser) -> None:
+    """Where the results go, and in which language."""
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the report; rewritten after every student",
+    )
+    parser.add_argument(
+        "--csv", metavar="FILE", type=Path, help="the points of every function as a table"
+    )
+    parser.add_argument(
+        "--no-feedback",
+        action="store_true",
+        help="leave nbgrader's gradebook and feedback pages as they are",
+    )
+    parser.add_argument(
+        "--course",
+        metavar="DIR",
+        type=Path,
+        help="folder of nbgrader_config.py (default: this repository)",
+    )
+    parser.add_argument(
+        "--lang",
+        choices=tuple(messages.LANGUAGES),
+        help=(
+            "language of what students read (default: the course's, else that of KEYHOLE_LANG,"
+            " else en)"
+        ),
+    )
+
+
+def _add_safety(parser: ArgumentParser) -> None:
+    """What students' code may do."""
+    parser.add_argument(
+        "--require-isolation",
+        metavar="LEVEL",
+        choices="ABCDE",
+        default="E",
+        help="A to E: stop rather than run students' code at a lower level",
+    )
+    parser.add_argument(
+        "--i-accept-no-isolation",
+        action="store_true",
+        help="run hidden tests even at level E, where code can read every file that you can read",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=positive(float),
+        help="most seconds that a call of a student's function may take",
+    )
+
+
+def grade_class(chosen: Namespace) -> int:
+    """Grade a class; the exit status is 0 when the batch ran to its end, whatever the scores."""
+    submitted = chosen.submitted.resolve()
+    students = find_students(submitted, chosen.assignment, chosen.students)
+    for path in filter(None, (chosen.json, chosen.csv)):
+        check_writable(path.resolve())
+
+    from autograder.commands.batch import Batch
+
+    return Batch(chosen, submitted).run(students)
+
+
+def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[str]:
+    """The students with a folder in `submitted`, in order; if any are `wanted`, only those.
+
+    Raises Unusable where nobody has such an assignment.
+    """
+    if not submitted.is_dir():
+        raise Unusable(f"there is no folder {submitted}")
+    if assignment in ("", ".", "..") or Path(assignment).name != assignment:
+        raise Unusable(f"{assignment!r} is not the name of an assignment")
+    students = students_in(submitted)
+    if wanted is not None:
+        names = set(names_in(wanted))
+        if unknown := sorted(names.difference(students)):
+            raise Unusable(f"no such student in {submitted}: {', '.join(unknown)}")
+        students = [name for name in students if name in names]
+    elif all(misplaced(submitted / name / assignment) for name in students):
+        students = []
+    if not students:
+        raise Unusable(f"no submission found: expected {submitted}/<student>/{assignment}/")
+    return students

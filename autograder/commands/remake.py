@@ -1,0 +1,56 @@
+"""`autograder remake`: make anew a piece of the data that the kit carries."""
+
+from argparse import Namespace
+
+from autograder.commands.arguments import Subparsers
+
+PIECES = (
+    "prefixes",
+    "text",
+    "moment",
+    "facts",
+    "references",
+    "maps",
+    "checks",
+    "sample-edits",
+    "sample-class",
+    "pictures",
+)
+
+
+def add(commands: Subparsers) -> None:
+    """Add the parser of this command."""
+    parser = commands.add_parser(
+        "remake",
+        help="make a piece of data/ or reference/ anew",
+        description=(
+            "Make anew what the kit carries, from the model and stored seeds; docs/data.md says in"
+            " which order."
+        ),
+    )
+    parser.add_argument("what", choices=PIECES)
+    parser.set_defaults(run=remake)
+
+
+def remake(chosen: Namespace) -> int:
+    """Make one piece of data."""
+    from tqdm import tqdm
+
+    from autograder.making import checks, facts, model_data, pictures, sample_class, sample_edits
+    from autograder.oracle import references
+    from keyhole.models import load_model
+
+    makers = {
+        "prefixes": lambda: model_data.prefixes(load_model(), tqdm),
+        "text": lambda: model_data.text(load_model(), tqdm),
+        "moment": lambda: model_data.moment(load_model(), tqdm),
+        "facts": lambda: facts.make(load_model(), tqdm, print),
+        "references": lambda: references.make(load_model(), tqdm),
+        "maps": lambda: model_data.maps(load_model(), tqdm),
+        "checks": checks.make,
+        "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
+        "sample-class": sample_class.make,
+        "pictures": lambda: pictures.make(load_model()),
+    }
+    print(f"Made {makers[chosen.what]()}")
+    return 0

@@ -1,0 +1,98 @@
+"""How results are shown to teaching assistants: a line while grading, a table, a spreadsheet."""
+
+import csv
+import io
+import math
+
+from autograder.result import DECIMALS, Result
+from keyhole.text import one_line
+
+
+def progress(result: Result, done: int, of: int, seconds: float) -> str:
+    """The line that is printed after each student; `seconds` have passed since the first."""
+    student = f"{one_line(result.student, 40):<20} {result.score:6g} / {result.max_score:g}"
+    line = f"[{done:>{len(str(of))}}/{of}] {student}  {result.seconds:6.1f} s"
+    if done < of:
+        line += f"  about {_minutes(seconds / done * (of - done))} left"
+    else:
+        line += f"  all in {_minutes(seconds)}"
+    return line + (f"\n      {one_line(result.told)}" if result.told else "")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{math.ceil(seconds / 60)} min"
+
+
+def as_table(results: list[Result]) -> str:
+    """Students by notebooks, with points, and the functions in which points were lost."""
+    notebooks = sorted({test.notebook for result in results for test in result.tests})
+    most = [max(_in_notebook(each, name, "max_points") for each in results) for name in notebooks]
+    most.append(max(each.max_score for each in results))
+    rows = [
+        ["student", *notebooks, "total", "", "points lost"],
+        ["", *(f"/ {points:g}" for points in most), "", ""],
+    ]
+    for each in results:
+        points = [_in_notebook(each, name, "points") for name in notebooks]
+        shown = [f"{value:g}" for value in (*points, each.score)]
+        failed = "failed" if each.status == "failed" else ""
+        rows.append([one_line(each.student, 40), *shown, failed, _lost(each)])
+    lines = _aligned(rows)
+    return "\n".join([*lines[:2], "-" * max(map(len, lines)), *lines[2:]])
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """The rows as lines. The first and the last column are set to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = 0, len(widths) - 1
+    return [
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def as_csv(results: list[Result]) -> str:
+    """A row for each student, a column for each graded function."""
+    functions = _functions_of(results)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["student", "assignment", "status", *functions, "score", "max_score", "reason"])
+    for each in results:
+        points = [
+            round(sum(test.points for test in each.tests if test.function == name), DECIMALS)
+            for name in functions
+        ]
+        about = [_cell(each.student), each.assignment, each.status]
+        writer.writerow([*about, *points, each.score, each.max_score, _cell(each.told or "")])
+    return file.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text for a spreadsheet, which takes what begins with one of these for a formula."""
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _functions_of(results: list[Result]) -> list[str]:
+    """The graded functions, in the order of their tests."""
+    return list(dict.fromkeys(test.function for result in results for test in result.tests))
+
+
+def _in_notebook(result: Result, notebook: str, what: str) -> float:
+    points = sum(getattr(test, what) for test in result.tests if test.notebook == notebook)
+    return round(points, DECIMALS)
+
+
+def _lost(result: Result) -> str:
+    """As "restore 4, trace 11.5"; in one word where it is all."""
+    if result.score == 0:
+        return "all"
+    lost = {
+        name: sum(t.max_points - t.points for t in result.tests if t.function == name)
+        for name in _functions_of([result])
+    }
+    return ", ".join(
+        f"{name} {round(points, DECIMALS):g}" for name, points in lost.items() if points > 1e-9
+    )
