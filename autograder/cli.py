@@ -5,8 +5,7 @@ import os
 import sys
 
 from autograder.commands import course_secret, grade_class, remake, validity
-from autograder.commands.arguments import Unusable
-from keyhole.errors import KeyholeError
+from keyhole.errors import KeyholeError, Unusable
 
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
 # Threads that wait leave the processor to others. OpenMP reads this when torch is imported.

@@ -7,11 +7,11 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from autograder.sandbox import (
     StudentFailed,
     isolation,
 )
-from autograder.submissions.cells import Expected
+from autograder.submissions.cells import Plan
 from autograder.submissions.notebooks import Submission, Submitted, read_submission
 from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable
@@ -38,9 +38,10 @@ from keyhole.models import EditableModel
 from keyhole.notebooks.definitions import Definitions
 
 if TYPE_CHECKING:  # it loads every oracle
-    from autograder.hidden.case import HiddenTest, NotebookTests
+    from autograder.hidden.case import HiddenTest, NotebookTests, Trial
 
 log = logging.getLogger(__name__)
+Once = TypeVar("Once")
 
 ASSIGNMENT = "model_editing"
 LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
@@ -106,7 +107,7 @@ class Grader:
             self.model()
 
     @contextmanager
-    def unlocked(self):
+    def unlocked(self) -> Iterator[None]:
         """Let other threads of the grader work while this one waits for a student's process."""
         self.lock.release()
         try:
@@ -123,9 +124,8 @@ class Sitting:
 
     def __init__(self, grader: Grader, sandbox: Sandbox, hidden, submitted: Submitted):
         self.grader, self.sandbox, self.submitted = grader, sandbox, submitted
-        self.sent_words: set[str] = (
-            set()
-        )  # of the texts that were handed to the student's functions
+        # Of the texts that were handed to the student's functions.
+        self.sent_words: set[str] = set()
         self._cases = {case.id: case for case in cases_of(hidden)}
         self._verdicts: dict[str, Verdict] = {}
         self._made: dict[object, object] = {}
@@ -136,7 +136,7 @@ class Sitting:
             self._verdicts[test_id] = self._run(self._cases[test_id])
         return self._verdicts.get(test_id)
 
-    def once(self, kind, trial):
+    def once(self, kind: Callable[["Trial"], Once], trial: "Trial") -> Once:
         """`kind(trial)`, made for the first who asks."""
         if kind not in self._made:
             self._made[kind] = kind(trial)
@@ -229,7 +229,7 @@ class SandboxTrial:
         """How another hidden test went; None where the notebook has no such test."""
         return self.sitting.verdict(test_id)
 
-    def once(self, kind):
+    def once(self, kind: Callable[["Trial"], Once]) -> Once:
         """`kind(trial)`, made when first asked for; all tests of the submission share it."""
         return self.sitting.once(kind, self)
 
@@ -336,12 +336,12 @@ def cases_of(hidden: "NotebookTests") -> list["HiddenTest"]:
     return [case for cases in hidden.cells.values() for case in cases]
 
 
-def expected(hidden: "NotebookTests") -> Expected:
+def expected(hidden: "NotebookTests") -> Plan:
     """What is graded in a notebook; what is handed in as files has no function."""
     functions = dict.fromkeys(
         function_of(case.id) for case in cases_of(hidden) if not case.of_files
     )
-    return Expected(
+    return Plan(
         tuple(functions),
         {cell: sum(case.points for case in cases) for cell, cases in hidden.cells.items()},
     )

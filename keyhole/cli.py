@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyhole import fact_files, messages
-from keyhole.errors import KeyholeError
+from keyhole.errors import KeyholeError, Unusable
 from keyhole.messages import problem, shown
 
 if TYPE_CHECKING:
@@ -51,10 +51,6 @@ REASONS = {
     "record_no_tokens": "target_no_tokens",
     "record_too_long": "too_long",
 }
-
-
-class Unusable(KeyholeError):
-    """Arguments that nothing can be done with."""
 
 
 # ---------------------------------------------------------------- the parser

@@ -1,4 +1,4 @@
-"""The one exception that a person can do something about."""
+"""The exceptions that a person can do something about."""
 
 from keyhole.messages import Remark, sentences
 
@@ -26,3 +26,7 @@ class KeyholeError(Exception):
     def code(self) -> str | None:
         """The name of the sentence; None for a plain text."""
         return self.args[0].code if isinstance(self.args[0], Remark) else None
+
+
+class Unusable(KeyholeError):
+    """Arguments of a command that nothing can be done with; its exit status is 2."""

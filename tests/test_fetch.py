@@ -560,28 +560,14 @@ def test_a_local_copy_that_is_not_there(cache, monkeypatch):
 # The conversion itself, on a checkpoint of a few kilobytes
 
 
-def write_tiny_gguf(path):
-    """A Llama of one layer, one of its matrices quantised as in the real file."""
+def add_tiny_tokenizer(writer, vocabulary):
+    """Three control tokens, the letters of byte-level BPE, and one merge."""
     import gguf
-    import numpy as np
 
-    width, mlp, vocabulary = 32, 64, 260
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(64)
-    writer.add_embedding_length(width)
-    writer.add_block_count(1)
-    writer.add_feed_forward_length(mlp)
-    writer.add_head_count(2)
-    writer.add_head_count_kv(1)
-    writer.add_rope_freq_base(10000.0)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(vocabulary)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
-    letters = [
-        chr(code)
-        for code in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))
-    ]
+    codes = (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))
+    letters = [chr(code) for code in codes]
     writer.add_token_list(["<|endoftext|>", "<|im_start|>", "<|im_end|>", *letters, "Ġt"])
     writer.add_token_types(
         [gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (vocabulary - 3)
@@ -590,6 +576,28 @@ def write_tiny_gguf(path):
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(2)
+
+
+def write_tiny_gguf(path):
+    """A Llama of one layer, one of its matrices quantised as in the real file."""
+    import gguf
+    import numpy as np
+
+    width, mlp, vocabulary = 32, 64, 260
+    writer = gguf.GGUFWriter(path, "llama")
+    for name, number in (
+        ("context_length", 64),
+        ("embedding_length", width),
+        ("block_count", 1),
+        ("feed_forward_length", mlp),
+        ("head_count", 2),
+        ("head_count_kv", 1),
+        ("rope_freq_base", 10000.0),
+        ("layer_norm_rms_eps", 1e-5),
+        ("vocab_size", vocabulary),
+    ):
+        getattr(writer, f"add_{name}")(number)
+    add_tiny_tokenizer(writer, vocabulary)
     random = np.random.default_rng(0)
 
     def add(name, *shape):

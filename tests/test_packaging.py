@@ -257,44 +257,38 @@ def test_the_students_project_installs_keyhole_alone():
     assert project["project"]["dependencies"] == PROJECT["dependencies"]
 
 
-def test_the_real_pack_imports_and_tells_nothing(tmp_path):
-    pack(tmp_path / "pack.zip")
-    packed = contents(tmp_path / "pack.zip")
-    assert {name.split("/")[0] for name in packed} <= {
-        "LICENSE",
-        "NOTICE",
-        "README.md",
-        "assignments",
-        "data",
-        "environment.yml",
-        "keyhole",
-        "pyproject.toml",
-    }
-    assert not any(
-        b"BEGIN SOLUTION" in content for name, content in packed.items() if name.endswith(".ipynb")
-    )
-    library = {
-        line.strip()
-        for name, content in packed.items()
-        if name.endswith(".py")
-        for line in content.decode().splitlines()
-    }
+@pytest.fixture(scope="module")
+def real_pack(tmp_path_factory):
+    """The pack of this repository."""
+    return pack(tmp_path_factory.mktemp("pack") / "pack.zip")
+
+
+def solution_lines(cell):
+    """The lines of a cell's solution that are long enough to tell something."""
+    source = "".join(cell["source"])
+    solution = source.partition("### BEGIN SOLUTION")[2].partition("### END SOLUTION")[0]
+    lines = {line.strip() for line in solution.splitlines()}
+    return {line for line in lines if len(line) > 30 and not line.startswith("with ")}
+
+
+def test_the_real_pack_tells_nothing(real_pack):
+    packed = contents(real_pack)
+    folders = {"assignments", "data", "keyhole"}
+    files = {"LICENSE", "NOTICE", "README.md", "environment.yml", "pyproject.toml"}
+    assert {name.split("/")[0] for name in packed} <= folders | files
+    notebooks = [content for name, content in packed.items() if name.endswith(".ipynb")]
+    assert notebooks and not any(b"BEGIN SOLUTION" in content for content in notebooks)
+    modules = [content.decode() for name, content in packed.items() if name.endswith(".py")]
+    library = {line.strip() for module in modules for line in module.splitlines()}
     for path in (ROOT / "solutions").rglob("*.ipynb"):
         for cell in json.loads(path.read_text("utf-8"))["cells"]:
-            solution = (
-                "".join(cell["source"])
-                .partition("### BEGIN SOLUTION")[2]
-                .partition("### END SOLUTION")[0]
-            )
-            lines = {
-                line.strip()
-                for line in solution.splitlines()
-                if len(line.strip()) > 30 and not line.strip().startswith("with ")
-            }
-            assert not lines & library, path
+            assert not solution_lines(cell) & library, path
     facts = json.loads(packed.get("data/facts.json", b'{"facts": []}'))["facts"]
     assert not any(fact.get("hidden") for fact in facts)
-    with zipfile.ZipFile(tmp_path / "pack.zip") as archive:
+
+
+def test_the_real_pack_imports(real_pack, tmp_path):
+    with zipfile.ZipFile(real_pack) as archive:
         archive.extractall(tmp_path)
     program = (
         "import importlib, pkgutil, sys, keyhole\n"

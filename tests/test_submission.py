@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.submissions import notebooks as submission
-from autograder.submissions.cells import Expected
+from autograder.submissions.cells import Plan
 from autograder.submissions.folder import BESIDE
 from autograder.submissions.notebooks import read_submission
 from keyhole.notebooks import definitions as reading
@@ -17,7 +17,7 @@ from keyhole.notebooks.file import file_called
 from tests.damaged import save, zipped
 from tests.standins import feedback, in_words, sentence
 
-EXPECTED = {"3_edit": Expected(("f", "g")), "1_measure": Expected(("h",))}
+EXPECTED = {"3_edit": Plan(("f", "g")), "1_measure": Plan(("h",))}
 
 
 def read(folder):
@@ -187,7 +187,7 @@ def whole(folder):
     )
     return {
         "3_edit": EXPECTED["3_edit"],
-        "1_measure": Expected(("h",), {"test_h": 1, "test_my_edit": 5}),
+        "1_measure": Plan(("h",), {"test_h": 1, "test_my_edit": 5}),
     }
 
 

@@ -5,13 +5,9 @@ from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
 
-from keyhole.errors import KeyholeError
+from keyhole.errors import Unusable
 
 Subparsers = _SubParsersAction  # argparse has no public name for the place of subcommands
-
-
-class Unusable(KeyholeError):
-    """Arguments that nothing can be done with."""
 
 
 def add_jobs(parser: ArgumentParser) -> None:

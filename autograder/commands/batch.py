@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from autograder.commands.arguments import Unusable
 from autograder.commands.course_secret import tell_if_known
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
@@ -21,7 +20,7 @@ from autograder.submissions.copies import Copy, OwnWork, likely_copies, own_work
 from autograder.submissions.folder import BESIDE, HandedIn, misplaced, open_folder, students_in
 from autograder.submissions.notebooks import Submission
 from keyhole import messages
-from keyhole.errors import KeyholeError
+from keyhole.errors import KeyholeError, Unusable
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.text import one_line
 

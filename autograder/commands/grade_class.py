@@ -3,16 +3,10 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from autograder.commands.arguments import (
-    Subparsers,
-    Unusable,
-    add_jobs,
-    check_writable,
-    names_in,
-    positive,
-)
+from autograder.commands.arguments import Subparsers, add_jobs, check_writable, names_in, positive
 from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
+from keyhole.errors import Unusable
 
 
 def add(commands: Subparsers) -> None:

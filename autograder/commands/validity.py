@@ -3,9 +3,9 @@
 from argparse import Namespace
 from pathlib import Path
 
-from autograder.commands.arguments import Subparsers, Unusable, add_jobs, check_writable, names_in
+from autograder.commands.arguments import Subparsers, add_jobs, check_writable, names_in
 from autograder.result import write_text
-from keyhole.errors import KeyholeError
+from keyhole.errors import KeyholeError, Unusable
 
 
 def add(commands: Subparsers) -> None:

@@ -27,7 +27,7 @@ SAME_DIRECTION = 0.999
 VALUE_TOLERANCE = 1e-2  # of |v* - W k*|; factors of a float32 Ŵ are right to 1e-4 of it
 
 
-class HandedIn:
+class OwnFiles:
     """What one student handed in beside the notebook, read and measured once a submission."""
 
     def __init__(self, trial: Trial):
@@ -64,7 +64,7 @@ def _on_fact(judged: Callable[[Trial, OwnFact], Verdict]) -> Callable[[Trial], V
     """A hidden test of the fact: `judged` runs only where the fact can be used."""
 
     def run(trial):
-        handed = trial.once(HandedIn)
+        handed = trial.once(OwnFiles)
         return _not_run(handed.fact, FACT_FILE) or _judged(lambda: judged(trial, handed.fact))
 
     return run
@@ -74,7 +74,7 @@ def _on_both(judged: Callable[[Trial, OwnFact, OwnEdit], Verdict]) -> Callable[[
     """A hidden test of the fact and the change: `judged` runs only where both can be used."""
 
     def run(trial):
-        handed = trial.once(HandedIn)
+        handed = trial.once(OwnFiles)
         return (
             _not_run(handed.fact, FACT_FILE)
             or _not_run(handed.edit, EDIT_FILE)
@@ -100,7 +100,7 @@ def _judged(look):
 
 
 def form(trial: Trial) -> Verdict:
-    handed = trial.once(HandedIn)
+    handed = trial.once(OwnFiles)
     problems = [part for part in (handed.fact, handed.edit) if isinstance(part, KeyholeError)]
     if not problems:
         return right(feedback("own_read"))
@@ -111,7 +111,7 @@ def form(trial: Trial) -> Verdict:
 
 @_on_fact
 def known(trial: Trial, own: OwnFact) -> Verdict:
-    handed = trial.once(HandedIn)
+    handed = trial.once(OwnFiles)
     before = None if isinstance(handed.edit, KeyholeError) else handed.measured.before
     return own_fact.known(trial.model(), own.fact, before)
 
@@ -274,7 +274,7 @@ def _answers_with(model, own, value):
 def _claims_test(kind):
     @_on_both
     def run(trial, own, made):
-        measured = trial.once(HandedIn).measured
+        measured = trial.once(OwnFiles).measured
         if kind == "original":
             works = own_fact.works(trial.model(), own.fact, measured)
             if not works.passed:

@@ -296,7 +296,7 @@ def _ahead(answer, other, rules):
 
 
 @dataclass(frozen=True)
-class Trial:
+class Attempt:
     """A candidate with one possible new target, and all that must be asked about the two."""
 
     item: Item
@@ -321,7 +321,8 @@ def _trials(item, known, rules):
     objects = [new for new in objects if _first_word(new) != _first_word(item.answer)]
     objects = sorted(objects, key=lambda new: _order("new target", item.id, new))[: rules.others]
     return [
-        Trial(item, new, _partners(item, new, fellows, rules), _hops(item, new)) for new in objects
+        Attempt(item, new, _partners(item, new, fellows, rules), _hops(item, new))
+        for new in objects
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from autograder.sandbox import adapters, wire, zygote_client
+from autograder.sandbox import replies, wire, zygote_client
 from autograder.sandbox.failures import SAID, NotStarted, StudentFailed, ZygoteLost
 from autograder.sandbox.limits import MB, Allowance, Clock, Limits
 from autograder.sandbox.process import ChildProcess
@@ -74,8 +74,8 @@ class Sandbox:
     ) -> Reply:
         """What the student's `function` makes of `tensors`, by way of an adapter.
 
-        adapters.py says what each adapter returns. Raises StudentFailed for everything that the
-        student's code can cause, and NotStarted where the machine gives no process.
+        keyhole/checking/adapters.py says what each returns. Raises StudentFailed for everything
+        that the student's code can cause, and NotStarted where the machine gives no process.
         """
         request = function, adapter, tensors or {}, options or {}, seconds or self.limits.seconds
         try:
@@ -169,7 +169,7 @@ class Sandbox:
             tensors, text = wire.unpack(self._child.exchange(frame, clock, reply_bytes))
             code, detail = self._status(text, content)
             if code == "done" and command == "call":
-                adapters.check_reply(tensors, content["adapter"], sent, content["options"])
+                replies.check_reply(tensors, content["adapter"], sent, content["options"])
         except BaseException as error:
             # Also at Ctrl-C: nothing can go on from half an exchange.
             self._end_child()

@@ -15,7 +15,7 @@ PYTHON = re.compile(r"(?:i?python[\d.]*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Expected:
+class Plan:
     """What is graded in a notebook: its functions, and the points of each test cell by grade id."""
 
     functions: Collection[str]
@@ -35,7 +35,7 @@ class Expected:
 class Survey:
     """The graded cells of a notebook. Cells are counted from 1, as in sentences for students."""
 
-    def __init__(self, notebook, found: Definitions, expected: Expected):
+    def __init__(self, notebook, found: Definitions, expected: Plan):
         self._notebook, self._cells = notebook, notebook.cells
         self._found, self._expected = found, expected
         self._wanted = set(expected.names)

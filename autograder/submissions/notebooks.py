@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.messages import sentence
-from autograder.submissions.cells import Expected, Survey, named
+from autograder.submissions.cells import Plan, Survey, named
 from autograder.submissions.folder import BESIDE, Candidate, HandedIn, open_folder
 from autograder.submissions.timestamp import time_lost
 from keyhole.errors import KeyholeError
@@ -76,7 +76,7 @@ class Submission(Mapping[str, Submitted]):
         self._unpacked.close()
 
 
-def read_submission(folder: str | Path, assignment_notebooks: Mapping[str, Expected]) -> Submission:
+def read_submission(folder: str | Path, assignment_notebooks: Mapping[str, Plan]) -> Submission:
     """Read the notebooks of one student's folder SUBMITTED/<student>/<assignment>.
 
     `assignment_notebooks` maps a notebook's name (without .ipynb) to what is graded in it. Nothing
@@ -144,7 +144,7 @@ class _Search:
     handed: HandedIn
     reader: _Reader
     name: str
-    expected: Expected
+    expected: Plan
 
     @property
     def path(self) -> Path:
