@@ -33,7 +33,7 @@ class Files:
     """
 
     def __init__(self, student: str = "hana-other-words", model: EditableModel | None = None):
-        files = sample_edits.handed_in(student)
+        files = sample_edits.files_of(student)
         self.record, self.tensors = json.loads(files[FACT_FILE]), load(files[EDIT_FILE])
         self.raw: dict[str, bytes | None] = {}
         self.model = model
