@@ -15,6 +15,7 @@ from keyhole import checking
 from keyhole.checking.cases import load_cases
 from keyhole.checking.checks import CheckFailed, check, examine
 from keyhole.checking.judging import ERRORS, PROBLEMS, name_of
+from keyhole.checking.student import Student
 from keyhole.hooks import record
 from keyhole.messages import feedback, word
 from keyhole.messages.en import CHECKS, MISCONCEPTIONS
@@ -568,3 +569,10 @@ def test_names_for_students_come_from_keyhole():
         keyhole.nonsense
     with pytest.raises(ImportError):
         from keyhole import nonsense  # noqa: F401
+
+
+def test_ctrl_c_ends_a_command_and_not_a_students_process():
+    stopped = "value = 1\nraise KeyboardInterrupt"
+    with pytest.raises(KeyboardInterrupt):
+        Student(stopped)
+    assert Student(stopped, {}).names["value"] == 1

@@ -20,8 +20,9 @@ SOURCE_NAME = "<notebook>"  # the file that tracebacks name
 class Student:
     """A notebook's definitions: each one that fails loses only the names that it would have bound.
 
-    `source` is what keyhole.notebooks.definitions kept of the notebook; it runs in `names`, by
-    default a namespace of its own. Raises SyntaxError where the source cannot be parsed.
+    `source` is what keyhole.notebooks.definitions kept of the notebook. It runs in `names`, which
+    belong to a process for students' code alone. Without `names` the process is a command's, and
+    Ctrl-C ends it. Raises SyntaxError where the source cannot be parsed.
     """
 
     def __init__(self, source: str, names: dict | None = None):
@@ -41,6 +42,8 @@ class Student:
             try:
                 exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
             except BaseException as error:
+                if names is None and isinstance(error, KeyboardInterrupt):
+                    raise
                 self.failed |= dict.fromkeys(_bound(node), describe(error))
                 self.missing |= dict.fromkeys(_bound(node), missed_name(error))
 
