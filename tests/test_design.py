@@ -99,6 +99,14 @@ def test_no_arrow_runs_up():
     assert not up
 
 
+def test_the_design_page_shows_the_same_floors():
+    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    shown = re.findall(r"^\| (\d+) \| `([\w/]+?)(?:/|\.py)`", page, re.MULTILINE)
+    assert [(int(floor), room.replace("/", ".")) for floor, room in shown] == [
+        (floor, room) for room, floor in FLOOR.items()
+    ]
+
+
 def test_no_modules_import_one_another_in_a_circle():
     below = {module: set() for module in modules("keyhole", "autograder")}
     for module, name in arrows():

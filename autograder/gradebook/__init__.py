@@ -1,1 +1,1 @@
-"""All that knows nbgrader: its pipeline, its gradebook, its pages."""
+"""All that knows a course system: nbgrader's pipeline, gradebook and pages."""
