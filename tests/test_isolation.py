@@ -38,7 +38,9 @@ def test_the_printed_line_says_what_is_missing_and_what_is_not_stopped():
     assert all(level.walls in security for level in LEVELS.values())
     rows = dict(
         re.findall(
-            r"^\| ([A-E, ]+) \| (.+) \|$", security.partition("## The catalogue")[2], re.MULTILINE
+            r"^\| ([A-E, ]+) \| (.+) \|$",
+            security.partition("## The hostile suite")[2],
+            re.MULTILINE,
         )
     )
     assert {

@@ -27,8 +27,8 @@ PROOF_SECONDS = 30
 class Level:
     """What stands between students' code and the grader, and what it does not stop.
 
-    `entries` numbers what it does not stop, after the catalogue in docs/security.md; `open` says
-    it in words.
+    `entries` gives the numbers of the attacks that it does not stop (docs/security.md, "The
+    hostile suite"); `open` says it in words.
     """
 
     walls: str
@@ -73,7 +73,7 @@ class MachineLevel:
         reasons = "; ".join(f"no {name}: {reason}" for name, reason in self.missing.items())
         line = f"Isolation level {self.level}: {level.walls}."
         if level.open:
-            line += f" Not stopped: {level.open} (entries of the catalogue: {level.entries})."
+            line += f" Not stopped: {level.open} (attacks of the hostile suite: {level.entries})."
         return line + (f" ({reasons})" if reasons else "")
 
 
