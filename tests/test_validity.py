@@ -102,7 +102,9 @@ def test_what_is_not_as_it_should_be_is_found(astray, says):
     problems = report(*WHOLE, astray).problems()
     assert any(says in problem for problem in problems), problems
     assert f"Not as it should be: {len(problems)}" in as_text(report(*WHOLE, astray))
-    assert f"| not as the catalogue says | {len(problems)} |" in as_markdown(report(*WHOLE, astray))
+    assert f"| results that the catalogue does not expect | {len(problems)} |" in as_markdown(
+        report(*WHOLE, astray)
+    )
 
 
 def test_a_test_that_nothing_loses_is_found():
@@ -122,7 +124,7 @@ def test_the_exit_status_says_whether_all_is_well(monkeypatch, capsys, tmp_path)
         monkeypatch.setattr(validity, "examined", lambda *_, each=each: report(*each))
         assert cli.main(["validity", "--write", str(tmp_path / "validity.md")]) == status
         assert "right ones get full marks" in capsys.readouterr().out
-        assert (tmp_path / "validity.md").read_text("utf-8").startswith("# Whether")
+        assert (tmp_path / "validity.md").read_text("utf-8").startswith("# Can the grading")
 
 
 def test_what_there_is_not_is_told_in_a_sentence(capsys, tmp_path):
@@ -185,12 +187,11 @@ def test_the_document_is_in_step_with_the_catalogue():
             row
         )
     for solution in RIGHT:
-        assert cell(solution.name) in sections[solution.function].partition("\nRight: ")[2], (
-            solution.function,
-            solution.name,
-        )
+        assert (
+            cell(solution.name) in sections[solution.function].partition("\nRight solutions:\n")[2]
+        ), (solution.function, solution.name)
     assert (
-        "| not as the catalogue says | 0 |" in document
+        "| results that the catalogue does not expect | 0 |" in document
         and "/home" not in document
         and "/tmp" not in document
     )

@@ -7,7 +7,7 @@ from functools import cached_property
 from autograder.validity.run import Graded, case_of, hidden_tests
 
 NAMED_SHARE = 0.9  # of the wrong solutions whose own misunderstanding must be named
-LEGEND = "● points lost   ◐ some of them lost   · none lost   ! not what the catalogue says"
+LEGEND = "● all points lost   ◐ some points lost   · none lost   ! the catalogue says otherwise"
 
 
 def _all_cases() -> dict[str, list[str]]:
@@ -209,20 +209,18 @@ def as_markdown(report: Report) -> str:
     problems = report.problems()
     rows = {
         "wrong solutions that lose points": f"{report.caught} of {len(report.wrong)}",
-        "of them told what was misunderstood": report.share,
-        "right solutions, written differently, with full marks": (
-            f"{report.passed} of {len(report.right)}"
-        ),
+        "wrong solutions whose misunderstanding the messages name": report.share,
+        "right solutions that get full marks": (f"{report.passed} of {len(report.right)}"),
         "hidden tests": report.tests,
-        "not as the catalogue says": len(problems),
+        "results that the catalogue does not expect": len(problems),
         "time": f"{report.seconds:.0f} s, {report.jobs} at a time",
         "isolation level": report.isolation,
     }
     lines = [
-        "# Whether the grading can be trusted",
+        "# Can the grading be trusted?",
         "",
         (
-            "Made by `autograder validity --write docs/validity.md`;"
+            "`autograder validity --write docs/validity.md` makes this page."
             " [grading.md](grading.md#validity) says how to read it."
         ),
         "",
@@ -241,7 +239,7 @@ def as_markdown(report: Report) -> str:
 def _section(report: Report, function: str) -> Iterator[str]:
     """The part of the page about one function."""
     cases, right = report.cases[function], report.of(report.right, function)
-    head = ["wrong solution", "who hands it in", *cases, "named (in so many tests)"]
+    head = ["wrong solution", "its mistake", *cases, "named, in how many tests"]
     yield from ("", f"## {function}", "")
     yield f"| {' | '.join(head)} |"
     yield f"|---|---|{':-:|' * len(cases)}---|"
@@ -249,15 +247,17 @@ def _section(report: Report, function: str) -> Iterator[str]:
         row = [cell(each.solution.name), cell(each.solution.mistake)]
         row += [mark(each, case) for case in cases]
         yield f"| {' | '.join(row)} | {names(each)} |"
-    told = [cell(each.solution.name) + " (**loses points**)" * bool(each.lost) for each in right]
-    yield from ("", f"Right: {'; '.join(told)}.")
-    single = [
-        f"{cell(each.solution.name)} ({case})"
-        for case, solutions in report.needed(function).items()
-        for each in solutions
-    ]
+    yield from ("", "Right solutions:", "")
+    for each in right:
+        yield f"- {cell(each.solution.name)}{' (**loses points**)' * bool(each.lost)}"
+    single = {
+        case: "; ".join(cell(each.solution.name) for each in alone)
+        for case, alone in report.needed(function).items()
+        if alone
+    }
     if single:
-        yield from ("", f"Caught by one test only: {'; '.join(single)}.")
+        yield from ("", "| test | caught by this test only |", "|---|---|")
+        yield from (f"| {case} | {solutions} |" for case, solutions in single.items())
     if unneeded := report.unneeded(function):
         yield from ("", f"Tests that no wrong solution needs: {', '.join(unneeded)}.")
 
