@@ -18,7 +18,7 @@ COMMANDS = [grade_class, validity, course_secret, remake]
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status."""
     parser = argparse.ArgumentParser(
-        prog="autograder", description="Grades notebooks about model editing."
+        prog="autograder", description="Grade a class's notebooks, and test the grader itself."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

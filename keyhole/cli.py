@@ -83,7 +83,7 @@ def _command(commands, run, words):
     added.add_argument(
         "--lang",
         choices=tuple(messages.LANGUAGES),
-        help="language of what is said (default: the environment variable KEYHOLE_LANG, else en)",
+        help="language of the output (default: the environment variable KEYHOLE_LANG, else en)",
     )
     return added
 
@@ -93,7 +93,7 @@ def _of_a_model(added):
         "--model",
         metavar="NAME",
         default=DEFAULT_MODEL,
-        help="a model's name, or its folder (default %(default)s)",
+        help="the model: its name, or its folder (default %(default)s)",
     )
 
 
@@ -102,7 +102,7 @@ def _with_a_notebook(added, notebook=EDIT):
         "--notebook",
         metavar="FILE",
         type=Path,
-        help=f"whose functions are used (default: solutions/ or assignments/{notebook})",
+        help=f"the notebook with the functions (default: solutions/ or assignments/{notebook})",
     )
 
 
@@ -110,7 +110,7 @@ def _with_a_prompt(added, about):
     added.add_argument(
         "prompt",
         metavar="PROMPT",
-        help='a sentence up to its answer: "The Eiffel Tower is located in the city of"',
+        help='a sentence without its end: "The Eiffel Tower is located in the city of"',
     )
     added.add_argument("--subject", metavar="S", required=True, help=about)
 
@@ -124,7 +124,7 @@ def _add_check(commands):
         "--seconds",
         type=_positive,
         default=60.0,
-        help="most that one function may take (default %(default)g)",
+        help="time limit for one function, in seconds (default %(default)g)",
     )
 
 
@@ -137,13 +137,13 @@ def _add_trace(commands):
         "--occurrence",
         metavar="N",
         type=int,
-        help="which one, from 1, where the prompt has the subject more than once (default: last)",
+        help="which occurrence of the subject in the prompt, from 1 (default: the last)",
     )
     added.add_argument(
         "--kind",
         choices=("state", "mlp", "attention"),
         default="state",
-        help="what is restored (default %(default)s)",
+        help="what the map restores (default %(default)s)",
     )
     added.add_argument(
         "--window",
@@ -167,27 +167,27 @@ def _add_edit(commands):
         " after",
     )
     _with_a_prompt(added, "what the fact is about, as the prompt has it")
-    added.add_argument("--to", metavar="T", required=True, help="what the model should say")
+    added.add_argument("--to", metavar="T", required=True, help="the new answer")
     added.add_argument(
-        "--true", metavar="T", help="what it says now (default: its own first answer)"
+        "--true", metavar="T", help="the answer until now (default: the model's first)"
     )
     added.add_argument(
         "--layer",
         metavar="L",
         type=int,
         default=DEFAULT_LAYER,
-        help="whose memory is edited (default %(default)s)",
+        help="the layer whose matrix is edited, from 0 (default %(default)s)",
     )
     _of_a_model(added)
     _with_a_notebook(added)
     added.add_argument(
-        "--json", metavar="FILE", type=Path, help="write everything that was measured"
+        "--json", metavar="FILE", type=Path, help="write all measurements to this file"
     )
     added.add_argument(
         "--plot",
         metavar="FILE.png",
         type=Path,
-        help="write a picture of the probes before and after",
+        help="draw the probes before and after into this file",
     )
 
 
@@ -197,7 +197,7 @@ def _add_moment(commands):
         moment,
         "compute the second moment C of a layer over the kit's text, and keep it in the cache",
     )
-    added.add_argument("--layer", metavar="L", type=int, required=True)
+    added.add_argument("--layer", metavar="L", type=int, required=True, help="the layer, from 0")
     _of_a_model(added)
     _with_a_notebook(added)
 
@@ -206,8 +206,8 @@ def _add_facts(commands):
     added = _command(
         commands,
         facts,
-        "say what a public file of facts holds, which of its records a model can be asked, and why"
-        " not the others (exit status 1 if it can be asked none)",
+        "say what a public file of facts holds, which of its records a model can use, and why it"
+        " cannot use the others (exit status 1 if it can use none)",
     )
     added.add_argument("file", metavar="FILE", type=Path)
     added.add_argument(

@@ -10,7 +10,7 @@ def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "secret",
-        help="show or renew what the hidden inputs derive from",
+        help="show or renew the secret from which hidden inputs are drawn",
         description=(
             "The course secret: autograder/secret.key, or the file that KEYHOLE_SECRET_FILE names."
             " Keep it for a course, and out of any repository."

@@ -14,16 +14,23 @@ def add(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "grade",
         help="grade a folder of submissions",
-        description="Grade SUBMITTED_DIR/<student>/<assignment>/*.ipynb.",
+        description=(
+            "Grade SUBMITTED_DIR/<student>/<assignment>/*.ipynb: print a table, write a report,"
+            " fill nbgrader's gradebook, and make feedback pages. docs/grading.md says more."
+        ),
     )
     parser.add_argument(
-        "submitted", metavar="SUBMITTED_DIR", type=Path, help="folder with one folder a student"
+        "submitted",
+        metavar="SUBMITTED_DIR",
+        type=Path,
+        help="a folder that holds one folder for each student",
     )
-    parser.add_argument("--students", metavar="A,B", help="only these")
+    parser.add_argument("--students", metavar="A,B", help="grade only these students")
     parser.add_argument(
         "--assignment",
         default="model_editing",
-        help="folder of the assignment (default %(default)s)",
+        metavar="NAME",
+        help="name of the assignment's folders (default %(default)s)",
     )
     add_jobs(parser)
     _add_reports(parser)
@@ -38,10 +45,13 @@ def _add_reports(parser: ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help="the report; rewritten after every student",
+        help="where to write the report; it is written again after every student",
     )
     parser.add_argument(
-        "--csv", metavar="FILE", type=Path, help="the points of every function as a table"
+        "--csv",
+        metavar="FILE",
+        type=Path,
+        help="where to write the points of every function as a table",
     )
     parser.add_argument(
         "--no-feedback",
@@ -52,13 +62,13 @@ def _add_reports(parser: ArgumentParser) -> None:
         "--course",
         metavar="DIR",
         type=Path,
-        help="folder of nbgrader_config.py (default: this repository)",
+        help="the folder that holds nbgrader_config.py (default: this repository)",
     )
     parser.add_argument(
         "--lang",
         choices=tuple(messages.LANGUAGES),
         help=(
-            "language of what students read (default: the course's, else that of KEYHOLE_LANG,"
+            "language of the feedback (default: that of nbgrader_config.py, else of KEYHOLE_LANG,"
             " else en)"
         ),
     )
@@ -82,7 +92,7 @@ def _add_safety(parser: ArgumentParser) -> None:
         "--timeout",
         metavar="S",
         type=positive(float),
-        help="most seconds that a call of a student's function may take",
+        help="time limit for one call of a student's function, in seconds (default: limits.toml's)",
     )
 
 

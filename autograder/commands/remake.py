@@ -22,10 +22,10 @@ def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "remake",
-        help="make a piece of data/ or reference/ anew",
+        help="make a piece of the kit's own data again",
         description=(
-            "Make anew what the kit carries, from the model and stored seeds; docs/data.md says in"
-            " which order."
+            "Make a piece of the kit's own data again, from the model and stored seeds."
+            " docs/data.md says what each piece is, and in which order to make them."
         ),
     )
     parser.add_argument("what", choices=PIECES)

@@ -12,10 +12,10 @@ def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
     parser = commands.add_parser(
         "validity",
-        help="hold the hidden tests against wrong and right solutions",
+        help="test the hidden tests with known wrong and right solutions",
         description=(
-            "Grade every solution of the catalogue; the exit status is 1 if one loses other tests"
-            " than it should."
+            "Grade every wrong and right solution of the catalogue. The exit status is 1 if one of"
+            " them loses other tests than it should."
         ),
     )
     parser.add_argument(
@@ -25,10 +25,12 @@ def add(commands: Subparsers) -> None:
         "--secret",
         metavar="FILE",
         type=Path,
-        help="the secret that hidden inputs derive from (default: the course's)",
+        help="draw hidden inputs from the secret in this file (default: the course's)",
     )
     add_jobs(parser)
-    parser.add_argument("--write", metavar="FILE", type=Path, help="the report as Markdown, too")
+    parser.add_argument(
+        "--write", metavar="FILE", type=Path, help="write the report as Markdown, too"
+    )
     parser.set_defaults(run=validity)
 
 
