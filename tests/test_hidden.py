@@ -146,22 +146,18 @@ def on_the_model(function, of=NEEDS_MODEL):
 @cache
 def verdicts(solution, secret):
     """{case: (passed, misconception)} of the cases without the real model."""
-    messages.use(
-        "en" if secret == TEST_SECRET else "zh-TW"
-    )  # the verdicts are the same in both, and every message of both is read
     found, sent = outcomes(solution, far_from_the_model(solution.function), secret=secret)
-    messages.use("en")
+    # One secret's messages are read in English, the other's in Chinese.
+    messages.use("zh-TW" if secret == OTHER_SECRET else "en")
     for case, outcome in found.items():
         if outcome.status != "error":  # what a student's error says is told apart by the grader
-            assert length(outcome.message) <= 3, outcome.message
-            assert bool(is_chinese(outcome.message)) == (secret == OTHER_SECRET), outcome.message
-            told = {word for _, options in sent[case] for word in words_of(options)}.intersection(
-                WORD.findall(outcome.message)
-            )
-            assert told <= {"state", "attention"}, (
-                case,
-                outcome.message,
-            )  # the kind of map, which is told anyway
+            message = outcome.message
+            assert length(message) <= 3, message
+            assert bool(is_chinese(message)) == (secret == OTHER_SECRET), message
+            sent_words = {word for _, options in sent[case] for word in words_of(options)}
+            told = sent_words.intersection(WORD.findall(message))
+            assert told <= {"state", "attention"}, (case, message)  # the kind of map may be told
+    messages.use("en")
     return {case: (outcome.passed, outcome.misconception) for case, outcome in found.items()}
 
 
