@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from keyhole.download import FULL, download
 from keyhole.errors import KeyholeError
+from keyhole.interrupts import held_back
 from keyhole.messages import problem, shown
 from keyhole.paths import cache_folder
 from keyhole.prepared import convert, is_whole, missing_from, weights_fingerprint
@@ -91,7 +92,8 @@ def _make(folder: Path, local: Path | None, source: Source, progress: bool) -> N
         _remove(folder)  # it was not whole
         made.rename(folder)
     finally:
-        _remove(work)
+        with held_back():
+            _remove(work)
     _remove(wheel)
 
 

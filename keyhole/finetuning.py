@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.interrupts import held_back
 from keyhole.messages import problem
 from keyhole.models import EditableModel
 from keyhole.probes import answer_logits
@@ -37,8 +38,9 @@ def fine_tuned(
 
     `loss(logits, target_ids)` gets (T, V), (T,) and returns a scalar to be made small. Gives the
     losses, one before each step. `progress` wraps the range of steps, as tqdm does. Afterwards
-    every weight is the old one, bit for bit, whatever happens. The old weights wait on disk
-    meanwhile: with Adam's two averages, a third copy in memory is too much for a small laptop.
+    every weight is the old one, bit for bit, whatever happens; a Ctrl-C waits until they are. The
+    old weights wait on disk meanwhile: with Adam's two averages, a third copy in memory is too much
+    for a small laptop.
 
     Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits,
     and where the disk is full.
@@ -54,8 +56,8 @@ def fine_tuned(
         try:
             yield _train(weights, current, settings, progress)
         finally:
-            kept.seek(0)
-            with torch.no_grad():
+            with held_back(), torch.no_grad():
+                kept.seek(0)
                 for weight, grad in zip(weights, asked):
                     old = torch.empty(weight.shape, dtype=weight.dtype)
                     kept.readinto(_bytes(old))
@@ -102,8 +104,9 @@ def _train(weights, loss, settings, progress):
             losses.append(_checked(value))
             value.sum().backward()
     finally:
-        for hook in hooks:
-            hook.remove()
+        with held_back():
+            for hook in hooks:
+                hook.remove()
     for weight in weights:
         weight.requires_grad_(False)
     return tuple(losses)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from keyhole.errors import KeyholeError
+from keyhole.interrupts import held_back
 from keyhole.messages import listed, problem
 
 if TYPE_CHECKING:  # transformers takes a second
@@ -229,7 +230,7 @@ class EditableModel:
                 weight += change.to(weight)
             yield self
         finally:
-            with torch.no_grad():
+            with held_back(), torch.no_grad():
                 weight.copy_(before)
 
 
