@@ -6,6 +6,7 @@ import sys
 
 from autograder.commands import course_secret, grade_class, remake, validity
 from keyhole.errors import KeyholeError, Unusable
+from keyhole.terminal import print_anything
 
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
 # Threads that wait leave the processor to others. OpenMP reads this when torch is imported.
@@ -17,6 +18,7 @@ COMMANDS = [grade_class, validity, course_secret, remake]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status."""
+    print_anything()
     parser = argparse.ArgumentParser(
         prog="autograder", description="Grade a class's notebooks, and test the grader itself."
     )

@@ -22,6 +22,7 @@ from keyhole.finetuning import fine_tuned
 from keyhole.models import EditableModel, load_model
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
 from keyhole.probes import PROBE_KINDS, ProbeSet
+from keyhole.terminal import print_anything
 from keyhole.values import Rewrite
 
 FUNCTIONS = ("subject_key", "value_objective", "rank_one_update")
@@ -134,6 +135,7 @@ def append(path: Path, method: str, edit: EditedFact) -> None:
 
 
 def main() -> None:
+    print_anything()
     chosen, model = options(), load_model()
     facts = [fact for fact in load_facts() if not fact.hidden][: chosen.first]
     if chosen.out:

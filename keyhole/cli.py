@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from keyhole import fact_files, messages
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.messages import problem, shown
+from keyhole.terminal import print_anything
 
 if TYPE_CHECKING:
     from keyhole.tracing import CausalMap
@@ -223,9 +224,7 @@ def _add_facts(commands):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command: its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without Ŵ shows ?
+    print_anything()
     chosen = parser().parse_args(arguments)
     if chosen.lang:
         messages.use(chosen.lang)

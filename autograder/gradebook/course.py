@@ -183,7 +183,7 @@ class Course:
         """Send nbgrader's chatter to a file."""
         logger = get_logger()
         old = logger.handlers[:], logger.level, logger.propagate
-        handler = logging.FileHandler(self.log_file)
+        handler = logging.FileHandler(self.log_file, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(logging.WARNING)

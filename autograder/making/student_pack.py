@@ -15,6 +15,7 @@ from autograder.result import function_of
 from keyhole.errors import KeyholeError
 from keyhole.files import write_atomically
 from keyhole.notebooks.definitions import definitions, read_notebook
+from keyhole.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"  # the folder that unpacking makes
@@ -108,6 +109,7 @@ def _refuse_solved(path: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    print_anything()
     target = Path(arguments[0] if arguments else "keyhole-students.zip")
     try:
         pack(target)
