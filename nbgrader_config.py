@@ -7,12 +7,16 @@ from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
+from autograder.gradebook.config import unusable
+
 # These warnings are about nbgrader's own queries, and harmless.
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 # The loader of this file provides `get_config`. An imported one would fill another configuration.
 c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
-(root / "grading").mkdir(exist_ok=True)
+# Jupyter reads this file too, to start, and needs no gradebook for that.
+if (why := unusable(root)) and "nbgrader" in Path(sys.argv[0]).name:
+    sys.exit(f"nbgrader: {why}")
 
 # To make the gradebook nbgrader runs `alembic` by name. It lies beside this Python, whether or not
 # the environment is active.

@@ -44,7 +44,8 @@ def course_secret(path: str | Path | None = None) -> bytes:
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except OSError as error:
         raise KeyholeError(
-            f"the course secret {path} can neither be read nor made: {error.strerror}"
+            f"the course secret {path} can neither be read nor made ({error.strerror}): name a file"
+            " of yours by KEYHOLE_SECRET_FILE"
         ) from error
     except ValueError:
         secret = b""

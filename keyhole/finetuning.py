@@ -11,6 +11,7 @@ from keyhole.errors import KeyholeError
 from keyhole.interrupts import held_back
 from keyhole.messages import problem
 from keyhole.models import EditableModel
+from keyhole.paths import check_temporary_folder
 from keyhole.probes import answer_logits
 
 
@@ -43,7 +44,7 @@ def fine_tuned(
     for a small laptop.
 
     Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits,
-    and where the disk is full.
+    and where the disk is full or no temporary folder can be written.
     """
     weights = list(model.hf.parameters())
     asked = [weight.requires_grad for weight in weights]
@@ -51,6 +52,7 @@ def fine_tuned(
     def current():
         return loss(*answer_logits(model, prompt, target))
 
+    check_temporary_folder()
     with tempfile.TemporaryFile() as kept:
         _write(weights, kept)
         try:

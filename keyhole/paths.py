@@ -1,7 +1,11 @@
-"""Where Keyhole keeps what it reads (data/) and what it fetched (the cache)."""
+"""Where Keyhole keeps what it reads (data/) and what it fetched (the cache); temporary files."""
 
 import os
+import tempfile
 from pathlib import Path
+
+from keyhole.errors import KeyholeError
+from keyhole.messages import problem
 
 
 def data_folder() -> Path:
@@ -10,5 +14,20 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where the fetched model is kept; the environment variable KEYHOLE_CACHE points elsewhere."""
-    return Path(os.environ.get("KEYHOLE_CACHE") or Path.home() / ".cache" / "keyhole").expanduser()
+    """Where the fetched model is kept; the environment variable KEYHOLE_CACHE points elsewhere.
+
+    Raises KeyholeError where there is no such variable and no home folder.
+    """
+    try:
+        folder = os.environ.get("KEYHOLE_CACHE") or Path.home() / ".cache" / "keyhole"
+        return Path(folder).expanduser()
+    except RuntimeError:  # no HOME, and a user whom the machine does not know
+        raise KeyholeError(problem("no_home")) from None
+
+
+def check_temporary_folder() -> None:
+    """Raises KeyholeError where no temporary folder can be written."""
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        raise KeyholeError(problem("no_temporary_folder")) from None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keyhole.errors import Unusable
+from keyhole.paths import check_temporary_folder
 
 Subparsers = _SubParsersAction  # argparse has no public name for the place of subcommands
 
@@ -47,3 +48,15 @@ def check_writable(path: Path) -> None:
             raise PermissionError
     except OSError:
         raise Unusable(f"the report {path} cannot be written there") from None
+
+
+def check_folders() -> None:
+    """Find out before any work that a folder is missing which all of it needs.
+
+    Raises KeyholeError.
+    """
+    try:
+        Path.home()
+    except RuntimeError:  # no HOME, and a user whom the machine does not know
+        raise Unusable("there is no home folder, which nbgrader needs: set HOME") from None
+    check_temporary_folder()

@@ -6,6 +6,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,8 +14,8 @@ from pathlib import Path
 from autograder.commands.course_secret import tell_if_known
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
-from autograder.gradebook.config import REPOSITORY, language_of
-from autograder.gradebook.course import Course
+from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
+from autograder.gradebook.course import Course, alone
 from autograder.result import Result, read_json, write_json, write_text
 from autograder.submissions.copies import Copy, OwnWork, likely_copies, own_work, with_note
 from autograder.submissions.folder import BESIDE, HandedIn, misplaced, open_folder, students_in
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 # Submissions that are open at once, for each job: one is graded, one waits to be recorded. What was
 # unpacked of them lies on the disk meanwhile.
 OPEN_PER_JOB = 2
+UNRECORDED = 3  # exit status where somebody was graded and could not be recorded
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,34 @@ class Batch:
         tell_if_known(self.grader.secret)
         self.grader.prepare()
         self.weight_shape = self._weight_shape()
-        self.course = None if chosen.no_feedback else self._open_course()
         self.results: dict[str, Result] = {}
         self.works: dict[str, OwnWork] = {}
+        self.unrecorded: dict[str, str] = {}  # why a student is not in the gradebook
+        self.no_course: str | None = None  # why nobody is
+        self.held = ExitStack()  # the course, which no other grading may use meanwhile
+        self.course = None if chosen.no_feedback else self._open_course()
 
     def run(self, students: list[str]) -> int:
         """Grade the students, and print and write what comes out; the exit status."""
-        clock = time.perf_counter()
         if self.chosen.students:
             self._take_over(students)
+        with self.held:
+            noted = self._grade_all(students)
+        print("\n" + as_table(list(noted.values())))
+        if copies := self._copies():
+            print("\nHanded in alike, for you to look at (no points lost):")
+            print("\n".join(f"  {copy}" for copy in copies))
+        print(f"\nReport: {self.json}")
+        if self.course:
+            pages = self.course.grading / "feedback"
+            print(f"Feedback pages: {pages}/<student>/{self.assignment}/")
+        for why in self._all_unrecorded():
+            print(why, file=sys.stderr)
+        return UNRECORDED if self.unrecorded or self.no_course else 0
+
+    def _grade_all(self, students: list[str]) -> dict[str, Result]:
+        """Grade and record the students, one line each; all results by name."""
+        clock = time.perf_counter()
         for done, graded in enumerate(self._graded(students), start=1):
             student, submission = graded.result.student, graded.submission
             self.results[student] = graded.result
@@ -78,15 +99,16 @@ class Batch:
                 self._record(noted[student], submission)
             if submission is not None:
                 submission.close()
-        print("\n" + as_table(list(noted.values())))
-        if copies := self._copies():
-            print("\nHanded in alike, for you to look at (no points lost):")
-            print("\n".join(f"  {copy}" for copy in copies))
-        print(f"\nReport: {self.json}")
-        if self.course:
-            pages = self.course.grading / "feedback"
-            print(f"Feedback pages: {pages}/<student>/{self.assignment}/")
-        return 0
+        return noted
+
+    def _all_unrecorded(self) -> Iterator[str]:
+        """The lines of the summary on students who are not in the gradebook."""
+        if self.no_course:
+            yield f"\nNobody was put into the gradebook: {self.no_course}"
+        if self.unrecorded:
+            yield "\nGraded, but not in the gradebook and without a page:"
+        for student, why in sorted(self.unrecorded.items()):
+            yield f"  {one_line(student, 40)}: {why}"
 
     def _folder(self, student: str) -> Path:
         return self.submitted / student / self.assignment
@@ -132,25 +154,29 @@ class Batch:
         """Put a result into the gradebook. A failure costs one student's page, not the batch."""
         student = result.student
         why = misplaced(self._folder(student)) if result.status == "failed" else None
-        if submission is None:
-            why = why or "the grader itself failed to read it"
         try:
+            if not why and submission is None:
+                raise KeyholeError("the grader itself failed to read it")
             if not why:
                 self.course.record(result, submission)
         except Exception as error:
             if not isinstance(error, KeyholeError):
                 log.exception("recording %s", student)
-            why = one_line(error)
+            why = self.unrecorded[student] = one_line(error)
         if why:
             print(f"  {one_line(student, 40)}: not in the gradebook: {why}", file=sys.stderr)
 
     def _open_course(self) -> Course | None:
-        """The gradebook, or None with a sentence: a course without one still gets its report."""
+        """The gradebook, or None with a sentence: without one there is still a report."""
         root = self.chosen.course or REPOSITORY
         try:
+            if (Path(root) / CONFIG_FILE).is_file():
+                self.held.enter_context(alone(root))
             return Course(self.assignment, self.grader.notebooks, root)
         except KeyholeError as error:
             print(f"No gradebook and no feedback pages: {error}", file=sys.stderr)
+            if (Path(root) / CONFIG_FILE).is_file():  # a folder that is no course has none to keep
+                self.no_course = str(error)
             return None
 
     def _take_over(self, students: list[str]) -> None:

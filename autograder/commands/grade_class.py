@@ -3,7 +3,14 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from autograder.commands.arguments import Subparsers, add_jobs, check_writable, names_in, positive
+from autograder.commands.arguments import (
+    Subparsers,
+    add_jobs,
+    check_folders,
+    check_writable,
+    names_in,
+    positive,
+)
 from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
 from keyhole.errors import Unusable
@@ -97,7 +104,11 @@ def _add_safety(parser: ArgumentParser) -> None:
 
 
 def grade_class(chosen: Namespace) -> int:
-    """Grade a class; the exit status is 0 when the batch ran to its end, whatever the scores."""
+    """Grade a class; the exit status.
+
+    It is 0 when the batch ran to its end and all of it was recorded, whatever the scores.
+    """
+    check_folders()
     submitted = chosen.submitted.resolve()
     students = find_students(submitted, chosen.assignment, chosen.students)
     for path in filter(None, (chosen.json, chosen.csv)):

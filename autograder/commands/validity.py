@@ -3,7 +3,13 @@
 from argparse import Namespace
 from pathlib import Path
 
-from autograder.commands.arguments import Subparsers, add_jobs, check_writable, names_in
+from autograder.commands.arguments import (
+    Subparsers,
+    add_jobs,
+    check_folders,
+    check_writable,
+    names_in,
+)
 from autograder.result import write_text
 from keyhole.errors import KeyholeError, Unusable
 
@@ -36,6 +42,8 @@ def add(commands: Subparsers) -> None:
 
 def validity(chosen: Namespace) -> int:
     """Print how wrong and right solutions fare."""
+    check_folders()
+
     from tqdm import tqdm
 
     from autograder.validity import examined

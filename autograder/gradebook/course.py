@@ -8,12 +8,14 @@ import logging
 import math
 import shutil
 import stat
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock, Timeout
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, BaseConverter, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
@@ -21,7 +23,14 @@ from sqlalchemy.exc import OperationalError
 from traitlets.config import Config
 from traitlets.log import get_logger
 
-from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, config_of, results_file
+from autograder.gradebook.config import (
+    CONFIG_FILE,
+    GRADING,
+    REPOSITORY,
+    config_of,
+    results_file,
+    unusable,
+)
 from autograder.gradebook.mending import mended
 from autograder.result import Result, write_json
 from autograder.submissions.folder import BESIDE
@@ -29,6 +38,7 @@ from autograder.submissions.notebooks import Submission
 from autograder.submissions.timestamp import TIMESTAMP, time_in
 from keyhole.errors import KeyholeError
 from keyhole.messages import language
+from keyhole.text import one_line
 
 LARGEST = 64 * 2**20  # bytes of a file that is taken in
 # At a locked gradebook. Each try itself waits as long as nbgrader_config.py says.
@@ -51,6 +61,27 @@ def have_assignment(assignment: str, notebooks: Mapping) -> None:
         }
     if not notebooks.keys() <= known:
         Course(assignment, notebooks, root)
+
+
+@contextmanager
+def alone(root: str | Path) -> Iterator[None]:
+    """Hold the course in this folder; a second grading waits for the first, and says so.
+
+    Two at once would take in one student each, and look for the other's files. Raises KeyholeError
+    where nothing can be written.
+    """
+    if why := unusable(root):
+        raise KeyholeError(why)
+    lock = FileLock(Path(root, GRADING, ".lock"))
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        print(f"Another grading is at work in {root}: waiting for it.", file=sys.stderr, flush=True)
+        held = lock.acquire()
+    except OSError as error:
+        raise KeyholeError(f"nothing can be written to {lock.lock_file}: {error}") from error
+    with held:
+        yield
 
 
 class Course:
@@ -77,7 +108,7 @@ class Course:
     @property
     def grading(self) -> Path:
         """The folder of everything that grading makes."""
-        return self.root / "grading"
+        return self.root / GRADING
 
     def record(self, result: Result, submission: Submission) -> Path:
         """Put one graded submission into the gradebook; the folder of its feedback pages.
@@ -89,6 +120,13 @@ class Course:
             raise KeyholeError(
                 f"nbgrader takes {student!r} for a pattern: rename the folder, without any of * ? ["
             )
+        try:
+            student.encode()
+        except UnicodeEncodeError:
+            raise KeyholeError(
+                f"the folder's name {student!a} is not in UTF-8: rename it, and grade in a UTF-8"
+                " locale"
+            ) from None
         self._take_in(submission, student)
         results = self.config.GradeInSandbox.results_directory
         write_json(results_file(results, student, self.assignment), [result])
@@ -114,7 +152,14 @@ class Course:
             raise KeyholeError(
                 f"there is no {CONFIG_FILE} in {self.root}, so there is no gradebook to write to"
             )
-        config = config_of(self.root)
+        if why := unusable(self.root):
+            raise KeyholeError(why)
+        try:
+            config = config_of(self.root)
+        except Exception as error:  # a configuration is a program, and may raise anything
+            raise KeyholeError(
+                f"{self.root / CONFIG_FILE} fails with {type(error).__name__}: {one_line(error)}"
+            ) from error
         config.CourseDirectory.submitted_directory = "grading/intake"
         config.CourseDirectory.release_directory = "grading/released"
         config.GradeInSandbox.results_directory = str(self.grading / "results")

@@ -974,6 +974,10 @@ PROBLEMS = {
         "the disk of {folder} is full: make room, or set KEYHOLE_CACHE to a folder on a larger "
         "disk, and try again."
     ),
+    "no_home": (
+        "there is no home folder to keep the model in: set HOME, or set KEYHOLE_CACHE to a folder "
+        "of yours."
+    ),
     "model_not_kept": (
         "the model cannot be stored in {folder} ({reason}): make that folder writable, or set "
         "KEYHOLE_CACHE to one that is."
@@ -1025,6 +1029,9 @@ PROBLEMS = {
     "loss_cut": (
         "the loss does not depend on the logits any more: keep tensors, without .item(), "
         ".detach() or numpy."
+    ),
+    "no_temporary_folder": (
+        "no temporary folder can be written: make room in one, or set TMPDIR to a folder of yours."
     ),
     "weights_not_kept": (
         "the old weights cannot be stored in {folder} ({reason}): make room there, or set TMPDIR "

@@ -573,6 +573,7 @@ PROBLEMS = {
     "disk_full": (
         "{folder} 所在的磁碟滿了：請清出空間，或把 KEYHOLE_CACHE 設成較大磁碟上的資料夾，再試一次。"
     ),
+    "no_home": ("沒有家目錄可以存放模型：請設定 HOME，或把 KEYHOLE_CACHE 設成自己的資料夾。"),
     "model_not_kept": (
         "模型存不進 {folder}（「{reason}」）：請讓這個資料夾可以寫入，或把 KEYHOLE_CACHE"
         " 設成可以寫入的資料夾。"
@@ -607,6 +608,9 @@ PROBLEMS = {
     ),
     "loss_value": "loss 回傳了 {got}，不是只有一個有限數的 tensor：從它什麼也學不到。",
     "loss_cut": "loss 不再和 logits 有關：請一直用 tensor，不要用 .item()、.detach() 或 numpy。",
+    "no_temporary_folder": (
+        "沒有可以寫入的暫存資料夾：請清出空間，或用 TMPDIR 指定一個自己的資料夾。"
+    ),
     "weights_not_kept": (
         "原本的權重存不進 {folder}（{reason}）：請在那裡清出空間，或用 TMPDIR 指定另一個資料夾。"
     ),
