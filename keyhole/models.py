@@ -1,20 +1,21 @@
 """A causal language model as Keyhole sees it: blocks, their memories, where a subject is.
 
-Everything that differs between GPT-2-like and Llama-like models is here, and nowhere else.
+Where a family keeps its parts is in keyhole/layouts.py. What it computes with them is never written
+out here: the model itself is asked.
 """
 
 import copy
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import listed, problem
+from keyhole.layouts import layout_of
+from keyhole.messages import problem
 
 if TYPE_CHECKING:  # transformers takes a second
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -24,43 +25,30 @@ DEFAULT_MODEL = "smollm2-135m"
 HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where a family of models keeps its parts, as attribute paths."""
+# How a model calls a block: (args, kwargs), of which args[0] are the states (N, T, d).
+Call = tuple[tuple[Any, ...], dict[str, Any]]
 
-    blocks: str  # this and the next two from the whole model, the others from one block
-    embedding: str
-    final_norm: str
-    attention: str
-    mlp: str
-    memory: str  # the second matrix of the MLP: its input is the key, its output the value
-
-
-LAYOUTS = {
-    "llama": Layout(
-        "model.layers", "model.embed_tokens", "model.norm", "self_attn", "mlp", "mlp.down_proj"
-    ),
-    "gpt2": Layout(
-        "transformer.h", "transformer.wte", "transformer.ln_f", "attn", "mlp", "mlp.c_proj"
-    ),
-}
-
-
-def _layout_of(hf):
-    for layout in LAYOUTS.values():
-        try:
-            hf.get_submodule(layout.embedding)
-            for block in hf.get_submodule(layout.blocks).children():
-                block.get_submodule(layout.memory)
-            return layout
-        except AttributeError:
-            continue
-    looked = listed(f"{layout.blocks}.*.{layout.memory}" for layout in LAYOUTS.values())
-    raise KeyholeError(problem("unknown_layout", kind=type(hf).__name__, looked=looked))
+# What stands before a target while it is read: the first at whose end a token ends.
+ANCHORS = ("a", "\n", ".", "。")
 
 
 class _Stopped(Exception):
     """Carries how the model called a block out of the model."""
+
+
+class _Given(torch.nn.Module):
+    """Stands in the place of a model's body, and gives out final states that are there already."""
+
+    def __init__(self, states):
+        super().__init__()
+        self._states = states
+
+    def forward(self, *_, **__):
+        from transformers.modeling_outputs import (  # late: transformers takes a second
+            BaseModelOutputWithPastAndCrossAttentions,
+        )
+
+        return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=self._states)
 
 
 class EditableModel:
@@ -75,12 +63,13 @@ class EditableModel:
     occurrence = -1
 
     def __init__(self, hf: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast"):
-        self._layout = _layout_of(hf)
+        self._layout = layout_of(hf)
         self.hf, self.tokenizer = hf.eval().requires_grad_(False), tokenizer
         self.embedding = hf.get_submodule(self._layout.embedding)
         self.final_norm = hf.get_submodule(self._layout.final_norm)
         self.blocks = hf.get_submodule(self._layout.blocks)
         self.n_layers = len(self.blocks)
+        self._front, self._anchored = _reading_of(tokenizer)
 
     def meaning(self, occurrence: int) -> "EditableModel":
         """The same model, all weights shared, whose subject_slice means another occurrence."""
@@ -125,34 +114,69 @@ class EditableModel:
         return self.memory(layer).bias
 
     def encode(self, texts: Iterable[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens. Raises KeyholeError for an empty text."""
-        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
-        for text, tokens in zip(texts, ids):
-            if not tokens:
-                raise KeyholeError(problem("no_tokens", text=text))
-        return ids
+        """Token ids of each text, with the token that this model wants before a text, if any.
 
-    def batch(self, ids: Iterable[Sequence[int]]) -> torch.Tensor:
-        """Lists of token ids, padded right, as (N, T).
+        Raises KeyholeError for an empty text.
+        """
+        read = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        return [self._front + tokens for tokens in _not_empty(texts, read)]
 
-        Right padding needs no attention mask: causal attention never looks to the right.
+    def encode_targets(self, targets: Iterable[str]) -> list[list[int]]:
+        """Token ids of texts that go on after another: encode(prompt) + these are the whole text's.
+
+        There is no beginning-of-text token, nor a blank that the tokenizer puts before a text.
+        Raises KeyholeError for an empty text.
+        """
+        if self._anchored:
+            return _not_empty(targets, [self._after_anchor(target) for target in targets])
+        return [tokens[len(self._front) :] for tokens in self.encode(targets)]
+
+    def _after_anchor(self, target):
+        for anchor in ANCHORS:
+            read = self.tokenizer(
+                anchor + target, add_special_tokens=False, return_offsets_mapping=True
+            )
+            places = list(zip(read["input_ids"], read["offset_mapping"]))
+            if not any(left < len(anchor) < right for _, (left, right) in places):
+                break
+        return [token for token, (left, _) in places if left >= len(anchor)]
+
+    @property
+    def front(self) -> list[int]:
+        """The tokens that this model wants before each text; mostly none, else one."""
+        return list(self._front)
+
+    def batch(self, ids: Iterable[Sequence[int]], padded: str = "right") -> torch.Tensor:
+        """Lists of token ids, padded "right" or "left", as (N, T).
+
+        Right padding needs no attention mask: causal attention never looks to the right. What is
+        read on from is padded left, so that nothing comes between a text and what follows it.
         """
         rows = [torch.tensor(tokens) for tokens in ids]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_side=padded).to(
+            self.device
+        )
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """Vocabulary logits (..., V) of final states (..., d), before the final norm."""
-        return self.hf.get_output_embeddings()(self.final_norm(states))
+        return self.head(self.final_norm(states))
+
+    def head(self, normed: torch.Tensor) -> torch.Tensor:
+        """Vocabulary logits (..., V) of final states (..., d), after the final norm.
+
+        The model itself makes them, so that they are scaled and capped as its family does.
+        """
+        twin = copy.copy(self.hf)
+        given = _Given(normed.reshape(1, -1, normed.shape[-1]))
+        twin._modules = {**self.hf._modules, self.hf.base_model_prefix: given}
+        return twin.forward().logits.reshape(*normed.shape[:-1], -1)
 
     @torch.no_grad()
-    def run_below(
-        self, ids: torch.Tensor, layer: int, **options: Any
-    ) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
+    def run_below(self, ids: torch.Tensor, layer: int, **options: Any) -> Call:
         """Run token ids (N, T) through the layers below `layer`, and no further.
 
-        Returns how the model would have called block `layer`: (args, kwargs), of which args[0] are
-        the states (N, T, d). `layer` may be the number of layers: then all run. `options` go to the
-        model.
+        Returns how the model would have called block `layer`. `layer` may be the number of layers:
+        then all run. `options` go to the model.
         """
 
         def stop(_, args, kwargs):
@@ -168,12 +192,38 @@ class EditableModel:
             handle.remove()
 
     @torch.no_grad()
+    def calls_from(self, ids: torch.Tensor, layer: int, **options: Any) -> list[Call]:
+        """Run token ids (N, T) below `layer`; return how the model calls each block from there on.
+
+        Later blocks may be called in other ways than block `layer`: with another mask, or another
+        rotary embedding. None of them is run, so all get the states of the first.
+        """
+        calls: list[Call] = []
+
+        def instead(*args, **kwargs):
+            calls.append((args, kwargs))
+            return args[0]
+
+        self.block(layer)
+        kept = [(block, vars(block).get("forward")) for block in self.blocks[layer:]]
+        try:
+            for block, _ in kept:
+                block.forward = instead
+            self.hf.base_model(ids.to(self.device), **{"use_cache": False, **options})
+        finally:
+            for block, own in kept:
+                del block.forward
+                if own is not None:
+                    block.forward = own
+        return calls
+
+    @torch.no_grad()
     def next_token_probabilities(self, prompts: Sequence[str]) -> torch.Tensor:
         """The distribution over the token after each prompt: list of N texts -> (N, V)."""
         ids = self.encode(prompts)
         states = self.hf.base_model(self.batch(ids), use_cache=False).last_hidden_state
         last = states[torch.arange(len(ids)), torch.tensor([len(tokens) - 1 for tokens in ids])]
-        return self.hf.get_output_embeddings()(last).softmax(-1)
+        return self.head(last).softmax(-1)
 
     def subject_slice(self, prompt: str, subject: str, occurrence: int | None = None) -> slice:
         """Which tokens of `prompt` the subject covers.
@@ -201,7 +251,7 @@ class EditableModel:
         read = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
         covered = [
             i
-            for i, (left, right) in enumerate(read["offset_mapping"])
+            for i, (left, right) in enumerate(read["offset_mapping"], len(self._front))
             if left < end and right > start
         ]
         return slice(covered[0], covered[-1] + 1)
@@ -233,14 +283,32 @@ class EditableModel:
                 weight.copy_(before)
 
 
+def _not_empty(texts, ids):
+    """`ids`, the tokens of the texts. Raises KeyholeError for a text without any."""
+    for text, tokens in zip(texts, ids):
+        if not tokens:
+            raise KeyholeError(problem("no_tokens", text=text))
+    return ids
+
+
+def _reading_of(tokenizer):
+    """What a tokenizer puts before a text: the special tokens; whether a blank of its own too."""
+    plain, spaced, joint = tokenizer(["a", " a", "a a"], add_special_tokens=False)["input_ids"]
+    whole = tokenizer("a")["input_ids"]
+    starts = [i for i in range(len(whole)) if plain and whole[i : i + len(plain)] == plain]
+    return whole[: starts[0]] if starts else [], plain == spaced or joint != plain + spaced
+
+
 def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
     """Load a model by name, in float32.
 
     "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map,
     without any hub. Any other name is a folder, or that of a GPT-2-like or Llama-like model on the
     hub: "gpt2-xl", "owner/name". Raises KeyholeError where there is no such model, its files are
-    damaged, or its layout is unknown.
+    damaged, its layout is unknown, or it cannot be computed exactly.
     """
+    from keyhole.soundness import check_model  # late: it imports this module
+
     if name == DEFAULT_MODEL:
         from keyhole.fetch import fetch  # late: all other models do without it
 
@@ -265,7 +333,9 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
         raise KeyholeError(
             problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))
         ) from None
-    return EditableModel(hf.to(device), tokenizer)
+    model = EditableModel(hf.to(device), tokenizer)
+    check_model(model)
+    return model
 
 
 def _loaded(source, local):
