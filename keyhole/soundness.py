@@ -6,10 +6,10 @@ affair. So one prompt is put to the whole model, and to its parts.
 
 import torch
 
+from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
 from keyhole.hooks import Seen, record
 from keyhole.messages import problem
-from keyhole.models import EditableModel
 from keyhole.suspended import Suspended
 
 PROMPTS = ("The Eiffel Tower is located in the city of", "The mother tongue of Molière is")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from transformers.cache_utils import Cache
 
-from keyhole.models import EditableModel
+from keyhole.editable import EditableModel
 
 
 def _unshared(value):

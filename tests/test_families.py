@@ -64,6 +64,12 @@ def test_the_sweep_is_the_textbook_s(model, kind):
     assert (got - right).abs().max() < 1e-5 and (right[:4] - right[-1]).abs().max() > 1e-4
 
 
+def test_the_noise_is_three_deviations_of_the_embeddings(model):
+    noise = maps.subject_noise(model, "At noon Bo is", "noon", samples=200)
+    every = model.embedding(torch.arange(256))
+    assert noise.std() == pytest.approx(3 * float(every.std()), rel=0.05)
+
+
 @torch.no_grad()
 def test_an_edit_is_felt_and_undone_bit_for_bit(model):
     weights = [each.clone() for each in model.hf.parameters()]

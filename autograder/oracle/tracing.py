@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
+from keyhole.editable import Call, EditableModel
 from keyhole.hooks import edit, record
-from keyhole.models import Call, EditableModel
 from keyhole.tracing import CausalMap, check_cells, check_request, subject_noise, zero_noise
 
 TOKENS_AT_ONCE = 2048  # rows of a matrix product: enough for full speed, and it bounds the memory
