@@ -35,7 +35,7 @@ def textbook_value(
 
     One padded batch a step; the same objective and settings as optimise_value.
     """
-    [target_ids] = model.encode([rewrite.target])
+    [target_ids] = model.encode_targets([rewrite.target])
     texts = [prefix + rewrite.prompt for prefix in rewrite.prefixes] + [f"{rewrite.subject} is a"]
     ids = model.encode(texts)
     batch = model.batch([tokens + target_ids[:-1] for tokens in ids[:-1]] + ids[-1:])

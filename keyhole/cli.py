@@ -362,7 +362,10 @@ def edit(chosen: argparse.Namespace) -> None:
     if model.subject_slice(prompt, subject).stop == 1:
         print(messages.misconception("subject_at_start"))
     true = true or questions.first_answers(model, prompt)[0][0]
-    if continuation(model, prompt, len(model.encode([target])[0])).strip() == target.strip():
+    if (
+        continuation(model, prompt, len(model.encode_targets([target])[0])).strip()
+        == target.strip()
+    ):
         raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer, model)
     probes = (

@@ -80,9 +80,12 @@ def text_for(model: EditableModel, name: str) -> torch.Tensor:
     from keyhole.fetch import fetch
 
     spoken = AutoTokenizer.from_pretrained(fetch(), local_files_only=True)
-    tokens = [token for piece in model.encode(spoken.batch_decode(ids)) for token in piece]
-    length = min(ids.shape[1], getattr(model.hf.config, "max_position_embeddings", ids.shape[1]))
-    return torch.tensor(tokens[: len(tokens) // length * length]).view(-1, length)
+    pieces = model.encode_targets(spoken.batch_decode(ids))
+    tokens = [token for piece in pieces for token in piece]
+    front, most = model.front, model.most_tokens
+    length = min(ids.shape[1], most or ids.shape[1]) - len(front)
+    rows = torch.tensor(tokens[: len(tokens) // length * length]).view(-1, length)
+    return torch.cat([torch.tensor(front, dtype=rows.dtype).expand(len(rows), -1), rows], dim=1)
 
 
 def mean_moment(

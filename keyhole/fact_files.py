@@ -285,7 +285,7 @@ def _check_askable(model, record, where):
         except UnicodeEncodeError:
             raise BadRecord("record_no_utf8", where=where, text=text) from None
     try:
-        prompt, *answers = model.encode([record.prompt, *targets])
+        [prompt], answers = model.encode([record.prompt]), model.encode_targets(targets)
     except KeyholeError:
         raise BadRecord("record_no_tokens", where=where, prompt=record.prompt) from None
     tokens = len(prompt) + max(map(len, answers))

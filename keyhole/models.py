@@ -1,237 +1,18 @@
-"""A causal language model as Keyhole sees it: blocks, their memories, where a subject is.
+"""Models by name: the kit's own, a folder, the hub. What a model is, is in keyhole/editable.py."""
 
-Everything that differs between GPT-2-like and Llama-like models is here, and nowhere else.
-"""
-
-import copy
 import os
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 
+from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
-from keyhole.interrupts import held_back
-from keyhole.messages import listed, problem
-
-if TYPE_CHECKING:  # transformers takes a second
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from keyhole.messages import problem
 
 DEFAULT_MODEL = "smollm2-135m"
 # Names without an owner; the rest are "owner/name".
 HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a family of models keeps its parts, as attribute paths."""
-
-    blocks: str  # this and the next two from the whole model, the others from one block
-    embedding: str
-    final_norm: str
-    attention: str
-    mlp: str
-    memory: str  # the second matrix of the MLP: its input is the key, its output the value
-
-
-LAYOUTS = {
-    "llama": Layout(
-        "model.layers", "model.embed_tokens", "model.norm", "self_attn", "mlp", "mlp.down_proj"
-    ),
-    "gpt2": Layout(
-        "transformer.h", "transformer.wte", "transformer.ln_f", "attn", "mlp", "mlp.c_proj"
-    ),
-}
-
-
-def _layout_of(hf):
-    for layout in LAYOUTS.values():
-        try:
-            hf.get_submodule(layout.embedding)
-            for block in hf.get_submodule(layout.blocks).children():
-                block.get_submodule(layout.memory)
-            return layout
-        except AttributeError:
-            continue
-    looked = listed(f"{layout.blocks}.*.{layout.memory}" for layout in LAYOUTS.values())
-    raise KeyholeError(problem("unknown_layout", kind=type(hf).__name__, looked=looked))
-
-
-class _Stopped(Exception):
-    """Carries how the model called a block out of the model."""
-
-
-class EditableModel:
-    """A causal model in evaluation mode, with its tokenizer, whose memories can be read and edited.
-
-    `hf` is any GPT-2-like or Llama-like model of transformers, `tokenizer` a fast tokenizer.
-    `occurrence` is the one that subject_slice means where a prompt names its subject more than
-    once. Raises KeyholeError for any other layout.
-    """
-
-    # The last one: only there has the model read all that comes before.
-    occurrence = -1
-
-    def __init__(self, hf: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast"):
-        self._layout = _layout_of(hf)
-        self.hf, self.tokenizer = hf.eval().requires_grad_(False), tokenizer
-        self.embedding = hf.get_submodule(self._layout.embedding)
-        self.final_norm = hf.get_submodule(self._layout.final_norm)
-        self.blocks = hf.get_submodule(self._layout.blocks)
-        self.n_layers = len(self.blocks)
-
-    def meaning(self, occurrence: int) -> "EditableModel":
-        """The same model, all weights shared, whose subject_slice means another occurrence."""
-        twin = copy.copy(self)
-        twin.occurrence = occurrence
-        return twin
-
-    @property
-    def device(self) -> torch.device:
-        return self.embedding.weight.device
-
-    @property
-    def most_tokens(self) -> int | None:
-        """How many tokens the model reads at most; None where its config names no limit."""
-        return getattr(self.hf.config, "max_position_embeddings", None)
-
-    def block(self, layer: int) -> torch.nn.Module:
-        """The whole block number `layer`, from 0; its output is the state after that layer."""
-        if not 0 <= layer < self.n_layers:
-            raise KeyholeError(problem("no_layer", layer=layer, last=self.n_layers - 1))
-        return self.blocks[layer]
-
-    def attention(self, layer: int) -> torch.nn.Module:
-        """The attention module of a layer."""
-        return self.block(layer).get_submodule(self._layout.attention)
-
-    def mlp(self, layer: int) -> torch.nn.Module:
-        """The MLP of a layer."""
-        return self.block(layer).get_submodule(self._layout.mlp)
-
-    def memory(self, layer: int) -> torch.nn.Module:
-        """The module that holds W, a layer's second MLP matrix: keys go in, values come out."""
-        return self.block(layer).get_submodule(self._layout.memory)
-
-    def weight(self, layer: int) -> torch.Tensor:
-        """W of a layer as (d_out, d_in): a view, whichever way round the module stores it."""
-        memory = self.memory(layer)
-        return memory.weight if isinstance(memory, torch.nn.Linear) else memory.weight.T
-
-    def bias(self, layer: int) -> torch.Tensor | None:
-        """The bias that the memory adds to Wk, (d_out,), or None; an edit of W leaves it alone."""
-        return self.memory(layer).bias
-
-    def encode(self, texts: Iterable[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens. Raises KeyholeError for an empty text."""
-        ids = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
-        for text, tokens in zip(texts, ids):
-            if not tokens:
-                raise KeyholeError(problem("no_tokens", text=text))
-        return ids
-
-    def batch(self, ids: Iterable[Sequence[int]]) -> torch.Tensor:
-        """Lists of token ids, padded right, as (N, T).
-
-        Right padding needs no attention mask: causal attention never looks to the right.
-        """
-        rows = [torch.tensor(tokens) for tokens in ids]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self.device)
-
-    def logits(self, states: torch.Tensor) -> torch.Tensor:
-        """Vocabulary logits (..., V) of final states (..., d), before the final norm."""
-        return self.hf.get_output_embeddings()(self.final_norm(states))
-
-    @torch.no_grad()
-    def run_below(
-        self, ids: torch.Tensor, layer: int, **options: Any
-    ) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]]:
-        """Run token ids (N, T) through the layers below `layer`, and no further.
-
-        Returns how the model would have called block `layer`: (args, kwargs), of which args[0] are
-        the states (N, T, d). `layer` may be the number of layers: then all run. `options` go to the
-        model.
-        """
-
-        def stop(_, args, kwargs):
-            raise _Stopped(args, kwargs)
-
-        reached = self.final_norm if layer == self.n_layers else self.block(layer)
-        handle = reached.register_forward_pre_hook(stop, with_kwargs=True)
-        try:
-            self.hf.base_model(ids.to(self.device), **{"use_cache": False, **options})
-        except _Stopped as call:
-            return call.args
-        finally:
-            handle.remove()
-
-    @torch.no_grad()
-    def next_token_probabilities(self, prompts: Sequence[str]) -> torch.Tensor:
-        """The distribution over the token after each prompt: list of N texts -> (N, V)."""
-        ids = self.encode(prompts)
-        states = self.hf.base_model(self.batch(ids), use_cache=False).last_hidden_state
-        last = states[torch.arange(len(ids)), torch.tensor([len(tokens) - 1 for tokens in ids])]
-        return self.hf.get_output_embeddings()(last).softmax(-1)
-
-    def subject_slice(self, prompt: str, subject: str, occurrence: int | None = None) -> slice:
-        """Which tokens of `prompt` the subject covers.
-
-        It is looked for by characters, so token borders do not matter. Where it is in the prompt
-        more than once, `occurrence` chooses, as a list index would; without it, `self.occurrence`
-        does: the last, as a rule. Raises KeyholeError where the prompt lacks the subject.
-        """
-        occurrence = self.occurrence if occurrence is None else occurrence
-        starts = [i for i in range(len(prompt)) if prompt.startswith(subject, i)] if subject else []
-        if not starts:
-            raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
-        if not -len(starts) <= occurrence < len(starts):
-            raise KeyholeError(
-                problem(
-                    "no_occurrence",
-                    subject=subject,
-                    prompt=prompt,
-                    count=len(starts),
-                    occurrence=occurrence,
-                )
-            )
-        start = starts[occurrence]
-        end = start + len(subject)
-        read = self.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
-        covered = [
-            i
-            for i, (left, right) in enumerate(read["offset_mapping"])
-            if left < end and right > start
-        ]
-        return slice(covered[0], covered[-1] + 1)
-
-    @contextmanager
-    def edited(self, layer: int, change: torch.Tensor) -> Iterator["EditableModel"]:
-        """The model with `change` (d_out, d_in) added to W of `layer`, as long as the block lasts.
-
-        Afterwards the stored weight is the old one, bit for bit. Raises KeyholeError for another
-        shape.
-        """
-        weight = self.weight(layer)
-        if tuple(change.shape) != tuple(weight.shape):
-            raise KeyholeError(
-                problem(
-                    "change_shape",
-                    layer=layer,
-                    got=tuple(change.shape),
-                    expected=tuple(weight.shape),
-                )
-            )
-        before = weight.detach().clone()
-        try:
-            with torch.no_grad():
-                weight += change.to(weight)
-            yield self
-        finally:
-            with held_back(), torch.no_grad():
-                weight.copy_(before)
 
 
 def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
@@ -240,7 +21,7 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
     "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map,
     without any hub. Any other name is a folder, or that of a GPT-2-like or Llama-like model on the
     hub: "gpt2-xl", "owner/name". Raises KeyholeError where there is no such model, its files are
-    damaged, or its layout is unknown.
+    damaged, its layout is unknown, or it cannot be computed exactly.
     """
     if name == DEFAULT_MODEL:
         from keyhole.fetch import fetch  # late: all other models do without it
@@ -266,7 +47,11 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
         raise KeyholeError(
             problem("model_not_loaded", name=name, default=DEFAULT_MODEL, error=_first_line(error))
         ) from None
-    return EditableModel(hf.to(device), tokenizer)
+    from keyhole.soundness import check_model  # late: it imports transformers, which takes a second
+
+    model = EditableModel(hf.to(device), tokenizer)
+    check_model(model)
+    return model
 
 
 def _loaded(source, local):

@@ -48,11 +48,11 @@ class ProbeSet:
             for _, probe in self._probes
             for target in (probe.target_true, probe.target_new)
         ]
-        asked = [
-            (number, *model.encode(texts))
-            for number, texts in enumerate(targets)
-            if texts[1] is not None  # a probe may lack a rival
-        ]
+        # A probe may lack a rival.
+        there = [number for number, (_, target) in enumerate(targets) if target is not None]
+        prompts = model.encode([targets[number][0] for number in there])
+        wanted = model.encode_targets([targets[number][1] for number in there])
+        asked = list(zip(there, prompts, wanted))
         # Longest first: a text that is the beginning of a longer one is read there, since nothing
         # looks to the right.
         rows = []
@@ -114,10 +114,10 @@ def answer_logits(
     Returns logits (T, V) and token ids (T,). Row i is the prediction of target token i, given the
     prompt and the target tokens before it. Gradients flow where weights ask for them.
     """
-    prompt_ids, target_ids = model.encode([prompt, target])
+    [prompt_ids], [target_ids] = model.encode([prompt]), model.encode_targets([target])
     ids = model.batch([prompt_ids + target_ids[:-1]])
     states = model.hf.base_model(ids, use_cache=False).last_hidden_state
-    logits = model.hf.get_output_embeddings()(states[0, len(prompt_ids) - 1 :])
+    logits = model.head(states[0, len(prompt_ids) - 1 :])
     return logits, torch.tensor(target_ids, device=model.device)
 
 
@@ -132,16 +132,18 @@ def continuations(model: EditableModel, prompts: Sequence[str], tokens: int = 8)
     if not ids:
         return []
     lengths = torch.tensor([len(each) for each in ids], device=model.device)
-    batch = model.batch(ids)
-    out = model.hf.base_model(batch, use_cache=True)
-    states = out.last_hidden_state[torch.arange(len(ids)), lengths - 1]
-    seen = torch.arange(batch.shape[1], device=model.device) < lengths[:, None]
+    batch = model.batch(ids, padded="left")
+    positions = torch.arange(batch.shape[1], device=model.device) - batch.shape[1]
+    positions = positions + lengths[:, None]
+    seen = positions >= 0  # the rest is padding
+    out = model.hf.base_model(
+        batch, use_cache=True, attention_mask=seen.long(), position_ids=positions.clamp(min=0)
+    )
+    states = out.last_hidden_state[:, -1]
     said = []
     for step in range(tokens):
-        said.append(model.hf.get_output_embeddings()(states).argmax(-1, keepdim=True))
+        said.append(model.head(states).argmax(-1, keepdim=True))
         if step < tokens - 1:
-            # The padding is between a prompt and what is said after it: masked, and not counted in
-            # the positions.
             seen = torch.cat([seen, torch.ones_like(said[-1], dtype=torch.bool)], dim=1)
             out = model.hf.base_model(
                 said[-1],
@@ -189,11 +191,14 @@ def score(
     prompt cost no more than one.
     """
     questions = list(dict.fromkeys(questions))
-    texts = list(dict.fromkeys(text for question in questions for text in question))
-    ids = dict(zip(texts, map(tuple, model.encode(texts))))
+    if not questions:
+        return {}
+    prompts, targets = (list(dict.fromkeys(texts)) for texts in zip(*questions))
+    before = dict(zip(prompts, map(tuple, model.encode(prompts))))
+    ids = dict(zip(targets, map(tuple, model.encode_targets(targets))))
     asked = defaultdict(list)
     for prompt, target in questions:
-        asked[ids[prompt] + ids[target][:-1]].append((prompt, target))
+        asked[before[prompt] + ids[target][:-1]].append((prompt, target))
     # Sequences of one length together need little padding.
     sequences = sorted(asked, key=lambda tokens: (len(tokens), tokens))
     scores = {}
@@ -204,7 +209,10 @@ def score(
 
 
 def _scores_of(model, batch, ids):
-    """The scores of one batch: {tokens to read: [(prompt, target)]}, all from one pass."""
+    """The scores of one batch: {tokens to read: [(prompt, target)]}, all from one pass.
+
+    `ids` are the targets' tokens.
+    """
     places = {}  # (row, position) whose logits are needed -> its number
     wanted = []  # (question, the tokens of its target, the numbers of their places)
     for row, (tokens, questions) in enumerate(batch.items()):
@@ -215,7 +223,7 @@ def _scores_of(model, batch, ids):
             wanted.append((question, target, at))
     states = model.hf.base_model(model.batch(list(batch)), use_cache=False).last_hidden_state
     where = torch.tensor(list(places), device=states.device)
-    log_p = model.hf.get_output_embeddings()(states[where[:, 0], where[:, 1]]).log_softmax(-1)
+    log_p = model.head(states[where[:, 0], where[:, 1]]).log_softmax(-1)
     scores = {}
     for question, target, at in wanted:
         each = log_p[at, list(target)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from transformers.cache_utils import Cache
 
-from keyhole.models import EditableModel
+from keyhole.editable import EditableModel
 
 
 def _unshared(value):
@@ -45,20 +45,26 @@ class Suspended:
         options = {"use_cache": False}
         if any(self.starts):
             options = self._heads(ids, tail)
-        args, self._kwargs = model.run_below(tail, layer, **options)
-        self.states, self._args = args[0], args[1:]
+        self._calls = model.calls_from(tail, layer, **options)
+        self.states = self._calls[0][0][0]
 
     def _heads(self, ids, tail):
         """Run what is left of the starts through all layers; say how to run the tails after it."""
         model, device = self._model, tail.device
         # An empty head still needs one token to make a row; the mask hides it.
         heads = model.batch(
-            [tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)]
+            [tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)], padded="left"
         )
         starts = torch.tensor(self.starts, device=device)[:, None]
+        positions = torch.arange(heads.shape[1], device=device) - heads.shape[1] + starts
+        seen = positions >= 0
         with torch.no_grad():
-            cache = model.hf.base_model(heads, use_cache=True).past_key_values
-        seen = torch.arange(heads.shape[1], device=device) < starts
+            cache = model.hf.base_model(
+                heads,
+                use_cache=True,
+                attention_mask=seen.long(),
+                position_ids=positions.clamp(min=0),
+            ).past_key_values
         return {
             "past_key_values": cache,
             "use_cache": True,
@@ -72,9 +78,8 @@ class Suspended:
         Gradients flow.
         """
         states = self.states
-        args = [_unshared(value) for value in self._args]
-        kwargs = {name: _unshared(value) for name, value in self._kwargs.items()}
-        for block in self._model.blocks[self.layer :]:
-            output = block(states, *args, **kwargs)
-            states = output[0] if isinstance(output, tuple) else output
+        for block, (args, kwargs) in zip(self._model.blocks[self.layer :], self._calls):
+            others = [_unshared(value) for value in args[1:]]
+            named = {name: _unshared(value) for name, value in kwargs.items()}
+            states = block(states, *others, **named)
         return states

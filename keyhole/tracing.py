@@ -44,7 +44,9 @@ def subject_noise(
         model.embedding.weight.shape[1],
         generator=torch.Generator().manual_seed(seed),
     )
-    return scale * model.embedding.weight.detach().std() * drawn.to(model.device)
+    # Some families multiply what they look up.
+    size = model.embedding.weight.detach().std() * getattr(model.embedding, "embed_scale", 1)
+    return scale * size * drawn.to(model.device)
 
 
 def zero_noise(model: EditableModel, prompt: str, subject: str) -> torch.Tensor:

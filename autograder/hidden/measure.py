@@ -108,7 +108,9 @@ def nll_real(trial: Trial) -> Verdict:
         if fact.hidden
         for probe in fact.probes()["paraphrase"]
     ]
-    long = [(prompt, target) for prompt, target in asked if len(model.encode([target])[0]) > 1]
+    long = [
+        (prompt, target) for prompt, target in asked if len(model.encode_targets([target])[0]) > 1
+    ]
     prompt, target = long[int(torch.randint(len(long), (1,), generator=trial.generator("probe")))]
     return _nll_test(trial, *answer_logits(model, prompt, target))
 

@@ -239,7 +239,7 @@ def value(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
 def _says_target(model, own, value, what):
     """Whether the model says the target where W gives out `value` (d_out,), called `what`."""
     probabilities = _answers_with(model, own, value)
-    new, said = model.encode([own.fact.target_new])[0][0], int(probabilities.argmax())
+    new, said = model.encode_targets([own.fact.target_new])[0][0], int(probabilities.argmax())
     details = {
         "what": what,
         "new": one_line(own.fact.target_new, 40),

@@ -154,7 +154,7 @@ def fine_tuned(model: EditableModel, fact: Fact) -> dict[str, torch.Tensor]:
 
 def _log_probability(model, fact):
     """Of the target, a mean over its tokens, with a graph."""
-    prompt, target = model.encode([fact.prompt, fact.target_new])
+    [prompt], [target] = model.encode([fact.prompt]), model.encode_targets([fact.target_new])
     logits = model.hf(torch.tensor([prompt + target[:-1]])).logits[0, len(prompt) - 1 :]
     return logits.log_softmax(-1).gather(-1, torch.tensor(target)[:, None]).mean()
 

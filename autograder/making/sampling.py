@@ -30,9 +30,7 @@ def sample(
     for _ in progress(range(length - first.shape[1])):
         out = model.hf.base_model(unread.to(model.device), past_key_values=cache, use_cache=True)
         cache = out.past_key_values
-        probabilities = (
-            model.hf.get_output_embeddings()(out.last_hidden_state[:, -1]).softmax(-1).cpu()
-        )
+        probabilities = model.head(out.last_hidden_state[:, -1]).softmax(-1).cpu()
         unread = _nucleus(probabilities, top_p, generator)
         ids = torch.cat([ids, unread], dim=1)
     return ids

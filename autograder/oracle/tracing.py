@@ -7,18 +7,21 @@ carries all cells of a token along, with the same result:
   nothing below is computed again.
 - Only tokens from the restored one on are carried. Causal attention leaves those to its left as
   they were, and their attention keys and values come from the corrupted run.
-- In the last block only the last token goes through the MLP.
+- Each block is the model's own, called as the model calls it: with its own mask and its own rotary
+  embedding. So any family's sweep is exact, whatever its blocks do.
 """
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import Cache, DynamicCache
 
+from keyhole.editable import Call, EditableModel
 from keyhole.hooks import edit, record
-from keyhole.models import EditableModel
 from keyhole.tracing import CausalMap, check_cells, check_request, subject_noise, zero_noise
 
 TOKENS_AT_ONCE = 2048  # rows of a matrix product: enough for full speed, and it bounds the memory
@@ -191,8 +194,8 @@ class Sweep:
         corrupted = self._distribution(self.corrupted.states[-1][:, -1]).mean(0)
         self.corrupted_answer = int(corrupted.argmax())
         self.corrupted_probability = float(corrupted[self.answer])
-        # Llama's; GPT-2 has its positions in the states.
-        self._rotary = model.run_below(ids, 0)[1].get("position_embeddings")
+        self._ids = ids
+        self._calls: dict[int, list[Call]] = {}  # by the first token that is carried
 
     def _run(self, ids: Tensor) -> _Run:
         model = self.model
@@ -201,7 +204,9 @@ class Sweep:
                 [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
                 for part in (model.block, model.attention, model.mlp)
             )
-            cache = model.hf.base_model(ids, use_cache=True).past_key_values
+            # One that keeps all keys and values, also where a layer looks back a window only.
+            options = {"use_cache": True, "past_key_values": DynamicCache()}
+            cache = model.hf.base_model(ids, **options).past_key_values
         return _Run(
             [seen.input for seen in blocks] + [blocks[-1].output],
             [seen.output for seen in attentions],
@@ -316,7 +321,7 @@ class Sweep:
     def _block(self, layer: int, states: Tensor, token: _Token, held: Tensor) -> Tensor:
         """All rows (branches x samples, T - start, d) through one block.
 
-        The `held` rows get their part restored. The last block gives only the last token.
+        The `held` rows get their part restored.
         """
         at_once = max(1, TOKENS_AT_ONCE // states.shape[1])
         parts = [
@@ -327,40 +332,43 @@ class Sweep:
 
     def _piece(self, layer: int, states: Tensor, token: _Token, held: Tensor, first: int) -> Tensor:
         """Rows of the batch, from number `first` on, through one block."""
-        model, block, count = self.model, self.model.block(layer), states.shape[1]
         held = held[first : first + len(states)]
-        norms = (
-            ("input_layernorm", "post_attention_layernorm") if self._rotary else ("ln_1", "ln_2")
-        )
-        before_attention, before_mlp = (getattr(block, norm) for norm in norms)
-        attended = model.attention(layer)(
-            before_attention(states),
-            attention_mask=self._mask(count, token.start).to(states.device),
-            **self._attention_options(layer, token, range(first, first + len(states))),
-        )[0]
-        if token.kind == "attention":
-            attended[held, 0] = self.clean.attention[layer][0, token.position]
-        if layer == model.n_layers - 1:  # from here on only the last token is asked for
-            states, attended = states[:, -1:], attended[:, -1:]
-        states = states + attended
-        added = model.mlp(layer)(before_mlp(states))
-        if token.kind == "mlp" and states.shape[1] == count:
-            added[held, 0] = self.clean.mlp[layer][0, token.position]
-        return states + added
+        args, kwargs = self._calls_from(token.start)[layer]
+        left = self._left_of(layer, token, range(first, first + len(states)))
 
-    def _mask(self, count: int, start: int) -> Tensor:
-        """Which tokens the last `count` ones see: all to their left, themselves included."""
-        return torch.ones(count, self.length, dtype=torch.bool).tril(start)[None, None]
+        def here(value: Any) -> Any:
+            return left if isinstance(value, Cache) else value
 
-    def _attention_options(self, layer: int, token: _Token, numbers: range) -> dict:
-        """What tells the attention where the tokens stand, and what stands to their left."""
-        options = {}
-        if self._rotary:
-            options["position_embeddings"] = tuple(part[:, token.start :] for part in self._rotary)
-        if token.start:
-            keys, values = token.left.keys[layer], token.left.values[layer]
-            rows = torch.tensor([number % len(keys) for number in numbers])
-            options["past_key_values"] = _Left(
-                keys[:, :, : token.start], values[:, :, : token.start], rows
-            )
-        return options
+        def put(output: Tensor) -> Tensor:
+            clean = getattr(self.clean, token.kind)[layer][0, token.position]
+            first_token = torch.where(held[:, None], clean, output[:, 0])
+            return torch.cat([first_token[:, None], output[:, 1:]], dim=1)
+
+        with ExitStack() as stack:
+            if token.kind != "state" and held.any():
+                part = {"attention": self.model.attention, "mlp": self.model.mlp}[token.kind]
+                stack.enter_context(edit(part(layer), put))
+            others = [here(value) for value in args[1:]]
+            named = {name: here(value) for name, value in kwargs.items()}
+            return self.model.block(layer)(states, *others, **named)
+
+    def _calls_from(self, start: int) -> list[Call]:
+        """How the model calls its blocks for the tokens from `start` on, having read the others."""
+        if start not in self._calls:
+            options: dict[str, Any] = {}
+            if start:
+                cache = DynamicCache()
+                for layer in range(self.model.n_layers):
+                    keys, values = self.clean.keys[layer], self.clean.values[layer]
+                    cache.update(keys[:, :, :start], values[:, :, :start], layer)
+                options = {"use_cache": True, "past_key_values": cache}
+            self._calls = {start: self.model.calls_from(self._ids[:, start:], 0, **options)}
+        return self._calls[start]
+
+    def _left_of(self, layer: int, token: _Token, numbers: range) -> "_Left | None":
+        """The keys and values to the left of the carried tokens, for rows with these numbers."""
+        if not token.start:
+            return None
+        keys, values = token.left.keys[layer], token.left.values[layer]
+        rows = torch.tensor([number % len(keys) for number in numbers])
+        return _Left(keys[:, :, : token.start], values[:, :, : token.start], rows)

@@ -292,7 +292,7 @@ def known(model: EditableModel, fact: Fact, before: list[Answer] | None = None) 
     KeyholeError.
     """
     check_length(model, fact)
-    first = model.encode([fact.target_true])[0][0]
+    first = model.encode_targets([fact.target_true])[0][0]
     probabilities = model.next_token_probabilities([fact.prompt])[0]
     place = int((probabilities > probabilities[first]).sum()) + 1
     answer = (before or ProbeSet(model, {"original": fact.probes()["original"]}).answers())[0]

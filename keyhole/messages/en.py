@@ -904,6 +904,27 @@ PROBLEMS = {
         "{kind} is a model of an unknown layout: none of the modules {looked} is in every block; "
         "Keyhole edits GPT-2-like and Llama-like models."
     ),
+    "model_not_run": (
+        "{kind} cannot be run block by block ({error}): take a model of another family, for "
+        "example GPT-2, Llama or Qwen."
+    ),
+    "model_logits": (
+        "{kind} makes its logits in a way that Keyhole does not know (they are off by {off} %): "
+        "take a model of another family, for example GPT-2, Llama or Qwen."
+    ),
+    "model_parts": (
+        "{kind} gives its blocks more than the states of the block before, so that it cannot be "
+        "run from the middle on (the logits are off by {off} %): take a model of another family, "
+        "for example GPT-2, Llama or Qwen."
+    ),
+    "model_memory": (
+        "{kind} does more with the second matrix of its MLP than multiply by it, so that an edit "
+        "would not do what it should: take a model whose weights are plain numbers."
+    ),
+    "model_tokens": (
+        "the tokenizer of this model reads {target!r} after {prompt!r} in other tokens than alone, "
+        "so that a target's probability cannot be measured: take another model."
+    ),
     "no_toy": "there is no toy model of layout {layout!r}: choose 'llama' or 'gpt2'.",
     "no_layer": "layer {layer} does not exist: there are layers 0 to {last}.",
     "no_tokens": "the text {text!r} has no tokens: write at least one word.",

@@ -509,6 +509,26 @@ PROBLEMS = {
         "{kind} 這種模型的結構是未知的：{looked} 這些模組裡，沒有一個是每一層都有的；Keyhole"
         " 能編輯的是 GPT-2 式和 Llama 式的模型。"
     ),
+    "model_not_run": (
+        "{kind} 這種模型沒辦法一層一層地執行（「{error}」）：請換另一種模型，"
+        "例如 GPT-2、Llama 或 Qwen。"
+    ),
+    "model_logits": (
+        "{kind} 這種模型算 logits 的方式，Keyhole 不認得（算出來差了 {off} %）：請換另一種模型，"
+        "例如 GPT-2、Llama 或 Qwen。"
+    ),
+    "model_parts": (
+        "{kind} 這種模型的每一層，除了前一層的狀態之外還要別的輸入，所以沒辦法從中間開始執行"
+        "（logits 差了 {off} %）：請換另一種模型，例如 GPT-2、Llama 或 Qwen。"
+    ),
+    "model_memory": (
+        "{kind} 這種模型對 MLP 的第二個矩陣不只是做乘法，改了也不會有該有的效果："
+        "請換一個權重是一般數字的模型。"
+    ),
+    "model_tokens": (
+        "這個模型的 tokenizer 讀 {prompt!r} 後面的 {target!r}，和單獨讀的時候 token 不同，"
+        "所以沒辦法測量目標的機率：請換一個模型。"
+    ),
     "no_toy": "沒有結構為 {layout!r} 的小模型：只有 'llama' 和 'gpt2'。",
     "no_layer": "第 {layer} 層不存在：只有第 0 到第 {last} 層。",
     "no_tokens": "文字 {text!r} 裡沒有 token：請至少寫一個字。",
