@@ -29,7 +29,6 @@ UNUSABLE = 2  # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
 LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
 PATIENCE = 3.0  # seconds before a progress bar is shown, where the work may be short
-MOST_NUMBERS = 8  # of records, in one line
 # torch reads this when it is imported: threads that wait leave the processor to others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -43,7 +42,8 @@ REASONS = {
     "no_part": "key_no_part",
     "no_id": "key_no_id",
     "no_place_for_subject": "no_place",
-    "no_condition": "no_old_answer",
+    "uneven": "uneven_parts",
+    "line_no_json": "line_broken",
     "no_list": "no_probe_list",
     "prompt_lacks_subject": "subject_absent",
     "same_targets": "nothing_to_edit",
@@ -582,6 +582,9 @@ def _usable(read, known, model):
         [shown("probes"), ", ".join(f"{kind} {count:,}" for kind, count in probes.items())],
         [shown("not_usable"), str(len(read.refused))],
     ]
+    if read.unread:
+        unread = ", ".join(f"{key} {count:,}" for key, count in read.unread.items())
+        rows.insert(-1, [shown("not_read"), unread])
     return _columns(rows)
 
 
@@ -592,8 +595,8 @@ def _refused_by_reason(read):
         by_reason.setdefault(_reason(error), []).append(number)
     rows = [[shown("reason"), shown("records"), shown("numbers")]]
     for reason, numbers in sorted(by_reason.items(), key=lambda each: -len(each[1])):
-        some = ", ".join(map(str, numbers[:MOST_NUMBERS]))
-        more = ", …" if len(numbers) > MOST_NUMBERS else ""
+        some = ", ".join(map(str, numbers[: fact_files.MOST_NUMBERS]))
+        more = ", …" if len(numbers) > fact_files.MOST_NUMBERS else ""
         rows.append([reason, str(len(numbers)), some + more])
     return _columns(rows)
 

@@ -1,11 +1,14 @@
 """The field's own files of facts: CounterFact, known facts of causal tracing, zsRE, KnowEdit.
 
 They are read from a path; nothing is downloaded. Whatever the file, targets come out with their
-leading space and prompts without a trailing one.
+leading space and prompts without a trailing one. A record that cannot be used is left out, counted
+and named; it does not keep the others from being read.
 """
 
 import json
-from collections.abc import Callable
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +60,10 @@ def load_counterfact(path: str | Path, drop_duplicates: bool = False) -> list[Re
 
     Keys read: case_id; requested_rewrite (prompt with {} for the subject, subject, target_new.str,
     target_true.str); paraphrase_prompts; neighborhood_prompts, whose answer is the fact's own true
-    one. Raises KeyholeError, naming the record, where a key is missing or has another type, the
-    prompt has no place for the subject, or a fact is there twice. With `drop_duplicates` the first
-    of two equal facts stays.
+    one. Records that cannot be used are left out: a warning counts them and names the first
+    (read_facts gives them all). Those are records that lack a key, have it with another type, have
+    no place for the subject in the prompt, or stand there twice; with `drop_duplicates` nothing is
+    said of the last. Raises KeyholeError where the file cannot be read, or no record can be used.
     """
     return _load(path, "counterfact", drop_duplicates)
 
@@ -67,8 +71,8 @@ def load_counterfact(path: str | Path, drop_duplicates: bool = False) -> list[Re
 def load_known(path: str | Path, drop_duplicates: bool = False) -> list[Record]:
     """Facts of a file in the format of causal tracing's known facts. (ROME, section 2.1)
 
-    The records have no new target. Keys read: known_id, subject, attribute, template ({} for the
-    subject), prediction, prompt. Raises as load_counterfact does.
+    The records have no new target. Keys read: known_id, subject, attribute, prompt. Warns and
+    raises as load_counterfact does.
     """
     return _load(path, "known", drop_duplicates)
 
@@ -76,9 +80,10 @@ def load_known(path: str | Path, drop_duplicates: bool = False) -> list[Record]:
 def load_zsre(path: str | Path, drop_duplicates: bool = False) -> list[Record]:
     """Facts of a file in zsRE's format for editing. (MEND, section 5.1)
 
-    Keys read: subject; src, the question; rephrase; alt, the new answer; loc and loc_ans, an
-    unrelated question and its answer; cond ("old >> new || question"), for the old answer. Raises
-    as load_counterfact does.
+    Keys read: subject; src, the question; rephrase; alt, the new answer; answers, of which the
+    first is the true one; loc and loc_ans, an unrelated question and its answer. pred and cond are
+    not read: they hold what some other model said, which is often wrong. Warns and raises as
+    load_counterfact does.
     """
     return _load(path, "zsre", drop_duplicates)
 
@@ -87,8 +92,9 @@ def load_knowedit(path: str | Path, drop_duplicates: bool = False) -> list[Recor
     """Facts of a file in KnowEdit's format. (Zhang et al. 2024)
 
     Keys read: subject, prompt, target_new, and where they are there ground_truth, rephrase_prompt,
-    locality and portability (lists of {prompt, ground_truth}, or such lists by name). Of several
-    right answers the first counts. Raises as load_counterfact does.
+    locality and portability: lists of {prompt, ground_truth}, such lists by name, or flat, as
+    locality_prompt and locality_ground_truth. Of several right answers the first counts. Warns and
+    raises as load_counterfact does.
     """
     return _load(path, "knowedit", drop_duplicates)
 
@@ -115,8 +121,6 @@ def _counterfact(record, name, where):
 
 
 def _known(record, name, where):
-    for key in ("template", "prediction"):
-        text_at(record, key, where)
     return Record(
         name,
         text_at(record, "prompt", where).rstrip(),
@@ -128,15 +132,12 @@ def _known(record, name, where):
 
 def _zsre(record, name, where):
     question = text_at(record, "loc", where).rstrip()
-    condition = text_at(record, "cond", where)
-    old, arrow, _ = condition.partition(">>")
-    if not arrow or not old.strip():
-        raise BadRecord("no_condition", where=where, got=condition)
+    true = _target(_first_text(record, "answers", where)) if record.get("answers") else None
     return Record(
         name,
         text_at(record, "src", where).rstrip(),
         text_at(record, "subject", where),
-        _target(old),
+        true,
         _target(text_at(record, "alt", where)),
         (text_at(record, "rephrase", where).rstrip(),),
         (
@@ -153,25 +154,24 @@ def _knowedit(record, name, where):
     true = (
         _target(_first_text(record, "ground_truth", where)) if record.get("ground_truth") else None
     )
-    rephrased = (
-        (_first_text(record, "rephrase_prompt", where).rstrip(),)
-        if record.get("rephrase_prompt")
-        else ()
-    )
+    rephrased = _all_texts(record, "rephrase_prompt", where)
     return Record(
         name,
         text_at(record, "prompt", where).rstrip(),
         text_at(record, "subject", where),
         None if true == new else true,
         new,
-        rephrased,
+        tuple(text.rstrip() for text in rephrased),
         _asked(record, "locality", where),
         _asked(record, "portability", where),
     )
 
 
 def _asked(record, key, where):
-    """KnowEdit's probes, a list or lists by name: ((prompt, answer), ...)."""
+    """KnowEdit's probes, a list or lists by name, and those that stand flat: ((prompt, answer), …).
+
+    An entry may put its question in several ways; each is a probe.
+    """
     groups = record.get(key) or {}
     if not isinstance(groups, dict):
         groups = {"": groups}
@@ -180,46 +180,102 @@ def _asked(record, key, where):
         inside = f"{where}, {key} {name}".rstrip()
         if not isinstance(group, list):
             raise BadRecord("no_list", where=inside, got=type(group).__name__)
-        asked += [
-            (
-                _first_text(entry, "prompt", inside).rstrip(),
-                _target(_first_text(entry, "ground_truth", inside)),
-            )
-            for entry in group
-        ]
-    return tuple(asked)
+        for entry in group:
+            answer = _target(_first_text(entry, "ground_truth", inside))
+            prompts = _all_texts(entry, "prompt", inside) or [text_at(entry, "prompt", inside)]
+            asked += [(prompt.rstrip(), answer) for prompt in prompts]
+    return (*asked, *_flat(record, key, where))
+
+
+def _flat(record, key, where):
+    """Probes as two keys of the record itself, each a text or a list of them."""
+    names = f"{key}_prompt", f"{key}_ground_truth"
+    if not any(record.get(name) for name in names):
+        return ()
+    for name in names:
+        if not record.get(name):
+            raise BadRecord("no_key", where=where, key=name)
+    prompts, answers = (
+        value if isinstance(value, list) else [value] for value in map(record.get, names)
+    )
+    if len(prompts) != len(answers):
+        raise BadRecord("uneven", where=where, one=names[0], other=names[1])
+    pairs = [dict(zip(names, pair, strict=True)) for pair in zip(prompts, answers, strict=True)]
+    return tuple(
+        (_first_text(pair, names[0], where).rstrip(), _target(_first_text(pair, names[1], where)))
+        for pair in pairs
+    )
 
 
 @dataclass(frozen=True)
 class Format:
-    """How the records of one kind of file are read, and the keys by which they are recognised."""
+    """How the records of one kind of file are read.
+
+    A record is of the format if it has all of `marks` as keys; `reads` are those that are read.
+    """
 
     title: str
     id_key: str | None
     read: Callable[[dict, str, str], Record]
     marks: frozenset[str]
+    reads: frozenset[str]
 
 
 # In this order: a record is of the first format whose marks it has.
 FORMATS = {
-    "counterfact": Format("CounterFact", "case_id", _counterfact, frozenset({"requested_rewrite"})),
-    "known": Format("known-facts", "known_id", _known, frozenset({"template", "attribute"})),
-    "zsre": Format("zsRE", None, _zsre, frozenset({"src", "alt"})),
-    "knowedit": Format("KnowEdit", None, _knowedit, frozenset({"prompt", "target_new"})),
+    "counterfact": Format(
+        "CounterFact",
+        "case_id",
+        _counterfact,
+        frozenset({"requested_rewrite"}),
+        frozenset({"case_id", "requested_rewrite", "paraphrase_prompts", "neighborhood_prompts"}),
+    ),
+    "known": Format(
+        "known-facts",
+        "known_id",
+        _known,
+        frozenset({"known_id", "attribute"}),
+        frozenset({"known_id", "prompt", "subject", "attribute"}),
+    ),
+    "zsre": Format(
+        "zsRE",
+        None,
+        _zsre,
+        frozenset({"src", "alt"}),
+        frozenset({"src", "subject", "answers", "alt", "rephrase", "loc", "loc_ans"}),
+    ),
+    "knowedit": Format(
+        "KnowEdit",
+        None,
+        _knowedit,
+        frozenset({"prompt", "target_new"}),
+        frozenset({"prompt", "subject", "target_new", "ground_truth", "rephrase_prompt"})
+        | {
+            f"{kind}{part}"
+            for kind in ("locality", "portability")
+            for part in ("", "_prompt", "_ground_truth")
+        },
+    ),
 }
 
 
 # ---------------------------------------------------------------- a whole file
 
+MOST_NUMBERS = 8  # of records, in one line
+
 
 @dataclass(frozen=True)
 class FactFile:
-    """What a file holds, by the records' numbers in it: those that can be used, and why not."""
+    """What a file holds, by the records' numbers in it: those that can be used, and why not.
+
+    `unread` says of each key that no probe is made of how many records have it.
+    """
 
     name: str
     format: str  # a name in FORMATS
     records: dict[int, Record]
     refused: dict[int, BadRecord]
+    unread: Mapping[str, int]
 
     @property
     def count(self) -> int:
@@ -235,8 +291,9 @@ class FactFile:
 def read_facts(path: str | Path, format_name: str | None = None) -> FactFile:
     """Read a file of facts; records that are wrong, or there twice, are refused and the rest stay.
 
-    `format_name` is one of FORMATS; unless it is given, the records tell the format. Raises
-    KeyholeError where the file cannot be read, holds no list of records, or has no known format.
+    The file holds a JSON list, or one record on each line. `format_name` is one of FORMATS; unless
+    it is given, the records tell the format. Raises KeyholeError where the file cannot be read,
+    holds no list of records, or has no known format.
     """
     path = Path(path)
     entries = _entries(path, format_name)
@@ -258,7 +315,9 @@ def read_facts(path: str | Path, format_name: str | None = None) -> FactFile:
             records[i] = record
         else:
             refused[i] = BadRecord("same_record", where=where, other=same)
-    return FactFile(path.name, format_name, records, refused)
+    keys = Counter(key for entry in entries if isinstance(entry, dict) for key in entry)
+    unread = {key: count for key, count in keys.items() if key not in form.reads}
+    return FactFile(path.name, format_name, records, refused, unread)
 
 
 def askable(model: "EditableModel", facts: FactFile, progress: Callable = iter) -> FactFile:
@@ -294,27 +353,56 @@ def _check_askable(model, record, where):
 
 
 def _load(path, format_name, drop_duplicates):
-    """All records of a file, or the error of the first that is wrong."""
+    """The records of a file that can be used; a warning counts and names the others."""
     facts = read_facts(path, format_name)
-    for _, error in sorted(facts.refused.items()):
-        if not (drop_duplicates and error.code == "same_record"):
-            raise error
+    refused = {
+        number: error
+        for number, error in sorted(facts.refused.items())
+        if not (drop_duplicates and error.code == "same_record")
+    }
+    if refused:
+        first = next(iter(refused.values()))
+        if not facts.records:
+            raise first
+        numbers = [str(number) for number in refused]
+        some = ", ".join(numbers[:MOST_NUMBERS]) + (", …" if len(numbers) > MOST_NUMBERS else "")
+        said = problem(
+            "records_left_out",
+            file=facts.name,
+            count=len(refused),
+            all=facts.count,
+            numbers=some,
+            first=str(first),
+        )
+        warnings.warn(str(said), stacklevel=3)
     return list(facts.records.values())
 
 
+@dataclass(frozen=True)
+class _NoRecord:
+    """Stands for a line that is not JSON."""
+
+    error: str
+
+
 def _entries(path, format_name):
-    """The list in a JSON file."""
+    """The list in a JSON file, or the records on the lines of one, or the one record that it is."""
     title = FORMATS[format_name].title if format_name else None
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        text = content.decode(json.detect_encoding(content))
     except OSError as error:
         raise KeyholeError(problem("file_unreadable", path=path, error=error.strerror)) from None
+    except ValueError as error:
+        raise _no_json(path, title, error) from None
+    try:
+        entries = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise KeyholeError(
-            problem("other_format", path=path, format=title, error=error)
-            if title
-            else problem("no_json", path=path, error=error)
-        ) from None
+        entries = _lines(text)
+        if not any(isinstance(entry, dict) for entry in entries):
+            raise _no_json(path, title, error) from None
+    if isinstance(entries, dict) and any(form.marks <= entries.keys() for form in FORMATS.values()):
+        entries = [entries]
     if not isinstance(entries, list):
         got = type(entries).__name__
         raise KeyholeError(
@@ -322,6 +410,26 @@ def _entries(path, format_name):
             if title
             else problem("no_facts_listed", path=path)
         )
+    return entries
+
+
+def _no_json(path, title, error):
+    return KeyholeError(
+        problem("other_format", path=path, format=title, error=error)
+        if title
+        else problem("no_json", path=path, error=error)
+    )
+
+
+def _lines(text):
+    """The records of a file with one on each line; none where it does not begin with one."""
+    entries = []
+    if text.lstrip().startswith("{"):
+        for line in filter(str.strip, text.split("\n")):
+            try:
+                entries.append(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                entries.append(_NoRecord(str(error)))
     return entries
 
 
@@ -339,6 +447,8 @@ def _format_of(entries, path):
 def _record(entry, number, form, file):
     """Where a record is, in words, and the record. Raises BadRecord for what is wrong with it."""
     where = problem("record", number=number, file=file)
+    if isinstance(entry, _NoRecord):
+        raise BadRecord("line_no_json", where=where, error=entry.error)
     if not isinstance(entry, dict):
         raise BadRecord("no_object", where=where, got=type(entry).__name__)
     name = str(number)
@@ -378,6 +488,13 @@ def _first_text(record: Any, key: str, where: Any) -> str:
     while isinstance(value, list) and value:
         value = value[0]
     return text_at({key: value} if value is not None else {}, key, where)
+
+
+def _all_texts(record: Any, key: str, where: Any) -> list[str]:
+    """The texts at a key, which may be one, or a list; none where there is no such key."""
+    value = record.get(key) if isinstance(record, dict) else None
+    values = value if isinstance(value, list) else [value] if value else []
+    return [text_at({key: each}, key, where) for each in values]
 
 
 def _target(text):

@@ -12,6 +12,10 @@ import torch
 HOOK_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
+class _Stop(Exception):
+    """Ends a run once everything that was asked for is recorded."""
+
+
 class Seen:
     """What a recorded module saw in its last call: detached tensors, None before the first call."""
 
@@ -24,22 +28,30 @@ def _first(value):
 
 
 @contextmanager
-def record(module: torch.nn.Module) -> Iterator[Seen]:
+def record(module: torch.nn.Module, stop: bool = False) -> Iterator[Seen]:
     """Record the first input and the first output of `module`; of several calls the last stays.
+
+    With `stop` the block ends as soon as the module has run once, so no time goes into what comes
+    after it.
 
     with record(model.memory(5)) as seen:
         model.next_token_probabilities(["The Eiffel Tower is"])
     seen.input      # (1, T, d_in)
     """
-    seen = Seen()
+    seen, ended = Seen(), _Stop()
 
     def hook(_, args, kwargs, output):
         given = args[0] if args else kwargs["hidden_states"]
         seen.input, seen.output = given.detach(), _first(output).detach()
+        if stop:
+            raise ended
 
     handle = module.register_forward_hook(hook, with_kwargs=True)
     try:
         yield seen
+    except _Stop as reached:
+        if reached is not ended:
+            raise
     finally:
         handle.remove()
 

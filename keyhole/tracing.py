@@ -34,8 +34,9 @@ def subject_noise(
 ) -> torch.Tensor:
     """Gaussian noise for the subject's token embeddings: (samples, subject tokens, d).
 
-    Its size is `scale` standard deviations of all token embeddings. It is seeded, so that it is
-    the same every time. (ROME, section 2.1)
+    Its size is `scale` standard deviations of all token embeddings. (The authors take the spread
+    over the tokens of their subjects.) It is seeded, so that it is the same every time. (ROME,
+    section 2.1)
     """
     covered = model.subject_slice(prompt, subject)
     drawn = torch.randn(

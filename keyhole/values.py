@@ -28,10 +28,10 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class ValueSettings:
-    """How v* is searched; the paper's settings."""
+    """How v* is searched; as the authors' settings for GPT-2 XL, but for the number of steps."""
 
     learning_rate: float = 0.5  # of Adam
-    steps: int = 25  # at most
+    steps: int = 25  # at most; the authors' file says 20
     stop: float = 0.05  # nats: a loss below this is good enough
     clamp: float = 4.0  # |delta| stays below this many |v0|
     kl_weight: float = 0.0625  # handed to the objective
@@ -70,17 +70,18 @@ def optimise_value(
     if "" not in rewrite.prefixes:
         raise KeyholeError(problem("no_empty_prefix"))
     texts = _Texts(model, layer, rewrite)
-    with record(model.memory(layer)) as seen, torch.no_grad():
-        _, kl_before = texts.log_probs()
     bare = list(rewrite.prefixes).index("")
-    value_before = seen.output[bare, 0].clone()  # with the bias, if W has one
-    delta = torch.zeros_like(value_before, requires_grad=True)
+    delta = model.weight(layer).new_zeros(model.weight(layer).shape[0]).requires_grad_()
     optimiser = torch.optim.Adam([delta], lr=settings.learning_rate)
     weights = (settings.kl_weight, settings.decay)
     losses = []
     for step in progress(range(settings.steps)):
-        with _inserted(model, layer, delta), torch.enable_grad():
+        # What is seen is what W gives out before delta is added.
+        with record(model.memory(layer)) as seen, _inserted(model, layer, delta):
             target_log_probs, kl_now = texts.log_probs()
+            if step == 0:  # delta is still zero: the model as it is
+                value_before = seen.output[bare, 0].clone()  # with the bias, if W has one
+                kl_before = kl_now.detach().clone()
             loss = objective(target_log_probs, kl_now, kl_before, delta, value_before, *weights)
         losses.append(_checked(loss))
         if losses[-1] < settings.stop or step == settings.steps - 1:
@@ -132,12 +133,12 @@ class _Texts:
 
 @contextmanager
 def _inserted(model, layer, delta) -> Iterator[None]:
-    """The model with delta added to W's output at the first position that is run."""
+    """The model with delta added to W's output at the first position run, with gradients."""
 
     def insert(output):
         return torch.cat([output[:, :1] + delta, output[:, 1:]], dim=1)
 
-    with edit(model.memory(layer), insert):
+    with edit(model.memory(layer), insert), torch.enable_grad():
         yield
 
 

@@ -4,12 +4,13 @@ What is right is read, and what is wrong is named with its record.
 """
 
 import json
+import warnings
 
 import pytest
 
 from autograder.oracle import metrics
 from keyhole.errors import KeyholeError
-from keyhole.fact_files import load_counterfact, load_knowedit, load_known, load_zsre
+from keyhole.fact_files import load_counterfact, load_knowedit, load_known, load_zsre, read_facts
 from keyhole.facts import Probe
 from keyhole.probes import ProbeSet
 
@@ -215,8 +216,7 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
         ("counterfact", ["neighborhood_prompts"], [1], "'neighborhood_prompts' must be a list"),
         ("counterfact", ["case_id"], None, "'case_id' must be a number"),
         ("known", ["attribute"], ..., "the key 'attribute' is missing"),
-        ("known", ["template"], 3, "'template' must be a text"),
-        ("known", ["prediction"], ..., "'prediction' is missing"),
+        ("known", ["prompt"], 3, "'prompt' must be a text"),
         (
             "known",
             ["subject"],
@@ -226,7 +226,8 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
         ("known", ["known_id"], True, "'known_id' must be"),
         ("zsre", ["alt"], ..., "the key 'alt' is missing"),
         ("zsre", ["src"], "Where did she study?", "lacks the subject 'Ada Berg'"),
-        ("zsre", ["cond"], "x", "'cond' must read"),
+        ("zsre", ["alt"], "", "'alt' must be a text"),
+        ("zsre", ["answers"], [3], "'answers' must be a text"),
         ("zsre", ["loc_ans"], None, "'loc_ans' must be a text"),
         ("zsre", ["rephrase"], "", "'rephrase' must be a text"),
         ("knowedit", ["target_new"], ["a"], "'target_new' must be a text"),
@@ -247,8 +248,10 @@ def test_every_format_can_be_measured_both_ways(tmp_path, toy, name):
             "knowedit",
             ["locality", "Forgetfulness", 0],
             7,
-            "locality Forgetfulness: the key 'prompt' is missing",
+            "locality Forgetfulness: the key 'ground_truth' is missing",
         ),
+        ("knowedit", ["locality_prompt"], "Who?", "the key 'locality_ground_truth' is missing"),
+        ("knowedit", ["portability_ground_truth"], "x", "'portability_prompt' is missing"),
     ],
 )
 def test_a_bad_record_is_named(tmp_path, name, where, value, sentence):
@@ -259,25 +262,115 @@ def test_a_bad_record_is_named(tmp_path, name, where, value, sentence):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_duplicates_are_refused_or_dropped(tmp_path, name):
+def test_duplicates_are_named_and_left_out(tmp_path, name):
     load, record = FORMATS[name]
     path = written(tmp_path, record, record)
-    with pytest.raises(
-        KeyholeError,
-        match=(
-            "record 1 of mine.json.* is the same fact as record 0: remove one, or load with"
-            " drop_duplicates=True"
-        ),
-    ):
-        load(path)
-    assert len(load(path, drop_duplicates=True)) == 1
+    with pytest.warns(UserWarning, match="record 1 of mine.json.* is the same fact as record 0"):
+        assert len(load(path)) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load(path, drop_duplicates=True)) == 1
 
 
 def test_the_same_fact_under_another_number_is_a_duplicate(tmp_path):
-    with pytest.raises(
-        KeyholeError, match=r"record 1 of mine.json \(case_id 4\) is the same fact as record 0"
+    with pytest.warns(
+        UserWarning, match=r"record 1 of mine.json \(case_id 4\) is the same fact as record 0"
     ):
         load_counterfact(written(tmp_path, COUNTERFACT, COUNTERFACT | {"case_id": 4}))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_bad_records_are_counted_and_named_and_the_others_load(tmp_path, name):
+    load, record = FORMATS[name]
+    with pytest.warns(UserWarning) as warned:
+        assert len(load(written(tmp_path, {}, record, *[7] * 10), drop_duplicates=True)) == 1
+    [said] = [str(each.message) for each in warned]
+    assert said.startswith(
+        "mine.json: 11 of 12 records cannot be used and are left out (0, 2, 3, 4, 5, 6, 7, 8, …)."
+        " The first: record 0 of mine.json"
+    )
+    assert said.endswith("`keyhole facts mine.json --list` names them all.")
+    assert warned[0].filename == __file__  # where the loader was called
+
+
+def test_nobody_elses_guess_is_taken_for_the_truth(tmp_path):
+    """`cond` and `pred` hold what another model said; `answers` what is true."""
+    guessed = ZSRE | {"cond": "Yale >> University of Oslo || Which", "pred": "Yale"}
+    assert load_zsre(written(tmp_path, guessed))[0].target_true == " Ghent University"
+    without = {key: value for key, value in guessed.items() if key != "answers"}
+    assert load_zsre(written(tmp_path, without))[0].target_true is None
+    bare = {key: value for key, value in ZSRE.items() if key not in ("cond", "pred")}
+    assert load_zsre(written(tmp_path, bare))[0].target_true == " Ghent University"
+
+
+def test_what_nothing_reads_need_not_be_there(tmp_path):
+    for name, keys in {
+        "counterfact": ("generation_prompts", "attribute_prompts", "pararel_idx"),
+        "known": ("template", "prediction", "relation_id"),
+    }.items():
+        load, record = FORMATS[name]
+        [bare] = load(written(tmp_path, {k: v for k, v in record.items() if k not in keys}))
+        assert [bare] == load(written(tmp_path, record))
+
+
+def test_probes_that_stand_flat_are_read(tmp_path):
+    bare = {key: KNOWEDIT[key] for key in ("subject", "prompt", "target_new")}
+    [one] = load_knowedit(
+        written(
+            tmp_path,
+            bare | {"locality_prompt": "Jan Smit lives in", "locality_ground_truth": "Ghent"},
+        )
+    )
+    assert one.neighbors == (("Jan Smit lives in", " Ghent"),)
+    flat = {
+        "locality_prompt": ["a is ", "b is"],
+        "locality_ground_truth": [["c", "d"], "e"],
+        "portability_prompt": ["f is"],
+        "portability_ground_truth": "g",
+        "rephrase_prompt": ["h is", "i is"],
+    }
+    [several] = load_knowedit(written(tmp_path, KNOWEDIT | flat))
+    assert several.neighbors[2:] == (("a is", " c"), ("b is", " e"))
+    assert several.portability[1:] == (("f is", " g"),)
+    assert several.paraphrases == ("h is", "i is")
+    with pytest.raises(KeyholeError, match="'locality_prompt' and 'locality_ground_truth' must"):
+        load_knowedit(written(tmp_path, KNOWEDIT | flat | {"locality_ground_truth": ["c"]}))
+
+
+def test_every_wording_of_a_locality_question_is_a_probe(tmp_path):
+    asked = [{"prompt": ["a is", "b is"], "ground_truth": "c"}]
+    [fact] = load_knowedit(written(tmp_path, KNOWEDIT | {"locality": asked}))
+    assert fact.neighbors == (("a is", " c"), ("b is", " c"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_read(tmp_path, encoding):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([ZSRE]), encoding=encoding)
+    assert len(load_zsre(path)) == 1
+
+
+def test_a_record_on_each_line(tmp_path):
+    path = tmp_path / "mine.json"
+    lines = [json.dumps(COUNTERFACT, ensure_ascii=False), json.dumps(COUNTERFACT | {"case_id": 4})]
+    path.write_text(lines[0] + "\r\n", encoding="utf-8-sig")
+    assert len(load_counterfact(path)) == 1  # one record alone
+    path.write_text("\n".join([*lines, "", '{"case_id": 5, "requested']), encoding="utf-8")
+    facts = read_facts(path)
+    assert (facts.format, list(facts.records), facts.count) == ("counterfact", [0], 3)
+    assert facts.refused[2].code == "line_no_json"
+
+
+def test_keys_that_make_no_probe_are_listed(tmp_path):
+    unread = {
+        "counterfact": {"pararel_idx", "attribute_prompts", "generation_prompts"},
+        "known": {"template", "prediction", "relation_id"},
+        "zsre": {"pred", "cond", "new"},
+        "knowedit": set(),
+    }
+    for name, (_, record) in FORMATS.items():
+        more = record | {"new": 1} if name == "zsre" else record
+        assert read_facts(written(tmp_path, more, 7)).unread == dict.fromkeys(unread[name], 1)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +379,7 @@ def test_the_same_fact_under_another_number_is_a_duplicate(tmp_path):
         ("{", "is not a zsRE file"),
         ("{}", "must hold a list of records, not dict"),
         ("[3]", "record 0 of mine.json is not an object but int"),
+        ('[{"subject": "a"},\n{"subject": "b"}', "is not a zsRE file"),
     ],
 )
 def test_a_file_of_another_kind_is_told(tmp_path, text, sentence):

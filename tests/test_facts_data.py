@@ -197,6 +197,33 @@ def test_what_the_model_knows_is_kept_whatever_the_order(monkeypatch):
     )
 
 
+def test_a_reversion_probe_that_tells_of_a_fact_held_back_gives_way():
+    item = measure_facts.Item("capital", "Peru", " Lima", (), frozenset(), None)
+    names = (" Italy", " San Marino")
+    partners = tuple(("Rome is the capital of", name, " Peru") for name in names)
+    attempt = measure_facts.Attempt(item, " Rome", partners, ())
+    scores = {
+        ("Rome is the capital of", name): Score(rank, math.log(p))
+        for rank, (name, p) in enumerate(((" Italy", 0.5), (" San Marino", 0.1), (" Peru", 0.01)))
+    }
+    assert measure_facts._reversion(attempt, scores)["target_true"] == " Italy"
+    assert measure_facts._reversion(attempt, scores, {"Italy"})["target_true"] == " San Marino"
+    records = [
+        {"id": "x", "relation": "capital", "subject": "Italy", "hidden": True},
+        {
+            "id": "capital-peru",
+            "relation": "capital",
+            "subject": "Peru",
+            "hidden": False,
+            "neighbors": [{"prompt": "Italy has the capital"}, {"prompt": "Cuba has the capital"}],
+            "reversion": measure_facts._reversion(attempt, scores),
+        },
+    ]
+    measure_facts._conceal(records, {"capital-peru": attempt}, scores)
+    assert records[1]["reversion"]["target_true"] == " San Marino"
+    assert records[1]["neighbors"] == [{"prompt": "Cuba has the capital"}]
+
+
 def test_a_fact_that_the_model_does_not_know_is_refused(monkeypatch):
     unknown = {
         (measure_facts._sentence(wording, subject="France"), " Paris"): (7, 0.01)

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel
 
 from keyhole.errors import KeyholeError
 from keyhole.fetch import SMOLLM2, fetch
-from keyhole.hooks import edit, record
+from keyhole.hooks import count_hooks, edit, record
 from keyhole.models import EditableModel, load_model
 from keyhole.prepared import weights_fingerprint
 from keyhole.toy import byte_tokenizer, toy_model
@@ -219,6 +219,17 @@ def test_hooks_are_gone_after_an_exception(toy):
         with pytest.raises(ZeroDivisionError), context:
             1 / 0
     assert not toy.block(0)._forward_hooks
+
+
+def test_a_recording_that_stops_runs_nothing_above(toy):
+    text = "The city of Paris"
+    with record(toy.memory(0)) as whole:
+        toy.next_token_probabilities([text])
+    with record(toy.memory(0), stop=True) as seen, record(toy.block(1)) as above:
+        toy.next_token_probabilities([text])
+        raise AssertionError("the block ends above")
+    assert torch.equal(seen.input, whole.input) and torch.equal(seen.output, whole.output)
+    assert above.input is None and not count_hooks(toy.hf)
 
 
 def test_record_sees_what_a_module_takes_and_gives(toy):

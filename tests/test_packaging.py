@@ -271,6 +271,49 @@ def solution_lines(cell):
     return {line for line in lines if len(line) > 30 and not line.startswith("with ")}
 
 
+def texts(packed):
+    """What a pack says, by file: lower case, blanks made one, the strings of JSON decoded."""
+    said = {}
+    for name, content in packed.items():
+        text = content.decode("utf-8", errors="replace")
+        if name.endswith((".ipynb", ".json")):
+            text = json.dumps(json.loads(text), ensure_ascii=False).replace("\\n", " ")
+            text = text.replace('", "', "")  # a notebook's lines
+        said[name] = " ".join(text.replace('\\"', '"').split()).casefold()
+    return said
+
+
+def test_the_real_pack_tells_of_no_fact_that_is_held_back(real_pack):
+    """Neither its prompts, in any file, nor its subject, beside its relation's own facts."""
+    packed = contents(real_pack)
+    facts = json.loads((ROOT / "data" / "facts.json").read_text("utf-8"))["facts"]
+    held = [fact for fact in facts if fact["hidden"]]
+    said = texts(packed)
+    assert (
+        "the eiffel tower is located in the city of"
+        in said["assignments/model_editing/3_edit.ipynb"]
+    )
+    told = [
+        (name, prompt)
+        for fact in held
+        for prompt in (fact["prompt"], *fact["paraphrases"])
+        for name, text in said.items()
+        if prompt.casefold() in text
+    ]
+    assert not told
+    shown = json.loads(packed["data/facts.json"])["facts"]
+    maps = json.loads(packed["data/maps.json"])
+    told = [
+        (fact["id"], entry)
+        for fact in held
+        for entry in [*shown, *maps]
+        if entry["relation"] == fact["relation"]
+        and fact["subject"] in json.dumps(entry, ensure_ascii=False)
+    ]
+    assert not told
+    assert not any("second_fact" in fact["portability"] for fact in shown)
+
+
 def test_the_real_pack_tells_nothing(real_pack):
     packed = contents(real_pack)
     folders = {"assignments", "data", "keyhole"}

@@ -101,6 +101,8 @@ def measure(
     kept, lonely = _with_neighbors(model, chosen, around, progress, rules)
     kept, crowded = _balanced(kept, rules)
     _hide(kept, rules)
+    made_from = {(trial.item.id, trial.new): trial for trial in trials}
+    _conceal(kept, {each["id"]: made_from[each["id"], each["target_new"]] for each in kept}, scores)
     refused += lonely + crowded
     return tuple(sorted(each, key=lambda record: record["id"]) for each in (kept, refused))
 
@@ -421,12 +423,16 @@ def _record(trial, scores, rules):
     }, None
 
 
-def _reversion(trial, scores):
-    """The reversion probe of which the model is surest, as a record; None where none holds."""
+def _reversion(trial, scores, silent=frozenset()):
+    """The reversion probe of which the model is surest, as a record; None where none holds.
+
+    Subjects in `silent` may not answer it.
+    """
     holding = [
         (scores[prompt, partner].log_p, prompt, partner, subject)
         for prompt, partner, subject in trial.partners
-        if scores[prompt, partner].log_p > scores[prompt, subject].log_p
+        if partner.strip() not in silent
+        and scores[prompt, partner].log_p > scores[prompt, subject].log_p
     ]
     if not holding:
         return None
@@ -549,20 +555,23 @@ def _hide(kept, rules):
         )
         for record in facts[: math.ceil(len(facts) / rules.hidden)]:
             record["hidden"] = True
-    _conceal(kept)
 
 
-def _conceal(kept: list[dict]) -> None:
-    """Remove neighbors about a subject that is held back from the facts that students see."""
-    held = {(record["relation"], record["subject"]) for record in kept if record.get("hidden")}
+def _conceal(kept, attempts, scores):
+    """Let facts that students see tell of those that are held back as little as possible.
+
+    Their neighbors about such subjects are left out. A reversion probe that such a subject answers
+    gives way to another, if another holds; if none does, students do not get the fact (see
+    student_pack). `attempts` holds the Attempt that each record was made from, by id.
+    """
+    held = {(record["relation"], record["subject"]) for record in kept if record["hidden"]}
     for record in kept:
-        if not record.get("hidden"):
+        subjects = {subject for relation, subject in held if relation == record["relation"]}
+        if not record["hidden"]:
             record["neighbors"] = [
                 neighbor
                 for neighbor in record["neighbors"]
-                if not any(
-                    subject in neighbor["prompt"]
-                    for relation, subject in held
-                    if relation == record["relation"]
-                )
+                if not any(subject in neighbor["prompt"] for subject in subjects)
             ]
+            other = _reversion(attempts[record["id"]], scores, subjects)
+            record["reversion"] = other or record["reversion"]

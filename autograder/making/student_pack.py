@@ -85,10 +85,26 @@ def _content(path: Path) -> bytes:
     content = path.read_bytes()
     if path.name == "facts.json":
         record = json.loads(content)
-        shown = [fact for fact in record["facts"] if not fact.get("hidden")]
-        if len(shown) < len(record["facts"]):
-            content = json.dumps(record | {"facts": shown}, indent=1, ensure_ascii=False).encode()
+        shown = _shown(record["facts"])
+        content = json.dumps(record | {"facts": shown}, indent=1, ensure_ascii=False).encode()
     return content
+
+
+def _shown(facts: list[dict]) -> list[dict]:
+    """The facts that students may see: those that tell of none that is held back.
+
+    Left out are those held back, those whose reversion probe has such a fact's subject as its
+    answer, and of the others the second fact behind the portability probe.
+    """
+    held = {(fact.get("relation"), fact.get("subject")) for fact in facts if fact.get("hidden")}
+    shown = []
+    for fact in facts:
+        answer = fact.get("reversion", {}).get("target_true", "").strip()
+        if not fact.get("hidden") and (fact.get("relation"), answer) not in held:
+            probe = dict(fact.get("portability", {}))
+            probe.pop("second_fact", None)
+            shown.append(fact | ({"portability": probe} if probe else {}))
+    return shown
 
 
 def _refuse_solved(path: Path) -> None:

@@ -1103,14 +1103,17 @@ PROBLEMS = {
     "no_texts": "{where}: {key!r} must be a list of texts, and not empty.",
     "no_objects": "{where}: {key!r} must be a list of objects, and not empty.",
     "no_place_for_subject": "{where}: 'prompt' has no {{}} where the subject belongs: {prompt!r}.",
-    "no_condition": "{where}: 'cond' must read 'old >> new || question', got {got!r}.",
+    "uneven": "{where}: {one!r} and {other!r} must have the same length.",
+    "line_no_json": "{where} is a line that is not JSON ({error}).",
+    "records_left_out": (
+        "{file}: {count} of {all} records cannot be used and are left out ({numbers}). The first: "
+        "{first} `keyhole facts {file} --list` names them all."
+    ),
     "no_list": "{where}: must be a list of objects, got {got}.",
     "file_unreadable": "{path} cannot be read ({error}).",
     "other_format": "{path} is not a {format} file ({error}).",
     "no_records": "{path} is not a {format} file: it must hold a list of records, not {got}.",
-    "same_record": (
-        "{where} is the same fact as record {other}: remove one, or load with drop_duplicates=True."
-    ),
+    "same_record": "{where} is the same fact as record {other}, which counts.",
     "no_id": "{where}: {key!r} must be a number or a text, got {got!r}.",
     "no_part": "{where}: the key {key!r} is missing or not an object.",
     "no_json": "{path} is not JSON ({error}).",
@@ -1202,6 +1205,7 @@ SHOWN = {
     "known_to_model": "  the model knows (its first answer is the true one)",
     "share": "{count} of {all}",
     "probes": "  probes",
+    "not_read": "  not read",
     "not_usable": "cannot be used",
     "reason": "why not",
     "records": "records",
@@ -1213,7 +1217,8 @@ SHOWN = {
     "key_no_part": "{key!r} is missing, or not an object",
     "key_no_id": "{key!r} is neither a number nor a text",
     "no_place": "the prompt has no place for the subject",
-    "no_old_answer": "'cond' does not name the old answer",
+    "uneven_parts": "as many prompts as answers are needed",
+    "line_broken": "the line is not JSON",
     "no_probe_list": "a part that should be a list of probes is not one",
     "subject_absent": "the prompt lacks the subject",
     "nothing_to_edit": "the new target is the true one",

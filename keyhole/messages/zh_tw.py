@@ -675,14 +675,17 @@ PROBLEMS = {
     "no_texts": "{where}：{key!r} 應該是一個不是空的 list，裡面是文字。",
     "no_objects": "{where}：{key!r} 應該是一個不是空的 list，裡面是物件。",
     "no_place_for_subject": "{where}：'prompt' 裡沒有放主詞的 {{}}：{prompt!r}。",
-    "no_condition": "{where}：'cond' 應該寫成 'old >> new || question'，現在是 {got!r}。",
+    "uneven": "{where}：{one!r} 和 {other!r} 的長度應該一樣。",
+    "line_no_json": "{where}那一行不是 JSON（「{error}」）。",
+    "records_left_out": (
+        "{file}：{all} 筆裡有 {count} 筆不能用，已略過（{numbers}）。第一個原因：{first}"
+        "用 `keyhole facts {file} --list` 可以全部列出來。"
+    ),
     "no_list": "{where}：應該是裝著物件的 list，現在是 {got}。",
     "file_unreadable": "{path} 讀不出來（「{error}」）。",
     "other_format": "{path} 不是 {format} 檔（「{error}」）。",
     "no_records": "{path} 不是 {format} 檔：裡面應該是一個 list，現在是 {got}。",
-    "same_record": (
-        "{where}和第 {other} 筆是同一個事實：請拿掉一個，或在載入時加上 drop_duplicates=True。"
-    ),
+    "same_record": "{where}和第 {other} 筆是同一個事實，以那一筆為準。",
     "no_id": "{where}：{key!r} 應該是數字或文字，現在是 {got!r}。",
     "no_part": "{where}：少了 {key!r} 這個鍵，或它不是物件。",
     "no_json": "{path} 不是 JSON 檔（「{error}」）。",
@@ -759,6 +762,7 @@ SHOWN = {
     "known_to_model": "  模型知道的（第一個答案就是原本的答案）",
     "share": "{count} 筆，共 {all} 筆",
     "probes": "  題目",
+    "not_read": "  沒有讀的",
     "not_usable": "不能用的",
     "reason": "為什麼不能用",
     "records": "筆數",
@@ -770,7 +774,8 @@ SHOWN = {
     "key_no_part": "少了 {key!r}，或它不是物件",
     "key_no_id": "{key!r} 不是數字，也不是文字",
     "no_place": "prompt 裡沒有放主詞的位置",
-    "no_old_answer": "'cond' 裡沒有寫原本的答案",
+    "uneven_parts": "題目和答案的數目不一樣",
+    "line_broken": "這一行不是 JSON",
     "no_probe_list": "應該是一個 list 的題目不是 list",
     "subject_absent": "prompt 裡沒有主詞",
     "nothing_to_edit": "新目標和原本的答案一樣",
