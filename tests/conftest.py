@@ -1,6 +1,7 @@
 """What many tests share: the real model, both kinds of toy, torch's threads, and English."""
 
 import os
+import signal
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
 
+# A shell that starts the tests in the background has Ctrl-C ignored, in child processes too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # With xdist, the other core has a worker of its own.
 THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()
 

@@ -27,11 +27,11 @@ import autograder
 from autograder import cli, hidden, secret
 from autograder.grade import Grader, grade_submission
 from autograder.gradebook.page import table_of
-from autograder.hidden.case import arguments_kept
 from autograder.messages import failure
 from autograder.sandbox import Limits, Sandbox, isolation, zygote_client
 from autograder.sandbox.zygote_client import ZygoteClient
-from keyhole.checking.judging import RESULT, Verdict, judge
+from keyhole.checking import looks
+from keyhole.checking.judging import Verdict
 from tests.hostile import ATTACKS, PLANTED, SETTING
 from tests.standins import DOUBLE, HiddenTest, registry, said
 from tests.test_nbgrader import prepared  # noqa: F401 (a fixture)
@@ -79,8 +79,9 @@ def run_double(trial):
     result = got["result"]
     if result.dtype == torch.float64 and result.numel() == 1 and result.item() == int(NUMBER):
         return Verdict(1.0, (said("It was stolen."),))
-    kept = arguments_kept(got, {"x": x}, x.shape, RESULT)
-    return judge(result, 2 * x.double()) if kept.passed else kept
+    expected = looks.Expected(2 * x.double())
+    kept = looks.arguments_kept(got, expected, {"x": x})
+    return looks.right_result(got, expected) if kept.passed else kept
 
 
 def grader(seconds):

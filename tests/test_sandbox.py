@@ -28,12 +28,12 @@ from autograder.sandbox import (
     Limits,
     Sandbox,
     StudentFailed,
-    adapters,
     child,
     failures,
     isolation,
     limits,
     process,
+    replies,
     wire,
     zygote_client,
 )
@@ -531,10 +531,10 @@ FORMS = [
     "adapter, options, reply, others", FORMS, ids=lambda part: part if isinstance(part, str) else ""
 )
 def test_a_reply_of_another_form_is_refused(adapter, options, reply, others):
-    adapters.check_reply(reply, adapter, {"a": ONE}, options)
+    replies.check_reply(reply, adapter, {"a": ONE}, options)
     for other in others:
         with pytest.raises(wire.WireError):
-            adapters.check_reply(
+            replies.check_reply(
                 {name: tensor for name, tensor in (reply | other).items() if tensor is not None},
                 adapter,
                 {"a": ONE},
