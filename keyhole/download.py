@@ -48,7 +48,7 @@ def download(package: str, sha256: str, folder: Path, progress: bool = True) -> 
     if status:
         reason = _reason(lines) or problem("pip_status", status=status)
         for number in FULL:
-            if f"[Errno {number}]" in reason:
+            if f"[Errno {number}]" in str(reason):
                 raise OSError(number, os.strerror(number))
         raise KeyholeError(problem("pip_failed", package=package, reason=reason, by_hand=by_hand))
     return next(folder.glob("*.whl"))
