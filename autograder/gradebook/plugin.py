@@ -75,7 +75,7 @@ class MendingExporter(NotebookExporter):
         else:
             converter.assignments[str(folder)] = [str(folder / f"{name}.ipynb") for name in names]
 
-    def from_filename(self, filename: str, resources: dict | None = None, **kw) -> tuple:
+    def from_filename(self, filename: str, resources: dict | None = None, **kw: object) -> tuple:
         """The mended notebook, as nbconvert's exporters return it."""
         path, of = Path(filename), (resources or {})["nbgrader"]
         course = self.parent.coursedir
@@ -175,7 +175,7 @@ class GradeInSandbox(NbGraderPreprocessor):
         cells = hidden.NOTEBOOKS[notebook].cells
         return {name: [case.id for case in cases] for name, cases in cells.items()}
 
-    def result(self, student: str, assignment: str, notebook: str, **_) -> Result:
+    def result(self, student: str, assignment: str, notebook: str, **_: object) -> Result:
         """The result of `autograder grade`, if that is what runs; else the notebook is graded."""
         if self.results_directory:
             (result,) = read_json(results_file(self.results_directory, student, assignment))

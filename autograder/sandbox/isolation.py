@@ -164,7 +164,7 @@ def bubblewrap() -> str | None:
     return next(standing, programs[-1] if programs else None)
 
 
-def command(level: str, program: Path, *arguments, bwrap: str | None = None) -> list[str]:
+def command(level: str, program: Path, *arguments: object, bwrap: str | None = None) -> list[str]:
     """The command that runs one of our programs at a level.
 
     At A it runs in namespaces where only what it needs is mounted, made by `bwrap` or by the
