@@ -386,8 +386,8 @@ def test_27_what_sleeps_anew_in_every_process_comes_to_an_end(level, tmp_path):
     said = [test.message for test in result.tests if test.verdict == "timeout"]
     assert (
         len(said) >= 6
-        and all(failure("submission", "1") in text or "Not run" in text for text in said)
-        and failure("submission", "1") in said[0]
+        and all(str(failure("submission", "1")) in text or "Not run" in text for text in said)
+        and str(failure("submission", "1")) in said[0]
     ), said
 
 
