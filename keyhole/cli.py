@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from keyhole import fact_files, messages
 from keyhole.errors import KeyholeError, Unusable
+from keyhole.importing import import_path
 from keyhole.messages import problem, shown
 from keyhole.terminal import print_anything
 
@@ -225,6 +226,8 @@ def _add_facts(commands):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command: its exit status."""
     print_anything()
+    if arguments is None:  # this process is the command's alone
+        sys.path[:] = import_path()
     chosen = parser().parse_args(arguments)
     if chosen.lang:
         messages.use(chosen.lang)
@@ -746,7 +749,3 @@ def _write(path, text):
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise KeyholeError(problem("file_not_written", path=path, error=error.strerror)) from None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

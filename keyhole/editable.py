@@ -164,7 +164,8 @@ class EditableModel:
         twin = copy.copy(self.hf)
         given = _Given(normed.reshape(1, -1, normed.shape[-1]))
         twin._modules = {**self.hf._modules, self.hf.base_model_prefix: given}
-        return twin.forward().logits.reshape(*normed.shape[:-1], -1)
+        logits = twin.forward().logits
+        return logits.reshape(*normed.shape[:-1], logits.shape[-1])
 
     @torch.no_grad()
     def run_below(self, ids: torch.Tensor, layer: int, **options: Any) -> Call:

@@ -6,6 +6,7 @@ Both remove their hooks, whatever happens.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy
 import torch
 
 # The attributes in which a module of torch keeps its hooks.
@@ -62,11 +63,14 @@ def edit(
 ) -> Iterator[None]:
     """Replace the output of `module` by `function(output)`, for as long as the block lasts.
 
-    `function` takes and returns a tensor: the first element where a module returns a tuple.
+    `function` takes and returns a tensor: the first element where a module returns a tuple. Of
+    another dtype, or as numpy's array, it becomes what the output was: layers take nothing else.
     """
 
     def hook(_, args, output):
         changed = function(_first(output))
+        if isinstance(changed, (torch.Tensor, numpy.ndarray)):
+            changed = torch.as_tensor(changed).to(_first(output))
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
     handle = module.register_forward_hook(hook)

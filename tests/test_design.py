@@ -21,7 +21,7 @@ FLOORS = (
     ("keyhole.checking",),
     ("keyhole.editing", "autograder.messages", "autograder.secret"),
     ("keyhole.cli",),
-    ("autograder.sandbox", "autograder.oracle", "autograder.result"),
+    ("keyhole.__main__", "autograder.sandbox", "autograder.oracle", "autograder.result"),
     ("autograder.submissions", "autograder.hidden"),
     ("autograder.grade",),
     ("autograder.gradebook", "autograder.making"),

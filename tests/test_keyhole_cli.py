@@ -111,7 +111,7 @@ def fact(name, subject, true, new="grey", hidden=False):
 def test_help_needs_no_torch_and_is_quick():
     start = time.perf_counter()
     out = subprocess.run(
-        [sys.executable, "-m", "keyhole.cli", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "keyhole", "--help"], capture_output=True, text=True, check=True
     )
     assert (
         time.perf_counter() - start < 2
@@ -259,21 +259,40 @@ def test_check_reports_what_cannot_be_run(tmp_path, capsys):
     assert lines["write_edit"] == "4 of 4 public checks passed"
 
 
-def test_check_sees_the_student_s_folder_and_environment(tmp_path, monkeypatch):
+def test_check_sees_the_environment_and_as_the_grader_nothing_of_the_student_s_folder(
+    tmp_path, monkeypatch
+):
     (tmp_path / "helper.py").write_text("FACTOR = 2\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OF_THE_STUDENT", "1")
-    source = (
-        "import os, helper\ndef second_moment(keys):\n    return keys.T @ keys / len(keys) *"
-        " (helper.FACTOR / 2) * int(os.environ['OF_THE_STUDENT'])"
-    )
+    sources = {
+        "second_moment": "import os\ndef second_moment(keys):\n"
+        "    return keys.T @ keys * int(os.environ['OF_THE_STUDENT'])",
+        "rank_one_update": "import helper\ndef rank_one_update(*arguments):\n"
+        "    return helper.FACTOR * arguments[0]",
+    }
     results = {
-        name: passed
-        for name, passed, _ in selfcheck.check_notebook(
-            notebook(tmp_path / "mine.ipynb", second_moment=source)
+        name: (passed, line)
+        for name, passed, line in selfcheck.check_notebook(
+            notebook(tmp_path / "mine.ipynb", **sources)
         )
     }
-    assert all(results.values())
+    assert [name for name, (passed, _) in results.items() if not passed] == ["rank_one_update"]
+    assert "No module named 'helper'" in results["rank_one_update"][1]
+
+
+@pytest.mark.parametrize("how", ["command", "module"])
+def test_check_starts_beside_a_student_s_own_random_and_torch(tmp_path, how):
+    """torch imports random, and everything imports torch."""
+    for name in ("random", "torch", "numpy", "typing_extensions"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    notebook(tmp_path / "mine.ipynb")
+    command = Path(sys.executable).with_name("keyhole")
+    program = [command] if how == "command" else [sys.executable, "-m", "keyhole"]
+    run = subprocess.run(
+        [*program, "check", "mine.ipynb"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr + run.stdout
 
 
 @pytest.mark.parametrize(

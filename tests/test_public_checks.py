@@ -11,6 +11,53 @@ from keyhole.checking.student import Student
 # them all.
 LET_THROUGH = {
     "No public case has target tokens as improbable as 1e-20.": {"sequence_nll: epsilon"},
+    "No public check calls a function twice with one other argument.": {
+        "sequence_nll: kept by target",
+        "efficacy: kept by the true answers",
+        "neighborhood: kept by the new answers",
+        "edit_score: kept by two shares",
+        "corrupt: kept by subject",
+        "restore: kept by states",
+        "indirect_effect: kept by restored",
+        "trace: kept but for the window",
+        "trace: kept but for the noise",
+        "trace: kept but for the model",
+        "subject_key: kept by prompt and subject",
+        "subject_key: kept but for the layer",
+        "subject_key: kept but for the prefixes",
+        "subject_key: kept but for the model",
+        "second_moment: kept by shape",
+        "value_objective: kept by delta",
+        "rank_one_update: kept by W and k*",
+        "write_edit: kept by shape",
+    },
+    "No public case whose result counts has the token 0.": {
+        "sequence_nll: 0 for padding",
+        "sequence_nll: 0 masked",
+    },
+    "In no public case are two tokens side by side equal.": {
+        "sequence_nll: neighbors collapsed",
+        "sequence_nll: neighbors collapsed, first rows",
+    },
+    "No public case has shares near 0.": {
+        "edit_score: nearly 0",
+        "edit_score: close to 0",
+        "edit_score: small shares left out",
+    },
+    "The windows of the public cases are 3, 4 and 5 layers wide.": {
+        "trace: at least two layers",
+        "trace: at most six layers",
+        "trace: odd windows only",
+    },
+    "In every public case there is something to change.": {
+        "corrupt: a view without noise",
+        "restore: the caller's own",
+        "rank_one_update: the caller's W",
+    },
+    "No public case has a Linear with a bias.": {
+        "write_edit: bias of a Linear zeroed",
+        "write_edit: bias of a Linear removed",
+    },
     "No public case has likelihoods that are nearly equal.": {
         "efficacy: rounded",
         "efficacy: isclose is a tie",
@@ -32,7 +79,8 @@ LET_THROUGH = {
         "value_objective: root of the squares"
     },
     "No public case of the objective asks whether its arguments are kept.": {
-        "value_objective: the length in place"
+        "value_objective: the length in place",
+        "value_objective: |v0| tracked",
     },
 }
 TITLES = {title for titles in LET_THROUGH.values() for title in titles}

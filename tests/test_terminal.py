@@ -89,8 +89,8 @@ def test_a_name_that_the_terminal_cannot_show_ends_no_program(program, terminal)
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("keyhole.cli", "check", NAME),
-        ("keyhole.cli", "--lang", NAME),
+        ("keyhole", "check", NAME),
+        ("keyhole", "--lang", NAME),
         ("autograder.cli", "grade", NAME, "--json", "r.json"),
         ("autograder.cli", "validity", "--secret", NAME),
     ],

@@ -1,7 +1,7 @@
 """What a hidden test is, what it is given, and what many of them share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from autograder import messages
 from autograder.sandbox import Reply
+from keyhole.checking import looks
 from keyhole.checking.cases import load_cases
 from keyhole.checking.judging import Verdict
-from keyhole.checking.looks import Expected
+from keyhole.checking.looks import Expected, Observation
 from keyhole.messages import Remark
 from keyhole.models import EditableModel
 
@@ -98,6 +99,34 @@ def expected_number(
 ) -> Expected:
     """A right result of one number. What a public check expects is a wrong one here, too."""
     return Expected(number, lambda: wrongs() | _public_answers(trial.function), what)
+
+
+def asked_again(
+    verdict: Verdict,
+    earlier: Expected,
+    arguments: Mapping,
+    others: Mapping,
+    ask: Callable[[dict], tuple[Observation, Expected]],
+) -> Verdict:
+    """The verdict on a call; where it is right, that on further calls with one other argument each.
+
+    Whoever keeps results for later must ask for every argument whether it is the same.
+    earlier: what the first call should give. arguments: those of the first call, by name. others:
+    another value for some of them. ask(arguments) makes a call.
+    """
+    for name, other in others.items():
+        if not verdict.passed:
+            break
+        verdict = not_kept(earlier, *ask({**arguments, name: other}))
+    return verdict
+
+
+def not_kept(earlier: Expected, observation: Observation, expected: Expected) -> Verdict:
+    """The verdict on a later call. The right result of an `earlier` one is a known wrong one."""
+    kept = {"memo_too_small": earlier.right}
+    return looks.right_result(
+        observation, replace(expected, wrongs=lambda: kept | dict(expected.wrongs()))
+    )
 
 
 @cache

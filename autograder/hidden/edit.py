@@ -16,7 +16,14 @@ from autograder import messages
 from autograder import secret as secrets
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import own_fact
-from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number, words
+from autograder.hidden.case import (
+    HiddenTest,
+    NotebookTests,
+    Trial,
+    asked_again,
+    expected_number,
+    words,
+)
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
 from autograder.oracle import editing, references
 from autograder.oracle.metrics import ProbabilityScore
@@ -47,8 +54,8 @@ def _observed_key(trial, spec, asked):
     return trial.call("model_function", options=options).tensors
 
 
-def _toy_key_case(trial, layout, subject=None, repeated=False):
-    """(observation, Expected)."""
+def _toy_key_drawn(trial, layout, subject=None, repeated=False):
+    """(the model's specification, what is asked)."""
     generator = trial.generator("inputs")
     spec = {
         "layout": layout,
@@ -62,17 +69,23 @@ def _toy_key_case(trial, layout, subject=None, repeated=False):
     subject = subject or f"{a} {b}"
     prompt = f"{c} {subject} {d} {e}"
     middle = f"{e} {subject} {c}. " if repeated else f"{d} {a}. "
-    model, asked = (
-        toy_model(**spec),
-        {
-            "layer": 2,
-            "prompt": prompt,
-            "subject": subject,
-            "prefixes": [f"{c}{d} {e}. ", "", middle],
-        },
-    )
+    return spec, {
+        "layer": 2,
+        "prompt": prompt,
+        "subject": subject,
+        "prefixes": [f"{c}{d} {e}. ", "", middle],
+    }
+
+
+def _toy_key_asked(trial, spec, asked):
+    """(observation, Expected)."""
+    model = toy_model(**spec)
     key, mistaken = editing.subject_key(model, **asked), partial(wrongs.subject_key, model, **asked)
     return _observed_key(trial, spec, asked), Expected(key, mistaken, word("key"))
+
+
+def _toy_key_case(trial, layout, **drawn):
+    return _toy_key_asked(trial, *_toy_key_drawn(trial, layout, **drawn))
 
 
 def key_llama(trial: Trial) -> Verdict:
@@ -80,7 +93,25 @@ def key_llama(trial: Trial) -> Verdict:
 
 
 def key_gpt2(trial: Trial) -> Verdict:
-    return looks.right_result(*_toy_key_case(trial, "gpt2"))
+    """Then, where one argument is another, the key for that. The model is an argument, too."""
+    spec, asked = _toy_key_drawn(trial, "gpt2")
+    observation, expected = _toy_key_asked(trial, spec, asked)
+    before, first, second, *after = asked["prompt"].split(" ")
+    others = {
+        "layer": 1,
+        "prompt": " ".join([after[0], first, second, before]),
+        "subject": f"{before} {first}",
+        "prefixes": [f"{after[1]}. ", "", f"{after[0]} {after[0]}. "],
+        # The last one, since the toy model stays the same object only for calls in a row.
+        "spec": {**spec, "seed": spec["seed"] + 1},
+    }
+    return asked_again(
+        looks.right_result(observation, expected),
+        expected,
+        {"spec": spec, **asked},
+        others,
+        lambda given: _toy_key_asked(trial, given.pop("spec"), given),
+    )
 
 
 def key_repeated(trial: Trial) -> Verdict:
@@ -129,9 +160,16 @@ def key_real(trial: Trial) -> Verdict:
 
 
 def _moment_test(trial, keys, mistaken=None):
-    """`mistaken()` gives the moments that misunderstandings give, where they are made already."""
+    return looks.right_result(*_moment_asked(trial, keys, mistaken))
+
+
+def _moment_asked(trial, keys, mistaken=None):
+    """(observation, Expected).
+
+    `mistaken()` gives the moments that misunderstandings give, where they are made already.
+    """
     observation = trial.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors
-    return looks.right_result(observation, _expected_moment(keys, mistaken))
+    return observation, _expected_moment(keys, mistaken)
 
 
 def _expected_moment(keys, mistaken=None):
@@ -147,7 +185,16 @@ def _random_keys(generator, n, d):
 
 
 def moment_uncentred(trial: Trial) -> Verdict:
-    return _moment_test(trial, _random_keys(trial.generator("keys"), 40, 7))
+    """Then for as many other keys."""
+    keys, others = (_random_keys(trial.generator(name), 40, 7) for name in ("keys", "again"))
+    observation, expected = _moment_asked(trial, keys)
+    return asked_again(
+        looks.right_result(observation, expected),
+        expected,
+        {"keys": keys},
+        {"keys": others},
+        lambda asked: _moment_asked(trial, **asked),
+    )
 
 
 def moment_few_keys(trial: Trial) -> Verdict:
@@ -197,9 +244,9 @@ OBJECTIVE_ORDER = [
 LIVE = ["target_log_probs", "kl_log_probs", "delta"]  # the arguments that require grad
 
 
-def _objective_case(trial, tokens, kl_weight, decay, spread=1.0):
-    """(the tensors sent, the weights sent, observation, Expected)."""
-    generator = trial.generator("inputs")
+def _objective_drawn(trial, tokens, kl_weight, decay, spread=1.0, name="inputs"):
+    """(the tensors, the weights)."""
+    generator = trial.generator(name)
 
     def draw(*shape):
         return torch.randn(*shape, generator=generator)
@@ -212,14 +259,18 @@ def _objective_case(trial, tokens, kl_weight, decay, spread=1.0):
         "delta": draw(9),
         "value_before": 0.6 * draw(9),
     }
-    weights = {"kl_weight": kl_weight, "decay": decay}
+    return inputs, {"kl_weight": kl_weight, "decay": decay}
+
+
+def _objective_asked(trial, inputs, weights):
+    """(observation, Expected)."""
     expected = expected_number(
         trial,
         editing.value_objective(**inputs, **weights),
         partial(wrongs.value_objective, **inputs, **weights),
         word("loss"),
     )
-    return inputs, weights, _observed_objective(trial, inputs, weights), expected
+    return _observed_objective(trial, inputs, weights), expected
 
 
 def _observed_objective(trial, inputs, weights):
@@ -228,7 +279,8 @@ def _observed_objective(trial, inputs, weights):
 
 
 def _objective_test(trial, tokens, kl_weight, decay, spread=1.0):
-    return looks.right_result(*_objective_case(trial, tokens, kl_weight, decay, spread)[-2:])
+    drawn = _objective_drawn(trial, tokens, kl_weight, decay, spread)
+    return looks.right_result(*_objective_asked(trial, *drawn))
 
 
 def objective_value(trial: Trial) -> Verdict:
@@ -248,7 +300,8 @@ def objective_decay(trial: Trial) -> Verdict:
 
 
 def objective_gradient(trial: Trial) -> Verdict:
-    inputs, weights, observation, expected = _objective_case(trial, 2, 0.6, 0.8)
+    inputs, weights = _objective_drawn(trial, 2, 0.6, 0.8)
+    observation, expected = _objective_asked(trial, inputs, weights)
     live = {name: inputs[name].double().requires_grad_() for name in LIVE}
     editing.value_objective(**{**inputs, **live}, **weights).backward()
     verdict = looks.gradient(
@@ -265,7 +318,19 @@ def objective_gradient(trial: Trial) -> Verdict:
     if not there.get("grad.delta", inputs["delta"]).isfinite().all():
         return wrong(misconception="root_at_zero")
     kept = looks.arguments_kept(observation, expected, inputs)
-    return verdict if kept.passed else kept
+    if not kept.passed:
+        return kept
+    other_inputs, other_weights = _objective_drawn(trial, 2, 1.4, 1.9, name="again")
+    again = asked_again(
+        verdict,
+        expected,
+        inputs | weights,
+        other_inputs | other_weights,
+        lambda asked: _objective_asked(
+            trial, *({name: asked[name] for name in names} for names in (inputs, weights))
+        ),
+    )
+    return verdict if again.passed else again
 
 
 # ---------------------------------------------------------------- rank_one_update
@@ -329,9 +394,18 @@ def _update_test(trial, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
 
 
 def update_wide(trial: Trial) -> Verdict:
-    return _update_test(
-        trial, d_out=5, d_in=13, condition=WELL_CONDITIONED, tolerance=WELL_CONDITIONED_TOLERANCE
+    """Then, where one argument is another, the Ŵ for that."""
+    problem, other = (
+        _problem(trial.generator(name), 5, 13, condition=WELL_CONDITIONED)
+        for name in ("problem", "again")
     )
+
+    def ask(given):
+        return _update(trial, given), _expected_update(given, WELL_CONDITIONED_TOLERANCE)
+
+    observation, expected = ask(problem)
+    verdict = looks.right_result(observation, expected)
+    return asked_again(verdict, expected, problem, other, ask)
 
 
 def update_conv1d(trial: Trial) -> Verdict:
@@ -381,9 +455,15 @@ def update_rank(trial: Trial) -> Verdict:
 
 
 def update_inputs(trial: Trial) -> Verdict:
+    """Then where W gives out v* already: Ŵ is a new tensor all the same."""
     problem = _problem(trial.generator("problem"), 6, 10)
-    observation = _update(trial, problem, after=True)
-    return looks.arguments_kept(observation, _expected_update(problem), problem)
+    done = problem | {"value": problem["weight"] @ problem["key"]}
+    for given in (problem, done):
+        observation = _update(trial, given, after=True)
+        verdict = looks.arguments_kept(observation, _expected_update(given), given)
+        if not verdict.passed:
+            break
+    return verdict
 
 
 def _real_problem(trial, key, value):
@@ -493,9 +573,9 @@ SHAPES_DISAGREE = re.compile(
 )
 
 
-def _write_test(trial, look, kind, d_out, d_in, bias=False):
+def _write_test(trial, look, kind, d_out, d_in, bias=False, drawn="weights"):
     """The verdict of a look at what a module of that kind stores."""
-    generator = trial.generator("weights")
+    generator = trial.generator(drawn)
     shape = (d_in, d_out) if kind == "conv1d" else (d_out, d_in)
     before = torch.randn(*shape, generator=generator)
     new = torch.randn(d_out, d_in, generator=generator)
@@ -519,7 +599,11 @@ def _write_test(trial, look, kind, d_out, d_in, bias=False):
 
 
 def write_linear(trial: Trial) -> Verdict:
-    return _write_test(trial, looks.weight_written, "linear", 5, 8)
+    """Then another Ŵ of the same shape into another Linear."""
+    verdict = _write_test(trial, looks.weight_written, "linear", 5, 8)
+    if not verdict.passed:
+        return verdict
+    return _write_test(trial, looks.weight_written, "linear", 5, 8, drawn="again")
 
 
 def write_conv1d(trial: Trial) -> Verdict:
@@ -533,8 +617,15 @@ def write_square(trial: Trial) -> Verdict:
 
 
 def write_bias(trial: Trial) -> Verdict:
-    """A bias, and the caller's own Ŵ, are nothing to write into."""
-    return _write_test(trial, looks.weight_written, "conv1d", 6, 9, bias=True)
+    """A bias, and the caller's own Ŵ, are nothing to write into, in both kinds of module.
+
+    Who stores W wrongly in a Linear is told so in another test; here only the Conv1D counts then.
+    """
+    verdict = _write_test(trial, looks.weight_written, "conv1d", 6, 9, bias=True)
+    linear = trial.verdict("write_edit.linear")
+    if not verdict.passed or not (linear and linear.passed):
+        return verdict
+    return _write_test(trial, looks.weight_written, "linear", 6, 9, bias=True)
 
 
 def write_in_place(trial: Trial) -> Verdict:

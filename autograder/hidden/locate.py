@@ -13,7 +13,15 @@ from torch import Tensor
 
 from autograder import secret as secrets
 from autograder.hidden import locate_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number, words
+from autograder.hidden.case import (
+    HiddenTest,
+    NotebookTests,
+    Trial,
+    asked_again,
+    expected_number,
+    not_kept,
+    words,
+)
 from autograder.oracle import tracing
 from autograder.sandbox import Reply
 from keyhole.checking import looks
@@ -36,30 +44,44 @@ FIRST, LAST, END = (
 # ---------------------------------------------------------------- corrupt
 
 
-def _corrupt_case(trial, start, width, after, samples=3, keep=False):
-    generator = trial.generator("inputs")
-    tensors = {
+def _corrupt_drawn(trial, start, width, after, samples=3, name="inputs"):
+    generator = trial.generator(name)
+    return {
         "embeddings": torch.randn(start + width + after, 6, generator=generator),
         "noise": 2 * torch.randn(samples, width, 6, generator=generator),
+        "subject": (start, start + width),
     }
-    subject = slice(start, start + width)
+
+
+def _corrupt_asked(trial, arguments, keep=False):
+    """(the tensors sent, observation, Expected)."""
+    tensors = {name: arguments[name] for name in ("embeddings", "noise")}
+    subject = slice(*arguments["subject"])
     reply = trial.call(
         tensors=tensors,
         options={
             "order": ["embeddings", "subject", "noise"],
-            "values": {"subject": {"slice": [start, start + width]}},
+            "values": {"subject": {"slice": list(arguments["subject"])}},
             "after": keep,
         },
     )
-    hidden = tracing.corrupt(tensors["embeddings"], subject, tensors["noise"])
     expected = Expected(
-        hidden,
+        tracing.corrupt(tensors["embeddings"], subject, tensors["noise"]),
         partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
         origin=tensors["embeddings"].double(),
     )
-    if keep:
-        return looks.arguments_kept(reply.tensors, expected, tensors)
-    got, verdict = reply.tensors["result"], looks.right_result(reply.tensors, expected)
+    return tensors, reply.tensors, expected
+
+
+def _corrupt_case(trial, start, width, after, samples=3):
+    arguments = _corrupt_drawn(trial, start, width, after, samples)
+    _, observation, expected = _corrupt_asked(trial, arguments)
+    return _corrupt_verdict(observation, expected, start, width, after)
+
+
+def _corrupt_verdict(observation, expected, start, width, after):
+    hidden = expected.right
+    got, verdict = observation["result"], looks.right_result(observation, expected)
     if not verdict.passed and not verdict.misconception and got.shape == hidden.shape:
         elsewhere = [*range(start), *range(start + width, start + width + after)]
         if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
@@ -68,7 +90,17 @@ def _corrupt_case(trial, start, width, after, samples=3, keep=False):
 
 
 def corrupt_middle(trial: Trial) -> Verdict:
-    return _corrupt_case(trial, 2, 3, 4)
+    """Then, where one argument is another, the same for that."""
+    drawn = _corrupt_drawn(trial, 2, 3, 4)
+    _, observation, expected = _corrupt_asked(trial, drawn)
+    others = _corrupt_drawn(trial, 3, 3, 3, name="again")
+    return asked_again(
+        _corrupt_verdict(observation, expected, 2, 3, 4),
+        expected,
+        drawn,
+        others,
+        lambda arguments: _corrupt_asked(trial, arguments)[1:],
+    )
 
 
 def corrupt_start(trial: Trial) -> Verdict:
@@ -84,18 +116,32 @@ def corrupt_single(trial: Trial) -> Verdict:
 
 
 def corrupt_inputs(trial: Trial) -> Verdict:
-    return _corrupt_case(trial, 1, 2, 3, keep=True)
+    """Then without any noise, where the result is like the embeddings and yet a new tensor."""
+    drawn = _corrupt_drawn(trial, 1, 2, 3)
+    for arguments in (drawn, drawn | {"noise": torch.zeros_like(drawn["noise"])}):
+        tensors, observation, expected = _corrupt_asked(trial, arguments, keep=True)
+        verdict = looks.arguments_kept(observation, expected, tensors)
+        if not verdict.passed:
+            break
+    return verdict
 
 
 # ---------------------------------------------------------------- restore
 
 
-def _restore_case(trial, position, samples=3, tokens=7, keep=False):
-    generator = trial.generator("inputs")
-    tensors = {
+def _restore_drawn(trial, position, samples=3, tokens=7, name="inputs"):
+    generator = trial.generator(name)
+    return {
         "hidden": torch.randn(samples, tokens, 5, generator=generator),
         "clean": torch.randn(tokens, 5, generator=generator),
+        "position": position,
     }
+
+
+def _restore_asked(trial, arguments, keep=False):
+    """(the tensors sent, observation, Expected)."""
+    tensors = {name: arguments[name] for name in ("hidden", "clean")}
+    position = arguments["position"]
     reply = trial.call(
         tensors=tensors,
         options={
@@ -109,13 +155,25 @@ def _restore_case(trial, position, samples=3, tokens=7, keep=False):
         partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
         origin=tensors["hidden"].double(),
     )
-    if keep:
-        return looks.arguments_kept(reply.tensors, expected, tensors)
-    return looks.right_result(reply.tensors, expected)
+    return tensors, reply.tensors, expected
+
+
+def _restore_case(trial, position, samples=3):
+    return looks.right_result(*_restore_asked(trial, _restore_drawn(trial, position, samples))[1:])
 
 
 def restore_middle(trial: Trial) -> Verdict:
-    return _restore_case(trial, 2, samples=4)
+    """Then, where one argument is another, the same for that."""
+    drawn = _restore_drawn(trial, 2, samples=4)
+    _, observation, expected = _restore_asked(trial, drawn)
+    others = _restore_drawn(trial, 4, samples=4, name="again")
+    return asked_again(
+        looks.right_result(observation, expected),
+        expected,
+        drawn,
+        others,
+        lambda arguments: _restore_asked(trial, arguments)[1:],
+    )
 
 
 def restore_first(trial: Trial) -> Verdict:
@@ -127,7 +185,16 @@ def restore_last(trial: Trial) -> Verdict:
 
 
 def restore_inputs(trial: Trial) -> Verdict:
-    return _restore_case(trial, 3, keep=True)
+    """Then where the token has its clean state already: the result is a new tensor all the same."""
+    drawn = _restore_drawn(trial, 3)
+    healthy = drawn["hidden"].clone()
+    healthy[:, 3] = drawn["clean"][3]
+    for arguments in (drawn, drawn | {"hidden": healthy}):
+        tensors, observation, expected = _restore_asked(trial, arguments, keep=True)
+        verdict = looks.arguments_kept(observation, expected, tensors)
+        if not verdict.passed:
+            break
+    return verdict
 
 
 # ---------------------------------------------------------------- indirect_effect
@@ -145,7 +212,8 @@ BY_CHANCE = (
 def _effect_case(trial, low, high, samples, told=BY_CHANCE):
     """Corrupted probabilities around `low`, restored ones around `high`.
 
-    They are drawn until the misconceptions in `told` can be told apart.
+    They are drawn until the misconceptions in `told` can be told apart. Returns both, the
+    observation and an Expected.
     """
     generator = trial.generator("inputs")
     while True:
@@ -159,16 +227,33 @@ def _effect_case(trial, low, high, samples, told=BY_CHANCE):
         is_above = bool(restored.mean() > 1.1 * corrupted.mean())
         if apart.min() > 0.002 * effect.abs() and is_above == (high > low):
             break
+    return restored, corrupted, *_effect_asked(trial, restored, corrupted)
+
+
+def _effect_asked(trial, restored, corrupted):
+    """(observation, Expected)."""
     observation = trial.call(
         tensors={"restored": restored, "corrupted": corrupted},
         options={"order": ["restored", "corrupted"]},
     ).tensors
-    expected = expected_number(trial, effect, lambda: mistaken, word("indirect_effect"))
-    return looks.right_result(observation, expected)
+    return observation, expected_number(
+        trial,
+        tracing.indirect_effect(restored, corrupted),
+        partial(wrongs.indirect_effect, restored, corrupted),
+        word("indirect_effect"),
+    )
 
 
 def effect_difference(trial: Trial) -> Verdict:
-    return _effect_case(trial, 0.1, 0.6, 7)
+    """Then, where one argument is another, the same for that."""
+    restored, corrupted, observation, expected = _effect_case(trial, 0.1, 0.6, 7)
+    return asked_again(
+        looks.right_result(observation, expected),
+        expected,
+        {"restored": restored, "corrupted": corrupted},
+        {"restored": 0.8 * restored, "corrupted": 2 * corrupted},
+        lambda arguments: _effect_asked(trial, **arguments),
+    )
 
 
 def effect_negative(trial: Trial) -> Verdict:
@@ -176,7 +261,7 @@ def effect_negative(trial: Trial) -> Verdict:
 
     A function that is right above zero takes it away.
     """
-    verdict = _effect_case(trial, 0.5, 0.15, 6)
+    verdict = looks.right_result(*_effect_case(trial, 0.5, 0.15, 6)[2:])
     above = trial.verdict("indirect_effect.difference")
     if verdict.misconception == "effect_reversed" and above and above.passed:
         return replace(verdict, explanation=misconception("effect_absolute"))
@@ -185,7 +270,8 @@ def effect_negative(trial: Trial) -> Verdict:
 
 def effect_small(trial: Trial) -> Verdict:
     """A sign taken away shows in the mean where some samples lie below zero."""
-    return _effect_case(trial, 0.02, 0.03, 10, (*BY_CHANCE, "effect_absolute"))
+    told = (*BY_CHANCE, "effect_absolute")
+    return looks.right_result(*_effect_case(trial, 0.02, 0.03, 10, told)[2:])
 
 
 # ---------------------------------------------------------------- trace
@@ -212,6 +298,7 @@ class _Toy:
     samples: int = 3
     scale: float = 1.5  # of the noise
     accents: bool = False
+    layers: int = 6
 
 
 class _Map:
@@ -272,7 +359,7 @@ def _toy_map(secret: bytes, test_id: str, toy: _Toy, cells: _Cells) -> tuple[dic
         spec = {
             "layout": toy.layout,
             "seed": int(torch.randint(10**6, (1,), generator=generator)),
-            "layers": 6,
+            "layers": toy.layers,
             "width": 12,
             "mlp_width": 20,
             "heads": 2,
@@ -325,6 +412,67 @@ def _trace_test(
 ) -> Callable[[Trial], Verdict]:
     toy = _Toy(layout, samples, accents=accents)
     return lambda trial: _built(trial, _trace_case(trial, toy, _Cells(**cells))[-1])
+
+
+@lru_cache(maxsize=4)
+def _other_maps(secret: bytes, test_id: str, toy: _Toy, cells: _Cells) -> list[tuple[dict, _Map]]:
+    """Maps that differ from that of `_toy_map` in one argument each, the model among them."""
+    spec, first = _toy_map(secret, test_id, toy, cells)
+    prompt, generator = first.asked["prompt"], secrets.generator(secret, test_id, "again")
+    _, subject, after = prompt.split(" ")
+    [other] = words(generator, 1, WORD)
+    other_spec = {**spec, "seed": spec["seed"] + 1}
+    other_hf = toy_model(**other_spec)
+    other_model = EditableModel(other_hf.hf.double(), other_hf.tokenizer)
+    noise = torch.randn(first.noise.shape, generator=generator)
+    asked = {
+        "model": first.model,
+        "prompt": prompt,
+        "subject": subject,
+        "noise": first.noise,
+        "cells": cells,
+    }
+    changes = [
+        {"prompt": f"{other} {subject} {after}"},
+        {"subject": after},
+        {"noise": noise},
+        {"cells": replace(cells, positions=(FIRST + 1, LAST - 1, END - 1))},
+        {"cells": replace(cells, layers=tuple(layer - 1 for layer in cells.layers))},
+        {"cells": replace(cells, kind="attention" if cells.kind == "mlp" else "mlp")},
+        {"cells": replace(cells, window=1)},
+    ]
+    maps = [(spec, _Map(**asked | change)) for change in changes]
+    return [*maps, (other_spec, _Map(**asked | {"model": other_model}))]
+
+
+def trace_mlp(trial: Trial) -> Verdict:
+    """A window of three MLP outputs. Then, where one argument is another, the map for that."""
+    toy, cells = _Toy("gpt2"), _Cells(kind="mlp", window=3, layers=(2, 3, 4))
+    problem, spec, _, verdict = _trace_case(trial, toy, cells)
+    if not verdict.passed:
+        return _built(trial, verdict)
+    for spec, other in _other_maps(trial.secret, trial.test_id, toy, cells):
+        observation = other.reply(trial, spec, other.noise).tensors
+        verdict = not_kept(problem.expected, observation, other.expected)
+        if not verdict.passed:
+            break
+    return _built(trial, verdict)
+
+
+# Widths that the other tests do not ask for, of which each fits into the model of this one.
+WIDTHS = (1, 2, 10, 8, 7)
+DEEP = 14  # layers
+
+
+def trace_even(trial: Trial) -> Verdict:
+    """A window of four layers, which has no middle. Then windows of other widths."""
+    verdict = _trace_test("llama", kind="mlp", window=4, layers=(2, 3))(trial)
+    for width in WIDTHS:
+        if not verdict.passed:
+            break
+        cells = _Cells((LAST, END), (DEEP // 2 - 1, DEEP // 2), "mlp", width)
+        verdict = _trace_case(trial, _Toy("llama", layers=DEEP), cells)[-1]
+    return verdict
 
 
 def trace_given_noise(trial: Trial) -> Verdict:
@@ -421,9 +569,7 @@ TESTS = NotebookTests(
                     accents=True,
                 ),
             ),
-            HiddenTest(
-                "trace.mlp", 1.5, _trace_test("gpt2", kind="mlp", window=3, layers=(2, 3, 4))
-            ),
+            HiddenTest("trace.mlp", 1.5, trace_mlp),
             HiddenTest(
                 "trace.attention",
                 1.5,
@@ -439,9 +585,7 @@ TESTS = NotebookTests(
                 1,
                 _trace_test("gpt2", kind="attention", window=5, layers=(3, 4, 5)),
             ),
-            HiddenTest(
-                "trace.window_even", 1, _trace_test("llama", kind="mlp", window=4, layers=(2, 3))
-            ),
+            HiddenTest("trace.window_even", 1, trace_even),
             HiddenTest(
                 "trace.order",
                 1,

@@ -483,6 +483,13 @@ def _wrong_windows(asked: AskedMap) -> Results:
         "other_kind": asked.swept(kind="attention" if asked.kind == "mlp" else "mlp"),
     }
     wrongs |= {name: asked.swept(bounds=bounds) for name, bounds in WINDOWS.items()}
+    named = [
+        [bounds(layer, window, n_layers) for layer in asked.layers] for bounds in WINDOWS.values()
+    ]
+    for width in range(1, 13):
+        # Where it covers what a named window covers, that is the name.
+        if [tracing.window_of(layer, width, n_layers) for layer in asked.layers] not in named:
+            wrongs[f"other_width:{width}"] = asked.swept(window=width)
 
     if window < n_layers:
 

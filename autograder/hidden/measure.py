@@ -13,17 +13,22 @@ import torch
 from torch import Tensor
 
 from autograder.hidden import measure_wrongs as wrongs
-from autograder.hidden.case import HiddenTest, NotebookTests, Trial, expected_number
+from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.checking import looks
-from keyhole.checking.judging import Verdict, wrong
+from keyhole.checking.judging import TOLERANCE, Verdict, wrong
 from keyhole.facts import load_facts
 from keyhole.messages import feedback, misconception, word
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits
 
 # ---------------------------------------------------------------- sequence_nll
+
+
+# Ids that tokenizers use for padding, for the beginning and the end of a text, or for what they do
+# not know. The last one is that of the vocabulary.
+SPECIAL = (0, 1, 2, -1)
 
 
 def _nll_case(trial, logits, target_ids, **options):
@@ -42,15 +47,21 @@ def _nll_test(trial, logits, target_ids):
     return looks.right_result(*_nll_case(trial, logits, target_ids))
 
 
-def _drawn(trial, tokens, vocabulary):
+def _drawn(trial, tokens, vocabulary, special=False):
     """Logits in which some target tokens are likely and some are not, and the target.
 
-    Its tokens are distinct, and not all of them are the most probable ones.
+    Its tokens are distinct, and not all of them are the most probable ones. With `special` they are
+    those of SPECIAL between two others; else none is. So what these ids mean to a function shows
+    in the same tests, whatever is drawn.
     """
     generator = trial.generator("inputs")
+    every = torch.arange(vocabulary)
+    ids, marks = every[max(SPECIAL) + 1 : min(SPECIAL)], every[list(SPECIAL)]
     while True:
         logits = 2 * torch.randn(tokens, vocabulary, generator=generator)
-        target_ids = torch.randperm(vocabulary, generator=generator)[:tokens]
+        target_ids = ids[torch.randperm(len(ids), generator=generator)[:tokens]]
+        if special:
+            target_ids[1:-1] = marks[torch.randperm(len(marks), generator=generator)]
         logits[torch.arange(1, tokens, 2), target_ids[1::2]] += 4
         if not torch.equal(logits.argmax(-1), target_ids):
             return logits, target_ids
@@ -61,14 +72,35 @@ def nll_one_token(trial: Trial) -> Verdict:
 
 
 def nll_tokens(trial: Trial) -> Verdict:
-    return _nll_test(trial, *_drawn(trial, 4, 19))
+    """A target of ids that elsewhere stand for padding, a beginning or an end.
+
+    Then, where one argument is another, the same for that.
+    """
+    logits, target_ids = _drawn(trial, 6, 19, special=True)
+    observation, expected = _nll_case(trial, logits, target_ids)
+    others = {"logits": logits.flip(0), "target_ids": (target_ids + 7) % 19}
+    arguments = {"logits": logits, "target_ids": target_ids}
+    return asked_again(
+        looks.right_result(observation, expected),
+        expected,
+        arguments,
+        others,
+        lambda asked: _nll_case(trial, **asked),
+    )
 
 
 def nll_repeated(trial: Trial) -> Verdict:
-    """A token that stands in the target twice: two predictions, two likelihoods."""
+    """A token that stands in the target twice: two predictions, two likelihoods.
+
+    Other tokens stand between the two; then one stands right behind the other.
+    """
     logits, target_ids = _drawn(trial, 5, 11)
     target_ids[3] = target_ids[1]
-    return _nll_test(trial, logits, target_ids)
+    verdict = _nll_test(trial, logits, target_ids)
+    if verdict.passed:
+        target_ids = target_ids[[0, 1, 3, 2, 4]]
+        verdict = _nll_test(trial, logits, target_ids)
+    return verdict
 
 
 def nll_large(trial: Trial) -> Verdict:
@@ -128,19 +160,35 @@ def _share_test(
 
     def run(trial):
         wanted, gaps = _drawn_gaps(trial.generator("inputs"), won, lost, tied, margin)
-        true, new = (wanted + gaps, wanted) if name == "efficacy" else (wanted, wanted + gaps)
-        observation = trial.call(
-            tensors={"nll_true": true, "nll_new": new}, options={"order": ["nll_true", "nll_new"]}
-        ).tensors
         mistaken = getattr(wrongs, name)
         if margin < 1 and (mixed := trial.verdict(f"{name}.mixed")) and mixed.passed:
             # Whoever gets larger differences right has misunderstood nothing but small ones.
             mistaken = wrongs.near_ties
-        share = getattr(measuring, name)(true, new)
-        expected = expected_number(trial, share, partial(mistaken, true, new), word(name))
-        return looks.right_result(observation, expected)
+
+        def ask(given):
+            observation = trial.call(tensors=given, options={"order": list(given)}).tensors
+            share = getattr(measuring, name)(**given)
+            return observation, expected_number(
+                trial, share, partial(mistaken, **given), word(name)
+            )
+
+        given = _given(name, wanted, wanted + gaps)
+        observation, expected = ask(given)
+        verdict = looks.right_result(observation, expected)
+        if lost < 2 or tied or margin < 1:
+            return verdict
+        # Each of the two moved so that one probe less is won.
+        less = _drawn_gaps(trial.generator("again"), won - 1, lost + 1, 0, 1)[1]
+        others = _given(name, wanted + gaps - less, wanted + less)
+        return asked_again(verdict, expected, given, others, ask)
 
     return run
+
+
+def _given(name, wanted, rival) -> dict[str, Tensor]:
+    """The arguments, from the NLLs of the target that should win and of the other one."""
+    true, new = (rival, wanted) if name == "efficacy" else (wanted, rival)
+    return {"nll_true": true, "nll_new": new}
 
 
 def _drawn_gaps(generator, won, lost, tied, margin) -> tuple[Tensor, Tensor]:
@@ -154,7 +202,7 @@ def _drawn_gaps(generator, won, lost, tied, margin) -> tuple[Tensor, Tensor]:
         ]
     )
     gaps = margin * gaps[torch.randperm(count, generator=generator)]
-    wanted = 1 + 5 * torch.rand(count, generator=generator)
+    wanted = 3 + 5 * torch.rand(count, generator=generator)
     # Steps of 2**-12: what is equal stays equal, whichever way it is rounded.
     return (wanted * 4096).round() / 4096, (gaps * 4096).round() / 4096
 
@@ -173,7 +221,19 @@ def _share_tests(name):
 PARTS = ("efficacy", "paraphrase", "neighborhood")
 
 
-def _score_case(trial, parts):
+def _score_case(trial, parts, tolerance=TOLERANCE):
+    asked = _score_asked(trial, parts, tolerance)
+    if isinstance(asked, Verdict):
+        return asked
+    observation, expected = asked
+    got, verdict = observation["result"], looks.right_result(observation, expected)
+    if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
+        return replace(verdict, explanation=misconception("zero_division"))
+    return verdict
+
+
+def _score_asked(trial, parts, tolerance=TOLERANCE):
+    """(observation, Expected); a Verdict where a division by 0 was raised."""
     shares = dict(zip(PARTS, parts, strict=True))
     try:
         observation = trial.call(options={"order": list(PARTS), "values": shares}).tensors
@@ -189,10 +249,7 @@ def _score_case(trial, parts):
         return wrong(remark, misconception="zero_division")
     score, mistaken = measuring.edit_score(**shares), partial(wrongs.edit_score, **shares)
     expected = expected_number(trial, score, mistaken, word("score"))
-    got, verdict = observation["result"], looks.right_result(observation, expected)
-    if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
-        return replace(verdict, explanation=misconception("zero_division"))
-    return verdict
+    return observation, replace(expected, tolerance=tolerance)
 
 
 def _drawn_shares(trial, low, high):
@@ -202,19 +259,37 @@ def _drawn_shares(trial, low, high):
 
 
 def score_mixed(trial: Trial) -> Verdict:
-    """One share far below the others, so that the means differ."""
+    """One share far below the others, so that the means differ; then one share is another."""
     first, second, third = _drawn_shares(trial, 0.7, 0.95)
-    return _score_case(trial, (first, second - 0.3, third - 0.5))
+    shares = dict(zip(PARTS, (first, second - 0.3, third - 0.5), strict=True))
+    observation, expected = _score_asked(trial, tuple(shares.values()))
+    return asked_again(
+        looks.right_result(observation, expected),
+        expected,
+        shares,
+        {name: 0.8 * share for name, share in shares.items()},
+        lambda asked: _score_asked(trial, tuple(asked.values())),
+    )
+
+
+# The least share of so many probes, and how far its score may be off. A little that was added so as
+# not to divide by 0 is not looked for in a share that hardly occurs.
+NEAR_ZERO = ((1e-2, TOLERANCE), (1e-3, TOLERANCE), (1e-4, TOLERANCE), (1e-7, 0.5))
 
 
 def score_zero(trial: Trial) -> Verdict:
-    """Each of the three in turn."""
-    for place in range(3):
-        parts = _drawn_shares(trial, 0.5, 1)
-        parts[place] = 0.0
-        verdict = _score_case(trial, parts)
-        if not verdict.passed:
-            break
+    """Each of the three in turn; then each of them near 0, which is not 0.
+
+    Who takes another mean has misunderstood more than that, and is not asked.
+    """
+    mixed = trial.verdict("edit_score.mixed")
+    for size, tolerance in ((0.0, TOLERANCE), *(NEAR_ZERO if mixed and mixed.passed else ())):
+        for place in range(3):
+            parts = _drawn_shares(trial, 0.5, 1)
+            parts[place] *= size
+            verdict = _score_case(trial, parts, tolerance)
+            if not verdict.passed:
+                return verdict
     return verdict
 
 

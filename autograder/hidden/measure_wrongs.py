@@ -11,6 +11,7 @@ from autograder.oracle import measuring
 from keyhole.checking.judging import told_apart
 
 EPSILONS = [10.0**-power for power in range(5, 16)] + [torch.finfo(torch.float32).eps]
+NEAR_ZERO = 0.05  # shares below that some take for 0
 EXPONENT = 88  # exp() of more is infinite in float32
 
 Results = dict[str, Tensor]
@@ -45,26 +46,44 @@ def sequence_nll(logits: Tensor, target_ids: Tensor) -> Results:
         wrongs[f"epsilon_in_log:{epsilon}"] = -(probabilities + epsilon).log().mean()
     if logits.max() > EXPONENT:
         wrongs["exponential_overflows"] = torch.tensor(torch.inf, dtype=torch.float64)
-    wrongs |= _repeated_once(target_ids, each)
+    wrongs |= _repeated_once(target_ids, each, log_probs)
     if count > 1:
         wrongs |= {
             "nll_per_token": each,
             "one_row_for_all:first": -log_probs[0, target_ids].mean(),
             "one_row_for_all:last": -log_probs[-1, target_ids].mean(),
             "first_token_skipped": each[1:].mean(),
+            **_padding(target_ids, each, log_probs.shape[1]),
             "row_too_late": -log_probs[tokens[1:], target_ids[:-1]].mean(),
             "row_too_early": -log_probs[tokens[:-1], target_ids[1:]].mean(),
         }
     return told_apart(wrongs, right)
 
 
-def _repeated_once(target_ids: Tensor, each: Tensor) -> Results:
-    """Means that count a token once, at its last place or at its first; `each` NLL is a token's."""
+def _padding(target_ids: Tensor, each: Tensor, vocabulary: int) -> Results:
+    """Means that leave a token of the target out, since its id looks like padding."""
+    wrongs = {}
+    for token in {0, 1, 2, vocabulary - 1} & set(target_ids.tolist()):
+        rest = each[target_ids != token]
+        if len(rest):
+            wrongs[f"token_taken_for_padding:{token}"] = rest.mean()
+        wrongs[f"token_taken_for_padding:{token} of all"] = rest.sum() / len(each)
+    return wrongs
+
+
+def _repeated_once(target_ids: Tensor, each: Tensor, log_probs: Tensor) -> Results:
+    """Means that count a token once, at its last place or at its first; `each` NLL is a token's.
+
+    Or the tokens that are left stand in the first rows.
+    """
     ids = target_ids.tolist()
     if len(set(ids)) == len(ids):
         return {}
-    forwards = range(len(ids))
-    return {
+    forwards, left = range(len(ids)), target_ids.unique_consecutive()
+    first_rows = {
+        "repeated_token_once:first rows": -log_probs[torch.arange(len(left)), left].mean()
+    }
+    return first_rows | {
         f"repeated_token_once:{which}": torch.stack(
             list({ids[place]: each[place] for place in places}.values())
         ).mean()
@@ -135,4 +154,9 @@ def edit_score(efficacy: float, paraphrase: float, neighborhood: float) -> Resul
         wrongs["zero_left_out"] = len(above) / (1 / above).sum()
     if len(above) == 3:
         wrongs["harmonic_inverted"] = (1 / parts).mean()
+    if 0 < parts.min() < NEAR_ZERO:
+        clear = parts[parts >= NEAR_ZERO]
+        wrongs["near_zero_for_zero"] = torch.zeros((), dtype=torch.float64)
+        if len(clear):
+            wrongs["near_zero_for_zero:left out"] = len(clear) / (1 / clear).sum()
     return told_apart(wrongs, right)

@@ -139,6 +139,10 @@ FAILURES = {
     "dtype": "returned a tensor of dtype {detail}, which cannot be graded.",
     "big": "returned {detail}, which is too large to be right.",
     "memory": "ran out of memory: the limit is {detail} MB.",
+    "memory_step": (
+        "ran out of memory at {detail} (this step asks for / all steps may use): look for a way "
+        "without so large a tensor."
+    ),
     "timeout": "took longer than {detail} s and was stopped: is there a loop that never ends?",
     "cpu": "used more than {detail} s of processor time and was stopped.",
     "submission": (
@@ -165,8 +169,8 @@ SIGNS = {
 
 TITLES = {
     "sequence_nll.one_token": "a target of one token",
-    "sequence_nll.tokens": "a target of four tokens",
-    "sequence_nll.repeated": "a token that occurs twice in the target",
+    "sequence_nll.tokens": "a target of six tokens, some with the first or the last ids",
+    "sequence_nll.repeated": "a token that occurs twice in the target, apart and side by side",
     "sequence_nll.large": "logits of size 300",
     "sequence_nll.improbable": "tokens that are nearly impossible",
     "sequence_nll.inputs": "the arguments are left as they were",
@@ -181,7 +185,7 @@ TITLES = {
     "neighborhood.close": "differences of a few thousandths",
     "neighborhood.one": "one probe",
     "edit_score.mixed": "three different shares",
-    "edit_score.zero": "one share is 0",
+    "edit_score.zero": "one share is 0, or nearly 0",
     "edit_score.nothing": "all shares are 0",
     "corrupt.middle": "a subject in the middle of the prompt",
     "corrupt.start": "a subject at the beginning",
@@ -197,18 +201,18 @@ TITLES = {
     "indirect_effect.small": "small probabilities",
     "trace.state_llama": "states of a small Llama-like model",
     "trace.state_gpt2": "states of a small GPT-2-like model",
-    "trace.mlp": "a window of three MLP outputs",
+    "trace.mlp": "a window of three MLP outputs, and again with other arguments",
     "trace.attention": "a window of three attention outputs",
     "trace.window_start": "a window that begins before layer 0",
     "trace.window_end": "a window that goes beyond the last layer",
-    "trace.window_even": "a window of an even number of layers",
+    "trace.window_even": "windows of an even number of layers, and of other widths",
     "trace.order": "positions and layers in another order",
     "trace.given_noise": "the given noise, in every cell",
     "trace.one_sample": "one sample of noise",
     "trace.clean": "the model is left as it was",
     "trace.real": "cells of a map of the real model",
     "subject_key.llama": "k* on a small Llama-like model",
-    "subject_key.gpt2": "k* on a small GPT-2-like model",
+    "subject_key.gpt2": "k* on a small GPT-2-like model, and again with other arguments",
     "subject_key.repeated": "the subject's words also occur in a prefix",
     "subject_key.non_ascii": "a subject whose letters take several tokens",
     "subject_key.clean": "the model is left as it was",

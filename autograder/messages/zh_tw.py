@@ -90,6 +90,10 @@ FAILURES = {
     "dtype": "回傳的 tensor 的 dtype 是 {detail}，無法評分。",
     "big": "回傳了 {detail}，這麼大不可能是對的。",
     "memory": "把記憶體用完了：上限是 {detail} MB。",
+    "memory_step": (
+        "執行 {detail}（這一步要用的／全部的上限）時記憶體不夠了："
+        "請想一個不必產生這麼大的 tensor 的做法。"
+    ),
     "timeout": "執行超過 {detail} 秒，被停下來了：是不是有停不了的迴圈？",
     "cpu": "用了超過 {detail} 秒的處理器時間，被停下來了。",
     "submission": (
@@ -114,8 +118,8 @@ SIGNS = {
 
 TITLES = {
     "sequence_nll.one_token": "一個 token 的目標",
-    "sequence_nll.tokens": "四個 token 的目標",
-    "sequence_nll.repeated": "同一個 token 在目標裡出現兩次",
+    "sequence_nll.tokens": "六個 token 的目標，有些編號在字彙表的頭尾",
+    "sequence_nll.repeated": "同一個 token 在目標裡出現兩次，有隔開的，也有相鄰的",
     "sequence_nll.large": "數值約 300 的 logits",
     "sequence_nll.improbable": "幾乎不可能出現的 token",
     "sequence_nll.inputs": "引數保持原樣",
@@ -130,7 +134,7 @@ TITLES = {
     "neighborhood.close": "只差千分之幾",
     "neighborhood.one": "只有一題",
     "edit_score.mixed": "三個不同的比例",
-    "edit_score.zero": "有一個比例是 0",
+    "edit_score.zero": "有一個比例是 0，或接近 0",
     "edit_score.nothing": "所有比例都是 0",
     "corrupt.middle": "主詞在 prompt 中間",
     "corrupt.start": "主詞在開頭",
@@ -146,18 +150,18 @@ TITLES = {
     "indirect_effect.small": "很小的機率",
     "trace.state_llama": "Llama 式小模型的狀態",
     "trace.state_gpt2": "GPT-2 式小模型的狀態",
-    "trace.mlp": "三層 MLP 輸出的視窗",
+    "trace.mlp": "三層 MLP 輸出的視窗，換一個引數再問一次",
     "trace.attention": "三層 attention 輸出的視窗",
     "trace.window_start": "視窗從第 0 層之前開始",
     "trace.window_end": "視窗超過最後一層",
-    "trace.window_even": "層數是偶數的視窗",
+    "trace.window_even": "層數是偶數的視窗，以及其他寬度",
     "trace.order": "位置和層以別的順序給定",
     "trace.given_noise": "每一格都用給定的雜訊",
     "trace.one_sample": "只有一個雜訊樣本",
     "trace.clean": "模型保持原樣",
     "trace.real": "真正的模型上，圖裡的幾格",
     "subject_key.llama": "Llama 式小模型上的 k*",
-    "subject_key.gpt2": "GPT-2 式小模型上的 k*",
+    "subject_key.gpt2": "GPT-2 式小模型上的 k*，換一個引數再問一次",
     "subject_key.repeated": "主詞的字也出現在前綴裡",
     "subject_key.non_ascii": "主詞的一個字要好幾個 token",
     "subject_key.clean": "模型保持原樣",

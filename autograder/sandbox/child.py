@@ -8,24 +8,29 @@ that runs is ours; from then on everything in this process belongs to the studen
 import json
 import math
 import os
-import random
 import re
 import resource
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-import numpy
-import torch
-
 from autograder.sandbox import lockdown, wire
-from keyhole.checking.adapters import ADAPTERS, BadResult
-from keyhole.checking.student import SOURCE_NAME, Student, describe, fresh_main, is_blank
+from keyhole.checking.adapters import ADAPTERS, LEFT_BEHIND, BadResult
+from keyhole.checking.student import (
+    SOURCE_NAME,
+    Student,
+    describe,
+    fresh_main,
+    is_blank,
+    line_number,
+)
 from keyhole.errors import KeyholeError
-from keyhole.models import load_model
+from keyhole.models import EditableModel, load_model
 from keyhole.text import one_line
 from keyhole.toy import toy_model
 
@@ -33,6 +38,8 @@ REQUEST_HEADER_BYTES = 64 * 2**20  # the grader's own: it holds the student's so
 NO_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE
 )
+# What torch and numpy say of memory that they did not get.
+ASKED = re.compile(r"tried to allocate (\d+) bytes|Unable to allocate (\d+\.?\d*) ([KMGTP])iB")
 PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -51,10 +58,24 @@ def serve(requests: int, replies: int, models: dict, lock_in: Callable[[dict], N
                 _, answer = _tried(_prepare, content, models, lock_in)
             case "define":
                 sys.meta_path.insert(0, StaffOnly())
-                student, answer = _tried(Student, content["source"], fresh_main())
+                with _processor_time(content["seconds"]):
+                    student, answer = _tried(Student, content["source"], fresh_main())
             case "call":
-                answer = _answer(student, tensors, content, models)
+                with _processor_time(content["seconds"]):
+                    answer = _answer(student, tensors, content, models)
         _write(replies, answer)
+
+
+@contextmanager
+def _processor_time(seconds: float) -> Iterator[None]:
+    """Let SIGPROF end this process after so much of its processor time.
+
+    On a loaded machine the wall clock says little of what was computed. Code that switches this off
+    meets the wall limit instead.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _prepare(content, models, lock_in) -> None:
@@ -137,6 +158,8 @@ def _answer(student, tensors, content, models) -> bytes:
         reply = ADAPTERS[content["adapter"]](
             function, tensors, content["options"], *_model(content["options"].get("model"), models)
         )
+        if any(map(reply.get, LEFT_BEHIND)):
+            _toy.cache_clear()
         size = sum(tensor.numel() * tensor.itemsize for tensor in reply.values())
         if size > content["reply_bytes"]:
             raise BadResult("big")
@@ -144,18 +167,33 @@ def _answer(student, tensors, content, models) -> bytes:
     except BadResult as bad:
         code, detail = bad.code, bad.detail
     except BaseException as error:
+        _toy.cache_clear()  # nobody looked at what the call left on it
         problem = _problem_of(error)
         if (
             isinstance(error, MemoryError)
             or isinstance(error, (RuntimeError, OSError))
             and NO_MEMORY.search(describe(error))
         ):
-            code, detail = "memory", ""
+            step = step_of(error)
+            code, detail = ("memory_step" if step else "memory"), step
         elif is_blank(error, SOURCE_NAME):
             code, detail = "stub", ""
         else:
             code, detail = "raised", student.explain(error)
     return wire.pack({}, status=code, detail=one_line(detail), problem=problem)
+
+
+def step_of(error: BaseException) -> str:
+    """ "LINE MEGABYTES": the line of the notebook that asked for too much memory, and how much.
+
+    Megabytes are rounded (wire.rounded). It is empty where either is unknown.
+    """
+    asked, line = ASKED.search(describe(error)), line_number(error, SOURCE_NAME)
+    if not asked or not line:
+        return ""
+    of_torch, of_numpy, unit = asked.groups()
+    count = int(of_torch) if of_torch else float(of_numpy) * 1024 ** (" KMGTP".index(unit))
+    return f"{line} {wire.rounded(count / 2**20)}"
 
 
 def _problem_of(error) -> str:
@@ -167,22 +205,21 @@ def _problem_of(error) -> str:
 
 
 def _model(spec, models) -> list:
-    """The model that a call's options name or specify, as further arguments of the adapter.
-
-    Randomness starts anew.
-    """
-    _reseed()
+    """The model that a call's options name or specify, as further arguments of the adapter."""
     if spec is None:
         return []
     if isinstance(spec, str):
         return [models[spec]]
-    return [toy_model(**spec)]
+    return [_toy(json.dumps(spec))]
 
 
-def _reseed() -> None:
-    random.seed(0)
-    torch.manual_seed(0)
-    numpy.random.seed(0)
+@lru_cache(maxsize=1)
+def _toy(spec: str) -> EditableModel:
+    """The toy model of a specification: the same object for calls in a row, while it is unchanged.
+
+    So a function that keeps results by the model shows it, as it would in a notebook.
+    """
+    return toy_model(**json.loads(spec))
 
 
 def _read(pipe: int) -> bytes:
@@ -228,7 +265,7 @@ def live_in(folder: str) -> None:
     os.environ.pop(
         "TORCHINDUCTOR_CACHE_DIR", None
     )  # torch keeps the temporary folder of its import there
-    tempfile.tempdir = None
+    tempfile.tempdir = folder  # named without a try: at levels A to D nothing can be written
 
 
 def main(requests: int, replies: int, box: str, parent: int, models: dict, level: str) -> None:
@@ -240,7 +277,6 @@ def main(requests: int, replies: int, box: str, parent: int, models: dict, level
     os.setsid()
     _keep_only(requests, replies)
     live_in(box)
-    _reseed()
 
     def forget():
         for descriptor in (requests, replies):

@@ -14,7 +14,8 @@ from keyhole.text import one_line
 FAILURES = {
     **dict.fromkeys(["stub", "absent"], "missing"),
     **dict.fromkeys(["definitions", "raised", "none", "type"], "error"),
-    **dict.fromkeys(["device", "layout", "dtype", "big", "memory"], "error"),
+    **dict.fromkeys(["device", "layout", "dtype", "big"], "error"),
+    **dict.fromkeys(["memory", "memory_step"], "error"),
     **dict.fromkeys(["timeout", "cpu", "submission"], "timeout"),
     **dict.fromkeys(["exited", "crashed", "killed", "lost", "garbled"], "error"),
 }

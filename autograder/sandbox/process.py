@@ -133,6 +133,8 @@ def _failure_of(status: int) -> StudentFailed:
         return StudentFailed("exited", status)
     if -status == signal.SIGKILL:
         return StudentFailed("killed")
+    if -status == signal.SIGPROF:  # child.py sets that timer
+        return StudentFailed("timeout")
     if -status == signal.SIGXCPU:
         return StudentFailed("cpu")
     return StudentFailed("crashed", signal.strsignal(-status) or -status)

@@ -13,8 +13,12 @@ from autograder.sandbox import wire
 # What an adapter says besides tensors of the student's: single values, each of its dtype.
 CLAIMS = {
     "plain": {},
-    "model_function": {"hooks_left": torch.int64, "model_changed": torch.bool},
-    "write_edit": {"same_parameter": torch.bool},
+    "model_function": {
+        "hooks_left": torch.int64,
+        "model_changed": torch.bool,
+        "settings_changed": torch.bool,
+    },
+    "write_edit": dict.fromkeys(("same_parameter", "weight_shared", "weight_flagged"), torch.bool),
 }
 
 
@@ -29,7 +33,9 @@ def check_reply(
     Its names are those that are due, its claims are single values, and its derivatives have the
     shapes and dtypes of what was sent.
     """
-    due = {*CLAIMS[adapter], *(f"after.{name}" for name in sent if options.get("after"))}
+    dtypes, after = dict(CLAIMS[adapter]), sent if options.get("after") else ()
+    dtypes |= {f"{what}.{name}": torch.bool for name in after for what in ("shared", "flagged")}
+    due = {*dtypes, *(f"after.{name}" for name in after)}
     due |= (
         {"weight", "after.new_weight", *sent} - {"new_weight"}
         if adapter == "write_edit"
@@ -38,8 +44,7 @@ def check_reply(
     derivatives = {f"grad.{name}": sent[name] for name in options.get("grad", ())}
     whole = due <= reply.keys() <= due | derivatives.keys()
     claims = whole and all(
-        reply[name].dim() == 0 and reply[name].dtype == dtype
-        for name, dtype in CLAIMS[adapter].items()
+        reply[name].dim() == 0 and reply[name].dtype == dtype for name, dtype in dtypes.items()
     )
     alike = whole and all(
         reply[name].shape == tensor.shape and reply[name].dtype == tensor.dtype

@@ -5,6 +5,7 @@ the next call gets a fresh process.
 """
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
@@ -12,9 +13,11 @@ import torch
 
 from autograder.sandbox import replies, wire, zygote_client
 from autograder.sandbox.failures import SAID, NotStarted, StudentFailed, ZygoteLost
-from autograder.sandbox.limits import MB, Allowance, Clock, Limits
+from autograder.sandbox.limits import MB, WALL, Allowance, Clock, Limits
 from autograder.sandbox.process import ChildProcess
 from autograder.sandbox.zygote_client import ZygoteClient
+from keyhole.checking.adapters import LEFT_BEHIND
+from keyhole.text import one_line
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Sandbox:
             "reply_bytes": reply_bytes,
         }
         reply = self._run("call", content, seconds, tensors, reply_bytes + wire.HEADER_BYTES)
-        if isinstance(model, str) and (reply["model_changed"] or reply["hooks_left"]):
+        if isinstance(model, str) and any(map(reply.get, LEFT_BEHIND)):
             self._end_child()  # the model it holds is no longer the one that was loaded
         return Reply(reply)
 
@@ -144,10 +147,13 @@ class Sandbox:
 
     def _run(self, command: str, content: dict, seconds: float, *request) -> dict:
         """`_ask` for what runs the student's code: the submission's allowance pays for it."""
-        last, clock = seconds >= self._allowance.left, Clock(min(seconds, self._allowance.left))
+        wall = min(WALL * seconds, self._allowance.left)
+        last, clock = wall == self._allowance.left, Clock(wall)
         try:
-            return self._ask(command, content, clock, *request)
+            return self._ask(command, content | {"seconds": seconds}, clock, *request)
         except StudentFailed as error:
+            if error.code == "timeout" and clock.left > 0:  # its processor time is used up
+                raise StudentFailed("timeout", f"{seconds:g}") from None
             raise self._used_up() if last and error.code == "timeout" else error from None
         finally:
             self._allowance.used += clock.seconds - clock.left
@@ -196,9 +202,27 @@ class Sandbox:
         }
         if code in known:
             return code, known[code]
+        if code == "memory_step":
+            return self._out_of_memory(detail)
         if code == "done" or code in SAID and (SAID[code] is None or detail in SAID[code]):
             return code, detail
         raise wire.WireError("it has no status")
+
+    def _out_of_memory(self, detail: str) -> tuple[str, object]:
+        """(code, detail) of what child.step_of says. Raises WireError for anything else.
+
+        A step that asked for much is named by its line, which is the student's own text. One that
+        asked for little only met what other steps had left.
+        """
+        said = re.fullmatch(r"(\d{1,6}) (\d{1,12})", detail)
+        number, asked = map(int, said.groups()) if said else (0, 0)
+        lines, limit = self._source.splitlines(), self.limits.memory_mb
+        if not 0 < number <= len(lines) or asked != wire.rounded(asked):
+            raise wire.WireError("it names no line")
+        if 2 * asked < limit:
+            return "memory", limit
+        line = one_line(lines[number - 1].strip(), 100)
+        return "memory_step", f"`{line}`, {asked:,} MB / {limit:,} MB"
 
     def _end_child(self) -> None:
         child, self._child = self._child, None

@@ -46,6 +46,13 @@ def size(prefix: bytes) -> int:
     return int.from_bytes(prefix, "little")
 
 
+def rounded(megabytes: float) -> int:
+    """A whole number of one significant digit: it tells little of a hidden input."""
+    number = max(1, round(megabytes))
+    digit = 10 ** (len(str(number)) - 1)
+    return round(number / digit) * digit
+
+
 def unpack(
     blob: bytes, header_bytes: int = HEADER_BYTES
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

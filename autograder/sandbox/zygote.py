@@ -53,7 +53,7 @@ LIBRARIES = [
     *(
         module.name
         for module in pkgutil.walk_packages(keyhole.__path__, "keyhole.")
-        if module.name != "keyhole.cli"
+        if module.name not in ("keyhole.cli", "keyhole.__main__")
     ),
 ]
 REQUEST_BYTES = 64 * 1024

@@ -3,17 +3,24 @@
 The public checks call an adapter in-process. The grader's child calls the same adapter behind its
 walls and sends the observation back; the grader believes nothing of it and compares it.
 
+Each call of the function starts from the same state of torch (start.py).
+
 An observation is a dict of tensors:
 
 | name            | what it is                                                       |
 | --------------- | ---------------------------------------------------------------- |
 | result          | what the function returned                                       |
 | after.ARGUMENT  | a tensor that was sent, as it is after the call                  |
+| shared.ARGUMENT | with `after`: whether the result lies in its memory (truth value) |
+| flagged.ARGUMENT | with `after`: whether its requires_grad changed (truth value)    |
 | grad.ARGUMENT   | the derivative of the result's sum; absent where there is none   |
 | hooks_left      | how many hooks the function left on the model (a whole number)   |
 | model_changed   | whether the model's weights changed (a truth value)              |
+| settings_changed | whether the model was left in another state (a truth value)     |
 | weight, bias    | what a module stores after the call                              |
 | same_parameter  | whether the module still holds its own Parameter (a truth value) |
+| weight_shared   | whether its weight lies in the memory of Ŵ (a truth value)       |
+| weight_flagged  | whether the weight's requires_grad changed (a truth value)       |
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +28,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
+from keyhole.checking.start import same_start
 from keyhole.hooks import count_hooks
 from keyhole.messages import Remark, feedback
 from keyhole.models import EditableModel
@@ -29,6 +37,8 @@ NUMBERS = (bool, int, float)
 WHOLE_NUMBERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint32)
 # What a result may be made of. autograder/sandbox/wire.py carries these and no others.
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.bool)
+# What an observation says of a model on which a call left something behind.
+LEFT_BEHIND = ("hooks_left", "model_changed", "settings_changed")
 # BadResult.code -> the sentence for the student, and the gap that the detail fills
 SENTENCES = {
     "none": ("none", None),
@@ -67,7 +77,7 @@ def plain(function: Callable, tensors: dict, options: Mapping) -> dict[str, torc
     - "order": the arguments' names, in order.
     - "values": the arguments that are no tensors: {name: a value, or {"slice": [start, stop]}}.
     - "transposed": names of tensors of which the function gets the transposed view.
-    - "after": true adds "after.NAME" for every tensor sent.
+    - "after": true adds "after.NAME", "shared.NAME" and "flagged.NAME" for every tensor sent.
     - "grad": names of tensors that require grad; adds "grad.NAME" where the result depends on them.
 
     Raises BadResult, and whatever the function raises.
@@ -78,11 +88,15 @@ def plain(function: Callable, tensors: dict, options: Mapping) -> dict[str, torc
 def model_function(
     function: Callable, tensors: dict, options: Mapping, model: EditableModel
 ) -> dict[str, torch.Tensor]:
-    """Like `plain`, with `model` as first argument; adds "hooks_left" and "model_changed"."""
-    before, hooks = fingerprint(model.hf), count_hooks(model.hf)
+    """Like `plain`, with `model` as first argument; adds three truths about `model`.
+
+    "hooks_left", "model_changed" and "settings_changed" tell what the function left there.
+    """
+    before, hooks, state = fingerprint(model.hf), count_hooks(model.hf), settings(model)
     observation = _called(function, [model], tensors, options)
     observation["hooks_left"] = torch.tensor(count_hooks(model.hf) - hooks)
     observation["model_changed"] = torch.tensor(fingerprint(model.hf) != before)
+    observation["settings_changed"] = torch.tensor(settings(model) != state)
     return observation
 
 
@@ -91,14 +105,19 @@ def write_edit(function: Callable, tensors: dict, options: Mapping) -> dict[str,
 
     options["kind"] is the module's, "linear" or "conv1d". It is made from tensors["weight"], as
     that kind stores it, and tensors["bias"] where there is one. The observation holds "weight",
-    "same_parameter", "after.new_weight", and "bias" where one was sent (empty where it is gone).
+    "same_parameter", "weight_shared", "weight_flagged", "after.new_weight", and "bias" where one
+    was sent (empty where it is gone).
     """
     module = module_of(options["kind"], tensors["weight"], tensors.get("bias"))
-    weight = module.weight
-    function(module, tensors["new_weight"])
+    weight, tracked = module.weight, module.weight.requires_grad
+    with same_start():
+        function(module, tensors["new_weight"])
+    stored = as_tensor(module.weight)
     observation = {
-        "weight": as_tensor(module.weight),
+        "weight": stored,
         "same_parameter": torch.tensor(module.weight is weight),
+        "weight_shared": torch.tensor(_in_memory_of(stored, tensors["new_weight"])),
+        "weight_flagged": torch.tensor(module.weight.requires_grad != tracked),
         "after.new_weight": as_tensor(tensors["new_weight"]),
     }
     if "bias" in tensors:
@@ -116,11 +135,13 @@ def module_of(kind: str, weight: torch.Tensor, bias: torch.Tensor | None = None)
     """A Linear or a Conv1D (`kind` is "linear" or "conv1d") with copies of weight and bias.
 
     weight: as that kind stores it, (d_out, d_in) in a Linear and (d_in, d_out) in a Conv1D.
+    bias: where there is none, a Linear has none, and a Conv1D one of zeros. Its forward needs one.
     """
     if kind == "conv1d":
         from transformers.pytorch_utils import Conv1D  # late: transformers takes seconds
 
         module = Conv1D(weight.shape[1], weight.shape[0])
+        bias = weight.new_zeros(weight.shape[1]) if bias is None else bias
     else:
         module = nn.Linear(weight.shape[1], weight.shape[0])
     module.weight = nn.Parameter(weight.clone())
@@ -168,13 +189,26 @@ def fingerprint(module: nn.Module) -> list[tuple]:
     ]
 
 
+def settings(model: EditableModel) -> list:
+    """Something that differs when `model` was left in another state with the same weights."""
+    parts = [(type(part), part.training, "forward" in vars(part)) for part in model.hf.modules()]
+    weights = [(weight.requires_grad, weight.grad is None) for weight in model.hf.parameters()]
+    configs = [getattr(model.hf, name, None) for name in ("config", "generation_config")]
+    words = [repr(config and config.to_dict()) for config in configs]
+    implementation = getattr(model.hf.config, "_attn_implementation", None)
+    side = getattr(model.tokenizer, "padding_side", None)
+    return [parts, weights, *words, implementation, side]
+
+
 def _called(function, leading, tensors, options):
     grad = options.get("grad", ())
     for name in grad:
         tensors[name].requires_grad_(True)
     arguments = tensors | {name: tensors[name].t() for name in options.get("transposed", ())}
     arguments |= {name: _plain_value(value) for name, value in options.get("values", {}).items()}
-    result = function(*leading, *(arguments[name] for name in options["order"]))
+    tracked = {name: arguments[name].requires_grad for name in tensors}
+    with same_start():
+        result = function(*leading, *(arguments[name] for name in options["order"]))
     observation = {"result": as_tensor(result)}
     if grad and isinstance(result, torch.Tensor) and result.requires_grad:
         derivatives = torch.autograd.grad(
@@ -186,8 +220,18 @@ def _called(function, leading, tensors, options):
             if derivative is not None
         }
     if options.get("after"):
-        observation |= {f"after.{name}": tensor for name, tensor in tensors.items()}
+        for name, tensor in tensors.items():
+            observation |= {
+                f"after.{name}": tensor,
+                f"shared.{name}": torch.tensor(_in_memory_of(observation["result"], tensor)),
+                f"flagged.{name}": torch.tensor(arguments[name].requires_grad != tracked[name]),
+            }
     return observation
+
+
+def _in_memory_of(tensor, other) -> bool:
+    """Whether two tensors lie in one storage, so that a change of one can change the other."""
+    return tensor.untyped_storage().data_ptr() == other.untyped_storage().data_ptr() != 0
 
 
 def _plain_value(value):

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from keyhole.checking import adapters, looks
 from keyhole.checking.adapters import BadResult
 from keyhole.checking.judging import Verdict, cause_of, wrong
+from keyhole.checking.start import same_start
 from keyhole.checking.student import describe, file_of, is_blank, raised
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, word
@@ -107,6 +108,7 @@ class Case:
                 return looks.written_in_place(observation, expected, sent)
         raise ValueError(f"{self.function}.{self.id} looks at {self.looks_at!r}")
 
+    @same_start()
     def observe(self, function: Callable) -> dict[str, torch.Tensor]:
         """What a call of `function` left behind, by way of an adapter. Raises NoAnswer."""
         options = {"order": [name for name in self.order if name != "model"]}

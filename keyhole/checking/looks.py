@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import torch
 
+from keyhole.checking.adapters import LEFT_BEHIND
 from keyhole.checking.judging import (
     TOLERANCE,
     Verdict,
@@ -145,7 +146,9 @@ def gradient(
 def arguments_kept(observation: Observation, expected: Expected, sent: Mapping) -> Verdict:
     """Whether the tensors `sent` are after the call what they were, and the result is usable.
 
-    Whether the result is right is for other looks; a function that does nothing changes nothing.
+    Their values count, and whether torch tracks their gradients. The result must not lie in the
+    memory of one of them: then a change of one is a change of the other. Whether the result is
+    right is for other looks.
     """
     return (
         expected.unusable(observation["result"])
@@ -155,12 +158,12 @@ def arguments_kept(observation: Observation, expected: Expected, sent: Mapping) 
 
 
 def left_clean(observation: Observation, expected: Expected) -> Verdict:
-    """Whether the function left no hook on the model and its weights as they were.
+    """Whether the function left no hook on the model, and its weights and state as they were.
 
     Whether the result is right is for other looks; here it only has to be usable, since a function
     that does nothing leaves nothing behind.
     """
-    for flag in ("hooks_left", "model_changed"):
+    for flag in LEFT_BEHIND:
         if observation[flag].item():
             return wrong(misconception=flag)
     if expected.unusable(observation["result"]):
@@ -186,10 +189,18 @@ def weight_written(observation: Observation, expected: Expected, sent: Mapping) 
 
 
 def written_in_place(observation: Observation, expected: Expected, sent: Mapping) -> Verdict:
-    """Whether the new weight stands in the Parameter that the module had."""
+    """Whether the new weight stands in the Parameter that the module had, in memory of its own.
+
+    torch must track the Parameter's gradient as before.
+    """
     verdict = weight_written(observation, expected, sent)
-    if verdict.passed and not observation["same_parameter"].item():
+    if not verdict.passed:
+        return verdict
+    if not observation["same_parameter"].item():
         return wrong(misconception="parameter_replaced")
+    for flag in ("weight_shared", "weight_flagged"):
+        if observation[flag].item():
+            return wrong(misconception=flag)
     return verdict
 
 
@@ -198,4 +209,7 @@ def _changed(observation: Observation, sent: Mapping, names: Iterable[str]) -> V
     for name in names:
         if not torch.equal(observation[f"after.{name}"], sent[name]):
             return wrong(misconception="input_changed", what=name)
+        for flag, misconception in (("flagged", "tracking_changed"), ("shared", "memory_shared")):
+            if f"{flag}.{name}" in observation and observation[f"{flag}.{name}"].item():
+                return wrong(misconception=misconception, what=name)
     return None

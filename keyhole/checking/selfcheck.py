@@ -14,12 +14,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from keyhole.errors import KeyholeError
+from keyhole.importing import import_path
 from keyhole.messages import Remark, feedback, language, problem, sentences
 from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
 from keyhole.notebooks.file import file_called
 from keyhole.paths import data_folder
 from keyhole.text import one_line
 
+# What the child runs. Its working folder is the student's, and it imports nothing from there.
+CHILD_CODE = """
+import sys
+sys.path[:] = {path}
+from keyhole.checking.selfcheck_child import serve
+serve()
+"""
 SECONDS = 60.0  # most that the checks of one function may take
 START_SECONDS = 180.0  # until torch is loaded: a cold disk is slow
 # As in keyhole.checking.own_fact, which needs torch.
@@ -120,13 +128,13 @@ class _Child:
 
     def __init__(self, source, names):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "keyhole.checking.selfcheck_child"],
+            [sys.executable, "-P", "-c", CHILD_CODE.format(path=import_path())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            env=os.environ | {"KEYHOLE_LANG": language()},
+            env=os.environ | {"KEYHOLE_LANG": language(), "PYTHONPATH": ""},
         )
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

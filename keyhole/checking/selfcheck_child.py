@@ -40,8 +40,5 @@ def examined(student: Student, name: str) -> dict:
     except BadResult as bad:
         line = str(bad.remark(name))
         return {"passed": False, "line": line, "missing": student.missing.get(name)}
-    return {"passed": report.passed, "line": report.reason, "missing": missed_name(report.cause)}
-
-
-if __name__ == "__main__":
-    serve()
+    line = report.reason + student.why_missing(report.cause)
+    return {"passed": report.passed, "line": line, "missing": missed_name(report.cause)}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType, TracebackType
 
 from keyhole.checking.adapters import BadResult
+from keyhole.checking.start import same_start
 from keyhole.messages import Remark, feedback
 from keyhole.text import one_line
 
@@ -38,14 +39,15 @@ class Student:
             for node in body
             if isinstance(node, ast.ImportFrom) and node.module == "__future__"
         ]
-        for node in body:
-            try:
-                exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
-            except BaseException as error:
-                if names is None and isinstance(error, KeyboardInterrupt):
-                    raise
-                self.failed |= dict.fromkeys(_bound(node), describe(error))
-                self.missing |= dict.fromkeys(_bound(node), missed_name(error))
+        with same_start():
+            for node in body:
+                try:
+                    exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
+                except BaseException as error:
+                    if names is None and isinstance(error, KeyboardInterrupt):
+                        raise
+                    self.failed |= dict.fromkeys(_bound(node), describe(error))
+                    self.missing |= dict.fromkeys(_bound(node), missed_name(error))
 
     def function(self, name: str) -> Callable:
         """The function of that name. Raises BadResult where there is none."""
@@ -57,8 +59,12 @@ class Student:
 
     def explain(self, error: BaseException) -> str:
         """What `error` says. Where it misses a name whose definition failed: why that failed."""
+        return describe(error) + self.why_missing(error)
+
+    def why_missing(self, error: BaseException | None) -> str:
+        """Why the name that `error` misses is not there; empty where that is not known."""
         reason = self.failed.get(missed_name(error))
-        return f"{describe(error)}{feedback('its_definition', error=reason) if reason else ''}"
+        return str(feedback("its_definition", error=reason)) if reason else ""
 
 
 def fresh_main() -> dict:
@@ -111,14 +117,10 @@ def raised(name: str, error: BaseException, function: object = None) -> Remark:
     if is_blank(error, file):
         return feedback("blank", function=name)
     what = describe(error).rstrip(".。")
-    lines = [
-        linecache.getline(file, place.tb_lineno).strip()
-        for place in _places(error)
-        if place.tb_frame.f_code.co_filename == file
-    ]
-    if not lines or not lines[-1]:
+    line = linecache.getline(file, line_number(error, file)).strip() if file else ""
+    if not line:
         return feedback("raised", function=name, error=what)
-    return feedback("raised_at", function=name, error=what, line=one_line(lines[-1], 100))
+    return feedback("raised_at", function=name, error=what, line=one_line(line, 100))
 
 
 def is_blank(error: BaseException, file: str | None) -> bool:
@@ -128,6 +130,14 @@ def is_blank(error: BaseException, file: str | None) -> bool:
     *_, last = _places(error)
     code = last.tb_frame.f_code
     return code.co_filename == file and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+
+
+def line_number(error: BaseException, file: str) -> int:
+    """The line of `file` that raised, counted from 1; 0 where none did."""
+    lines = [
+        place.tb_lineno for place in _places(error) if place.tb_frame.f_code.co_filename == file
+    ]
+    return lines[-1] if lines else 0
 
 
 def file_of(function: object) -> str | None:

@@ -93,6 +93,10 @@ MISCONCEPTIONS = {
         "Your function adds something to the probability before the logarithm. "
         "`log_softmax` needs no such help and is exact for improbable tokens."
     ),
+    "token_taken_for_padding": (
+        "Your function leaves a token out because of its id. "
+        "Every id is an ordinary token here, 0 too: a target has no padding."
+    ),
     "repeated_token_once": (
         "Your function counts a token once, although it occurs twice in the target. "
         "The model predicts it twice, from two rows."
@@ -158,6 +162,10 @@ MISCONCEPTIONS = {
     "score_in_percent": "The result is in percent. Return a share, from 0 to 1.",
     "zero_left_out": (
         "Your function leaves out the share that is 0. One share of 0 makes the score 0."
+    ),
+    "near_zero_for_zero": (
+        "Your function takes a small share for 0. Only a share that is exactly 0 makes the score "
+        "0: do not round, and allow no margin."
     ),
     "zero_division": (
         "Your function divides by a share that is 0. "
@@ -383,6 +391,10 @@ MISCONCEPTIONS = {
     "window_wraps_around": (
         "At the edge the window goes on at the other end of the model; cut it off there."
     ),
+    "other_width": (
+        "The window has another width than `window` says; follow the argument for every width, "
+        "from 1 to more than there are layers."
+    ),
     "window_of_all": "Your function restores all layers; the window is only `window` layers wide.",
     # subject_key
     "first_subject_token": (
@@ -583,6 +595,14 @@ MISCONCEPTIONS = {
         "The module's weight now has another dtype, and the model stops there with an error. "
         "Write with `copy_`, which keeps the dtype."
     ),
+    "weight_shared": (
+        "The module's weight lies in the memory of the caller's Ŵ: whoever changes one of them "
+        "changes the other too. Copy the numbers into the weight."
+    ),
+    "weight_flagged": (
+        "Your function changes `requires_grad` of the module's weight. "
+        "Leave it as it was, and write under `torch.no_grad()`."
+    ),
     "bias_changed": "Your function changes the bias too. An edit of W leaves it alone.",
     # my_edit
     "claim_not_measured": "Your files do not give the probabilities that you wrote.",
@@ -613,6 +633,22 @@ MISCONCEPTIONS = {
         "Your function leaves hooks on the model. Use `with record(...)`, which removes them."
     ),
     "model_changed": "Your function changes the model's weights. It should only look at the model.",
+    "settings_changed": (
+        "Your function leaves the model in another state, such as `train()`, `requires_grad` or "
+        "a changed `config`. Put back what you change."
+    ),
+    "memo_too_small": (
+        "Your function returns the result of an earlier call although one argument is another; if "
+        "you keep results, compare every argument."
+    ),
+    "tracking_changed": (
+        "Your function changes `requires_grad` of its argument `{what}`. "
+        "The caller decides that: work on a copy, or use `torch.no_grad()`."
+    ),
+    "memory_shared": (
+        "The result lies in the memory of the argument `{what}`: whoever changes one of them "
+        "changes the other too. Return a new tensor."
+    ),
     "half_precision": "Half precision keeps only three digits; stay in float32 or float64.",
     "whole_numbers": "Does your function round on the way, or divide with `//`?",
     "hard_coded": (
@@ -658,7 +694,7 @@ FEEDBACK = {
     ),
     "rank_one": "Right: Ŵ − W has rank one.",
     "untouched_inputs": "Right: your function left the arguments as they were.",
-    "clean": "Right: no hook is left on the model, and its weights are as they were.",
+    "clean": "Right: no hook is left on the model, and its weights and state are as they were.",
     "gradient": "The derivative with respect to {what} is off by {distance} of its size.",
     "gradient_right": "Right: the gradient is as it should be.",
     "references": "{right} of {all} edits agree with the reference matrices.",

@@ -40,6 +40,9 @@ MISCONCEPTIONS = {
     "epsilon_in_log": (
         "取對數之前在機率上加了東西；log_softmax 不需要這樣做，機率極小的 token 也算得準。"
     ),
+    "token_taken_for_padding": (
+        "有個 token 因為它的編號而被略過；這裡每個編號都是普通的 token，0 也是，目標裡沒有補位。"
+    ),
     "repeated_token_once": "在目標裡出現兩次的 token 只算了一次；它被預測了兩次，用的是兩列。",
     # efficacy, neighborhood
     "tie_counts": "平手被算成成功了；機率相等算失敗。",
@@ -77,6 +80,9 @@ MISCONCEPTIONS = {
     "harmonic_inverted": "這是倒數的平均；調和平均是它的倒數。",
     "score_in_percent": "這是百分比；分數是比例，介於 0 和 1 之間。",
     "zero_left_out": "值為 0 的比例被略過了；有它在，分數就是 0。",
+    "near_zero_for_zero": (
+        "很小的比例被當成 0 了；只有比例正好是 0 時分數才是 0，不要四捨五入，也不要留餘裕。"
+    ),
     "zero_division": "有一個比例是 0，而你除以了它。這時分數就是 0：先判斷，再相除。",
     # corrupt
     "noise_at_beginning": "雜訊加在 prompt 最前面的 token 上；應該加在主詞的 token 上。",
@@ -196,6 +202,7 @@ MISCONCEPTIONS = {
     "window_pushed_in": "在邊緣時，整個視窗被往內推了；應該切掉超出的部分，視窗因此變窄。",
     "window_dropped_at_edges": "在邊緣時什麼都沒有還原；應該切掉超出的部分，還原剩下的那幾層。",
     "window_wraps_around": "視窗超出邊界時接到模型的另一端去了；應該在邊界截斷。",
+    "other_width": ("視窗的寬度和 `window` 不同；不論多寬都要照引數來，1、偶數和很寬的也一樣。"),
     "window_of_all": "所有的層都還原了；視窗只有 `window` 層寬。",
     # subject_key
     "first_subject_token": "這是主詞第一個 token 的 key；模型要到最後一個 token 才讀完整個名字。",
@@ -301,6 +308,12 @@ MISCONCEPTIONS = {
     "dtype_changed": (
         "模組的權重換了 dtype，模型算到這裡就會出錯；請用 `copy_` 寫進去，dtype 就不會變。"
     ),
+    "weight_shared": (
+        "模組的權重和傳入的 Ŵ 共用記憶體：改了其中一個，另一個也跟著變。請把數字複製進權重。"
+    ),
+    "weight_flagged": (
+        "模組權重的 `requires_grad` 被改了；請保持原樣，在 `torch.no_grad()` 之下寫入。"
+    ),
     "bias_changed": "bias 也被改了；編輯 W 時不應該動到它。",
     # my_edit
     "claim_not_measured": "你的檔案給出的機率，和你寫的不一樣。",
@@ -320,6 +333,20 @@ MISCONCEPTIONS = {
     "input_changed": "你的函式直接改了引數 `{what}`；請在複本上做，因為呼叫它的程式之後還要用。",
     "hooks_left": "模型上留下了 hook：請用 `with record(...)`，它會自己拿掉。",
     "model_changed": "函式只該讀取模型，模型的權重卻被改了。",
+    "settings_changed": (
+        "函式離開時模型的狀態變了，例如 `train()`、`requires_grad` 或 `config`；"
+        "改了什麼就要改回來。"
+    ),
+    "memo_too_small": (
+        "有一個引數換了，函式卻給出先前那次呼叫的結果；要把結果記下來重用，就得比對每一個引數。"
+    ),
+    "tracking_changed": (
+        "引數 `{what}` 的 `requires_grad` 被改了；這由呼叫它的程式決定，請用複本或 "
+        "`torch.no_grad()`。"
+    ),
+    "memory_shared": (
+        "結果和引數 `{what}` 共用記憶體：改了其中一個，另一個也跟著變。請傳回新的 tensor。"
+    ),
     "half_precision": "半精度只有三位有效數字；請用 float32 或 float64。",
     "whole_numbers": "中間是不是四捨五入過，或是用了 // 來除？",
     "hard_coded": "這是公開檢查的答案；引數不同，答案也不同，請從引數算出結果。",
@@ -350,7 +377,7 @@ FEEDBACK = {
     "not_rank_one": "Ŵ − W 的秩不是一：第二個奇異值是第一個的 {ratio}。",
     "rank_one": "正確：Ŵ − W 的秩是一。",
     "untouched_inputs": "正確：引數保持原樣。",
-    "clean": "正確：沒有留下 hook，權重也保持原樣。",
+    "clean": "正確：沒有留下 hook，權重和狀態也保持原樣。",
     "gradient": "對 {what} 的微分，誤差是應有大小的 {distance}。",
     "gradient_right": "正確：梯度也對。",
     "references": "{all} 個編輯中有 {right} 個和參考矩陣一致。",

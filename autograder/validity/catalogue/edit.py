@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from autograder.validity.catalogue.measure import public_answer
+from autograder.validity.catalogue.measure import memo, public_answer
 from autograder.validity.solution import ALL, Wrong, block, filled
 
 KEY_CASES = {"llama", "gpt2", "repeated", "non_ascii", "real"}
@@ -85,11 +85,28 @@ _update = partial(
     result="weight + torch.outer(r, u) / s",
 )
 
+KEPT_KEY = block("""
+    def subject_key(model, layer, prompt, subject, prefixes):
+        known = $key
+        if known not in SEEN:
+            SEEN[known] = computed(model, layer, prompt, subject, prefixes)
+        return SEEN[known]
+    """)
+
 WRITE = block("""
     def write_edit(module, new_weight):
         with $context:
             $statements
     """)
+
+
+def _kept(key: str) -> tuple[str, ...]:
+    """`subject_key`, with a dict that keeps results by `key`."""
+    return (
+        "SEEN = {}",
+        _key().replace("def subject_key(", "def computed("),
+        filled(KEPT_KEY, key=key),
+    )
 
 
 def _moment(moment: str) -> str:
@@ -239,6 +256,51 @@ WRONG = {
                 """
             ),
         ),
+        "kept by prompt and subject": Wrong(
+            "kept the key of every prompt and subject, whatever else is asked",
+            misconception="memo_too_small",
+            fails={"gpt2"},
+            code=_kept("(prompt, subject)"),
+        ),
+        "kept but for the layer": Wrong(
+            "kept keys by all arguments but the layer",
+            misconception="memo_too_small",
+            fails={"gpt2"},
+            code=_kept("(model, prompt, subject, tuple(prefixes))"),
+        ),
+        "kept but for the prefixes": Wrong(
+            "kept keys by all arguments but the prefixes",
+            misconception="memo_too_small",
+            fails={"gpt2"},
+            code=_kept("(model, layer, prompt, subject)"),
+        ),
+        "kept but for the model": Wrong(
+            "kept keys by all arguments but the model",
+            misconception="memo_too_small",
+            fails={"gpt2"},
+            code=_kept("(layer, prompt, subject, tuple(prefixes))"),
+        ),
+        "left in training": Wrong(
+            "left the model in training mode",
+            misconception="settings_changed",
+            fails={"clean"},
+            code=_key(result="(model.hf.train(), torch.stack(keys).mean(0))[1]"),
+        ),
+        "weights tracked": Wrong(
+            "left requires_grad on for all weights of the model",
+            misconception="settings_changed",
+            fails={"clean"},
+            code=_key(
+                before_loop="model.hf.requires_grad_(True)",
+                result="torch.stack(keys).mean(0).detach()",
+            ),
+        ),
+        "config left changed": Wrong(
+            "left the model's cache switched off",
+            misconception="settings_changed",
+            fails={"clean"},
+            code=_key(before_loop="model.hf.config.use_cache = False"),
+        ),
         "only ascii": Wrong(
             "expected every letter to be one token",
             misconception="letters_for_tokens",
@@ -327,6 +389,18 @@ WRONG = {
             misconception="half_precision",
             fails=MOMENT_CASES,
             code=_moment("(keys.half().T @ keys.half()).float() / len(keys)"),
+        ),
+        "kept by shape": Wrong(
+            "kept the moment of every shape of keys",
+            misconception="memo_too_small",
+            fails={"uncentred", "large"},
+            code=memo("second_moment", "keys", "keys.shape", "keys.T @ keys / len(keys)"),
+        ),
+        "tracked": Wrong(
+            "turned requires_grad on for the caller's keys",
+            misconception="tracking_changed",
+            fails={"inputs"},
+            code=_moment("keys.requires_grad_().T @ keys / len(keys)"),
         ),
         "in place": Wrong(
             "changed the caller's keys",
@@ -451,6 +525,30 @@ WRONG = {
             misconception="graph_cut",
             fails={"gradient"},
             code=_objective(nll="-target_log_probs.mean().item()"),
+        ),
+        "kept by delta": Wrong(
+            "kept the objective of every delta and its size, whatever the log-probabilities",
+            misconception="memo_too_small",
+            fails={"gradient"},
+            code=memo(
+                "value_objective",
+                "target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, "
+                "kl_weight, decay",
+                "(tuple(delta.tolist()), tuple(value_before.tolist()))",
+                """
+                    -target_log_probs.mean()
+                    + kl_weight * (kl_log_probs.exp() * (kl_log_probs - kl_log_probs_before)).sum()
+                    + decay * delta.norm() / value_before.norm() ** 2
+                """,
+            ),
+        ),
+        "|v0| tracked": Wrong(
+            "turned requires_grad on for the caller's v0",
+            misconception="tracking_changed",
+            fails={"gradient"},
+            code=_objective(
+                decay="decay * delta.norm() / value_before.requires_grad_().norm() ** 2"
+            ),
         ),
         "the length in place": Wrong(
             "squared |v0|'s elements in the caller's tensor",
@@ -585,6 +683,33 @@ WRONG = {
                     weight += change
                     return weight + change
             """),
+        ),
+        "the caller's W": Wrong(
+            "gave the caller's own W back where it gives out v* already",
+            misconception="memory_shared",
+            fails={"inputs"},
+            code=_update(
+                result="""
+                    weight
+                    if r.norm() <= 1e-6 * value.norm()
+                    else weight + torch.outer(r, u) / s
+                """
+            ),
+        ),
+        "kept by W and k*": Wrong(
+            "kept the Ŵ of every W and k*, whatever C and v*",
+            misconception="memo_too_small",
+            fails={"wide"},
+            code=memo(
+                "rank_one_update",
+                "weight, moment, key, value",
+                "(weight.sum().item(), key.sum().item())",
+                """
+                    weight
+                    + torch.outer(value - weight @ key, torch.linalg.solve(moment, key))
+                    / (torch.linalg.solve(moment, key) @ key)
+                """,
+            ),
         ),
         "in place": Wrong(
             "changed the caller's W",
@@ -747,6 +872,65 @@ WRONG = {
                     module.weight.copy_(new_weight)
             """),
         ),
+        "bias of a Linear zeroed": Wrong(
+            "set the bias to zero, in a Linear only",
+            misconception="bias_changed",
+            fails={"bias"},
+            code=_write("""
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+                if isinstance(module, torch.nn.Linear) and module.bias is not None:
+                    module.bias.zero_()
+            """),
+        ),
+        "bias of a Linear removed": Wrong(
+            "removed the bias, in a Linear only",
+            misconception="bias_changed",
+            fails={"bias"},
+            code=_write("""
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+                if isinstance(module, torch.nn.Linear):
+                    module.bias = None
+            """),
+        ),
+        "the caller's memory": Wrong(
+            "made the caller's Ŵ itself the memory of the weight",
+            misconception="weight_shared",
+            fails={"in_place"},
+            code=_write("""
+                module.weight.data = (
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+            """),
+        ),
+        "tracking turned off": Wrong(
+            "turned requires_grad of the weight off and left it so",
+            misconception="weight_flagged",
+            fails={"in_place"},
+            code=_write("""
+                module.weight.requires_grad_(False)
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+            """),
+        ),
+        "kept by shape": Wrong(
+            "kept the stored form of Ŵ for every shape and kind of module",
+            fails={"linear"},
+            code=(
+                "STORED = {}",
+                _write("""
+                    name = (type(module), new_weight.shape)
+                    if name not in STORED:
+                        linear = isinstance(module, torch.nn.Linear)
+                        STORED[name] = (new_weight if linear else new_weight.T).clone()
+                    module.weight.copy_(STORED[name])
+                """),
+            ),
+        ),
         "bias zeroed": Wrong(
             "set the bias to zero",
             misconception="bias_changed",
@@ -765,6 +949,10 @@ WRONG = {
 RIGHT = {
     "subject_key": {
         "as in the notebook": _key(),
+        "kept by all arguments": _kept("(model, layer, prompt, subject, tuple(prefixes))"),
+        "state put back": _key(
+            before_loop="model.hf.requires_grad_(True)\nmodel.hf.requires_grad_(False)"
+        ),
         "running mean": block("""
             def subject_key(model, layer, prompt, subject, prefixes):
                 total = 0

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from autograder.validity.catalogue.measure import public_answer
+from autograder.validity.catalogue.measure import memo, public_answer
 from autograder.validity.solution import ALL, Wrong, block, filled
 
 WINDOW_CASES = {"mlp", "attention", "window_start", "window_end", "window_even"}
@@ -71,6 +71,15 @@ TRACE = block("""
         return $result
     """)
 
+# A map that is kept by some of the arguments.
+KEPT_MAP = block("""
+    def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+        known = $key
+        if known not in SEEN:
+            SEEN[known] = computed(model, prompt, subject, noise, positions, layers, kind, window)
+        return SEEN[known]
+    """)
+
 BASELINE = """
 
 
@@ -127,8 +136,53 @@ _trace = partial(
 )
 
 
+def _kept(key: str) -> tuple[str, ...]:
+    """`trace`, with a dict that keeps maps by `key`."""
+    return ("SEEN = {}", _trace().replace("def trace(", "def computed("), filled(KEPT_MAP, key=key))
+
+
 WRONG = {
     "corrupt": {
+        "kept by subject": Wrong(
+            "kept the corrupted embeddings of every place, whatever the embeddings and the noise",
+            misconception="memo_too_small",
+            fails={"middle"},
+            code=memo(
+                "corrupt",
+                "embeddings, subject, noise",
+                "(embeddings.shape, noise.shape, subject.start)",
+                """
+                    torch.cat(
+                        [
+                            embeddings[: subject.start].expand(len(noise), -1, -1),
+                            embeddings[subject] + noise,
+                            embeddings[subject.stop :].expand(len(noise), -1, -1),
+                        ],
+                        1,
+                    )
+                """,
+            ),
+        ),
+        "tracked": Wrong(
+            "turned requires_grad on for the caller's embeddings",
+            misconception="tracking_changed",
+            fails={"inputs"},
+            code=_corrupt(
+                """
+                embeddings.requires_grad_()
+                corrupted[:, subject] += noise
+                """
+            ),
+        ),
+        "a view without noise": Wrong(
+            "gave a view of the caller's embeddings where there is no noise",
+            misconception="memory_shared",
+            fails={"inputs"},
+            code=_corrupt(
+                "corrupted[:, subject] += noise",
+                "corrupted if noise.any() else embeddings.expand(len(noise), -1, -1)",
+            ),
+        ),
         "at the beginning": Wrong(
             "put the noise on the first tokens of the prompt",
             misconception="noise_at_beginning",
@@ -272,6 +326,28 @@ WRONG = {
         ),
     },
     "restore": {
+        "the caller's own": Wrong(
+            "gave the caller's own states back where there is nothing to restore",
+            misconception="memory_shared",
+            fails={"inputs"},
+            code=_restore("""
+                restored[:, position] = clean[position]
+                if torch.equal(restored, hidden):
+                    return hidden
+            """),
+        ),
+        "kept by states": Wrong(
+            "kept the result for every token, whatever the states",
+            misconception="memo_too_small",
+            fails={"middle"},
+            code=memo(
+                "restore",
+                "hidden, clean, position",
+                "(hidden.shape, position)",
+                "hidden.index_copy(1, torch.tensor([position]), clean[position].expand("
+                "len(hidden), 1, -1))",
+            ),
+        ),
         "first sample": Wrong(
             "restored the first sample only",
             misconception="restored_first_sample",
@@ -367,6 +443,17 @@ WRONG = {
         ),
     },
     "indirect_effect": {
+        "kept by restored": Wrong(
+            "kept the effect of every restored run, whatever the corrupted one",
+            misconception="memo_too_small",
+            fails={"difference"},
+            code=memo(
+                "indirect_effect",
+                "restored, corrupted",
+                "tuple(restored.tolist())",
+                "restored.mean() - corrupted.mean()",
+            ),
+        ),
         "no baseline": Wrong(
             "did not subtract the corrupted probability",
             misconception="baseline_not_subtracted",
@@ -922,6 +1009,65 @@ WRONG = {
             fails={"clean"},
             code=_trace(result="values + 0 * model.embedding.weight.data[0, :1].add_(1e-6)"),
         ),
+        "kept by prompt and subject": Wrong(
+            "kept the map of every prompt and subject, whatever else is asked",
+            misconception="memo_too_small",
+            fails={"mlp", "window_even"},
+            code=_kept("(prompt, subject)"),
+        ),
+        "kept but for the window": Wrong(
+            "kept maps by all arguments but the window",
+            misconception="memo_too_small",
+            fails={"mlp", "window_even"},
+            code=_kept(
+                "(model, prompt, subject, noise.sum().item(), tuple(positions), tuple(layers), "
+                "kind)"
+            ),
+        ),
+        "kept but for the noise": Wrong(
+            "kept maps by all arguments but the noise",
+            misconception="memo_too_small",
+            fails={"mlp"},
+            code=_kept("(model, prompt, subject, tuple(positions), tuple(layers), kind, window)"),
+        ),
+        "kept but for the model": Wrong(
+            "kept maps by all arguments but the model",
+            misconception="memo_too_small",
+            fails={"mlp"},
+            code=_kept("""
+                (prompt, subject, noise.sum().item(), tuple(positions), tuple(layers), kind, window)
+            """),
+        ),
+        "left in training": Wrong(
+            "left the model in training mode",
+            misconception="settings_changed",
+            fails={"clean"},
+            code=_trace(after_cells="model.hf.train()"),
+        ),
+        "config left changed": Wrong(
+            "left the model's cache switched off",
+            misconception="settings_changed",
+            fails={"clean"},
+            code=_trace(before_values="model.hf.config.use_cache = False"),
+        ),
+        "at least two layers": Wrong(
+            "restored two layers where a window of one is asked for",
+            misconception="other_width",
+            fails={"mlp", "window_even"},
+            code=_trace(before_span="window = max(window, 2)"),
+        ),
+        "at most six layers": Wrong(
+            "restored six layers where a window of more is asked for",
+            misconception="other_width",
+            fails={"window_even"},
+            code=_trace(before_span="window = min(window, 6)"),
+        ),
+        "odd windows only": Wrong(
+            "made every even window above four one layer wider",
+            misconception="window_one_long",
+            fails={"window_even"},
+            code=_trace(before_span="window = window if window < 5 else window // 2 * 2 + 1"),
+        ),
         "cells pile up": Wrong(
             "kept the restorings of earlier cells",
             misconception="restorings_pile_up",
@@ -1012,6 +1158,10 @@ RIGHT = {
     },
     "trace": {
         "as in the notebook": _trace(),
+        "kept by all arguments": _kept(
+            "(model, prompt, subject, noise, tuple(positions), tuple(layers), kind, window)"
+        ),
+        "state put back": _trace(before_span="model.hf.train()\nmodel.hf.eval()"),
         "paper's window": _trace(stop="layer - (-window // 2)"),
         "a row in one batch": block("""
             from contextlib import ExitStack

@@ -5,6 +5,18 @@ from functools import partial
 from autograder.validity.solution import ALL, Wrong, block, filled
 from keyhole.checking.cases import load_cases
 
+# A dict that a function keeps its results in, by a part of its arguments.
+MEMO = block("""
+    SEEN = {}
+
+
+    def $function($arguments):
+        known = $key
+        if known not in SEEN:
+            SEEN[known] = $result
+        return SEEN[known]
+    """)
+
 # Targets of several tokens.
 LONG = {"tokens", "repeated", "large", "improbable", "gradient", "real"}
 LIKELIHOODS = LONG | {"one_token"}
@@ -43,6 +55,11 @@ _efficacy, _neighborhood = partial(_share, "efficacy"), partial(_share, "neighbo
 
 def _score(score: str) -> str:
     return filled(SCORE, score=score)
+
+
+def memo(function: str, arguments: str, key: str, result: str) -> str:
+    """The code of a function that keeps its results by `key`, a part of its arguments."""
+    return filled(MEMO, function=function, arguments=arguments, key=key, result=result)
 
 
 def public_answer(function: str, case: str) -> float:
@@ -195,6 +212,61 @@ WRONG = {
             fails={"improbable"},
             code=_nll("-(logits.softmax(-1)[rows, target_ids] + 1e-9).log().mean()"),
         ),
+        "0 for padding": Wrong(
+            "took token id 0 for padding",
+            misconception="token_taken_for_padding",
+            fails={"tokens"},
+            code=_nll("torch.nn.functional.cross_entropy(logits, target_ids, ignore_index=0)"),
+        ),
+        "0 masked": Wrong(
+            "multiplied by a mask of the ids above 0, and divided by the number of all tokens",
+            misconception="token_taken_for_padding",
+            fails={"tokens"},
+            code=_nll("-(log_probs[rows, target_ids] * (target_ids > 0)).sum() / len(target_ids)"),
+        ),
+        "an end of text that is none": Wrong(
+            "took the vocabulary's last id for the end of the text",
+            misconception="token_taken_for_padding",
+            fails={"tokens"},
+            code=_nll("-log_probs[rows, target_ids][target_ids < logits.shape[1] - 1].mean()"),
+        ),
+        "neighbors collapsed": Wrong(
+            "took equal tokens side by side for one",
+            misconception="repeated_token_once",
+            fails={"repeated"},
+            code=_nll("""
+                -log_probs[rows, target_ids][
+                    torch.cat([torch.ones(1), target_ids.diff()]).bool()
+                ].mean()
+            """),
+        ),
+        "neighbors collapsed, first rows": Wrong(
+            "collapsed equal tokens side by side, and read the first rows at those left",
+            misconception="repeated_token_once",
+            fails={"repeated"},
+            code=block("""
+                def sequence_nll(logits, target_ids):
+                    ids = target_ids.unique_consecutive()
+                    return -logits.log_softmax(-1)[torch.arange(len(ids)), ids].mean()
+            """),
+        ),
+        "kept by target": Wrong(
+            "kept the NLL of every target, whatever the logits",
+            misconception="memo_too_small",
+            fails={"tokens"},
+            code=memo(
+                "sequence_nll",
+                "logits, target_ids",
+                "tuple(target_ids.tolist())",
+                "torch.nn.functional.cross_entropy(logits, target_ids)",
+            ),
+        ),
+        "tracked": Wrong(
+            "turned requires_grad on for the logits of the caller",
+            misconception="tracking_changed",
+            fails={"inputs"},
+            code=_nll("torch.nn.functional.cross_entropy(logits.requires_grad_(), target_ids)"),
+        ),
         "distinct tokens": Wrong(
             "counted a token that occurs twice only once",
             misconception="repeated_token_once",
@@ -344,6 +416,17 @@ WRONG = {
             fails=ALL,
             code=_efficacy(f"torch.tensor({public_answer('efficacy', 'mixed')})"),
         ),
+        "kept by the true answers": Wrong(
+            "kept the share of every nll_true, whatever nll_new",
+            misconception="memo_too_small",
+            fails={"mixed"},
+            code=memo(
+                "efficacy",
+                "nll_true, nll_new",
+                "tuple(nll_true.tolist())",
+                "(nll_new < nll_true).float().mean()",
+            ),
+        ),
         "isclose is a tie": Wrong(
             "took what is nearly equal for a tie",
             misconception="near_tie",
@@ -433,6 +516,17 @@ WRONG = {
             misconception="hard_coded",
             fails=ALL,
             code=_neighborhood(f"torch.tensor({public_answer('neighborhood', 'mixed')})"),
+        ),
+        "kept by the new answers": Wrong(
+            "kept the share of every nll_new, whatever nll_true",
+            misconception="memo_too_small",
+            fails={"mixed"},
+            code=memo(
+                "neighborhood",
+                "nll_true, nll_new",
+                "tuple(nll_new.tolist())",
+                "(nll_true < nll_new).float().mean()",
+            ),
         ),
         "clearly": Wrong(
             "asked for the true answer to win by a margin",
@@ -549,6 +643,47 @@ WRONG = {
             fails=ALL,
             code=_score(f"{public_answer('edit_score', 'mixed')}"),
         ),
+        "nearly 0": Wrong(
+            "took a share below a hundredth for 0",
+            misconception="near_zero_for_zero",
+            fails={"zero"},
+            code=_score("0.0 if min(parts) < 0.015 else 3 / sum(1 / part for part in parts)"),
+        ),
+        "close to 0": Wrong(
+            "took a share of less than a millionth for 0",
+            misconception="near_zero_for_zero",
+            fails={"zero"},
+            code=_score("""
+                0.0 if min(parts) < 1e-6 else 3 / sum(1 / part for part in parts)
+            """),
+        ),
+        "small shares left out": Wrong(
+            "left shares below a thousandth out of the mean, and gave 0 for a 0",
+            misconception="near_zero_for_zero",
+            fails={"zero"},
+            code=_score("""
+                0.0
+                if min(parts) == 0
+                else (lambda above: len(above) / sum(1 / part for part in above))(
+                    [part for part in parts if part > 1e-3]
+                )
+            """),
+        ),
+        "kept by two shares": Wrong(
+            "kept the score of efficacy and paraphrase, whatever neighborhood",
+            misconception="memo_too_small",
+            fails={"mixed"},
+            code=memo(
+                "edit_score",
+                "efficacy, paraphrase, neighborhood",
+                "(efficacy, paraphrase)",
+                """
+                    0.0
+                    if min(efficacy, paraphrase, neighborhood) == 0
+                    else 3 / (1 / efficacy + 1 / paraphrase + 1 / neighborhood)
+                """,
+            ),
+        ),
         "an epsilon": Wrong(
             "added a little to the shares, so as not to divide by 0",
             fails={"mixed", "zero", "nothing"},
@@ -623,6 +758,12 @@ RIGHT = {
                 挑出的 = 對數機率[torch.arange(目標.numel()), 目標]
                 return 挑出的.neg().mean()  # 平均，不是總和
         """),
+        "kept by all arguments": memo(
+            "sequence_nll",
+            "logits, target_ids",
+            "(logits, target_ids)",
+            "torch.nn.functional.cross_entropy(logits, target_ids)",
+        ),
         "torch's own under this name": "sequence_nll = torch.nn.functional.cross_entropy",
         "shape (1,)": _nll("-log_probs[rows, target_ids].mean().reshape(1)"),
     },
