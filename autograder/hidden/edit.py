@@ -619,7 +619,7 @@ def write_square(trial: Trial) -> Verdict:
 def write_bias(trial: Trial) -> Verdict:
     """A bias, and the caller's own Ŵ, are nothing to write into, in both kinds of module.
 
-    Who stores W wrongly in a Linear is told so in another test; here only the Conv1D counts then.
+    Another test catches a function that stores W wrongly in a Linear. Here it gets only a Conv1D.
     """
     verdict = _write_test(trial, looks.weight_written, "conv1d", 6, 9, bias=True)
     linear = trial.verdict("write_edit.linear")

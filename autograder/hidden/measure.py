@@ -280,7 +280,7 @@ NEAR_ZERO = ((1e-2, TOLERANCE), (1e-3, TOLERANCE), (1e-4, TOLERANCE), (1e-7, 0.5
 def score_zero(trial: Trial) -> Verdict:
     """Each of the three in turn; then each of them near 0, which is not 0.
 
-    Who takes another mean has misunderstood more than that, and is not asked.
+    A function that takes another mean misunderstood more than that, and is not asked.
     """
     mixed = trial.verdict("edit_score.mixed")
     for size, tolerance in ((0.0, TOLERANCE), *(NEAR_ZERO if mixed and mixed.passed else ())):
