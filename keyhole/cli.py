@@ -22,6 +22,7 @@ from keyhole.errors import KeyholeError, Unusable
 from keyhole.importing import import_path
 from keyhole.messages import problem, shown
 from keyhole.terminal import print_anything
+from keyhole.text import as_target, difference, ordinary, places, why_absent
 
 if TYPE_CHECKING:
     from keyhole.tracing import CausalMap
@@ -310,7 +311,7 @@ def trace(chosen: argparse.Namespace) -> None:
 
 def _occurrence(chosen, prompt, subject):
     """Which occurrence of the subject is meant, as a list index."""
-    count = prompt.count(subject)
+    count = len(places(prompt, subject))
     if chosen.occurrence is None:
         if count > 1:
             print(shown("last_is_meant", subject=subject, count=count))
@@ -354,7 +355,7 @@ def edit(chosen: argparse.Namespace) -> None:
     from keyhole.values import Rewrite
 
     fact = questions.known_fact(prompt, subject)
-    true = _spaced(_utf8(chosen.true)) if chosen.true else fact and fact.target_true
+    true = as_target(_typed(chosen.true)) if chosen.true else fact and fact.target_true
     if true and true.strip() == target.strip():
         raise KeyholeError(problem("target_is_true", target=target))
     functions = functions_of(
@@ -621,41 +622,50 @@ def _asked(chosen):
 
     What can safely be mended is mended, and said.
     """
-    target = _utf8(chosen.to)
-    if not target.strip():
+    typed = _typed(chosen.to)
+    if not typed.strip():
         raise KeyholeError(problem("no_target"))
     prompt, subject = _prompt_and_subject(chosen)
-    if not target.startswith(" "):
-        print(shown("target_taken", target=_spaced(target)))
+    target = as_target(typed)
+    if target.startswith(" ") and not typed.startswith(" "):
+        print(shown("target_taken", target=target))
+    elif typed.startswith(" ") and not target.startswith(" "):
+        print(shown("target_bare", target=target))
     if chosen.json:
         _check_writable(chosen.json)
     if chosen.plot:
         _check_picture(chosen.plot)
-    if prompt.count(subject) > 1:
-        print(shown("last_is_edited", subject=subject, count=prompt.count(subject)))
-    return prompt, subject, _spaced(target)
+    if (count := len(places(prompt, subject))) > 1:
+        print(shown("last_is_edited", subject=subject, count=count))
+    return prompt, subject, target
 
 
 def _prompt_and_subject(chosen):
-    prompt, subject = _utf8(chosen.prompt).rstrip(), chosen.subject.strip()
-    if not subject or subject not in prompt:
-        raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
-    if prompt != chosen.prompt:
+    typed, subject = _typed(chosen.prompt), _typed(chosen.subject).strip()
+    prompt = typed.rstrip()
+    if not places(prompt, subject):
+        raise KeyholeError(
+            problem("no_subject", subject=subject, prompt=prompt), *why_absent(subject, prompt)
+        )
+    if prompt != typed:
         print(shown("blank_left_out"))
     return prompt, subject
 
 
-def _utf8(text):
-    """A text, unless some of its bytes are no letters: no tokenizer takes them."""
+def _typed(text):
+    """A text that was typed, with ordinary letters and blanks; what was replaced is said.
+
+    Raises Unusable where some of its bytes are no letters: no tokenizer takes them.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
         raise Unusable(problem("no_utf8", text=text)) from None
-    return text
-
-
-def _spaced(target):
-    return " " + target.strip()
+    plain = ordinary(text)
+    if plain != text:
+        one, other = difference(text, plain)
+        print(shown("letters_replaced", text=plain, one=one, other=other))
+    return plain
 
 
 def _notebook(chosen, name=EDIT):

@@ -15,6 +15,7 @@ from keyhole.errors import KeyholeError
 from keyhole.interrupts import held_back
 from keyhole.layouts import layout_of
 from keyhole.messages import problem
+from keyhole.text import places, why_absent
 
 if TYPE_CHECKING:  # transformers takes a second
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -224,14 +225,18 @@ class EditableModel:
     def subject_slice(self, prompt: str, subject: str, occurrence: int | None = None) -> slice:
         """Which tokens of `prompt` the subject covers.
 
-        It is looked for by characters, so token borders do not matter. Where it is in the prompt
-        more than once, `occurrence` chooses, as a list index would; without it, `self.occurrence`
-        does: the last, as a rule. Raises KeyholeError where the prompt lacks the subject.
+        It is looked for by characters, so token borders do not matter. Blanks around it do not
+        count, nor do places inside longer words, unless there is no other. Where it is in the
+        prompt more than once, `occurrence` chooses, as a list index would; without it,
+        `self.occurrence` does: the last, as a rule. Raises KeyholeError where the prompt lacks the
+        subject, which says what differs if they look alike.
         """
         occurrence = self.occurrence if occurrence is None else occurrence
-        starts = [i for i in range(len(prompt)) if prompt.startswith(subject, i)] if subject else []
+        subject, starts = subject.strip(), places(prompt, subject)
         if not starts:
-            raise KeyholeError(problem("no_subject", subject=subject, prompt=prompt))
+            raise KeyholeError(
+                problem("no_subject", subject=subject, prompt=prompt), *why_absent(subject, prompt)
+            )
         if not -len(starts) <= occurrence < len(starts):
             raise KeyholeError(
                 problem(

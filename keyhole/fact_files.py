@@ -1,8 +1,9 @@
 """The field's own files of facts: CounterFact, known facts of causal tracing, zsRE, KnowEdit.
 
 They are read from a path; nothing is downloaded. Whatever the file, targets come out with their
-leading space and prompts without a trailing one. A record that cannot be used is left out, counted
-and named; it does not keep the others from being read.
+leading space, in scripts that have one, and prompts without a trailing one. All texts come out as
+`ordinary` (keyhole.text) gives them. A record that cannot be used is left out, counted and named;
+it does not keep the others from being read.
 """
 
 import json
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyhole.errors import KeyholeError
-from keyhole.facts import BadRecord, Probe, list_at, text_at
+from keyhole.facts import BadRecord, Probe, list_at, prompt_lacks_subject, text_at
 from keyhole.messages import problem
+from keyhole.text import as_target, ordinary
 
 if TYPE_CHECKING:  # torch takes seconds, and reading a file does without it
     from keyhole.models import EditableModel
+
+QUESTION_MARKS = ("?", "？", "؟")
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,11 @@ def load_knowedit(path: str | Path, drop_duplicates: bool = False) -> list[Recor
 def _counterfact(record, name, where):
     rewrite = _part(record, "requested_rewrite", where)
     inside = f"{where}, requested_rewrite"
-    template, subject = text_at(rewrite, "prompt", inside), text_at(rewrite, "subject", inside)
+    template, subject = text_at(rewrite, "prompt", inside), _subject(rewrite, inside)
     if "{}" not in template:
         raise BadRecord("no_place_for_subject", where=inside, prompt=template)
     true, new = (
-        _target(text_at(_part(rewrite, key, inside), "str", f"{inside}, {key}"))
+        as_target(text_at(_part(rewrite, key, inside), "str", f"{inside}, {key}"))
         for key in ("target_true", "target_new")
     )
     neighbors = tuple(
@@ -124,41 +128,43 @@ def _known(record, name, where):
     return Record(
         name,
         text_at(record, "prompt", where).rstrip(),
-        text_at(record, "subject", where),
-        _target(text_at(record, "attribute", where)),
+        _subject(record, where),
+        as_target(text_at(record, "attribute", where)),
         None,
     )
 
 
 def _zsre(record, name, where):
     question = text_at(record, "loc", where).rstrip()
-    true = _target(_first_text(record, "answers", where)) if record.get("answers") else None
+    true = as_target(_first_text(record, "answers", where)) if record.get("answers") else None
     return Record(
         name,
         text_at(record, "src", where).rstrip(),
-        text_at(record, "subject", where),
+        _subject(record, where),
         true,
-        _target(text_at(record, "alt", where)),
+        as_target(text_at(record, "alt", where)),
         (text_at(record, "rephrase", where).rstrip(),),
         (
             (
-                question if question.endswith("?") else question + "?",
-                _target(text_at(record, "loc_ans", where)),
+                question if question.endswith(QUESTION_MARKS) else question + "?",
+                as_target(text_at(record, "loc_ans", where)),
             ),
         ),
     )
 
 
 def _knowedit(record, name, where):
-    new = _target(text_at(record, "target_new", where))
+    new = as_target(text_at(record, "target_new", where))
     true = (
-        _target(_first_text(record, "ground_truth", where)) if record.get("ground_truth") else None
+        as_target(_first_text(record, "ground_truth", where))
+        if record.get("ground_truth")
+        else None
     )
     rephrased = _all_texts(record, "rephrase_prompt", where)
     return Record(
         name,
         text_at(record, "prompt", where).rstrip(),
-        text_at(record, "subject", where),
+        _subject(record, where),
         None if true == new else true,
         new,
         tuple(text.rstrip() for text in rephrased),
@@ -181,7 +187,7 @@ def _asked(record, key, where):
         if not isinstance(group, list):
             raise BadRecord("no_list", where=inside, got=type(group).__name__)
         for entry in group:
-            answer = _target(_first_text(entry, "ground_truth", inside))
+            answer = as_target(_first_text(entry, "ground_truth", inside))
             prompts = _all_texts(entry, "prompt", inside) or [text_at(entry, "prompt", inside)]
             asked += [(prompt.rstrip(), answer) for prompt in prompts]
     return (*asked, *_flat(record, key, where))
@@ -202,7 +208,7 @@ def _flat(record, key, where):
         raise BadRecord("uneven", where=where, one=names[0], other=names[1])
     pairs = [dict(zip(names, pair, strict=True)) for pair in zip(prompts, answers, strict=True)]
     return tuple(
-        (_first_text(pair, names[0], where).rstrip(), _target(_first_text(pair, names[1], where)))
+        (_first_text(pair, names[0], where).rstrip(), as_target(_first_text(pair, names[1], where)))
         for pair in pairs
     )
 
@@ -457,9 +463,7 @@ def _record(entry, number, form, file):
         where = f"{where} ({form.id_key} {name})"
     record = form.read(entry, name, where)
     if record.subject not in record.prompt:
-        raise BadRecord(
-            "prompt_lacks_subject", where=where, prompt=record.prompt, subject=record.subject
-        )
+        raise prompt_lacks_subject(record.prompt, record.subject, where)
     if record.target_true == record.target_new:
         raise BadRecord("same_targets", where=where, target=record.target_true)
     return where, record
@@ -478,8 +482,12 @@ def _part(record, key, where):
     return record[key]
 
 
+def _subject(record, where):
+    return text_at(record, "subject", where).strip()
+
+
 def _texts(record, key, where):
-    return tuple(text.rstrip() for text in list_at(record, key, str, where))
+    return tuple(ordinary(text).rstrip() for text in list_at(record, key, str, where))
 
 
 def _first_text(record: Any, key: str, where: Any) -> str:
@@ -495,7 +503,3 @@ def _all_texts(record: Any, key: str, where: Any) -> list[str]:
     value = record.get(key) if isinstance(record, dict) else None
     values = value if isinstance(value, list) else [value] if value else []
     return [text_at({key: each}, key, where) for each in values]
-
-
-def _target(text):
-    return " " + text.strip()

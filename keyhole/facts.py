@@ -1,17 +1,14 @@
 """Facts that the model knows, with the probes that show what an edit of each did."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import problem
+from keyhole.messages import Remark, problem
 from keyhole.paths import data_folder
-
-# A prompt's last character and a target's first one, where the space between them is missing.
-GLUED = re.compile(r"[A-Za-z0-9]\|[A-Za-z0-9]")
+from keyhole.text import as_target, glued, ordinary, takes_no_blank, why_absent
 
 
 class BadRecord(KeyholeError):
@@ -20,8 +17,8 @@ class BadRecord(KeyholeError):
     `key` is the record's key that it is about, "" where it is about no single key.
     """
 
-    def __init__(self, reason: str, /, **details: Any):
-        super().__init__(problem(reason, **details))
+    def __init__(self, reason: str, /, *also: Remark, **details: Any):
+        super().__init__(problem(reason, **details), *also)
         self.key = details.get("key", "")
 
 
@@ -40,7 +37,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact to edit. Targets keep their leading space."""
+    """One fact to edit. Targets keep their leading space, in scripts that have one."""
 
     id: str
     relation: str
@@ -107,7 +104,7 @@ def load_facts(path: str | Path | None = None) -> list[Fact]:
 
 
 def fact_from(record: Any, where: Any = "fact") -> Fact:
-    """One Fact from its JSON form.
+    """One Fact from its JSON form; texts are read as `ordinary` (keyhole.text) gives them.
 
     Raises KeyholeError, whose sentence begins with `where` and names the key and what is wrong.
     """
@@ -117,7 +114,7 @@ def fact_from(record: Any, where: Any = "fact") -> Fact:
     names = ("id", "relation", "prompt", "subject", "target_true", "target_new")
     fact = Fact(
         **{name: text_at(record, name, where) for name in names},
-        paraphrases=tuple(list_at(record, "paraphrases", str, where)),
+        paraphrases=tuple(map(ordinary, list_at(record, "paraphrases", str, where))),
         neighbors=tuple(
             tuple(text_at(entry, key, f"{where}, neighbors") for key in ("prompt", "answer"))
             for entry in list_at(record, "neighbors", dict, where)
@@ -128,9 +125,7 @@ def fact_from(record: Any, where: Any = "fact") -> Fact:
     )
     for prompt in (fact.prompt, *fact.paraphrases):
         if fact.subject not in prompt:
-            raise BadRecord(
-                "prompt_lacks_subject", where=where, prompt=prompt, subject=fact.subject
-            )
+            raise prompt_lacks_subject(prompt, fact.subject, where)
     if fact.target_true.strip() == fact.target_new.strip():
         raise BadRecord("same_targets", where=where, target=fact.target_true)
     _check_blanks(fact, where)
@@ -143,20 +138,17 @@ def _probe(record, name, where):
 
 
 def _check_blanks(fact, where):
-    """One blank before a target and no other: tokenizers see a word with its leading blank."""
+    """One blank before a target, in scripts that have blanks between words, and no other."""
     _no_blank_too_many(where, fact.subject)
     for probe in (probe for probes in fact.probes().values() for probe in probes):
         _no_blank_too_many(where, probe.prompt.lstrip())
         for target in (probe.target_true, probe.target_new):
             _no_blank_too_many(where, target.removeprefix(" "))
-            if GLUED.search(f"{probe.prompt[-1]}|{target[0]}"):
-                raise BadRecord(
-                    "target_glued",
-                    where=where,
-                    target=target,
-                    prompt=probe.prompt,
-                    spaced=" " + target,
-                )
+            named = {"where": where, "target": target, "prompt": probe.prompt}
+            if glued(probe.prompt, target):
+                raise BadRecord("target_glued", **named, right=as_target(target))
+            if target != as_target(target) and takes_no_blank(probe.prompt[-1]):
+                raise BadRecord("target_apart", **named, right=as_target(target))
 
 
 def _no_blank_too_many(where, text):
@@ -164,13 +156,23 @@ def _no_blank_too_many(where, text):
         raise BadRecord("blank_too_many", where=where, text=text)
 
 
+def prompt_lacks_subject(prompt: str, subject: str, where: Any) -> BadRecord:
+    """What to raise of a prompt that lacks its subject; it says what differs if they look alike."""
+    also = why_absent(subject, prompt)
+    return BadRecord("prompt_lacks_subject", *also, where=where, prompt=prompt, subject=subject)
+
+
 def text_at(record: Any, key: str, where: Any) -> str:
-    """The text at a key of a record. Raises BadRecord where there is none, or an empty one."""
+    """The text at a key of a record, as `ordinary` (keyhole.text) gives it.
+
+    Raises BadRecord where there is none, or an empty one.
+    """
     if not isinstance(record, dict) or key not in record:
         raise BadRecord("no_key", where=where, key=key)
-    if not isinstance(record[key], str) or not record[key].strip():
+    text = ordinary(record[key]) if isinstance(record[key], str) else ""
+    if not text.strip():
         raise BadRecord("no_text", where=where, key=key, got=repr(record[key]))
-    return record[key]
+    return text
 
 
 def list_at(record: dict, key: str, kind: type, where: Any) -> list:

@@ -109,7 +109,7 @@ class _Texts:
     def __init__(self, model, layer, rewrite):
         prefixes, prompt, subject = rewrite.prefixes, rewrite.prompt, rewrite.subject
         [target] = model.encode_targets([rewrite.target])
-        texts = [prefix + prompt for prefix in prefixes] + [f"{subject} is a"]
+        texts = [prefix + prompt for prefix in prefixes] + [f"{subject.strip()} is a"]
         *prompts, last = model.encode(texts)
         starts = [model.subject_slice(text, subject).stop - 1 for text in texts]
         ids = [tokens + target[:-1] for tokens in prompts] + [last]

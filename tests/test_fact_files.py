@@ -404,3 +404,37 @@ def test_a_blank_at_the_end_of_a_prompt_belongs_to_the_answer(tmp_path, name, wh
     load, record = FORMATS[name]
     [found] = load(written(tmp_path, changed(record, where, value)))
     assert found.prompt == value.replace("{}", "The Old Mill").rstrip()
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_letters_that_look_the_same_are_read_as_the_same(tmp_path, format_name):
+    load, record = FORMATS[format_name]
+
+    def odd(value):
+        if isinstance(value, dict):
+            return {key: odd(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [odd(each) for each in value]
+        if not isinstance(value, str):
+            return value
+        return value.replace(" ", "\u00a0").replace("e", "e\u200b") + "\u200b"
+
+    assert load(written(tmp_path, odd(record))) == load(written(tmp_path, record))
+
+
+def test_a_chinese_target_gets_no_blank_and_a_subject_loses_those_around_it(tmp_path):
+    record = changed(KNOWN, ["attribute"], " 根特")
+    [fact] = load_known(written(tmp_path, changed(record, ["subject"], "The Old Mill ")))
+    assert (fact.target_true, fact.subject) == ("根特", "The Old Mill")
+
+
+def test_a_subject_that_only_looks_like_that_of_the_prompt_is_told(tmp_path):
+    path = written(tmp_path, changed(KNOWN, ["subject"], "Тhe Old Mill"))
+    with pytest.raises(KeyholeError, match="holds “cyrillic capital letter te” .U.0422"):
+        load_known(path)
+
+
+@pytest.mark.parametrize("question", ["誰蓋了磨坊？", "من بنى المطحنة؟"])
+def test_a_question_mark_of_another_script_is_one(tmp_path, question):
+    [fact] = load_zsre(written(tmp_path, changed(ZSRE, ["loc"], question)))
+    assert fact.neighbors[0][0] == question

@@ -52,7 +52,12 @@ def test_a_good_record():
         ("target_new", "Paris", "nothing to edit"),
         ("target_new", "Rome", "'Rome' would stick to the prompt 'The Tower is in': write ' Rome'"),
         ("neighbors", [{"prompt": "The Louvre is in", "answer": "Paris"}], "'Paris' would stick"),
+        ("target_new", "Évian", "'Évian' would stick to the prompt .*: write ' Évian'"),
+        ("target_new", "Рим", "'Рим' would stick to the prompt .*: write ' Рим'"),
+        ("paraphrases", ["Тhe Tower is in"], r"\(U\+0054\) where the prompt holds .* \(U\+0422\)"),
         ("target_new", " ", "'target_new' must be a text that is not empty"),
+        ("target_new", " \u200b", "'target_new' must be a text that is not empty"),
+        ("prompt", "The Tower is in\u00a0", "a space too many in 'The Tower is in '"),
         ("subject", "The Tower ", "a space too many in 'The Tower '"),
         ("prompt", "The Tower is in ", "a space too many in 'The Tower is in '"),
         ("target_true", "  Paris", "a space too many"),
@@ -69,6 +74,37 @@ def test_a_bad_record_is_named(key, value, sentence):
     with pytest.raises(KeyholeError, match=sentence) as raised:
         fact_from({**GOOD, key: value}, "record 7 of mine.json")
     assert str(raised.value).startswith("record 7 of mine.json ('tower')")
+
+
+CHINESE = {
+    "id": "taipei-101",
+    "relation": "city",
+    "prompt": "台北101位於",
+    "subject": "台北101",
+    "target_true": "台北",
+    "target_new": "羅馬",
+    "paraphrases": ["要看台北101，就要去"],
+    "neighbors": [{"prompt": "The Louvre is in", "answer": " 巴黎"}],
+    "reversion": {"prompt": "羅馬有", "target_true": "競技場", "target_new": "台北101"},
+    "portability": {"prompt": "在台北101說", "target_true": "中文", "target_new": "義大利文"},
+}
+
+
+def test_a_target_takes_no_blank_in_a_script_that_has_none():
+    assert fact_from(CHINESE).target_new == "羅馬"
+    with pytest.raises(KeyholeError, match="too many between the prompt .*: write '羅馬'"):
+        fact_from({**CHINESE, "target_new": " 羅馬"})
+
+
+def test_letters_that_look_the_same_are_read_as_the_same():
+    odd = {
+        "prompt": "The\u00a0Tower is in",
+        "subject": "The To\u200bwer",
+        "target_new": " E\u0301vian",
+        "paraphrases": ["The Tower\u202fstands in"],
+    }
+    fact = fact_from({**GOOD, **odd})
+    assert fact == fact_from({**GOOD, "target_new": " Évian"})
 
 
 @pytest.mark.parametrize("key", list(GOOD))

@@ -488,6 +488,32 @@ def test_edit_of_a_fact_of_one_s_own(edit, capsys):
     )
 
 
+def test_edit_reads_letters_that_look_the_same_and_says_so(edit, capsys):
+    assert edit("People like E\u0301va\u00a0Berg", subject="Éva\u200b Berg", to="ol\u00add") == 0
+    out = capsys.readouterr().out
+    assert "“latin capital letter e with acute” (U+00C9) in the place of" in out
+    assert "with nothing in the place of “zero width space” (U+200B)" in out
+    assert "with nothing in the place of “soft hyphen” (U+00AD)" in out
+    assert "'People like Éva Berg':" in out and "The target is taken as ' old'" in out
+
+
+@pytest.mark.parametrize(
+    "to, said",
+    [
+        ("羅馬", None),
+        (" 羅馬", "The target is taken as '羅馬': its script has no spaces"),
+        ("Рим", "The target is taken as ' Рим'"),
+    ],
+)
+def test_the_target_of_an_edit_has_the_blank_of_its_script(edit, tmp_path, capsys, to, said):
+    report = tmp_path / "report.json"
+    assert edit("People like Bert", "--json", str(report), subject="Bert", to=to) == 0
+    out = capsys.readouterr().out
+    assert said in out if said else "is taken as" not in out
+    taken = json.loads(report.read_text("utf-8"))["target_new"]
+    assert taken == (" Рим" if to == "Рим" else "羅馬")
+
+
 def test_another_target_for_a_known_fact_keeps_the_probes_that_fit(edit, capsys):
     assert edit(to=" young") == 0
     out = capsys.readouterr().out
@@ -525,7 +551,9 @@ def test_edit_of_a_model_that_has_changed_since_its_moment_was_made(edit, toy, c
     [
         ({"subject": "Paris"}, "subject 'Paris' does not occur in prompt 'People like Anna'"),
         ({"subject": " "}, "does not occur"),
+        ({"subject": "Аnna"}, "the subject holds “cyrillic capital letter a” (U+0410)"),
         ({"to": "  "}, "the target is empty"),
+        ({"to": "\u200b\u00a0"}, "the target is empty"),
         ({"to": "tall"}, "is the true answer already"),
         ({"layer": "7"}, "layer 7 does not exist"),
         ({"layer": "2"}, "no stored second moment of layer 2"),
@@ -879,6 +907,8 @@ def test_trace_says_which_of_two_subjects_is_meant(traced, tmp_path, capsys):
     assert "is meant" not in capsys.readouterr().out
     assert traced("Bo met Bo", "--subject", "Bo", "--occurrence", "3", "--out", picture) == 2
     assert "there is no occurrence 3" in capsys.readouterr().err
+    assert traced("Bo met Bob", "--subject", "Bo", "--out", picture) == 0
+    assert "is meant" not in capsys.readouterr().out  # there is one Bo
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,10 @@ FACTS = {
         lambda r: change(r, "fact", "subject", to="Louvre"),
         "lacks the subject 'Louvre'",
     ),
+    "a target that sticks to its prompt": (
+        lambda r: change(r, "fact", "target_new", to="Évian"),
+        "'Évian' would stick to the prompt",
+    ),
     "same targets": (
         lambda r: change(r, "fact", "target_new", to=" Barcelona "),
         "nothing to edit",
@@ -264,6 +268,17 @@ def test_files_are_found_by_the_names_that_a_browser_or_a_desktop_makes(tmp_path
     (tmp_path / FACT_FILE).write_text("{")  # the name itself goes before
     with pytest.raises(KeyholeError, match="not valid JSON"):
         read_fact(tmp_path)
+
+
+def test_letters_that_look_the_same_are_read_as_the_same_in_fact_and_claims(tmp_path):
+    plain, odd = Files(), Files()
+    text = json.dumps(plain.record, ensure_ascii=False)
+    assert "Sagrada Familia" in text
+    odd.raw[FACT_FILE] = text.replace("Sagrada Familia", "Sag\u200brada\u00a0Familia").encode()
+    for name, files in (("plain", plain), ("odd", odd)):
+        (tmp_path / name).mkdir()
+        files.write(tmp_path / name)
+    assert read_fact(tmp_path / "odd") == read_fact(tmp_path / "plain")
 
 
 def test_a_pickle_is_never_opened(tmp_path):

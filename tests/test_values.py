@@ -40,6 +40,14 @@ def test_v_star_makes_the_target_likely_once_w_gives_it_out(toy):
         assert toy.next_token_probabilities([PROMPT])[0, wanted[0]] > before
 
 
+def test_blanks_around_the_subject_do_not_count(toy):
+    values = [
+        optimise_value(toy, 1, rewrite, editing.value_objective, ValueSettings(steps=3)).value
+        for rewrite in (REWRITE, replace(REWRITE, subject=f" {SUBJECT} "))
+    ]
+    assert torch.equal(*values)
+
+
 def test_two_runs_agree_to_the_bit(toy):
     runs = [
         optimise_value(toy, 1, REWRITE, editing.value_objective, ValueSettings(steps=3))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from keyhole.models import EditableModel
+from keyhole.text import places
 
 
 def subject_key(
@@ -31,7 +32,7 @@ def subject_key(
             every_key = mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state)
         else:
             every_key = mlp.act(mlp.c_fc(state))
-        start = len(prefix) + prompt.rindex(subject)
+        start = len(prefix) + places(prompt, subject)[-1]
         keys.append(every_key[_last_token(model, text, start, start + len(subject))].double())
     return torch.stack(keys).mean(0)
 

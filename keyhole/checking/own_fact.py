@@ -23,7 +23,7 @@ from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
 from keyhole.probes import PROBE_KINDS, Answer, ProbeSet
-from keyhole.text import one_line
+from keyhole.text import looks_like, one_line, ordinary
 
 NAME = "my_edit"  # of the graded part, as a function's name is for the others
 FACT_FILE, EDIT_FILE = "my_fact.json", "my_edit.safetensors"
@@ -218,7 +218,9 @@ def _claims(entries):
                 feedback("own_claims", file=FACT_FILE, which=feedback("own_entry", number=number))
             )
     return tuple(
-        Claim(entry["kind"], entry["prompt"], tuple(entry["before"]), tuple(entry["after"]))
+        Claim(
+            entry["kind"], ordinary(entry["prompt"]), tuple(entry["before"]), tuple(entry["after"])
+        )
         for entry in entries
     )
 
@@ -239,7 +241,7 @@ def _two_probabilities(value):
 
 def plain(text: str) -> str:
     """A name without article, capitals and punctuation: what a reader takes for the same."""
-    words = re.findall(r"\w+", text.casefold())
+    words = re.findall(r"\w+", looks_like(text).casefold())
     return " ".join(words[1:] if len(words) > 1 and words[0] in ("the", "a", "an") else words)
 
 

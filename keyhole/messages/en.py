@@ -965,6 +965,10 @@ PROBLEMS = {
     "no_layer": "layer {layer} does not exist: there are layers 0 to {last}.",
     "no_tokens": "the text {text!r} has no tokens: write at least one word.",
     "no_subject": "subject {subject!r} does not occur in prompt {prompt!r}.",
+    "looks_alike": (
+        "It looks as if it did, but the subject holds {one} where the prompt holds {other}: copy "
+        "the subject out of the prompt."
+    ),
     "no_occurrence": (
         "subject {subject!r} occurs {count} times in prompt {prompt!r}: there is no occurrence "
         "{occurrence}."
@@ -1127,12 +1131,17 @@ PROBLEMS = {
         "{where}: the new target equals the true one ({target!r}): there is nothing to edit."
     ),
     "target_glued": (
-        "{where}: {target!r} would stick to the prompt {prompt!r}: write {spaced!r}, because the "
+        "{where}: {target!r} would stick to the prompt {prompt!r}: write {right!r}, because the "
         "space belongs to the token."
+    ),
+    "target_apart": (
+        "{where}: there is a space too many between the prompt {prompt!r} and {target!r}: write "
+        "{right!r}, because this script has no spaces between words."
     ),
     "blank_too_many": (
         "{where}: there is a space too many in {text!r}: a subject and a prompt end without a "
-        "space; a target begins with exactly one and ends without."
+        "space; a target ends without, and begins with exactly one where words have spaces between "
+        "them."
     ),
     "no_key": "{where}: the key {key!r} is missing.",
     "no_text": "{where}: {key!r} must be a text that is not empty, got {got}.",
@@ -1211,6 +1220,8 @@ SHOWN = {
         "The target is taken as {target!r}: in the middle of a sentence, a word begins with its "
         "space."
     ),
+    "target_bare": ("The target is taken as {target!r}: its script has no spaces between words."),
+    "letters_replaced": "Read as {text!r}, with {other} in the place of {one}.",
     "blank_left_out": "The space at the end of the prompt was left out: it belongs to the answer.",
     "warning": "Warning: {text}",
     "tracing": "tracing",
@@ -1345,6 +1356,8 @@ WORDS = {
     "new_weight": "Ŵ",
     "before": "before",
     "after": "after",
+    "letter": "“{name}” (U+{number})",
+    "no_letter": "nothing",
     "times": "{count:.0f}00 %",
     "many_times": "more than 100,000 %",
 }

@@ -560,6 +560,9 @@ PROBLEMS = {
     "no_layer": "第 {layer} 層不存在：只有第 0 到第 {last} 層。",
     "no_tokens": "文字 {text!r} 裡沒有 token：請至少寫一個字。",
     "no_subject": "主詞 {subject!r} 沒有出現在 prompt {prompt!r} 裡。",
+    "looks_alike": (
+        "兩者看起來一樣，但有一處不同：主詞是{one}，prompt 是{other}。請直接從 prompt 複製主詞。"
+    ),
     "no_occurrence": (
         "主詞 {subject!r} 出現了 {count} 次（prompt 是 {prompt!r}）："
         "沒有編號 {occurrence} 的那一次。"
@@ -690,12 +693,16 @@ PROBLEMS = {
     "prompt_lacks_subject": "{where}：prompt {prompt!r} 裡沒有主詞 {subject!r}。",
     "same_targets": "{where}：新目標和原本的答案一樣（{target!r}）：沒有東西可以編輯。",
     "target_glued": (
-        "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {spaced!r}，"
+        "{where}：{target!r} 會和 prompt {prompt!r} 黏在一起：請寫成 {right!r}，"
         "空格是 token 的一部分。"
+    ),
+    "target_apart": (
+        "{where}：prompt {prompt!r} 和 {target!r} 之間多了一個空格：請寫成 {right!r}，"
+        "這種文字的詞和詞之間沒有空格。"
     ),
     "blank_too_many": (
         "{where}：{text!r} 裡多了一個空格：主詞和 prompt 的結尾不能有空格，"
-        "target 的開頭剛好一個空格，結尾沒有。"
+        "target 的結尾沒有空格；詞和詞之間有空格的文字，target 的開頭剛好一個空格。"
     ),
     "no_key": "{where}：少了 {key!r} 這個鍵。",
     "no_text": "{where}：{key!r} 應該是一段不是空的文字，現在是 {got}。",
@@ -759,6 +766,8 @@ SHOWN = {
         "{subject!r} 在 prompt 裡出現了 {count} 次；這裡指的是最後一次（--occurrence 1 是第一次）。"
     ),
     "target_taken": "目標當作 {target!r}：在句子中間，一個字是從它前面的空格開始的。",
+    "target_bare": "目標當作 {target!r}：這種文字的詞和詞之間沒有空格。",
+    "letters_replaced": "讀成 {text!r}：把{one}當作{other}。",
     "blank_left_out": "prompt 結尾的空格拿掉了：它是答案的一部分。",
     "warning": "注意：{text}",
     "tracing": "追蹤",
@@ -893,6 +902,8 @@ WORDS = {
     "new_weight": "Ŵ ",
     "before": "之前",
     "after": "之後",
+    "letter": "「{name}」（U+{number}）",
+    "no_letter": "空的",
     "times": "{count:.0f} 倍",
     "many_times": "超過 1,000 倍",
 }
