@@ -362,7 +362,8 @@ class Sweep:
             return torch.cat([first_token[:, None], output[:, 1:]], dim=1)
 
         with ExitStack() as stack:
-            if held is not None:
+            # Asking a GPU whether any is held would wait for it.
+            if held is not None and (held.is_cuda or held[first : first + len(states)].any()):
                 part = {"attention": self.model.attention, "mlp": self.model.mlp}[token.kind]
                 stack.enter_context(edit(part(layer), put))
             others = [own(value) for value in args[1:]]
