@@ -5,12 +5,16 @@ Where there is no GPU, "cpu" is passed explicitly, and the tests for "cuda" are 
 
 import copy
 import json
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from autograder.oracle import editing, tracing
+from bench import gpu
+from bench.tracing import textbook as by_loop
+from bench.tracing import whole_map
 from keyhole import cli, models
 from keyhole import tracing as maps
 from keyhole.checking.functions import functions_of
@@ -168,6 +172,27 @@ def test_hooks_see_tensors_of_the_device(pair, device):
             each.next_token_probabilities([PROMPT])
     close(got.input, right.input, device)
     close(got.output, right.output, device)
+
+
+@pytest.mark.parametrize("kind", maps.MAP_KINDS)
+def test_the_benchmark_s_three_ways_give_one_map(device, kind):
+    model = gpu.random_model(device, n_layer=4, n_embd=32, n_head=2)
+    noise = maps.subject_noise(model, gpu.PROMPT, gpu.SUBJECT, samples=3)
+    cells = [(1, 0), (2, 1), (3, 3), (6, 2), (9, 0), (9, 3)]
+    made = whole_map(model, gpu.PROMPT, gpu.SUBJECT, noise, kind)
+    assert made.effects.abs().max() > 1e-6 and len(made.tokens) == 10
+    right = torch.stack([made.values[cell] for cell in cells])
+    for got in (
+        gpu.papers_way(model, noise, cells, kind),
+        by_loop(model, gpu.PROMPT, gpu.SUBJECT, noise, cells, kind),
+    ):
+        torch.testing.assert_close(got, right, atol=1e-7, rtol=1e-3)
+
+
+def test_the_benchmark_says_that_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    [row] = gpu.rows()
+    assert "not measured" in row.what and math.isnan(row.seconds)
 
 
 # ---------------------------------------------------------------- by name, and the commands
