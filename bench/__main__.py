@@ -5,16 +5,18 @@ import sys
 
 import torch
 
-from bench import editing, fetching, grading, isolation, loading, measuring, notebooks, tracing
+from bench import editing, fetching, gpu, grading, isolation, loading, measuring, notebooks, tracing
 from bench.row import matrix_rate
 from keyhole.terminal import print_anything
+
+MODULES = fetching, loading, tracing, gpu, editing, measuring, notebooks, grading, isolation
 
 
 def main(wanted: list[str]) -> None:
     print_anything()
     print(f"matrix rate: {matrix_rate():.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
     print(f"{'what':<58}{'seconds':>9}{'baseline':>10}{'ratio':>7}  target")
-    for module in (fetching, loading, tracing, editing, measuring, notebooks, grading, isolation):
+    for module in MODULES:
         name = module.__name__.removeprefix("bench.")
         if wanted and name not in wanted:
             continue

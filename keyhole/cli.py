@@ -98,6 +98,12 @@ def _of_a_model(added):
         default=DEFAULT_MODEL,
         help="the model: its name, or its folder (default %(default)s)",
     )
+    added.add_argument(
+        "--device",
+        metavar="D",
+        default="cpu",
+        help='where the model runs: "cpu", or a GPU: "cuda", "cuda:1" (default %(default)s)',
+    )
 
 
 def _with_a_notebook(added, notebook=EDIT):
@@ -291,7 +297,7 @@ def trace(chosen: argparse.Namespace) -> None:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         made = tracing.trace_map(
-            load_model(chosen.model).meaning(occurrence),
+            load_model(chosen.model, chosen.device).meaning(occurrence),
             prompt,
             subject,
             function,
@@ -361,7 +367,7 @@ def edit(chosen: argparse.Namespace) -> None:
     functions = functions_of(
         _notebook(chosen), ("subject_key", "value_objective", "rank_one_update")
     )
-    model = load_model(chosen.model)
+    model = load_model(chosen.model, chosen.device)
     model.block(chosen.layer)
     if model.subject_slice(prompt, subject).stop == 1:
         print(messages.misconception("subject_at_start"))
@@ -522,7 +528,7 @@ def moment(chosen: argparse.Namespace) -> None:
         print(shown("moment_carried", path=path))
         return
     functions = functions_of(_notebook(chosen), ("second_moment",))
-    model = load_model(chosen.model)
+    model = load_model(chosen.model, chosen.device)
     check_room(path, model.weight(chosen.layer).shape[1])
     ids = editing.text_for(model, chosen.model)
     made = editing.mean_moment(
@@ -547,7 +553,7 @@ def facts(chosen: argparse.Namespace) -> int:
         from keyhole.models import load_model
         from keyhole.probes import score
 
-        model = load_model(chosen.model)
+        model = load_model(chosen.model, chosen.device)
         read = fact_files.askable(
             model, read, _bar(shown("reading"), shown("record"), delay=PATIENCE)
         )

@@ -50,16 +50,14 @@ def make_edit(
 
     about = rewrite.prompt, rewrite.subject, rewrite.prefixes
     key = functions["subject_key"](model, layer, *about)
-    key = result_of("subject_key", key, weight.shape[1:], word("key")).to(weight)
+    key = result_of("subject_key", key, weight.shape[1:], word("key"), weight.device).to(weight)
     done("k*")
     objective = functions["value_objective"]
     value = optimise_value(model, layer, rewrite, objective, progress=progress)
     done("v*")
     new = functions["rank_one_update"](weight.clone(), moment.to(weight), key, value.value)
-    new = result_of("rank_one_update", new, weight.shape, word("new_weight")).to(
-        weight.device, torch.float64
-    )
-    change = new - weight.double()
+    new = result_of("rank_one_update", new, weight.shape, word("new_weight"), weight.device)
+    change = new.double() - weight.double()
     done("Ŵ")
     return Edit(change.to(weight), float(change.norm() / weight.norm()), value.losses, seconds)
 
@@ -101,7 +99,8 @@ def mean_moment(
     """
 
     def moment_of(keys):
-        return result_of("second_moment", second_moment(keys), (keys.shape[1],) * 2, word("moment"))
+        shape = (keys.shape[1],) * 2
+        return result_of("second_moment", second_moment(keys), shape, word("moment"), keys.device)
 
     for_two_ones = float(moment_of(torch.ones(2, 3))[0, 0])
     if for_two_ones not in (1, 2):

@@ -15,14 +15,15 @@ DEFAULT_MODEL = "smollm2-135m"
 HUB_MODELS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
 
 
-def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
-    """Load a model by name, in float32.
+def load_model(name: str = DEFAULT_MODEL, device: str | torch.device = "cpu") -> EditableModel:
+    """Load a model by name, in float32, onto `device`: "cpu", or a GPU ("cuda", "cuda:1").
 
     "smollm2-135m" is the kit's own model: fetched once into the cache, then loaded by memory map,
     without any hub. Any other name is a folder, or that of a GPT-2-like or Llama-like model on the
-    hub: "gpt2-xl", "owner/name". Raises KeyholeError where there is no such model, its files are
-    damaged, its layout is unknown, or it cannot be computed exactly.
+    hub: "gpt2-xl", "owner/name". Raises KeyholeError where there is no such model or device, its
+    files are damaged, its layout is unknown, or it cannot be computed exactly.
     """
+    check_device(device)
     if name == DEFAULT_MODEL:
         from keyhole.fetch import fetch  # late: all other models do without it
 
@@ -52,6 +53,18 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "cpu") -> EditableModel:
     model = EditableModel(hf.to(device), tokenizer)
     check_model(model)
     return model
+
+
+def check_device(device: str | torch.device) -> None:
+    """Raises KeyholeError unless a model can run on `device`, before anything is loaded.
+
+    Keyhole needs float64, which Apple's GPUs ("mps") do not have.
+    """
+    known = ["cpu"]
+    if torch.cuda.is_available():
+        known += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if str(device) not in known:
+        raise KeyholeError(problem("no_device", device=device, known=", ".join(known)))
 
 
 def _loaded(source, local):

@@ -80,7 +80,7 @@ def moment_over(
     second_moment: Callable[[torch.Tensor], torch.Tensor],
     progress: Callable = iter,
 ) -> torch.Tensor:
-    """C of `layer` over token ids: (d_in, d_in), float32.
+    """C of `layer` over token ids: (d_in, d_in), float32, on the model's device.
 
     `second_moment(keys)` is called on each piece, in float64, and the results are added up. Whether
     it sums or takes the mean only scales the whole, and ROME does not feel the scale.
@@ -149,8 +149,8 @@ def load_moment(
     """The stored second moment C of a model's layer: (d_in, d_in), float32, uncentred.
 
     It is a mean over the text's tokens. With the `model` that C is to be used on, C in the cache
-    that was made of other weights is refused. Raises KeyholeError where no C is stored, it is that
-    of other weights, or the file is damaged.
+    that was made of other weights is refused, and C is on the model's device. Raises KeyholeError
+    where no C is stored, it is that of other weights, or the file is damaged.
     """
     path = moment_file(name, layer)
     if not path.exists():
@@ -167,4 +167,4 @@ def load_moment(
     rows, columns = torch.triu_indices(size, size)
     moment[rows, columns] = upper
     moment[columns, rows] = upper
-    return moment
+    return moment if model is None else moment.to(model.device)

@@ -131,7 +131,8 @@ class CausalMap:
 class TraceSettings:
     """What a map is made of, apart from the prompt."""
 
-    noise: torch.Tensor | None = None  # (n, subject tokens, d); that of subject_noise unless given
+    # (n, subject tokens, d), on any device; that of subject_noise unless given
+    noise: torch.Tensor | None = None
     kind: str = "state"  # one of MAP_KINDS
     window: int = WINDOW  # layers restored at once, of "mlp" or "attention"
     positions: Sequence[int] | None = None  # the rows to make; all unless given
@@ -154,7 +155,7 @@ def trace_map(
     """
     tokens, layers = model.encode([prompt])[0], list(range(model.n_layers))
     noise, kind, window = settings.noise, settings.kind, settings.window
-    noise = subject_noise(model, prompt, subject) if noise is None else noise
+    noise = subject_noise(model, prompt, subject) if noise is None else noise.to(model.device)
     positions = range(len(tokens)) if settings.positions is None else settings.positions
     span = check_request(model, prompt, subject, noise)
     check_cells(positions, layers, len(tokens), model.n_layers, kind, window)
@@ -202,7 +203,7 @@ def _nothing_restored(row, last_layer):
 
 def _probabilities(row, count, of):
     """What a student's `trace` gave for one position, (count,). Raises KeyholeError otherwise."""
-    row = torch.as_tensor(row).detach()
+    row = torch.as_tensor(row).detach().cpu()
     if tuple(row.shape) != (1, count):
         raise KeyholeError(problem("trace_shape", got=tuple(row.shape), count=count))
     if not ((row >= 0) & (row <= 1.0001)).all():

@@ -695,7 +695,7 @@ def asked(tmp_path, monkeypatch):
     """Run `keyhole facts` on some records, with a toy model; returns the exit status."""
     from keyhole import models
 
-    monkeypatch.setattr(models, "load_model", lambda name: toy_model("gpt2"))
+    monkeypatch.setattr(models, "load_model", lambda name, device: toy_model("gpt2"))
     return lambda *records, options=(): main(
         ["facts", str(files.written(tmp_path, *records)), *options]
     )
@@ -867,7 +867,7 @@ def traced(tmp_path, monkeypatch):
     from keyhole import models
     from keyhole.toy import toy_model
 
-    monkeypatch.setattr(models, "load_model", lambda name: toy_model("gpt2"))
+    monkeypatch.setattr(models, "load_model", lambda name, device: toy_model("gpt2"))
     path = tmp_path / "2_locate.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TRACE)]), path)
     return lambda *arguments: main(["trace", *arguments, "--notebook", str(path)])

@@ -24,7 +24,9 @@ from keyhole.editable import Call, EditableModel
 from keyhole.hooks import edit, record
 from keyhole.tracing import CausalMap, check_cells, check_request, subject_noise, zero_noise
 
-TOKENS_AT_ONCE = 2048  # rows of a matrix product: enough for full speed, and it bounds the memory
+# Rows of a matrix product: enough for a CPU's full speed, and it bounds the memory. A GPU has more
+# of both, and each call of a block costs it as much as thousands of rows.
+TOKENS_AT_ONCE, ON_A_GPU = 2048, 8
 
 Window = tuple[int, int]  # the layers [start, stop)
 
@@ -34,9 +36,11 @@ def corrupt(embeddings: Tensor, subject: slice, noise: Tensor) -> Tensor:
 
     The result is (n, T, d), float64.
     """
-    where = torch.zeros(len(embeddings), noise.shape[1], dtype=torch.float64)
+    device = embeddings.device
+    where = torch.zeros(len(embeddings), noise.shape[1], dtype=torch.float64, device=device)
     where[range(*subject.indices(len(embeddings))), range(noise.shape[1])] = 1
-    return embeddings.double()[None] + torch.einsum("ts,nsd->ntd", where, noise.double())
+    added = torch.einsum("ts,nsd->ntd", where, noise.double().to(device))
+    return embeddings.double()[None] + added
 
 
 def restore(hidden: Tensor, clean: Tensor, position: int) -> Tensor:
@@ -44,7 +48,7 @@ def restore(hidden: Tensor, clean: Tensor, position: int) -> Tensor:
 
     The result is (n, T, d), float64.
     """
-    here = torch.zeros(len(clean), 1, dtype=torch.float64)
+    here = torch.zeros(len(clean), 1, dtype=torch.float64, device=hidden.device)
     here[position] = 1
     return hidden.double() * (1 - here) + clean.double() * here
 
@@ -196,6 +200,7 @@ class Sweep:
         self.corrupted_probability = float(corrupted[self.answer])
         self._ids = ids
         self._calls: dict[int, list[Call]] = {}  # by the first token that is carried
+        self._share = ON_A_GPU if model.device.type == "cuda" else 1
 
     def _run(self, ids: Tensor) -> _Run:
         model = self.model
@@ -221,7 +226,7 @@ class Sweep:
     def _probabilities(self, states: Tensor) -> Tensor:
         """The clean answer's, for final states (N, d) of last tokens: (N,), float64."""
         parts = []
-        for part in states.split(128):
+        for part in states.split(128 * self._share):
             logits = self.model.logits(part)
             parts.append((logits[:, self.answer] - logits.logsumexp(-1)).double().exp())
         return torch.cat(parts)
@@ -272,10 +277,9 @@ class Sweep:
                 branches.append(_Branch(joining, inside=kind != "state"))
                 states = torch.cat([states, self._joined(layer, token)[:, -states.shape[1] :]])
             if layer < last and branches:
-                inside = torch.tensor([branch.inside for branch in branches])
-                held = inside.repeat_interleave(len(self.noise)).to(states.device)
-                states = self._block(layer, states, token, held)
-        of_branches = self._probabilities(states[:, -1]).split(len(self.noise))
+                states = self._block(layer, states, token, self._held(token, branches))
+        # All at once: each number fetched from a GPU waits until it has done everything.
+        of_branches = self._probabilities(states[:, -1]).cpu().split(len(self.noise))
         for branch, probabilities in zip(branches, of_branches):
             values |= dict.fromkeys(branch.cells, float(probabilities.mean()))
         return values
@@ -318,38 +322,52 @@ class Sweep:
             joined[:, 0] = self.clean.states[layer][0, token.position]
         return joined
 
-    def _block(self, layer: int, states: Tensor, token: _Token, held: Tensor) -> Tensor:
+    def _held(self, token: _Token, branches: list[_Branch]) -> Tensor | None:
+        """Which rows of the batch get their part restored now: (N,) bool, or None for no row."""
+        inside = [branch.inside for branch in branches]
+        if token.kind == "state" or not any(inside):
+            return None
+        held = torch.tensor(inside)
+        if self.model.device.type == "cuda":
+            held = held.pin_memory()  # only then is the GPU not waited for
+        held = held.to(self.model.device, non_blocking=True)
+        return held.repeat_interleave(len(self.noise))
+
+    def _block(self, layer: int, states: Tensor, token: _Token, held: Tensor | None) -> Tensor:
         """All rows (branches x samples, T - start, d) through one block.
 
         The `held` rows get their part restored.
         """
-        at_once = max(1, TOKENS_AT_ONCE // states.shape[1])
+        at_once = max(1, TOKENS_AT_ONCE * self._share // states.shape[1])
         parts = [
             self._piece(layer, states[first : first + at_once], token, held, first)
             for first in range(0, len(states), at_once)
         ]
         return torch.cat(parts)
 
-    def _piece(self, layer: int, states: Tensor, token: _Token, held: Tensor, first: int) -> Tensor:
+    def _piece(
+        self, layer: int, states: Tensor, token: _Token, held: Tensor | None, first: int
+    ) -> Tensor:
         """Rows of the batch, from number `first` on, through one block."""
-        held = held[first : first + len(states)]
         args, kwargs = self._calls_from(token.start)[layer]
         left = self._left_of(layer, token, range(first, first + len(states)))
 
-        def here(value: Any) -> Any:
+        def own(value: Any) -> Any:
             return left if isinstance(value, Cache) else value
 
         def put(output: Tensor) -> Tensor:
             clean = getattr(self.clean, token.kind)[layer][0, token.position]
-            first_token = torch.where(held[:, None], clean, output[:, 0])
+            here = held[first : first + len(states), None]
+            first_token = torch.where(here, clean, output[:, 0])
             return torch.cat([first_token[:, None], output[:, 1:]], dim=1)
 
         with ExitStack() as stack:
-            if token.kind != "state" and held.any():
+            # Asking a GPU whether any is held would wait for it.
+            if held is not None and (held.is_cuda or held[first : first + len(states)].any()):
                 part = {"attention": self.model.attention, "mlp": self.model.mlp}[token.kind]
                 stack.enter_context(edit(part(layer), put))
-            others = [here(value) for value in args[1:]]
-            named = {name: here(value) for name, value in kwargs.items()}
+            others = [own(value) for value in args[1:]]
+            named = {name: own(value) for name, value in kwargs.items()}
             return self.model.block(layer)(states, *others, **named)
 
     def _calls_from(self, start: int) -> list[Call]:
@@ -370,5 +388,5 @@ class Sweep:
         if not token.start:
             return None
         keys, values = token.left.keys[layer], token.left.values[layer]
-        rows = torch.tensor([number % len(keys) for number in numbers])
+        rows = torch.arange(numbers.start, numbers.stop, device=keys.device) % len(keys)
         return _Left(keys[:, :, : token.start], values[:, :, : token.start], rows)

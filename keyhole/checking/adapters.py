@@ -149,8 +149,8 @@ def module_of(kind: str, weight: torch.Tensor, bias: torch.Tensor | None = None)
     return module
 
 
-def as_tensor(value: object) -> torch.Tensor:
-    """What a student's function returned as a plain detached CPU tensor. Raises BadResult.
+def as_tensor(value: object, device: torch.device | str = "cpu") -> torch.Tensor:
+    """What a student's function returned as a plain detached tensor on `device`. Raises BadResult.
 
     Python's numbers and numpy's arrays become tensors, and whole numbers of any size int64. The
     type is asked of type(): `__class__` can lie.
@@ -163,7 +163,7 @@ def as_tensor(value: object) -> torch.Tensor:
                 raise BadResult("device", "meta")
             if value.layout != torch.strided:
                 raise BadResult("layout", str(value.layout))
-            value = value.detach().as_subclass(torch.Tensor).cpu()
+            value = value.detach().as_subclass(torch.Tensor)
     elif type(value) in NUMBERS:
         value = torch.tensor(value, dtype=torch.float64 if type(value) is float else None)
     elif type(value).__module__ == "numpy":
@@ -177,7 +177,7 @@ def as_tensor(value: object) -> torch.Tensor:
         value = value.long()
     if value.dtype not in DTYPES:
         raise BadResult("dtype", str(value.dtype).removeprefix("torch."))
-    return value
+    return value.to(device)
 
 
 def fingerprint(module: nn.Module) -> list[tuple]:

@@ -43,13 +43,17 @@ def _explained(name, function):
     return call
 
 
-def result_of(name: str, value: object, shape: tuple[int, ...], what: Remark) -> torch.Tensor:
-    """What the function `name` returned, as a CPU tensor of `shape`; `what` names it in a sentence.
+def result_of(
+    name: str, value: object, shape: tuple[int, ...], what: Remark, device: torch.device
+) -> torch.Tensor:
+    """What the function `name` returned, as a tensor of `shape` on `device`.
+
+    `what` names it in a sentence.
 
     Raises KeyholeError where it cannot be used.
     """
     try:
-        tensor = as_tensor(value)
+        tensor = as_tensor(value, device)
     except BadResult as bad:
         raise KeyholeError(bad.remark(name)) from None
     if unusable := usable(tensor, shape, what):

@@ -980,6 +980,10 @@ PROBLEMS = {
         "there is no model {name!r}: choose one of {known}, a folder that holds a model of "
         "transformers, or an owner/name on the hub."
     ),
+    "no_device": (
+        "no model can run on the device {device!r}: choose one of {known}. An NVIDIA GPU needs a "
+        "torch that is built for CUDA; Apple's GPUs lack float64."
+    ),
     "model_not_loaded": (
         "there is no model {name!r}: give {default!r}, a folder that holds a model of "
         "transformers, or a name on its hub that this machine can reach ({error})."

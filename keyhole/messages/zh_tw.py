@@ -574,6 +574,10 @@ PROBLEMS = {
         "沒有模型 {name!r}：可以用 {known}、任何裝著 transformers 模型的資料夾，或 hub 上的"
         " owner/name。"
     ),
+    "no_device": (
+        "模型沒辦法在裝置 {device!r} 上執行：可以用 {known}。NVIDIA 的 GPU 需要支援 CUDA 的"
+        " torch；Apple 的 GPU 沒有 float64。"
+    ),
     "model_not_loaded": (
         "沒有模型 {name!r}：請給 {default!r}、裝著 transformers 模型的資料夾，或 hub"
         " 上有而且這台電腦連得到的名稱（「{error}」）。"
