@@ -309,7 +309,7 @@ def test_check_sees_the_environment_and_as_the_grader_nothing_of_the_student_s_f
         )
     }
     assert [name for name, (passed, _) in results.items() if not passed] == ["rank_one_update"]
-    assert "No module named 'helper'" in results["rank_one_update"][1]
+    assert feedback("its_module", module="helper") in results["rank_one_update"][1]
 
 
 @pytest.mark.parametrize("how", ["command", "module"])
