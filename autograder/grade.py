@@ -31,7 +31,7 @@ from autograder.sandbox import (
 from autograder.submissions.cells import Plan
 from autograder.submissions.notebooks import Submission, Submitted, read_submission
 from keyhole.checking.judging import Verdict, cause_of
-from keyhole.checking.selfcheck import unrunnable
+from keyhole.checking.selfcheck import unrunnable, why_otherwise
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark, listed, misconception, opened, sentences
 from keyhole.models import EditableModel
@@ -150,7 +150,8 @@ class Sitting:
             verdict = case.run(SandboxTrial(self, case.id, case.seconds))
             if not isinstance(verdict, Verdict):
                 raise TypeError(f"{case.id} gave a {type(verdict).__name__}, not a Verdict")
-            return verdict
+            altered = not verdict.passed and definitions.why_altered(function)
+            return verdict.unexplained(altered) if altered else verdict
         except StudentFailed as failure:
             return failed(failure, function, definitions, self.sent_words)
         except NotStarted:
@@ -379,6 +380,8 @@ def failed(
     cause = None
     if failure.code == "raised":
         cause = cause_of(function, failure.detail, failure.problem)
+    if definitions.why_altered(function):
+        cause = None
     remarks = explained(failure, function, definitions, sent)
     return Verdict(0.0, remarks, misconception(cause) if cause else None, failure.kind)
 
@@ -386,15 +389,11 @@ def failed(
 def explained(
     failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
 ) -> tuple[Remark, ...]:
-    """What is said of a failure, and why a name of the student's notebook does not exist here."""
+    """What is said of a failure, and why it may not happen in the student's own notebook."""
     remark = redacted(failure, definitions.source, sent).remark
     if failure.code not in OWN_SUBJECT:
         remark = messages.sentence("failed", function=function, failure=remark)
-    detail = (failure.cause or failure).detail
-    name = re.search(r"NameError: name '(\w+)' is not defined", detail)
-    if name and name[1] in definitions.dropped:
-        return remark, messages.sentence("made_by_call", name=name[1])
-    return (remark,)
+    return remark, *why_otherwise(function, (failure.cause or failure).detail, definitions)
 
 
 def redacted(failure: StudentFailed, source: str, sent: Collection[str] = ()) -> StudentFailed:

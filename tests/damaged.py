@@ -313,6 +313,34 @@ def _(cells, notebook):
     cell(cells, "double")["source"] = "def double(x:\n    return 2 * x"
 
 
+@of_cells("a form of a newer Python", ONLY_TRIPLE, "syntax_perhaps_newer")
+def _(cells, notebook):
+    notebook["metadata"] = {"language_info": {"name": "python", "version": "9.13.0"}}
+    cell(cells, "double")["source"] = "def double(x) of a later time:\n    return 2 * x"
+
+
+@of_cells("imports under a condition and in a try", ALL)
+def _(cells, notebook):
+    cells.insert(
+        0,
+        unmarked(
+            "import sys\nif 'google.colab' in sys.modules:\n    from google.colab import drive\n"
+            "    drive.mount('/x')\nelse:\n    import math\n"
+            "try:\n    from nowhere import times\nexcept ImportError:\n    print('none')\n"
+            "    def times(a, b):\n        return a * b"
+        ),
+    )
+    cell(cells, "double")["source"] = "def double(x):\n    return times(int(math.sqrt(4)), x)"
+
+
+@of_cells("a constant changed later", ALL)
+def _(cells, notebook):
+    cells.insert(0, unmarked("FACTOR, ALL = 4, {}"))
+    cells.append(unmarked("FACTOR //= 2\nALL['triple'] = 3\nprint(FACTOR)"))
+    cell(cells, "double")["source"] = "def double(x):\n    return FACTOR * x"
+    cell(cells, "triple")["source"] = "def triple(x):\n    return ALL['triple'] * x"
+
+
 @of_cells("code nested too deeply", ONLY_TRIPLE, "cell_left_out")
 def _(cells, notebook):
     cell(cells, "double")["source"] = "x = " + "-" * 100_000 + "1\n" + DOUBLE

@@ -152,6 +152,8 @@ def test_there_are_enough_of_them_and_silence_is_kept_only_where_nothing_is_mend
     assert len(DAMAGES) >= 30 and len(STUDENTS) == len(DAMAGES)
     assert {name for name, damage in DAMAGES.items() if damage.says is None} == {
         "a helper in its own cell",
+        "imports under a condition and in a try",
+        "a constant changed later",
         "sources that are lists",
         "metadata nested deeply",
         "saved by Colab",

@@ -27,6 +27,7 @@ from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
 from keyhole.messages import sentences
+from keyhole.notebooks.definitions import definitions
 from tests.standins import (
     DOUBLE,
     HOSTILE,
@@ -158,7 +159,40 @@ def test_a_test_of_files_needs_no_function_and_runs_whatever_the_functions_did(t
 
 def test_name_made_by_a_call_is_explained(tmp_path, quick):
     result = grade(hand_in(tmp_path, "factor = int('2')", "def double(x):\n    return factor * x"))
-    assert "made by a call at the top level" in result.tests[0].message
+    assert feedback("set_by_call", variable="factor", number=1) in result.tests[0].message
+
+
+@pytest.mark.parametrize(
+    "change", ["FACTOR = int(3)", "for _ in range(2):\n    FACTOR += 1", "FACTOR = %time go()"]
+)
+def test_of_a_constant_that_a_dropped_line_changes_that_is_said_and_nothing_is_laid_on_it(
+    tmp_path, quick, change
+):
+    triple = "def triple(x):\n    return FACTOR * x"
+    result = grade(hand_in(tmp_path, "FACTOR = 1", DOUBLE, triple, change))
+    wrong = result.tests[-1]
+    assert (wrong.verdict, wrong.points, wrong.misconception) == ("fail", 1, None)
+    assert wrong.message.endswith(feedback("changed_later", variable="FACTOR", number=4))
+    raising = "def triple(x):\n    raise IndexError(f'index {FACTOR} out of range')"
+    wrong = grade(hand_in(tmp_path, "FACTOR = 1", DOUBLE, raising, change)).tests[-1]
+    assert wrong.verdict == "error" and wrong.misconception is None
+    assert wrong.message.endswith(feedback("changed_later", variable="FACTOR", number=4))
+
+
+def test_a_constant_changed_by_a_line_that_calls_nothing_has_its_last_value(tmp_path, quick):
+    triple = "def triple(x):\n    return FACTOR * x"
+    result = grade(hand_in(tmp_path, "FACTOR = 1", DOUBLE, triple, "FACTOR *= 3"))
+    assert result.score == result.max_score
+
+
+def test_what_only_a_newer_python_has_is_laid_on_that(tmp_path, quick):
+    double = "def double(x):\n    import math\n    return math.of_a_later_python(x)"
+    path = hand_in(tmp_path, double, TRIPLE) / "3_edit.ipynb"
+    notebook = nbformat.read(path, 4)
+    for version, says in (("9.13.0", True), ("3.11.0", False)):
+        notebook.metadata["language_info"] = {"name": "python", "version": version}
+        nbformat.write(notebook, path)
+        assert ("saved by Python 9.13" in grade(tmp_path).tests[0].message) == says
 
 
 OURS = [
@@ -656,9 +690,8 @@ def test_with_the_real_sandbox(tmp_path):
 
 
 def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
-    found = SimpleNamespace(
-        source="def f(x):\n    raise ValueError('mine', x)", dropped=frozenset()
-    )
+    cell = nbformat.v4.new_code_cell("def f(x):\n    raise ValueError('mine', x)")
+    found = definitions(nbformat.v4.new_notebook(cells=[cell]))
 
     def explained(code, detail, sent=()):
         return sentences(*grading.explained(StudentFailed(code, detail), "f", found, sent))

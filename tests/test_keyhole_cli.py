@@ -25,6 +25,7 @@ from keyhole.paths import data_folder
 from keyhole.toy import toy_model
 from tests import test_checks as right  # right solutions, as a student may write them
 from tests import test_fact_files as files
+from tests.standins import feedback
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = "import torch\nfrom keyhole.hooks import record\n"
@@ -233,7 +234,7 @@ def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
     ]
     assert [line.split()[1] for line in lines] == list(NAMES)
     assert all(words in line for words, line in zip(expected, lines, strict=True)), lines
-    assert "`scale` is set by a line that calls something" in lines[2]
+    assert "`scale` is set in cell 2 by a line that the grader does not run" in lines[2]
     assert last == "1 of 5 functions pass their public checks."
 
 
@@ -259,6 +260,36 @@ def test_check_reports_what_cannot_be_run(tmp_path, capsys):
     assert lines["write_edit"] == "4 of 4 public checks passed"
 
 
+def test_check_says_what_the_grader_says_of_what_is_not_as_in_the_notebook(tmp_path, capsys):
+    path = notebook(
+        tmp_path / "mine.ipynb",
+        "from nowhere_to_be_found import Float\nSCALE = 2",
+        second_moment=(
+            "def second_moment(keys: Float[torch.Tensor, 'n d']) -> Float:\n"
+            "    return keys.T @ keys"
+        ),
+        subject_key="def subject_key(*arguments) -> Float:\n    return Float",
+        value_objective="@Float\ndef value_objective(*arguments):\n    return 1",
+        rank_one_update=(
+            "def rank_one_update(weight, moment, key, value):\n    return weight + SCALE / SCALE"
+            " * torch.outer(value - weight @ key, key) / (key @ key)\nSCALE = float(1)"
+        ),
+        write_edit=(
+            "type Matrix = torch.Tensor\ndef write_edit[T](module: T, new_weight: Matrix):\n"
+            "    module.weight.data.copy_(new_weight)"
+        ),
+    )
+    assert main(["check", str(path)]) == 1
+    lines = dict(line[2:].split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[:-1])
+    absent = feedback("its_module", module="nowhere_to_be_found")
+    assert lines["second_moment"].startswith("4 of 4") and lines["subject_key"].endswith(absent)
+    assert absent in lines["value_objective"]
+    assert lines["rank_one_update"].endswith(feedback("changed_later", variable="SCALE", number=6))
+    assert "C⁻¹" not in lines["rank_one_update"]
+    if sys.version_info < (3, 12):
+        assert "Python 3.12 or newer, and Python 3.11 grades it" in lines["write_edit"]
+
+
 def test_check_sees_the_environment_and_as_the_grader_nothing_of_the_student_s_folder(
     tmp_path, monkeypatch
 ):
@@ -278,7 +309,7 @@ def test_check_sees_the_environment_and_as_the_grader_nothing_of_the_student_s_f
         )
     }
     assert [name for name, (passed, _) in results.items() if not passed] == ["rank_one_update"]
-    assert "No module named 'helper'" in results["rank_one_update"][1]
+    assert feedback("its_module", module="helper") in results["rank_one_update"][1]
 
 
 @pytest.mark.parametrize("how", ["command", "module"])

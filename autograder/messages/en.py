@@ -13,11 +13,6 @@ SENTENCES = {
         "Not run: an earlier test of `{function}` ran out of time, so this one counts as out of "
         "time too."
     ),
-    "made_by_call": (
-        "`{name}` is made by a call at the top level of the notebook, which the grader does not "
-        "run. "
-        "Make it inside the function that needs it."
-    ),
     "our_fault": "The grader itself failed on this test. Tell the course staff.",
     "failed": "`{function}` {failure}",
     "not_defined": "your definitions did not run: {failure}",

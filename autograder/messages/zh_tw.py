@@ -7,10 +7,6 @@ SENTENCES = {
     # in the place of a test's result
     "unreadable": "筆記本讀不出來，所以這項測試沒有執行。",
     "not_run_again": "沒有執行：`{function}` 在前面的測試已經超過時間，這一項也算超過時間。",
-    "made_by_call": (
-        "`{name}` 是在筆記本最外層呼叫函式得到的，評分程式不會執行那一行："
-        "請在需要它的函式裡面產生。"
-    ),
     "our_fault": "評分程式自己在這項測試出了錯；請告訴助教。",
     "failed": "`{function}` {failure}",
     "not_defined": "你的定義沒有成功執行：{failure}",

@@ -53,6 +53,11 @@ class CheckReport:
         ]
         return clauses(None if self._is_blank else self._count(), *failed[:1])
 
+    def unexplained(self) -> "CheckReport":
+        """The same without misconceptions."""
+        verdicts = tuple((title, verdict.unexplained()) for title, verdict in self.verdicts)
+        return replace(self, verdicts=verdicts)
+
     def __repr__(self):
         lines = [self._head(self.function), *(f"  {line}" for line in self._lines())]
         return "\n".join(lines)

@@ -6,7 +6,7 @@ same words.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -73,6 +73,10 @@ class Verdict:
     def misconception(self) -> str | None:
         """The name of the misunderstanding, if it was recognised."""
         return self.explanation and self.explanation.code
+
+    def unexplained(self, *remarks: Remark) -> "Verdict":
+        """The same without its misconception; `remarks` come in its place."""
+        return replace(self, remarks=(*self.remarks, *remarks), explanation=None)
 
     @property
     def said(self) -> tuple[Remark, ...]:

@@ -6,6 +6,7 @@ The other side is keyhole/checking/selfcheck_child.py. This one needs no torch, 
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from keyhole.errors import KeyholeError
 from keyhole.importing import import_path
 from keyhole.messages import Remark, feedback, language, problem, sentences
+from keyhole.notebooks import newer
 from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
 from keyhole.notebooks.file import file_called
 from keyhole.paths import data_folder
@@ -30,6 +32,12 @@ serve()
 """
 SECONDS = 60.0  # most that the checks of one function may take
 START_SECONDS = 180.0  # until torch is loaded: a cold disk is slow
+MISSED = re.compile(r"NameError: name '(\w+)' is not defined")
+# What Python says where a module has nothing of that name, perhaps not yet.
+LACKING = re.compile(
+    r"(?:ImportError: cannot import name '\w+' from|ModuleNotFoundError: No module named"
+    r"|AttributeError: module) '(\w+)[.']"
+)
 # As in keyhole.checking.own_fact, which needs torch.
 OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")
 
@@ -91,7 +99,8 @@ def unrunnable(name: str, defined: Definitions) -> Remark | None:
     if name in defined.broken:
         return defined.broken[name]
     if name in defined.dropped and (name not in defined.functions or name in defined.untouched):
-        return feedback("no_def", function=name)
+        why = defined.why_absent(name)
+        return feedback("no_def", function=name) if why.code == "set_by_call" else why
     if name not in defined.functions:
         return feedback("absent", function=name)
     return feedback("blank", function=name) if name in defined.untouched else None
@@ -101,7 +110,7 @@ def _run(defined, names, seconds):
     """Run the checks of `names` in one process, and in a new one after each that was stopped."""
     names = list(names)
     while names:
-        with _Child(defined.source, names) as child:
+        with _Child(defined, names) as child:
             ready = child.reply(START_SECONDS)
             if ready is None:
                 raise KeyholeError(problem("checks_not_started"))
@@ -112,21 +121,28 @@ def _run(defined, names, seconds):
                     how = "timeout" if child.runs() else "ended"
                     yield name, False, str(feedback(how, function=name, seconds=seconds))
                     break
-                yield name, reply["passed"], _with_dropped(reply, defined.dropped)
+                why = () if reply["passed"] else why_otherwise(name, reply["error"], defined)
+                yield name, reply["passed"], sentences(reply["line"], *why)
 
 
-def _with_dropped(reply, dropped):
-    """The line on a function, and why a name that it missed is not there: a call sets it."""
-    missing = reply["missing"]
-    return sentences(
-        reply["line"], feedback("only_defines", variable=missing) if missing in dropped else ""
-    )
+def why_otherwise(name: str, error: str, defined: Definitions) -> tuple[Remark, ...]:
+    """Why a function that failed may do otherwise in the student's own notebook.
+
+    A name that it missed was not kept, one on which it rests would have been changed afterwards, or
+    its Python is newer. `error` is what was raised, "NameError: ...", or empty.
+    """
+    missed = (defined.why_absent(each) for each in MISSED.findall(error))
+    why = next(filter(None, missed), None) or defined.why_altered(name)
+    lacking = LACKING.search(error) if defined.python and not why else None
+    if lacking and lacking[1] in sys.stdlib_module_names:
+        why = feedback("newer_python", saved=defined.python, grades=newer.shown(newer.here()))
+    return (why,) if why else ()
 
 
 class _Child:
     """A process that answers in lines of JSON: one when it is ready, then one a function."""
 
-    def __init__(self, source, names):
+    def __init__(self, defined, names):
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", CHILD_CODE.format(path=import_path())],
             stdin=subprocess.PIPE,
@@ -140,7 +156,8 @@ class _Child:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         with suppress(OSError):  # it died at once; reply() will tell
-            self._process.stdin.write(json.dumps({"source": source, "names": names}))
+            request = {"source": defined.source, "names": names, "altered": [*defined.altered]}
+            self._process.stdin.write(json.dumps(request))
             self._process.stdin.close()
 
     def _read(self):

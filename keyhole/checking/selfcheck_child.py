@@ -1,7 +1,8 @@
 """The child of a self-check: runs a notebook's definitions and the public checks of its functions.
 
-It reads one request from stdin, {"source", "names"}, and answers on what was stdout in lines of
-JSON: one when it is ready, then one for each function. What the student's code prints goes nowhere.
+It reads one request from stdin, {"source", "names", "altered"}, and answers on what was stdout in
+lines of JSON: one when it is ready, then one for each function. What the student's code prints goes
+nowhere.
 """
 
 import json
@@ -11,7 +12,7 @@ import sys
 from keyhole.checking.adapters import BadResult
 from keyhole.checking.cases import load_cases
 from keyhole.checking.checks import examine
-from keyhole.checking.student import Student, fresh_main, missed_name
+from keyhole.checking.student import Student, describe, fresh_main
 
 
 def serve() -> None:
@@ -30,15 +31,25 @@ def serve() -> None:
     answer({"ready": True})
     student = Student(request["source"], fresh_main())
     for name in request["names"]:
-        answer(examined(student, name))
+        answer(examined(student, name, name in request["altered"]))
 
 
-def examined(student: Student, name: str) -> dict:
-    """How the function `name` did: {"passed", "line", "missing": a name it missed, or None}."""
+def examined(student: Student, name: str, altered: bool = False) -> dict:
+    """How the function `name` did: {"passed", "line", "error": what was raised, or empty}.
+
+    One that is `altered` rests on something that is not as in the notebook: no misconception is
+    named.
+    """
     try:
         report = examine(name, student.function(name))
     except BadResult as bad:
-        line = str(bad.remark(name))
-        return {"passed": False, "line": line, "missing": student.missing.get(name)}
-    line = report.reason + student.why_missing(report.cause)
-    return {"passed": report.passed, "line": line, "missing": missed_name(report.cause)}
+        return {
+            "passed": False,
+            "line": str(bad.remark(name)),
+            "error": student.failed.get(name, ""),
+        }
+    line = (report.unexplained() if altered else report).reason
+    if not report.cause:
+        return {"passed": report.passed, "line": line, "error": ""}
+    why = student.why_missing(report.cause)
+    return {"passed": report.passed, "line": f"{line}{why}", "error": describe(report.cause)}

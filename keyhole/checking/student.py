@@ -3,8 +3,11 @@
 The grader's child, the self-check's child and `keyhole edit` all run a notebook's definitions here.
 """
 
+import __future__
+
 import ast
 import dis
+import importlib.util
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from types import ModuleType, TracebackType
 from keyhole.checking.adapters import BadResult
 from keyhole.checking.start import same_start
 from keyhole.messages import Remark, feedback
+from keyhole.notebooks.statements import FUNCTIONS, bound, imports
 from keyhole.text import one_line
 
 SOURCE_NAME = "<notebook>"  # the file that tracebacks name
@@ -32,22 +36,41 @@ class Student:
         linecache.cache[SOURCE_NAME] = (len(source), None, lines, SOURCE_NAME)
         self.names = {"__name__": "__main__"} if names is None else names
         self.failed: dict[str, str] = {}  # name -> what its definition raised
-        self.missing: dict[str, str | None] = {}  # name -> the name that its definition missed
         body = ast.parse(source).body
-        future = [
+        self._modules = dict(_origins(body))
+        self._future = [
             node
             for node in body
             if isinstance(node, ast.ImportFrom) and node.module == "__future__"
         ]
+        # A notebook's cells may have run in any order, so imports run first. They run again where
+        # they stand, since a later definition of a name wins.
+        passed_on = KeyboardInterrupt if names is None else ()
         with same_start():
-            for node in body:
+            for node in [*filter(imports, body), *body]:
                 try:
-                    exec(compile(ast.Module([*future, node], []), SOURCE_NAME, "exec"), self.names)
+                    self._define(node)
+                except passed_on:
+                    raise
                 except BaseException as error:
-                    if names is None and isinstance(error, KeyboardInterrupt):
-                        raise
-                    self.failed |= dict.fromkeys(_bound(node), describe(error))
-                    self.missing |= dict.fromkeys(_bound(node), missed_name(error))
+                    self.failed |= dict.fromkeys(bound(node), self.explain(error))
+
+    def _define(self, node: ast.stmt) -> None:
+        """Run a definition; where that fails, with its annotations left unevaluated.
+
+        (Python 3.14 never evaluates them before they are needed. But code that looks at them finds
+        texts then, so this is not done where it need not be.)
+        """
+        try:
+            self._run(node)
+        except Exception:
+            if not _is_annotated(node):
+                raise
+            self._run(node, __future__.annotations.compiler_flag)
+
+    def _run(self, node: ast.stmt, flags: int = 0) -> None:
+        module = ast.Module([*self._future, node], [])
+        exec(compile(module, SOURCE_NAME, "exec", flags, dont_inherit=True), self.names)
 
     def function(self, name: str) -> Callable:
         """The function of that name. Raises BadResult where there is none."""
@@ -58,12 +81,19 @@ class Student:
         raise BadResult("absent")
 
     def explain(self, error: BaseException) -> str:
-        """What `error` says. Where it misses a name whose definition failed: why that failed."""
+        """What `error` says, and why a name that it misses is not there."""
         return describe(error) + self.why_missing(error)
 
     def why_missing(self, error: BaseException | None) -> str:
-        """Why the name that `error` misses is not there; empty where that is not known."""
-        reason = self.failed.get(missed_name(error))
+        """Why the name that `error` misses is not there, in brackets; empty where that is unknown.
+
+        Its module is not installed, or its definition failed.
+        """
+        name = missed_name(error)
+        module = self._modules.get(name) or name and self._modules.get("*")
+        if module and not _installed(module):
+            return str(feedback("its_module", module=one_line(module, 60)))
+        reason = self.failed.get(name)
         return str(feedback("its_definition", error=reason)) if reason else ""
 
 
@@ -76,16 +106,33 @@ def fresh_main() -> dict:
     return vars(sys.modules["__main__"])
 
 
-def _bound(node):
-    """The names that a definition binds."""
-    searched = (ast.Assign, ast.AnnAssign, ast.Try, ast.Import, ast.ImportFrom)
-    for part in ast.walk(node) if isinstance(node, searched) else [node]:
-        if isinstance(part, ast.alias):
-            yield part.asname or part.name.split(".")[0]
-        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            yield part.id
-        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield part.name
+def _origins(body) -> Iterator[tuple[str, str]]:
+    """(name, module) of all that definitions import; the name is "*" where it may be any."""
+    for statement in body:
+        for node in imports(statement):
+            for alias in node.names:
+                module = node.module if isinstance(node, ast.ImportFrom) else alias.name
+                if module:  # else it is relative, and a notebook is in no package
+                    yield alias.asname or alias.name.split(".")[0], module
+
+
+def _installed(module: str) -> bool:
+    """Is there a module, or a package, at the beginning of that dotted name?"""
+    try:
+        return importlib.util.find_spec(module.split(".")[0]) is not None
+    except (ImportError, ValueError):  # one that is there, but not to be had
+        return True
+
+
+def _is_annotated(node) -> bool:
+    return any(
+        isinstance(part, ast.AnnAssign)
+        or isinstance(part, ast.arg)
+        and part.annotation
+        or isinstance(part, FUNCTIONS)
+        and part.returns
+        for part in ast.walk(node)
+    )
 
 
 # ---------------------------------------------------------------- what a student's code raised

@@ -725,8 +725,8 @@ FEEDBACK = {
         "Keep the name and the arguments that the handout gives it."
     ),
     "no_def": (
-        "`{function}` is made by a call, or stands inside an `if` or `try`, and the grader runs "
-        "neither. "
+        "`{function}` is made by a call, or stands in a block whose first line calls something; "
+        "the grader runs no such line. "
         "Write `def {function}(...)` at the top level."
     ),
     "timeout": "`{function}` was stopped after {seconds:g} s: is there a loop that never ends?",
@@ -735,9 +735,23 @@ FEEDBACK = {
     ),
     "undefined": "`{function}` is not defined: its definition did not run ({error}).",
     "its_definition": " (its definition did not run: {error})",
-    "only_defines": (
-        "`{variable}` is set by a line that calls something. "
-        "The grader keeps definitions only, and does not run that line."
+    "its_module": " (it comes from the module `{module}`, which is not installed here)",
+    "set_by_call": (
+        "`{variable}` is set in cell {number} by a line that the grader does not run: it keeps "
+        "imports, functions, classes, and assignments that call nothing. "
+        "Make `{variable}` inside the function that needs it."
+    ),
+    "in_left_out": (
+        "`{variable}` stands in cell {number}, which the grader left out because it does not parse."
+    ),
+    "changed_later": (
+        "A line of cell {number} changes `{variable}`, and the grader did not run it: it keeps "
+        "imports, functions, classes, and assignments that call nothing. "
+        "Give `{variable}` its final value in one such assignment."
+    ),
+    "newer_python": (
+        "The notebook was saved by Python {saved}, and Python {grades} grades it: perhaps only the "
+        "newer one has this."
     ),
     "passed_all": "All {all} functions pass their public checks.",
     "passed_some": "{right} of {all} functions pass their public checks.",
@@ -808,6 +822,14 @@ FEEDBACK = {
     ),
     "cell_does_not_parse": "the cell that defines `{function}` does not parse: {why}.",
     "syntax": "syntax error in line {line}: {error}",
+    "syntax_newer": (
+        "line {line} shows that the notebook is in Python {needed} or newer, and Python {grades} "
+        "grades it: write that line in the older form"
+    ),
+    "syntax_perhaps_newer": (
+        "syntax error in line {line}: {error}; the notebook was saved by Python {saved}, and "
+        "Python {grades} grades it: if that line runs for you, write it in an older form"
+    ),
     "syntax_tabs": (
         "line {line} mixes tabs and spaces at its beginning, so Python cannot tell how far it is "
         "indented"

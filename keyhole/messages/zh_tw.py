@@ -401,14 +401,26 @@ FEEDBACK = {
     "the_same": "同上。",
     "absent": "筆記本裡沒有函式 `{function}`；請保留發下來時的名稱和引數。",
     "no_def": (
-        "`{function}` 是呼叫函式得到的，或寫在 `if`、`try` 裡面，"
-        "評分程式不會執行那些：請在最外層直接寫 `def {function}(...)`。"
+        "`{function}` 是呼叫函式得到的，或寫在第一行就要呼叫函式的區塊裡面，"
+        "評分程式不會執行那樣的一行：請在最外層直接寫 `def {function}(...)`。"
     ),
     "timeout": "`{function}` 跑了 {seconds:g} 秒後被停下來：是不是有停不了的迴圈？",
     "ended": "`{function}` 把執行它的行程結束了：是不是有 exit()，或是記憶體用完了？",
     "undefined": "沒有 `{function}`：它的定義沒有成功執行（「{error}」）。",
     "its_definition": "（它的定義沒有成功執行：{error}）",
-    "only_defines": "`{variable}` 由呼叫函式的一行設定；評分程式只保留定義，不會執行那一行。",
+    "its_module": "（它來自模組 `{module}`，而這裡沒有安裝）",
+    "set_by_call": (
+        "`{variable}` 由第 {number} 個儲存格裡的一行設定，但評分程式不會執行那一行：只保留 import、"
+        "函式、類別，以及不呼叫函式的指定。請在需要 `{variable}` 的函式裡面產生它。"
+    ),
+    "in_left_out": "`{variable}` 在第 {number} 個儲存格裡，那個儲存格有語法錯誤，沒有採用。",
+    "changed_later": (
+        "第 {number} 個儲存格有一行會改變 `{variable}`，但評分程式沒有執行：只保留 import、函式、"
+        "類別，以及不呼叫函式的指定。請用一個這樣的指定，直接寫出 `{variable}` 最後的值。"
+    ),
+    "newer_python": (
+        "筆記本是用 Python {saved} 存的，而評分用的是 Python {grades}：也許只有新版才有這個。"
+    ),
     "passed_all": "{all} 個函式全部通過公開檢查。",
     "passed_some": "{all} 個函式中有 {right} 個通過公開檢查。",
     # the file of a notebook
@@ -448,6 +460,14 @@ FEEDBACK = {
     "cells_indented": "整段縮排的儲存格，讀的時候去掉了那層縮排（第 {numbers} 個）。",
     "cell_does_not_parse": "定義 `{function}` 的儲存格有語法錯誤：{why}。",
     "syntax": "第 {line} 行有語法錯誤「{error}」",
+    "syntax_newer": (
+        "從第 {line} 行看得出筆記本用的是 Python {needed} 以上的版本，"
+        "而評分用的是 Python {grades}：請把那一行改成舊版也有的寫法"
+    ),
+    "syntax_perhaps_newer": (
+        "第 {line} 行有語法錯誤「{error}」；筆記本是用 Python {saved} 存的，而評分用的是 Python"
+        " {grades}：如果那一行在你那裡能執行，請改成舊版也有的寫法"
+    ),
     "syntax_tabs": "第 {line} 行的開頭混用了 tab 和空格，Python 無法判斷縮排",
     "syntax_character": (
         "第 {line} 行有「{letter}」（U+{code}），這是中文輸入法或文書軟體打出來的符號；Python"

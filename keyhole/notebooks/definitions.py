@@ -10,14 +10,34 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import feedback, listed
+from keyhole.messages import Remark, feedback, listed
+from keyhole.notebooks import newer
 from keyhole.notebooks.file import UNREADABLE, load
+from keyhole.notebooks.statements import (
+    ASSIGNMENTS,
+    BLOCKS,
+    FUNCTIONS,
+    IMPORTS,
+    SCOPES,
+    TRIES,
+    bound,
+    changed,
+    imports,
+    is_idle,
+    is_stub,
+    only_names,
+    outside_bodies,
+    root,
+    suites,
+    text,
+    used,
+)
 from keyhole.text import one_line
 
 if TYPE_CHECKING:  # nbformat is slow to import, and a child that only runs definitions needs none
@@ -34,15 +54,18 @@ MOST_NOTES = 12  # on single cells
 # Their body is ordinary Python.
 PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun", "debug", "memit"}
 MAGIC = re.compile(r"^\s*(?:[%!?]|[\w.*]+\?{1,2}\s*$|(?P<name>\w+)\s*=\s*[%!])")
-DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*\(", re.MULTILINE)
+DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)[ \t]*[\[(]", re.MULTILINE)
+# What a cell that is left out would have bound, apart from functions.
+ASSIGNED = re.compile(r"^(?:class[ \t]+(\w+)|(\w+)[ \t]*(?::[^=\n]*)?=(?!=))", re.MULTILINE)
+IMPORTED = re.compile(
+    r"^(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+(?:\(([^)]*)\)|([^\n#;]+))", re.MULTILINE
+)
 # CPython keeps each beginning of a dotted name while it parses: memory grows with the square.
 LONG_DOTTED = re.compile(r"(?:\.[\s\\]*+\w++[\s\\]*+){200}")
 INDENTED = re.compile(r"\n*([ \t]+)(?=[^\s#])")
 MERGE = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 # What unicodedata.normalize leaves as it is.
 PLAIN = str.maketrans("“”„″‘’‚′、。–—−×", '""""' + "''''" + ",.---*")
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 @dataclass(frozen=True)
@@ -56,10 +79,32 @@ class Definitions:
     functions: frozenset[str]  # and what may be one
     untouched: frozenset[str]  # functions that still are the released stub
     broken: dict[str, str]  # function -> one sentence, for a function whose cell has a syntax error
-    dropped: frozenset[str]  # names bound by top-level statements that were not kept
+    # Name -> code of the sentence why it is not there, and the number of the cell that would have
+    # bound it: in a top-level statement that was not kept, or in a cell that was left out.
+    dropped: dict[str, tuple[str, int]]
     notes: tuple[str, ...]  # one sentence each: what was skipped or mended
     # Function -> the numbers, from 1, of the cells that define it; the last one counts.
     cells: dict[str, tuple[int, ...]]
+    # Function -> a kept name on which it rests, and the number of the cell in which a statement
+    # that was not kept would have changed that name afterwards.
+    altered: dict[str, tuple[str, int]] = field(default_factory=dict)
+    python: str | None = None  # that the notebook was saved by, where it is newer than this one
+
+    def why_absent(self, name: str) -> Remark | None:
+        """Why a name of the notebook is not there; None where nothing is known of it."""
+        if name in self.broken:
+            return self.broken[name]
+        if name not in self.dropped:
+            return None
+        code, number = self.dropped[name]
+        return feedback(code, variable=one_line(name, 60), number=number)
+
+    def why_altered(self, function: str) -> Remark | None:
+        """What a function rests on that has another value than in the notebook, if anything."""
+        if function not in self.altered:
+            return None
+        name, number = self.altered[function]
+        return feedback("changed_later", variable=one_line(name, 60), number=number)
 
 
 class Work:
@@ -216,7 +261,7 @@ def definitions(
     `code` are the ids of cells that count as code, whatever type they have now. `work` is what may
     still be parsed, where several notebooks share it.
     """
-    collector = _Collector(work or Work())
+    collector = _Collector(work or Work(), newer.saved_by(notebook.metadata))
     for number, cell in enumerate(notebook.cells, start=1):
         if cell["cell_type"] == "code" or grade_id(cell) in code:
             collector.add_cell(cell["source"], number)
@@ -226,11 +271,15 @@ def definitions(
 class _Collector:
     """Definitions of the cells so far."""
 
-    def __init__(self, work: Work):
+    def __init__(self, work: Work, saved: newer.Version | None):
         self.work, self.pieces, self.notes, self.room = work, [], [], SOURCE_CHARACTERS
-        self.functions, self.untouched, self.dropped, self.broken = set(), set(), set(), {}
+        self.saved = saved
+        self.functions, self.untouched, self.dropped, self.broken = set(), set(), {}, {}
         self.cells, self.indented = {}, []  # numbers of cells
         self.before = None  # number and text of the cell before, and the number of notes then
+        # Names that were kept: how each was bound, of those with a body what that looks up, and
+        # of those that a statement changed that was not kept the number of its cell.
+        self.kept, self.uses, self.changed = {}, {}, {}
 
     def result(self) -> Definitions:
         # A broken cell replaces no earlier, complete definition: Jupyter would not have run it.
@@ -250,11 +299,28 @@ class _Collector:
             frozenset(self.functions),
             frozenset(self.untouched),
             {name: why for name, (_, why) in broken.items()},
-            frozenset(self.dropped),
+            self.dropped,
             tuple(self.notes),
             {name: self.cells[name] for name in self.functions}
             | {name: (number,) for name, (number, _) in broken.items()},
+            self._altered(),
+            self.saved and newer.shown(self.saved),
         )
+
+    def _altered(self) -> dict[str, tuple[str, int]]:
+        """What has a body and rests on a changed name, directly or through others."""
+        users = {}
+        for name, looked_up in self.uses.items():
+            for other in looked_up:
+                users.setdefault(other, []).append(name)
+        altered = {}
+        waiting = [(name, (name, number)) for name, number in self.changed.items()]
+        for name, origin in waiting:
+            for user in users.get(name, ()):
+                if user not in altered:
+                    altered[user] = origin
+                    waiting.append((user, origin))
+        return altered
 
     def add_cell(self, source: str, number: int) -> None:
         if len(source) > self.room:
@@ -273,15 +339,7 @@ class _Collector:
         try:
             lines, tree = self._joined(before, source, number) or self._parse(_dedented(source))
         except UNREADABLE as error:
-            why = _what_is_wrong(error, source)
-            self.notes.append(feedback("cell_left_out", number=number, why=why))
-            self.broken |= {
-                name: (
-                    number,
-                    feedback("cell_does_not_parse", function=one_line(name, 60), why=why),
-                )
-                for name in DEF.findall(source)
-            }
+            self._leave_out(error, source, number)
             return
         joined_to = self.before[0]
         if joined_to == number and INDENTED.match(source) and DEF.search(source):
@@ -289,6 +347,17 @@ class _Collector:
         lines = [line.encode() for line in lines]  # the tree counts columns in UTF-8 bytes
         for statement in tree.body:
             self._add_statement(statement, lines, joined_to)
+
+    def _leave_out(self, error: Exception, source: str, number: int) -> None:
+        """Note a cell that cannot be parsed, and what it most likely would have bound."""
+        why = self._what_is_wrong(error, source)
+        self.notes.append(feedback("cell_left_out", number=number, why=why))
+        for name in DEF.findall(source):
+            details = {"function": one_line(name, 60), "why": why}
+            self.broken[name] = number, feedback("cell_does_not_parse", **details)
+        for name in _would_bind(source):
+            if name not in self.kept:
+                self.dropped.setdefault(name, ("in_left_out", number))
 
     def _joined(self, before, source: str, number: int):
         """Lines and tree of this cell and the one before, if only together they are a function."""
@@ -317,7 +386,7 @@ class _Collector:
         return not any(
             isinstance(node, (ast.Return, ast.Yield))
             for statement in tree.body
-            for node in _outside_bodies(statement)
+            for node in outside_bodies(statement)
         )
 
     def _without_cell_magic(self, source: str) -> str:
@@ -345,7 +414,7 @@ class _Collector:
                 if not magic:
                     raise
                 if magic["name"]:
-                    self.dropped.add(magic["name"])
+                    self._lose([magic["name"]], [magic["name"]], self.before[0])
                 indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
                 goes_on = lines[at].endswith("\\")
                 lines[at] = indent + "pass"
@@ -355,22 +424,92 @@ class _Collector:
         raise ValueError(feedback("cell_commands", most=MAGIC_LINES))
 
     def _add_statement(self, node, lines, number: int) -> None:
-        names, stub = set(_bound(node)), _is_stub(node)
-        if stub and all(name in self.functions and name not in self.untouched for name in names):
-            return  # a copy of the blank takes nothing away
+        cut = self._take(node, lines, number)
+        if cut is None:
+            return
+        piece = text(node, lines, cut)
+        if cut:
+            try:
+                self.work.tree(piece)
+            except UNREADABLE:
+                self._leave(node, number)
+                return
+        self.pieces.append(piece)
+
+    def _take(self, node, lines, number: int) -> list[ast.stmt] | None:
+        """The parts to cut out of a top-level statement; None where it is not kept at all."""
+        if isinstance(node, TRIES) or isinstance(node, ast.If) and self._calls_nothing(node.test):
+            return self._take_block(node, lines, number)
+        if isinstance(node, BLOCKS):
+            self._leave(node, number)
+            for each in imports(node):
+                self.pieces.append(text(each, lines))
+                self._keep(each, number)
+            return None
+        if is_stub(node) and all(
+            name in self.functions and name not in self.untouched for name in bound(node)
+        ):
+            return None  # a copy of the blank takes nothing away
         if not self._keeps(node):
             # An earlier definition of the same name stays, as the student wrote it.
-            self.dropped |= names
-            return
-        self.pieces.append(_text(node, lines))
+            self._leave(node, number)
+            return None
+        self._keep(node, number)
+        return []
+
+    def _take_block(self, node, lines, number: int) -> list[ast.stmt] | None:
+        """As `_take`, of an `if` or a `try`: what only defines is kept of it."""
+        cut, lost, kept, sure = [], set(), False, True
+        for suite in suites(node):
+            for part in suite:
+                # What was left out of a `try` may have failed, and what follows not have happened.
+                doubted = not sure and isinstance(part, ASSIGNMENTS)
+                if doubted:
+                    lost.update(bound(part))
+                if doubted and suite is node.body:
+                    self._leave(part, number)
+                    inside = None
+                else:
+                    inside = self._take(part, lines, number)
+                if inside is not None:
+                    cut += inside
+                    kept = True
+                    continue
+                cut.append(part)
+                lost.update(set(bound(part)).difference(*map(bound, imports(part))))
+                if isinstance(node, TRIES) and suite is node.body and not is_idle(part):
+                    sure = False
+        self._lose(lost, lost, number)
+        return cut if kept else None
+
+    def _leave(self, node, number: int) -> None:
+        """Note what a statement that is not kept would have done."""
+        self._lose(bound(node), changed(node), number)
+
+    def _lose(self, names: Iterable[str], changes: Iterable[str], number: int) -> None:
+        self.dropped |= dict.fromkeys(names, ("set_by_call", number))
+        for name in changes:
+            if self.kept.get(name, "import") != "import":
+                self.changed.setdefault(name, number)
+
+    def _keep(self, node, number: int) -> None:
+        """Note what a statement that is kept binds."""
+        names, stub = set(bound(node)), is_stub(node)
         aliases_a_function = self._names_a_function(node)
         earlier = {
             name: self.cells[name] for name in names & self.functions if name not in self.untouched
         }
-        self.dropped -= names
         self.functions -= names
         self.untouched -= names
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or aliases_a_function:
+        has_body = isinstance(node, SCOPES)
+        kind = "import" if isinstance(node, IMPORTS) else "code" if has_body else "value"
+        looked_up = used(node) if has_body or aliases_a_function else ()
+        for name in names:
+            self.dropped.pop(name, None)
+            self.kept[name], self.uses[name] = kind, looked_up
+            if not isinstance(node, ast.AugAssign):
+                self.changed.pop(name, None)
+        if isinstance(node, FUNCTIONS) or aliases_a_function:
             self.functions |= names
             self.cells |= {name: _with_last(earlier.get(name, ()), number) for name in names}
         if stub:
@@ -378,47 +517,36 @@ class _Collector:
 
     def _keeps(self, node) -> bool:
         """Does this top-level statement only define?"""
-        match node:
-            case (
-                ast.FunctionDef()
-                | ast.AsyncFunctionDef()
-                | ast.ClassDef()
-                | ast.Import()
-                | ast.ImportFrom()
-            ):
-                return True
-            case ast.Assign() | ast.AnnAssign():
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                return (
-                    node.value is not None
-                    and all(map(_only_names, targets))
-                    and self._calls_nothing(node.value)
-                )
-            case ast.Try():  # `try: import x / except ImportError: x = None`
-                inside = (
-                    node.body
-                    + node.orelse
-                    + node.finalbody
-                    + [s for handler in node.handlers for s in handler.body]
-                )
-                return all(
-                    isinstance(s, (*IMPORTS, ast.Pass))
-                    or isinstance(s, ast.Assign)
-                    and self._keeps(s)
-                    for s in inside
-                )
-        return False
+        if not isinstance(node, ASSIGNMENTS):
+            return isinstance(node, (*SCOPES, *IMPORTS))
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return (
+            node.value is not None
+            and all(self._may_set(target, isinstance(node, ast.AugAssign)) for target in targets)
+            and self._calls_nothing(node.value)
+        )
+
+    def _may_set(self, target, augmented: bool) -> bool:
+        """Is this a name, or a part of something that the notebook itself defines?"""
+        if only_names(target) and not augmented:
+            return True
+        [name] = list(root(target)) or [None]
+        # Modules and models have attributes too, and those are not the notebook's to set.
+        of_code = any(isinstance(node, ast.Attribute) for node in ast.walk(target))
+        kinds = ("code",) if of_code else ("value",)
+        return (
+            self.kept.get(name) in kinds
+            and name not in self.dropped
+            and self._calls_nothing(target)
+        )
 
     def _calls_nothing(self, value) -> bool:
-        for node in _outside_bodies(value):
+        for node in outside_bodies(value):
             if isinstance(node, (ast.Call, ast.Await, ast.Yield, ast.YieldFrom)):
                 return False
-            if (
-                isinstance(node, ast.Name)
-                and node.id in self.dropped
-                and node.id not in self.functions
-            ):
-                return False  # made from something that is not there
+            if isinstance(node, ast.Name) and node.id not in self.functions:
+                if self.dropped.get(node.id, ("",))[0] == "set_by_call":
+                    return False  # made from something that is not there
         return True
 
     def _names_a_function(self, node) -> bool:
@@ -428,6 +556,32 @@ class _Collector:
             value, (ast.Lambda, ast.Attribute, ast.Subscript, ast.IfExp)
         )
         return may_be or isinstance(value, ast.Name) and value.id in self.functions
+
+    def _what_is_wrong(self, error, source: str) -> Remark | str:
+        match error:
+            case TabError():
+                return feedback("syntax_tabs", line=error.lineno or "?")
+            case SyntaxError():
+                if merge := MERGE.search(source):
+                    return feedback("syntax_merge", line=1 + source.count("\n", 0, merge.start()))
+                if code := re.search(r"\(?U\+([0-9A-F]{1,6})\)?$", error.msg):
+                    return _foreign(chr(int(code[1], 16)), error.lineno or "?")
+                if version := newer.syntax(error, _dedented(source), self.saved, self._parse):
+                    return version
+                return feedback("syntax", line=error.lineno or "?", error=one_line(error.msg, 120))
+            case RecursionError() | MemoryError():
+                return feedback("cell_too_deep")
+        return one_line(error, 120)
+
+
+def _would_bind(source: str) -> Iterator[str]:
+    """Names that a cell which cannot be parsed most likely binds, apart from functions."""
+    for first, second in ASSIGNED.findall(source):
+        yield first or second
+    for inside, rest in IMPORTED.findall(source):
+        for alias in (inside or rest).split(","):
+            if words := alias.split():
+                yield words[-1] if "as" in words else words[0].split(".")[0]
 
 
 def _tree(source: str) -> ast.Module:
@@ -445,21 +599,6 @@ def _dedented(source: str) -> str:
     )
 
 
-def _what_is_wrong(error, source: str) -> str:
-    match error:
-        case TabError():
-            return feedback("syntax_tabs", line=error.lineno or "?")
-        case SyntaxError():
-            if merge := MERGE.search(source):
-                return feedback("syntax_merge", line=1 + source.count("\n", 0, merge.start()))
-            if code := re.search(r"\(?U\+([0-9A-F]{1,6})\)?$", error.msg):
-                return _foreign(chr(int(code[1], 16)), error.lineno or "?")
-            return feedback("syntax", line=error.lineno or "?", error=one_line(error.msg, 120))
-        case RecursionError() | MemoryError():
-            return feedback("cell_too_deep")
-    return one_line(error, 120)
-
-
 def _foreign(letter: str, line) -> str:
     """The sentence on a character that Python does not take."""
     plain = unicodedata.normalize("NFKC", letter).translate(PLAIN)
@@ -469,72 +608,5 @@ def _foreign(letter: str, line) -> str:
     return feedback("syntax_foreign", **named)
 
 
-def _outside_bodies(node):
-    """The nodes that are evaluated when a top-level statement runs.
-
-    The bodies of functions and lambdas are not.
-    """
-    waiting = [node]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, ast.Lambda):
-            waiting.append(node.args)
-        elif isinstance(node, ast.comprehension):  # its variable is bound nowhere else
-            waiting.extend([node.iter, *node.ifs])
-        elif not isinstance(node, SCOPES):
-            waiting.extend(ast.iter_child_nodes(node))
-
-
-def _bound(statement):
-    """Names that a top-level statement binds."""
-    for node in _outside_bodies(statement):
-        match node:
-            case (
-                ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                yield name
-            case ast.Name(id=name, ctx=ast.Store()):
-                yield name
-            case ast.alias(name=name, asname=asname) if name != "*":
-                yield asname or name.split(".")[0]
-
-
 def _with_last(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
     return numbers if numbers[-1:] == (number,) else (*numbers, number)
-
-
-def _only_names(target) -> bool:
-    if isinstance(target, (ast.Tuple, ast.List)):
-        return all(isinstance(element, ast.Name) for element in target.elts)
-    return isinstance(target, ast.Name)
-
-
-def _is_stub(node) -> bool:
-    """Is this a function whose body is `raise NotImplementedError(...)` and at most a docstring?
-
-    One with a decorator is not: the decorator may do the work.
-    """
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.decorator_list:
-        return False
-    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-    if len(body) != 1 or not isinstance(body[0], ast.Raise):
-        return False
-    raised = body[0].exc.func if isinstance(body[0].exc, ast.Call) else body[0].exc
-    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
-
-
-def _text(node, lines) -> str:
-    """The student's own text of a statement, decorators included."""
-    decorators = getattr(node, "decorator_list", [])
-    first = (decorators[0].lineno if decorators else node.lineno) - 1
-    # A line may hold thousands of statements, so not even a part of it is copied twice.
-    if first == node.end_lineno - 1:
-        return lines[first][node.col_offset : node.end_col_offset].decode()
-    piece = lines[first : node.end_lineno]
-    piece[-1] = piece[-1][: node.end_col_offset]
-    if not decorators:
-        piece[0] = piece[0][node.col_offset :]
-    return b"\n".join(piece).decode()
