@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -527,6 +528,17 @@ def _(text):
 @of_text("text behind the end", ALL, "file_goes_on")
 def _(text):
     return text + '\n "metadata": {}\n}\n'
+
+
+@of_text("a comma behind the last of each list and object", ALL, "file_commas")
+def _(text):
+    return re.sub(r"(?<=[\]}\"\dn])(\n *[\]}])", r",\1", text)
+
+
+@of_text("commas too many, and cut off behind them", ONLY_DOUBLE, "file_damaged")
+def _(text):
+    text = re.sub(r"(?<=[\]}\"\dn])(\n *[\]}])", r",\1", text)
+    return text[: text.index("def triple") + 15]
 
 
 @of_text("marks of a merge", ALL, "file_conflict")
