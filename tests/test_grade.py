@@ -3,6 +3,7 @@
 Stand-ins take the place of the course's hidden tests.
 """
 
+import csv
 import json
 import math
 import os
@@ -20,13 +21,16 @@ from autograder import cli, hidden, secret
 from autograder import grade as grading
 from autograder import result as results
 from autograder.commands import batch
+from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, grade_submission
 from autograder.making import sample_edits
-from autograder.result import Result, TestResult
+from autograder.result import Result, TestResult, name_shown
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
 from keyhole.messages import sentences
+from keyhole.terminal import columns
+from keyhole.text import one_line
 from tests.standins import (
     DOUBLE,
     HOSTILE,
@@ -681,3 +685,39 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     ended = StudentFailed("definitions", cause=StudentFailed("raised", "SyntaxError: 'zzzz' 12"))
     [remark] = grading.explained(ended, "f", found)
     assert str(remark) == "your definitions did not run: raised SyntaxError: ‘…’ …."
+
+
+# --- names
+
+
+NAMES = ("ada", "陳大文", " blank", "red\x1b[31m\u202e", "a;=1+1", "＝1+1", "b\t;\r@x")
+
+
+def test_a_table_has_straight_columns_and_shows_what_names_hide():
+    rows = [Result(name, "model_editing", "graded", None, "E", 0.0, (a_test(),)) for name in NAMES]
+    lines = as_table(rows).splitlines()
+    assert len({columns(line.partition("f 1")[0]) for line in lines[3:]}) == 1
+    shown = "\n".join(lines + [progress(row, 1, 2, 3.0) for row in rows])
+    assert all(c.isprintable() or c == "\n" for c in shown) and "\\x1b[31m\\u202e" in shown
+    assert "\n blank" in shown and "陳大文" in shown
+    assert {columns(progress(row, 1, 2, 3.0)) for row in rows} == {
+        columns(progress(rows[0], 1, 2, 3.0))
+    }
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_of_the_csv_is_a_formula_in_any_locale(delimiter):
+    rows = [Result(name, name, "failed", f"a; b\n;=1+1 {name}", "E", 0, ()) for name in NAMES]
+    text = as_csv(rows)
+    assert all(c.isprintable() or c == "\n" for c in text)
+    for row in csv.reader(text.splitlines(), delimiter=delimiter):
+        assert not [cell for cell in row if re.match(r'"?[=+\-@＝＋－＠]', cell.strip())]
+        assert len(row) == (6 if delimiter == "," else 1)
+
+
+def test_a_name_that_an_ascii_locale_splits_is_put_together_again():
+    name, spoilt = "陳大文", "陳".encode("cp950")
+    assert name_shown(name.encode().decode("ascii", "surrogateescape")) == name
+    assert one_line(name.encode().decode("ascii", "surrogateescape")) == name
+    assert name_shown(spoilt.decode("ascii", "surrogateescape")) == "\\udcb3\\udcaf"
+    assert one_line(spoilt.decode("ascii", "surrogateescape")) == "\ufffd\ufffd"
