@@ -4,6 +4,7 @@ Stand-ins take the place of the course's hidden tests.
 """
 
 import csv
+import errno
 import json
 import math
 import os
@@ -31,6 +32,7 @@ from keyhole.checking.judging import Verdict
 from keyhole.messages import sentences
 from keyhole.terminal import columns
 from keyhole.text import one_line
+from tests.ordinary import as_ordinary_user, open_up
 from tests.standins import (
     DOUBLE,
     HOSTILE,
@@ -41,6 +43,7 @@ from tests.standins import (
     feedback,
     registry,
     said,
+    sentence,
     times,
 )
 
@@ -554,7 +557,7 @@ def test_likely_copies_are_told_whatever_the_order(
         assert run(tmp_path, "--jobs", jobs, "--students", students) == 0
         shown = capsys.readouterr().out
     reasons = {e["student"]: e["reason"] for e in json.loads((tmp_path / "r.json").read_text())}
-    assert reasons["bob"] is None and reasons["zed"] is None
+    assert reasons["bob"] is None and STAFF not in reasons["zed"]
     assert reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
     assert (
         "like otto: the same fact" in reasons["ann"]
@@ -687,7 +690,63 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     assert str(remark) == "your definitions did not run: raised SyntaxError: ‘…’ …."
 
 
-# --- names
+# --- what cannot be read, and names
+
+
+def test_who_cannot_be_read_costs_no_other_a_row(tmp_path, quick, monkeypatch, capsys):
+    """Also where the files of the class are compared."""
+    tests = registry(
+        HiddenTest("double.plain", 3, times(2)),
+        HiddenTest("mine.file", 1, file_test, of_files=True),
+    )
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
+    model = SimpleNamespace(weight=lambda layer: torch.empty(576, 1536))
+    monkeypatch.setattr(Grader, "model", lambda self: model)
+    names = ("ann", "bob", "cho", "dan", "eve")
+    folders = [hand_in(tmp_path / "in" / name / "model_editing", DOUBLE) for name in names]
+    for folder in folders:
+        for file, content in sample_edits.files_of("hana-other-words").items():
+            (folder / file).write_bytes(content)
+    shut = {
+        "bob": folders[1].parent,
+        "cho": folders[2],
+        "dan": folders[3] / "3_edit.ipynb",
+        "eve": folders[4] / "my_fact.json",
+    }
+    for path in shut.values():
+        path.chmod(0)
+    try:
+        with as_ordinary_user():
+            for options in ((), ("--students", "ann"), ("--students", "bob,eve", "--jobs", "3")):
+                assert run(tmp_path, *options) == 0
+                said = capsys.readouterr()
+                assert "Traceback" not in said.err
+                entries = {e["student"]: e for e in json.loads((tmp_path / "r.json").read_text())}
+                scores = dict.fromkeys(names, 0) | {"ann": 3, "eve": 3}
+                assert {name: entry["score"] for name, entry in entries.items()} == scores
+                for name, path in shut.items():
+                    end = "" if path.is_file() else "/"
+                    shown = path.name + end if name != "bob" else "bob/"
+                    why = sentence("unread", place=shown, why=os.strerror(errno.EACCES))
+                    assert why in entries[name]["reason"]
+    finally:
+        open_up(tmp_path / "in")
+
+
+@pytest.mark.parametrize("mode", [0, 0o444])
+def test_a_class_that_cannot_be_read_is_one_sentence(a_class, capsys, mode):
+    (a_class / "in").chmod(mode)
+    try:
+        with as_ordinary_user():
+            status = run(a_class)
+    finally:
+        (a_class / "in").chmod(0o755)
+    said = capsys.readouterr()
+    if mode:  # the names can be read
+        entries = json.loads((a_class / "r.json").read_text())
+        assert status == 0 and all("cannot be read" in entry["reason"] for entry in entries)
+    else:
+        assert status == 2 and said.err.endswith("cannot be read: Permission denied\n")
 
 
 NAMES = ("ada", "陳大文", " blank", "red\x1b[31m\u202e", "a;=1+1", "＝1+1", "b\t;\r@x")

@@ -81,6 +81,7 @@ def file_called(folder: str | Path, wanted: str) -> Path | None:
     """The file `wanted` of a folder, else an ordinary one that was meant to be it.
 
     Of several the last by name, where a longer name comes after a shorter (`(10)` after `(9)`).
+    Raises KeyholeError where the folder cannot be read.
     """
     path = Path(folder, wanted)
     if os.path.lexists(path):
@@ -92,8 +93,10 @@ def file_called(folder: str | Path, wanted: str) -> Path | None:
                 for entry in islice(entries, MOST_ENTRIES)
                 if is_called(entry.name, wanted) and entry.is_file(follow_symlinks=False)
             ]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _unreadable(one_line(os.path.basename(folder), 80), error) from None
     return Path(folder, max(names, key=lambda name: (len(name), name))) if names else None
 
 
@@ -128,13 +131,12 @@ def read_file(
     except IsADirectoryError:
         raise KeyholeError(feedback("file_not_ordinary", file=name)) from None
     except (OSError, ValueError) as error:
-        raise KeyholeError(
-            feedback(
-                "file_unreadable",
-                file=name,
-                why=one_line(getattr(error, "strerror", None) or error, 100),
-            )
-        ) from None
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, error: Exception) -> KeyholeError:
+    why = one_line(getattr(error, "strerror", None) or error, 100)
+    return KeyholeError(feedback("file_unreadable", file=name, why=why))
 
 
 def _too_large(name: str, size: int, limit_mb: float, sentence: str | None = None) -> KeyholeError:
