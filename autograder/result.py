@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,18 @@ class Result:
 def function_of(test_id: str) -> str:
     """The graded function in a test's id: `rank_one_update.conv1d` is about `rank_one_update`."""
     return test_id.partition(".")[0]
+
+
+def name_shown(name: str, limit: int = 40) -> str:
+    """A student's name, as long as `limit`, in which nothing moves a cursor or stays unseen.
+
+    Such characters are shown as escapes, like `\\x1b`. In an ASCII locale Python takes the bytes of
+    a UTF-8 name for half characters; here they are put together again.
+    """
+    with suppress(UnicodeError):
+        name = name.encode("utf-8", "surrogateescape").decode("utf-8")
+    seen = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return seen if len(seen) <= limit else seen[: limit - 1] + "…"
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -21,7 +21,7 @@ from keyhole import fact_files, messages
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.importing import import_path
 from keyhole.messages import problem, shown
-from keyhole.terminal import print_anything
+from keyhole.terminal import padded, print_anything
 from keyhole.text import as_target, difference, ordinary, places, why_absent
 
 if TYPE_CHECKING:
@@ -342,7 +342,8 @@ def _strongest(made: "CausalMap") -> Iterator[str]:
         layer = int(effects[row].argmax())
         words = shown("strongest", layer=layer, effect=f"{effects[row, layer]:+.3f}")
         star = "*" if row in range(*made.span) else " "
-        yield f"  {made.tokens[row].strip():>16}{star} {words}"
+        token = padded(made.tokens[row].strip(), 16, to_the_right=True)
+        yield f"  {token}{star} {words}"
 
 
 # ---------------------------------------------------------------- edit

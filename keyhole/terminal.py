@@ -1,6 +1,8 @@
-"""Printing that never fails."""
+"""Printing that never fails, and columns that stand below one another."""
 
 import sys
+
+from wcwidth import wcswidth
 
 
 def print_anything() -> None:
@@ -12,3 +14,14 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not where a notebook or a test took its place
             stream.reconfigure(errors="backslashreplace")
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a printable text takes: a Chinese character takes two."""
+    return max(wcswidth(text), 0)
+
+
+def padded(text: str, width: int, to_the_right: bool = False) -> str:
+    """The text with blanks behind or before it, so that it takes at least `width` columns."""
+    blanks = " " * (width - columns(text))
+    return blanks + text if to_the_right else text + blanks

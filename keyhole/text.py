@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from os.path import commonprefix
 
 from keyhole.messages import Listing, Remark, listed, problem, word
@@ -29,6 +30,8 @@ def one_line(text: object, limit: int = 300) -> str:
     Characters that cannot be printed (control, direction marks, surrogates) become spaces.
     """
     head = str(text)[: 4 * limit]
+    with suppress(UnicodeError):  # in an ASCII locale, file names come as half characters
+        head = head.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -557,6 +558,17 @@ def _(text):
     return text + '\n "metadata": {}\n}\n'
 
 
+@of_text("a comma behind the last of each list and object", ALL, "file_commas")
+def _(text):
+    return re.sub(r"(?<=[\]}\"\dn])(\n *[\]}])", r",\1", text)
+
+
+@of_text("commas too many, and cut off behind them", ONLY_DOUBLE, "file_damaged")
+def _(text):
+    text = re.sub(r"(?<=[\]}\"\dn])(\n *[\]}])", r",\1", text)
+    return text[: text.index("def triple") + 15]
+
+
 @of_text("marks of a merge", ALL, "file_conflict")
 def _(text):
     line = next(line for line in text.split("\n") if "def double" in line)
@@ -780,6 +792,114 @@ def _(folder, notebook):
 @kind("a folder of that name", NOTHING, "file_not_ordinary")
 def _(folder, notebook):
     (folder / "3_edit.ipynb").mkdir(parents=True)
+
+
+# ---------------------------------------------------------------- what cannot be read
+
+
+def closed(name, score, place, mode, also=None):
+    """A right submission, whose `place` then has other permissions."""
+
+    def make(folder, notebook):
+        (also or save)(folder, notebook)
+        Path(os.path.normpath(folder / place)).chmod(mode)
+
+    DAMAGES[name] = Damage(make, score, "unread")
+
+
+closed("a student's folder that may not be read", NOTHING, "..", 0)
+closed("a student's folder that may only be listed", NOTHING, "..", 0o444)
+closed("a folder that may not be read", NOTHING, ".", 0)
+closed("a folder that may only be listed", NOTHING, ".", 0o444)
+closed("a folder that may not be listed", ALL, ".", 0o111)
+closed("a notebook that may not be read", NOTHING, "3_edit.ipynb", 0)
+closed(
+    "a notebook of another name that may not be read",
+    NOTHING,
+    "mine.ipynb",
+    0,
+    lambda folder, notebook: save(folder, notebook, "mine.ipynb"),
+)
+closed(
+    "a zip that may not be read",
+    NOTHING,
+    "homework.zip",
+    0,
+    lambda folder, notebook: save(
+        folder, zipped({"3_edit.ipynb": json.dumps(notebook)}), "homework.zip"
+    ),
+)
+
+
+@kind("a folder below that may not be read", ALL, "unread")
+def _(folder, notebook):
+    save(folder, notebook)
+    (folder / "old").mkdir(mode=0)
+
+
+@kind("a folder of another name that may not be read", NOTHING, "unread")
+def _(folder, notebook):
+    save(folder.parent, notebook, "hw7/3_edit.ipynb")
+    (folder.parent / "hw7").chmod(0)
+
+
+# ---------------------------------------------------------------- links
+
+
+def elsewhere(folder, notebook, name="model_editing/3_edit.ipynb") -> Path:
+    """A right notebook of the staff's, which no link of a student's may lead to."""
+    staff = folder.parents[2] / "staff"
+    save(staff, notebook, name)
+    folder.parent.parent.mkdir(parents=True, exist_ok=True)
+    return staff
+
+
+@kind("a link in place of the student's folder", NOTHING, "place_linked")
+def _(folder, notebook):
+    folder.parent.symlink_to(elsewhere(folder, notebook))
+
+
+@kind("a link to nothing in place of the student's folder", NOTHING, "place_linked")
+def _(folder, notebook):
+    folder.parent.symlink_to(elsewhere(folder, notebook) / "nothing")
+
+
+@kind("a link in place of the folder", NOTHING, "place_linked")
+def _(folder, notebook):
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(elsewhere(folder, notebook) / "model_editing")
+
+
+@kind("a link in place of a folder of another name", NOTHING, "only_links")
+def _(folder, notebook):
+    folder.parent.mkdir(parents=True)
+    (folder.parent / "hw7").symlink_to(elsewhere(folder, notebook) / "model_editing")
+
+
+@kind("a link in place of a folder below", NOTHING, "only_links")
+def _(folder, notebook):
+    folder.mkdir(parents=True)
+    (folder / "mine").symlink_to(elsewhere(folder, notebook) / "model_editing")
+
+
+@kind("a link of another name", NOTHING, "only_links")
+def _(folder, notebook):
+    folder.mkdir(parents=True)
+    notebook = elsewhere(folder, notebook) / "model_editing" / "3_edit.ipynb"
+    (folder / "mine.ipynb").symlink_to(notebook)
+
+
+@kind("a link in place of a zip", NOTHING, "only_links")
+def _(folder, notebook):
+    folder.mkdir(parents=True)
+    staff = elsewhere(folder, zipped({"3_edit.ipynb": json.dumps(notebook)}), "right.zip")
+    (folder / "homework.zip").symlink_to(staff / "right.zip")
+
+
+@kind("a link in place of a zip in place of the student's folder", NOTHING, "place_linked")
+def _(folder, notebook):
+    staff = elsewhere(folder, zipped({"3_edit.ipynb": json.dumps(notebook)}), "right.zip")
+    folder.parent.with_name(f"{folder.parent.name}.zip").symlink_to(staff / "right.zip")
 
 
 # ---------------------------------------------------------------- zips

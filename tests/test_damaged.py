@@ -24,6 +24,7 @@ from autograder.secret import TEST_SECRET
 from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
+from tests.ordinary import as_ordinary_user, open_up
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
 from tests.test_nbgrader import (  # noqa: F401 (fixtures)
     course,
@@ -36,7 +37,11 @@ from tests.test_nbgrader import (  # noqa: F401 (fixtures)
     visible,
 )
 
-HEALTHY = ("0 first", "M 中間", "zzz last")
+# Others in whose names there is something that a program may stumble over.
+HEALTHY = (
+    *("0 first", "M 中間", "zzz last"),
+    *(" blank in front", "blanks behind  ", "a;=1+1", "red\x1b[31m and turned\u202e"),
+)
 STUDENTS = {f"{number:03} {name.replace('/', ' ')}": name for number, name in enumerate(DAMAGES)}
 # On these nbgrader by itself stops, gives 0 points without a word, or repairs them. What it does
 # with a locked gradebook has a separate test.
@@ -51,6 +56,8 @@ KNOWN = (
     "a kernelspec that is none",
     "points and flags changed",
     "a solution turned into Markdown",
+    *(name for name, damage in DAMAGES.items() if damage.says in ("unread", "place_linked")),
+    *(name for name, damage in DAMAGES.items() if damage.says == "only_links"),
 )
 NOT_RECORDED = (
     "another assignment only",
@@ -132,14 +139,16 @@ def batch(request, tmp_path_factory):
             hand_in(folder / "in", notebook, {})
             alone = grade(folder, language)
             hand_in(folder / "in", notebook)
-            return (
-                language,
-                grade(folder, language, "--jobs", "2"),
-                grade(folder, language, "--jobs", "1"),
-                alone,
-                folder,
-            )
+            with as_ordinary_user():
+                return (
+                    language,
+                    grade(folder, language, "--jobs", "2"),
+                    grade(folder, language, "--jobs", "1"),
+                    alone,
+                    folder,
+                )
         finally:
+            open_up(folder / "in")
             messages.use("en")
             for student, name in STUDENTS.items():
                 if name == "outputs of 100 MB":  # pytest keeps its folders
@@ -223,21 +232,21 @@ def test_both_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa
     }  # a page takes a second; all of them are graded above
     assert {*KNOWN} <= {*students.values()}
     hand_in(submitted, right_notebook(released(course)), students)
-    # nbgrader's own command first: by the other one it would find results
     everybody = {*HEALTHY, *students}
     expected = dict.fromkeys(HEALTHY, ALL) | {
         student: DAMAGES[name].score for student, name in students.items()
     }
-    assert nbgrader("autograde", "model_editing", "--force") == 0
-    assert nbgrader("generate_feedback", "model_editing", "--force") == 0
-    assert gradebook(course) == expected
-    first = {student: noted(course, student) for student in everybody}
-    assert (
-        cli.main(
-            ["grade", str(submitted), "--json", "r.json", "--course", str(course), "--jobs", "2"]
-        )
-        == 0
-    )
+    options = ["--json", "r.json", "--course", str(course), "--jobs", "2"]
+    try:
+        with as_ordinary_user():
+            # nbgrader's own command first: by the other one it would find results
+            assert nbgrader("autograde", "model_editing", "--force") == 0
+            assert nbgrader("generate_feedback", "model_editing", "--force") == 0
+            assert gradebook(course) == expected
+            first = {student: noted(course, student) for student in everybody}
+            assert cli.main(["grade", str(submitted), *options]) == 0
+    finally:
+        open_up(submitted)
     entries = {entry["student"]: entry for entry in json.loads((course / "r.json").read_text())}
     assert (
         {student: entry["score"] for student, entry in entries.items()}

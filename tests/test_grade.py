@@ -3,6 +3,8 @@
 Stand-ins take the place of the course's hidden tests.
 """
 
+import csv
+import errno
 import json
 import math
 import os
@@ -20,14 +22,18 @@ from autograder import cli, hidden, secret
 from autograder import grade as grading
 from autograder import result as results
 from autograder.commands import batch
+from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, grade_submission
 from autograder.making import sample_edits
-from autograder.result import Result, TestResult
+from autograder.result import Result, TestResult, name_shown
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
 from keyhole.messages import sentences
 from keyhole.notebooks.definitions import definitions
+from keyhole.terminal import columns
+from keyhole.text import one_line
+from tests.ordinary import as_ordinary_user, open_up
 from tests.standins import (
     DOUBLE,
     HOSTILE,
@@ -38,6 +44,7 @@ from tests.standins import (
     feedback,
     registry,
     said,
+    sentence,
     times,
 )
 
@@ -584,7 +591,7 @@ def test_likely_copies_are_told_whatever_the_order(
         assert run(tmp_path, "--jobs", jobs, "--students", students) == 0
         shown = capsys.readouterr().out
     reasons = {e["student"]: e["reason"] for e in json.loads((tmp_path / "r.json").read_text())}
-    assert reasons["bob"] is None and reasons["zed"] is None
+    assert reasons["bob"] is None and STAFF not in reasons["zed"]
     assert reasons["ann"].count(STAFF) == reasons["otto"].count(STAFF) == 1
     assert (
         "like otto: the same fact" in reasons["ann"]
@@ -714,3 +721,95 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     ended = StudentFailed("definitions", cause=StudentFailed("raised", "SyntaxError: 'zzzz' 12"))
     [remark] = grading.explained(ended, "f", found)
     assert str(remark) == "your definitions did not run: raised SyntaxError: ‘…’ …."
+
+
+# --- what cannot be read, and names
+
+
+def test_who_cannot_be_read_costs_no_other_a_row(tmp_path, quick, monkeypatch, capsys):
+    """Also where the files of the class are compared."""
+    tests = registry(
+        HiddenTest("double.plain", 3, times(2)),
+        HiddenTest("mine.file", 1, file_test, of_files=True),
+    )
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
+    model = SimpleNamespace(weight=lambda layer: torch.empty(576, 1536))
+    monkeypatch.setattr(Grader, "model", lambda self: model)
+    names = ("ann", "bob", "cho", "dan", "eve")
+    folders = [hand_in(tmp_path / "in" / name / "model_editing", DOUBLE) for name in names]
+    for folder in folders:
+        for file, content in sample_edits.files_of("hana-other-words").items():
+            (folder / file).write_bytes(content)
+    shut = {
+        "bob": folders[1].parent,
+        "cho": folders[2],
+        "dan": folders[3] / "3_edit.ipynb",
+        "eve": folders[4] / "my_fact.json",
+    }
+    for path in shut.values():
+        path.chmod(0)
+    try:
+        with as_ordinary_user():
+            for options in ((), ("--students", "ann"), ("--students", "bob,eve", "--jobs", "3")):
+                assert run(tmp_path, *options) == 0
+                said = capsys.readouterr()
+                assert "Traceback" not in said.err
+                entries = {e["student"]: e for e in json.loads((tmp_path / "r.json").read_text())}
+                scores = dict.fromkeys(names, 0) | {"ann": 3, "eve": 3}
+                assert {name: entry["score"] for name, entry in entries.items()} == scores
+                for name, path in shut.items():
+                    end = "" if path.is_file() else "/"
+                    shown = path.name + end if name != "bob" else "bob/"
+                    why = sentence("unread", place=shown, why=os.strerror(errno.EACCES))
+                    assert why in entries[name]["reason"]
+    finally:
+        open_up(tmp_path / "in")
+
+
+@pytest.mark.parametrize("mode", [0, 0o444])
+def test_a_class_that_cannot_be_read_is_one_sentence(a_class, capsys, mode):
+    (a_class / "in").chmod(mode)
+    try:
+        with as_ordinary_user():
+            status = run(a_class)
+    finally:
+        (a_class / "in").chmod(0o755)
+    said = capsys.readouterr()
+    if mode:  # the names can be read
+        entries = json.loads((a_class / "r.json").read_text())
+        assert status == 0 and all("cannot be read" in entry["reason"] for entry in entries)
+    else:
+        assert status == 2 and said.err.endswith("cannot be read: Permission denied\n")
+
+
+NAMES = ("ada", "陳大文", " blank", "red\x1b[31m\u202e", "a;=1+1", "＝1+1", "b\t;\r@x")
+
+
+def test_a_table_has_straight_columns_and_shows_what_names_hide():
+    rows = [Result(name, "model_editing", "graded", None, "E", 0.0, (a_test(),)) for name in NAMES]
+    lines = as_table(rows).splitlines()
+    assert len({columns(line.partition("f 1")[0]) for line in lines[3:]}) == 1
+    shown = "\n".join(lines + [progress(row, 1, 2, 3.0) for row in rows])
+    assert all(c.isprintable() or c == "\n" for c in shown) and "\\x1b[31m\\u202e" in shown
+    assert "\n blank" in shown and "陳大文" in shown
+    assert {columns(progress(row, 1, 2, 3.0)) for row in rows} == {
+        columns(progress(rows[0], 1, 2, 3.0))
+    }
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_of_the_csv_is_a_formula_in_any_locale(delimiter):
+    rows = [Result(name, name, "failed", f"a; b\n;=1+1 {name}", "E", 0, ()) for name in NAMES]
+    text = as_csv(rows)
+    assert all(c.isprintable() or c == "\n" for c in text)
+    for row in csv.reader(text.splitlines(), delimiter=delimiter):
+        assert not [cell for cell in row if re.match(r'"?[=+\-@＝＋－＠]', cell.strip())]
+        assert len(row) == (6 if delimiter == "," else 1)
+
+
+def test_a_name_that_an_ascii_locale_splits_is_put_together_again():
+    name, spoilt = "陳大文", "陳".encode("cp950")
+    assert name_shown(name.encode().decode("ascii", "surrogateescape")) == name
+    assert one_line(name.encode().decode("ascii", "surrogateescape")) == name
+    assert name_shown(spoilt.decode("ascii", "surrogateescape")) == "\\udcb3\\udcaf"
+    assert one_line(spoilt.decode("ascii", "surrogateescape")) == "\ufffd\ufffd"

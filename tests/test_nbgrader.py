@@ -25,7 +25,7 @@ from autograder import grade as grading
 from autograder.gradebook.course import Course
 from autograder.gradebook.mending import closed_up, harmless, mended
 from autograder.gradebook.page import table_of
-from autograder.gradebook.plugin import LATEST, GradeInSandbox, grader
+from autograder.gradebook.plugin import INTAKE, LATEST, GradeInSandbox, grader
 from autograder.result import TestResult
 from autograder.sandbox import isolation
 from autograder.submissions.latest import LatestSubmission
@@ -110,7 +110,9 @@ def course(tmp_path, monkeypatch, prepared):
     grader.cache_clear()
     yield tmp_path
     grader.cache_clear()
+    INTAKE.close()
     LATEST.close()
+    assert not list(tmp_path.glob("grading/intake-*"))
 
 
 def nbgrader(*arguments) -> int:
@@ -163,6 +165,12 @@ def autograde(course, *options) -> list[dict]:
         == 0
     )
     return json.loads((course / "r.json").read_text())
+
+
+def by_nbgrader(course) -> None:
+    """nbgrader's own commands."""
+    assert nbgrader("autograde", "model_editing", "--force") == 0
+    assert nbgrader("generate_feedback", "model_editing", "--force") == 0
 
 
 def gradebook(course) -> dict[str, float]:
@@ -461,15 +469,10 @@ def test_links_lead_nowhere(course):
     (course / "grading" / "submitted" / "whole" / "model_editing").symlink_to(
         course / "solutions" / "model_editing"
     )
-    for route in (
-        autograde,
-        lambda _: (
-            nbgrader("autograde", "model_editing", "--force")
-            + nbgrader("generate_feedback", "model_editing", "--force")
-        ),
-    ):
+    (course / "grading" / "submitted" / "all").symlink_to(course / "solutions")
+    for route in (autograde, by_nbgrader):
         route(course)
-        assert gradebook(course) == {"eve": 4, "mal": 0, "whole": 0}
+        assert gradebook(course) == {"eve": 4, "mal": 0, "whole": 0, "all": 0}
         for path in (course / "grading" / "autograded").rglob("*"):
             assert (
                 path.is_dir()
@@ -478,6 +481,37 @@ def test_links_lead_nowhere(course):
             )
     assert (course / "staff.txt").read_text() == STAFF_SECRET
     assert (course / "solutions" / "model_editing" / "3_edit.ipynb").exists()
+
+
+def test_nothing_beside_a_notebook_reaches_its_page(course):
+    (course / "staff.txt").write_text(STAFF_SECRET)
+    folder = hand_in(course, "eve", double=DOUBLE).parent
+    names = {
+        "timestamp.txt",
+        "timestamp.unreadable.txt",
+        "notes.txt",
+        "3_edit.html",
+        "my_fact.json",
+    }
+    (folder / "deeper").mkdir()
+    for name in (*names, "deeper/a.txt"):
+        (folder / name).hardlink_to(course / "staff.txt")
+    for route in (by_nbgrader, autograde, by_nbgrader):
+        route(course)
+        assert gradebook(course) == {"eve": 4}
+        for step, ending in (("autograded", "ipynb"), ("feedback", "html")):
+            made = [path for path in (course / "grading" / step).rglob("*") if path.is_file()]
+            assert [path.name for path in made] == [f"3_edit.{ending}"]
+            assert STAFF_SECRET not in made[0].read_text()
+    assert {path.name for path in folder.iterdir()} == {*names, "3_edit.ipynb", "deeper"}
+
+
+def test_nbgrader_says_in_a_sentence_what_keeps_it_from_grading(course, caplog):
+    hand_in(course, "ada", double=DOUBLE)
+    (course / "assignments").rename(course / "elsewhere")
+    assert nbgrader("autograde", "model_editing") == 1
+    assert "run nbgrader generate_assignment model_editing" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_a_broken_test_of_ours_shows_as_such(course, monkeypatch, caplog):

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 from collections import Counter
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.submissions import notebooks as submission
 from autograder.submissions.cells import Plan
-from autograder.submissions.folder import BESIDE
+from autograder.submissions.folder import BESIDE, misplaced, state_of, time_of
 from autograder.submissions.notebooks import read_submission
 from keyhole.notebooks import definitions as reading
 from keyhole.notebooks.file import file_called
@@ -320,3 +322,68 @@ def test_what_is_read_and_parsed_of_a_crafted_submission_is_bounded(folder, monk
     for name, each in found.items():
         assert sentence("not_all_read", file=f"{name}.ipynb") in each.notes
     assert any(feedback("cell_work", most=f"{most:,}") in note for note in found["1_measure"].notes)
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EACCES, errno.ESTALE, errno.EIO])
+@pytest.mark.parametrize("name", ["3_edit.ipynb", "mine.ipynb"])
+def test_a_file_that_is_gone_when_it_is_read_costs_itself_and_says_so(
+    folder, whole, monkeypatch, code, name
+):
+    (folder / "3_edit.ipynb").rename(folder / name)
+    really, at = os.open, Path.lstat
+
+    def fails(path, *rest):
+        if Path(path).name == name:
+            raise OSError(code, os.strerror(code))
+        return (really if rest else at)(path, *rest)
+
+    monkeypatch.setattr(os, "open", fails)
+    monkeypatch.setattr(Path, "lstat", fails)
+    found = read(folder)
+    said = sentence("unread", place=name, why=os.strerror(code))
+    assert found["3_edit"].reason == said and found["3_edit"].definitions is None
+    assert found["1_measure"].definitions and found["1_measure"].reason is None
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("place", ["model_editing", "old"])
+def test_a_folder_that_is_gone_when_it_is_read_is_not_empty(
+    folder, whole, monkeypatch, code, place
+):
+    (folder / "old").mkdir()
+    really = os.scandir
+
+    def fails(path):
+        if Path(path).name == place:
+            raise OSError(code, os.strerror(code))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", fails)
+    said = sentence("unread", place=f"{place}/", why=os.strerror(code))
+    for each in read(folder).values():
+        assert each.definitions and said in each.notes
+    for name in EXPECTED:
+        (folder / f"{name}.ipynb").unlink()
+    if place == "model_editing":
+        assert {each.reason for each in read(folder).values()} == {said}
+
+
+@pytest.mark.parametrize("link", ["student", "student/model_editing", "student.zip"])
+def test_no_file_behind_a_link_is_opened(folder, whole, tmp_path, monkeypatch, link):
+    save(folder, "2025-01-01 00:00:00 UTC", "timestamp.txt")
+    save(folder, "{}", "my_fact.json")
+    real = folder.parent.rename(tmp_path / "staff")
+    save(
+        tmp_path, zipped({"3_edit.ipynb": (real / folder.name / "3_edit.ipynb").read_bytes()}), "z"
+    )
+    target = {1: real, 2: real / folder.name}[len(Path(link).parts)]
+    path = tmp_path / link
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(tmp_path / "z" if link.endswith("zip") else target)
+    monkeypatch.setattr(os, "open", None)
+    with read_submission(folder, whole) as found:
+        assert found.time is None and found.handed.shut
+        said = sentence("place_linked", place=path.name)
+        assert {str(each.reason) for each in found.values()} == {said}
+    assert time_of(folder) is None and misplaced(folder) is None
+    assert state_of(folder) == state_of(folder)

@@ -16,7 +16,7 @@ from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
 from autograder.gradebook.course import Course, alone
-from autograder.result import Result, read_json, write_json, write_text
+from autograder.result import Result, name_shown, read_json, write_json, write_text
 from autograder.submissions.copies import Copy, OwnWork, likely_copies, own_work, with_note
 from autograder.submissions.folder import BESIDE, HandedIn, misplaced, open_folder, students_in
 from autograder.submissions.notebooks import Submission
@@ -108,7 +108,7 @@ class Batch:
         if self.unrecorded:
             yield "\nGraded, but not in the gradebook and without a page:"
         for student, why in sorted(self.unrecorded.items()):
-            yield f"  {one_line(student, 40)}: {why}"
+            yield f"  {name_shown(student)}: {why}"
 
     def _folder(self, student: str) -> Path:
         return self.submitted / student / self.assignment
@@ -164,7 +164,7 @@ class Batch:
                 log.exception("recording %s", student)
             why = self.unrecorded[student] = one_line(error)
         if why:
-            print(f"  {one_line(student, 40)}: not in the gradebook: {why}", file=sys.stderr)
+            print(f"  {name_shown(student)}: not in the gradebook: {why}", file=sys.stderr)
 
     def _open_course(self) -> Course | None:
         """The gradebook, or None with a sentence: without one there is still a report."""
@@ -205,9 +205,9 @@ class Batch:
     def _look_for_own_work(self, student: str, handed: HandedIn) -> None:
         """Keep the student's own fact and edit, where the assignment has such a part.
 
-        A student's folder that is a link is skipped: its files are somebody else's.
+        A folder that may not be looked into is skipped, as a link is: its files are another's.
         """
-        if self.weight_shape and not Path(self.submitted, student).is_symlink():
+        if self.weight_shape and not handed.shut:
             self.works[student] = own_work(handed.folder_of(None), self.weight_shape)
 
     def _copies(self) -> list[Copy]:

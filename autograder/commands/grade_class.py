@@ -13,7 +13,7 @@ from autograder.commands.arguments import (
 )
 from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
-from keyhole.errors import Unusable
+from keyhole.errors import KeyholeError, Unusable
 
 
 def add(commands: Subparsers) -> None:
@@ -124,16 +124,17 @@ def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[
 
     Raises Unusable where nobody has such an assignment.
     """
-    if not submitted.is_dir():
-        raise Unusable(f"there is no folder {submitted}")
     if assignment in ("", ".", "..") or Path(assignment).name != assignment:
         raise Unusable(f"{assignment!r} is not the name of an assignment")
-    students = students_in(submitted)
+    try:
+        students = students_in(submitted)
+    except KeyholeError as error:
+        raise Unusable(str(error)) from None
     if wanted is not None:
         names = set(names_in(wanted))
-        if unknown := sorted(names.difference(students)):
+        if unknown := sorted(names.difference(map(str.strip, students))):
             raise Unusable(f"no such student in {submitted}: {', '.join(unknown)}")
-        students = [name for name in students if name in names]
+        students = [name for name in students if name.strip() in names]
     elif all(misplaced(submitted / name / assignment) for name in students):
         students = []
     if not students:

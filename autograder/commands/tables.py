@@ -4,13 +4,19 @@ import csv
 import io
 import math
 
-from autograder.result import DECIMALS, Result
+from autograder.result import DECIMALS, Result, name_shown
+from keyhole.terminal import columns, padded
 from keyhole.text import one_line
+
+# A spreadsheet takes what begins with one of these for a formula, also in their wide forms.
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+LONGEST_NAME, LONGEST_REASON = 255, 10_000  # in points.csv
 
 
 def progress(result: Result, done: int, of: int, seconds: float) -> str:
     """The line that is printed after each student; `seconds` have passed since the first."""
-    student = f"{one_line(result.student, 40):<20} {result.score:6g} / {result.max_score:g}"
+    name = padded(name_shown(result.student), 20)
+    student = f"{name} {result.score:6g} / {result.max_score:g}"
     line = f"[{done:>{len(str(of))}}/{of}] {student}  {result.seconds:6.1f} s"
     if done < of:
         line += f"  about {_minutes(seconds / done * (of - done))} left"
@@ -36,18 +42,18 @@ def as_table(results: list[Result]) -> str:
         points = [_in_notebook(each, name, "points") for name in notebooks]
         shown = [f"{value:g}" for value in (*points, each.score)]
         failed = "failed" if each.status == "failed" else ""
-        rows.append([one_line(each.student, 40), *shown, failed, _lost(each)])
+        rows.append([name_shown(each.student), *shown, failed, _lost(each)])
     lines = _aligned(rows)
-    return "\n".join([*lines[:2], "-" * max(map(len, lines)), *lines[2:]])
+    return "\n".join([*lines[:2], "-" * max(map(columns, lines)), *lines[2:]])
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
     """The rows as lines. The first and the last column are set to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
     left = 0, len(widths) - 1
     return [
         "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
+            padded(cell, width, to_the_right=i not in left)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -65,14 +71,20 @@ def as_csv(results: list[Result]) -> str:
             round(sum(test.points for test in each.tests if test.function == name), DECIMALS)
             for name in functions
         ]
-        about = [_cell(each.student), each.assignment, each.status]
-        writer.writerow([*about, *points, each.score, each.max_score, _cell(each.told or "")])
+        names = [_cell(name_shown(name, LONGEST_NAME)) for name in (each.student, each.assignment)]
+        reason = _cell(one_line(each.told or "", LONGEST_REASON).replace(";", ","))
+        writer.writerow([*names, each.status, *points, each.score, each.max_score, reason])
     return file.getvalue()
 
 
 def _cell(text: str) -> str:
-    """Text for a spreadsheet, which takes what begins with one of these for a formula."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """Text for a spreadsheet, which may also be one that parts cells at semicolons.
+
+    That is so where numbers have decimal commas. Quotes would not hold such a cell together, since
+    to that spreadsheet they do not begin one.
+    """
+    text = text.replace(";", "\\x3b")
+    return "'" + text if text.startswith(FORMULA) else text
 
 
 def _functions_of(results: list[Result]) -> list[str]:

@@ -6,15 +6,13 @@ nbgrader's own converters do it, in this process.
 import glob
 import logging
 import math
-import shutil
-import stat
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 from filelock import FileLock, Timeout
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, BaseConverter, GenerateAssignment, GenerateFeedback
@@ -31,16 +29,14 @@ from autograder.gradebook.config import (
     results_file,
     unusable,
 )
-from autograder.gradebook.mending import mended
+from autograder.gradebook.intake import take_in
 from autograder.result import Result, write_json
-from autograder.submissions.folder import BESIDE
 from autograder.submissions.notebooks import Submission
-from autograder.submissions.timestamp import TIMESTAMP, time_in
 from keyhole.errors import KeyholeError
 from keyhole.messages import language
 from keyhole.text import one_line
 
-LARGEST = 64 * 2**20  # bytes of a file that is taken in
+OUTER_BLANKS = re.compile(r"^\s+|\s+$")
 # At a locked gradebook. Each try itself waits as long as nbgrader_config.py says.
 TRIES, PAUSE = 3, 2.0
 
@@ -127,10 +123,11 @@ class Course:
                 f"the folder's name {student!a} is not in UTF-8: rename it, and grade in a UTF-8"
                 " locale"
             ) from None
-        self._take_in(submission, student)
+        released = self._folder(self.folders.release_directory, ".")
+        take_in(submission, released, self._folder(self.folders.submitted_directory, student))
         results = self.config.GradeInSandbox.results_directory
         write_json(results_file(results, student, self.assignment), [result])
-        self.folders.student_id = student
+        self.folders.student_id = _as_pattern(student)
         for left in reversed(range(TRIES)):
             try:
                 with self._logged():
@@ -197,28 +194,6 @@ class Course:
                             " its hidden tests are not"
                         )
 
-    def _take_in(self, submission: Submission, student: str) -> None:
-        """Copy what counts in a submission: its notebooks and plain files of known names.
-
-        The notebooks are mended, so that each student gets a page.
-        """
-        intake = self._folder(self.folders.submitted_directory, student)
-        released = self._folder(self.folders.release_directory, ".")
-        shutil.rmtree(intake, ignore_errors=True)
-        intake.mkdir(parents=True)
-        for name, submitted in submission.items():
-            release = nbformat.read(released / f"{name}.ipynb", as_version=4)
-            nbformat.write(mended(submitted, release), intake / f"{name}.ipynb")
-        folder = submission.handed.folder
-        if folder.is_symlink():
-            return
-        folders = dict.fromkeys([folder, *(each.folder for each in submission.values())])
-        for path in (each / name for each in folders for name in BESIDE):
-            if _can_be_copied(path):
-                shutil.copyfile(path, intake / path.name, follow_symlinks=False)
-        if time := next(filter(None, map(time_in, folders)), None):
-            (intake / TIMESTAMP).write_text(time, encoding="utf-8")
-
     def _folder(self, step: str, student: str) -> Path:
         """One student's folder of a step of nbgrader's."""
         return Path(self.folders.format_path(step, student, self.assignment))
@@ -258,9 +233,9 @@ class _Reused:
         self.convert_notebooks()
 
 
-def _can_be_copied(path: Path) -> bool:
-    try:
-        status = path.lstat()
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST
+def _as_pattern(student: str) -> str:
+    """A pattern for nbgrader that fits this student alone.
+
+    nbgrader takes the blanks at both ends of a pattern away. In brackets they stay.
+    """
+    return OUTER_BLANKS.sub(lambda blanks: "".join(f"[{b}]" for b in blanks[0]), student)

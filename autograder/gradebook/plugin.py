@@ -1,16 +1,15 @@
 """The hooks that nbgrader calls, by the names that nbgrader_config.py gives them.
 
-nbgrader's pipeline stays as it is; but the outputs of test cells come from the hidden tests, and
-every notebook is mended first.
+nbgrader's pipeline stays as it is; but it reads a submission as we took it in, and the outputs of
+test cells come from the hidden tests.
 """
 
 import atexit
 import functools
 import logging
-import stat
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbgrader.converters.base import NbGraderException
@@ -23,95 +22,77 @@ from autograder import hidden, messages
 from autograder.grade import Grader, admit, grade_read, submission_in
 from autograder.gradebook.config import language_in, results_file
 from autograder.gradebook.course import have_assignment
-from autograder.gradebook.mending import mended
+from autograder.gradebook.intake import Intake
 from autograder.gradebook.page import outputs_of
-from autograder.result import Result, clamped, read_json
+from autograder.result import Result, clamped, name_shown, read_json
 from autograder.secret import warning
-from autograder.submissions.folder import misplaced, students_in
+from autograder.submissions.folder import misplaced, students_in, time_of
 from autograder.submissions.latest import LatestSubmission
-from autograder.submissions.timestamp import mend_time
 from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES, use
-from keyhole.text import one_line
 
 log = logging.getLogger(__name__)
 
 # nbgrader's stages ask for the same submission, one notebook after the other.
 LATEST = LatestSubmission(lambda folder: submission_in(folder, hidden.NOTEBOOKS))
+INTAKE = Intake(LATEST.of)
 atexit.register(LATEST.close)
+atexit.register(INTAKE.close)
 
 
 class MendingExporter(NotebookExporter):
-    """Reads a submission as nbgrader's sanitize step wants it.
+    """Has nbgrader read what counts of each submission, and nothing from a student's own folder.
 
-    Any damage is mended against the release, and none stops the batch. nbgrader alone would pass
-    over a student in whose folder no notebook has its name, or who handed in a zip. Here every
-    student gets a page.
+    nbgrader alone would pass over a student in whose folder no notebook has its name, or who handed
+    in a zip, and would stop at some damages. Here every student gets a page.
     """
 
     def __init__(self, config=None, **options):
+        """Raises NbGraderException where nothing was released, or nothing can be read."""
         super().__init__(config, **options)
         if language := language_in(self.config):
             use(language)
         converter = options["parent"]
         course, assignment = converter.coursedir, converter.coursedir.assignment_id
-        release = Path(course.format_path(course.release_directory, ".", assignment))
-        names = [name for name in hidden.NOTEBOOKS if (release / f"{name}.ipynb").is_file()]
+        released = Path(course.format_path(course.release_directory, ".", assignment))
+        names = [name for name in hidden.NOTEBOOKS if (released / f"{name}.ipynb").is_file()]
         submitted = Path(course.format_path(course.submitted_directory, ".", "."))
-        if course.notebook_id == "*" and names and submitted.is_dir():
-            for student in students_in(submitted):
-                if course.student_id in ("*", student):
-                    self._add(converter, student, names)
-        for folder in converter.assignments:
-            mend_time(Path(folder))
+        try:
+            if not names:
+                raise KeyholeError(
+                    f"{released} has none of the notebooks {', '.join(hidden.NOTEBOOKS)}: run"
+                    f" nbgrader generate_assignment {assignment}"
+                )
+            students = students_in(submitted)
+        except KeyholeError as error:
+            log.error("%s", error)
+            raise NbGraderException(str(error)) from None
+        converter.coursedir, converter.assignments = INTAKE.open(course), {}
+        wanted = [name for name in names if fnmatchcase(name, course.notebook_id)]
+        for student in students:
+            if fnmatchcase(student, course.student_id):
+                folder = Path(course.format_path(course.submitted_directory, student, assignment))
+                self._add(converter, student, folder, released, wanted)
 
-    def _add(self, converter, student: str, names: list[str]) -> None:
-        """Have nbgrader take all notebooks of a student, whatever lies in the folder."""
+    def _add(
+        self, converter, student: str, submitted: Path, released: Path, names: list[str]
+    ) -> None:
+        """Have nbgrader take these notebooks of a student, whatever lies in the folder."""
+        why = misplaced(submitted)
+        if why and not any(each.definitions for each in LATEST.of(submitted).values()):
+            log.warning("%s: not in the gradebook: %s", name_shown(student), why)
+            return
         course = converter.coursedir
         folder = Path(course.format_path(course.submitted_directory, student, course.assignment_id))
-        why = misplaced(folder)
-        if why and not any(LATEST.of(folder)[name].definitions for name in names):
-            log.warning("%s: not in the gradebook: %s", one_line(student, 80), why)
-        else:
-            converter.assignments[str(folder)] = [str(folder / f"{name}.ipynb") for name in names]
-
-    def from_filename(self, filename: str, resources: dict | None = None, **kw: object) -> tuple:
-        """The mended notebook, as nbconvert's exporters return it."""
-        path, of = Path(filename), (resources or {})["nbgrader"]
-        course = self.parent.coursedir
-        submitted = course.format_path(course.submitted_directory, of["student"], of["assignment"])
-        if not path.is_relative_to(submitted):
-            # nbgrader's second step reads what the first one wrote.
-            return super().from_filename(filename, resources, **kw)
-        release = Path(course.format_path(course.release_directory, ".", of["assignment"]))
-        notebook = mended(
-            LATEST.of(path.parent)[path.stem], nbformat.read(release / path.name, as_version=4)
-        )
-        return self.from_notebook_node(notebook, resources, **kw)
+        INTAKE.add(folder, submitted, released, time_of(submitted))
+        converter.assignments[str(folder)] = [str(folder / f"{name}.ipynb") for name in names]
 
 
 def before_grading(assignment: str, student: str, notebooks: list[str]) -> None:
-    """nbgrader's hook before a submission is copied."""
-    remove_links(notebooks)
-    have_assignment(assignment, hidden.NOTEBOOKS)
-
-
-def remove_links(notebooks: list[str]) -> None:
-    """Remove what is no plain file or folder from the folders of these notebooks.
-
-    To copy a submission nbgrader would follow a link, even to a file of the staff's, and would stop
-    at a pipe. A notebook that is none stays: it is refused where it is read, with a sentence.
-    """
-    plain = stat.S_IFREG, stat.S_IFDIR
+    """nbgrader's hook before the submission of these notebooks is copied."""
     for folder in {Path(notebook).parent for notebook in notebooks}:
-        for path in [folder] if folder.is_symlink() else folder.rglob("*"):
-            try:
-                if path.suffix != ".ipynb" and stat.S_IFMT(path.lstat().st_mode) not in plain:
-                    log.warning("removed %s, which is no ordinary file", path)
-                    path.unlink()
-            except OSError as error:
-                # In a folder that may not be entered; nbgrader cannot copy that either.
-                log.warning("%s: %s", path, error)
+        INTAKE.fill(folder)
+    have_assignment(assignment, hidden.NOTEBOOKS)
 
 
 class GradeInSandbox(NbGraderPreprocessor):

@@ -25,6 +25,16 @@ SENTENCES = {
     "no_folder": "there is no temporary folder for the submission: {error}.",
     # where a notebook was found
     "folder_absent": "the student has no folder {folder}.",
+    "place_linked": (
+        "`{place}` is a symbolic link, which the grader does not follow: hand in the folder itself."
+    ),
+    "only_links": (
+        "there is no {file}, unless it is behind {links}. The grader follows no symbolic link: "
+        "hand in the files themselves."
+    ),
+    "unread": (
+        "`{place}` cannot be read: {why}. Course staff: let the grader read it, then grade again."
+    ),
     "only_others": "there is no {file}, and none of the other notebooks is it: {others}.",
     "none_at_all": "there is no {file} and no other notebook.",
     "only_these": "there is no {file} and no other notebook, only {others}.",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from autograder.result import Result
+from autograder.result import Result, name_shown
 from keyhole.checking.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
@@ -39,7 +39,7 @@ class Copy:
     alike: str
 
     def __str__(self):
-        return f"{' and '.join(one_line(name, 40) for name in self.students)}: {self.alike}"
+        return f"{' and '.join(map(name_shown, self.students))}: {self.alike}"
 
 
 def own_work(folder: Path, weight_shape: tuple[int, int]) -> OwnWork:
@@ -106,6 +106,6 @@ def with_note(result: Result, copies: list[Copy]) -> Result:
     ]
     if not mine or result.status == "failed":  # a failed one has nothing that could be a copy
         return replace(result, note=None)
-    named = ". ".join(f"like {one_line(name, 40)}: {alike}" for name, alike in mine[:MOST_NAMED])
+    named = ". ".join(f"like {name_shown(name)}: {alike}" for name, alike in mine[:MOST_NAMED])
     more = f" And like {len(mine) - MOST_NAMED} more." if len(mine) > MOST_NAMED else ""
     return replace(result, note=f"{STAFF} {named}.{more}")

@@ -3,16 +3,19 @@
 Nothing here follows a link.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from autograder.messages import sentence
-from autograder.submissions.timestamp import TIMESTAMP
-from autograder.submissions.zips import ARCHIVES, unpacked
+from autograder.result import name_shown
+from autograder.submissions.timestamp import TIMESTAMP, time_in
+from autograder.submissions.zips import ARCHIVES, READING, unpacked
 from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark
@@ -22,6 +25,7 @@ from keyhole.text import one_line
 CHECKPOINTS = ".ipynb_checkpoints"
 DEPTH, MOST_FOLDERS = 3, 300  # how far down the grader looks, and into how many folders
 MOST_ZIPS = 3  # that are unpacked
+ABSENT = (FileNotFoundError, NotADirectoryError)  # any other error says nothing of what is there
 
 
 @dataclass(frozen=True)
@@ -42,15 +46,20 @@ class HandedIn:
 
     # Where the notebooks should be.
     folder: Path
+    # Nothing may be looked at: it is a link, may not be entered, or is not there.
+    shut: bool = False
     notebooks: tuple[Candidate, ...] = ()
     # The other files by name, or the folders where there is no file at all.
     others: tuple[str, ...] = ()
-    # Archives that are not opened.
+    # Archives that are not opened, and links that are not followed.
     closed: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     # Folders that hold files which go with a notebook.
     folders: tuple[Path, ...] = ()
     # Folders in which zips were unpacked -> the names of the zips.
     opened: Mapping[Path, str] = field(default_factory=dict)
+    # A sentence for everything that could not be read, through no fault of the student's.
+    unread: tuple[Remark, ...] = ()
     # A sentence for each zip that could not be opened, or on the folder that is not there.
     problems: tuple[Remark | str, ...] = ()
 
@@ -63,22 +72,40 @@ class HandedIn:
         """The folder of the files beside a notebook: its own, else another one that has some."""
         first = [notebook.parent] if notebook else []
         folders = dict.fromkeys([*first, self.folder, *self.folders])
-        with_files = (
-            folder for folder in folders if any(file_called(folder, name) for name in BESIDE)
-        )
+        with_files = (folder for folder in folders if not self.shut and files_beside(folder))
         return next(with_files, next(iter(folders)))
 
 
+@dataclass
+class _Found:
+    """What a folder holds; where it is looked through, what it holds below, nearest first."""
+
+    files: list[Path] = field(default_factory=list)  # the ordinary ones
+    folders: list[Path] = field(default_factory=list)
+    links: list[Path] = field(default_factory=list)
+    unread: dict[Path, OSError] = field(default_factory=dict)
+
+
 def students_in(submitted: Path) -> list[str]:
-    """Everyone who has a folder, or a zip in its place, in order."""
+    """Everyone who has a folder, or a zip or a link in its place, in order.
+
+    Raises KeyholeError where the folder of them all cannot be read.
+    """
     students = set()
-    for entry in submitted.iterdir():
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
-        if entry.is_dir():
-            students.add(entry.name)
-        elif entry.suffix.lower() == ".zip":
-            students.add(entry.stem)
+    try:
+        with os.scandir(submitted) as entries:
+            for entry in entries:
+                name = Path(entry.name)
+                if entry.name.startswith((".", "__MACOSX")):
+                    continue
+                if _is_folder(entry):
+                    students.add(entry.name)
+                elif name.suffix.lower() == ".zip":
+                    students.add(name.stem)
+                elif entry.is_symlink() and not os.path.isfile(entry.path):
+                    students.add(entry.name)
+    except OSError as error:
+        raise KeyholeError(f"{submitted} cannot be read: {_why(error)}") from None
     return sorted(students)
 
 
@@ -88,11 +115,46 @@ def misplaced(folder: Path) -> str | None:
     That is a student who has neither the assignment's `folder` nor files in its place, but at most
     folders of other names. None for everybody else.
     """
-    files, folders = _files(folder.parent)
-    if os.path.lexists(folder) or files or _ordinary(_zip_for(folder.parent)):
+    student = folder.parent
+    if _shut(folder) or os.path.lexists(folder) or _is_file(_zip_for(student)):
         return None
-    names = ", ".join(one_line(each.name, 40) for each in folders[:MOST_ZIPS])
+    found = _below(student) if student.is_dir() else _Found()
+    # What cannot be read may hold the assignment: that stands in the gradebook.
+    if found.unread or any(path.parent == student for path in (*found.files, *found.links)):
+        return None
+    folders = [path for path in found.folders if path.parent == student]
+    names = ", ".join(name_shown(each.name) for each in folders[:MOST_ZIPS])
     return f"there is no {folder.name}, only {names or 'an empty folder'}"
+
+
+def files_beside(folder: Path) -> dict[str, Path]:
+    """The files of a folder that go with a notebook, by the names that they should have.
+
+    None in a folder that cannot be read: whoever found it has said so.
+    """
+    with suppress(KeyholeError):
+        return {name: path for name in BESIDE if (path := file_called(folder, name))}
+    return {}
+
+
+def time_of(folder: Path) -> str | None:
+    """The time of what was handed in, as far as the `folder` for it tells; nothing else is read."""
+    return None if _shut(folder) else time_in(folder)
+
+
+def unread(place: str, error: OSError) -> Remark:
+    """The sentence on something that cannot be read, which is for the staff to mend."""
+    return sentence("unread", place=one_line(place, 120), why=_why(error))
+
+
+def unread_file(path: Path) -> Remark | None:
+    """The sentence on an ordinary file that cannot be opened; None for any other."""
+    try:
+        os.close(os.open(path, READING))
+    except OSError as error:
+        # A link is refused where it is read; to it, this is another error.
+        return None if error.errno == errno.ELOOP else unread(path.name, error)
+    return None
 
 
 @contextmanager
@@ -102,70 +164,109 @@ def open_folder(folder: Path, names: Collection[str]) -> Iterator[HandedIn]:
     Without such a folder, the grader looks into the student's own. It opens zips only where one of
     these files is not in its place. They stay unpacked inside the `with`.
     """
+    if shut := _shut(folder):
+        yield shut
+        return
     student, there = folder.parent, folder.is_dir()
-    files, folders = _below(folder if there else student)
-    if not there and _ordinary(_zip_for(student)):
-        files.append(_zip_for(student))
-    nothing = not there and (student.is_symlink() or not files and not folders)
-    if folder.is_symlink() or nothing:
+    found = _below(folder) if there else _below(student) if student.is_dir() else _Found()
+    if not there and _is_file(_zip_for(student)):
+        found.files.append(_zip_for(student))
+    if not there and not (found.files or found.folders or found.links or found.unread):
         absent = sentence("folder_absent", folder=one_line(folder.name, 80))
-        yield HandedIn(folder, problems=(absent,))
+        yield HandedIn(folder, shut=True, problems=(absent,))
         return
     above = folder if there else student.parent
-    shown = {path: str(path.relative_to(above)) for path in (*files, *folders)}
-    archives = [path for path in files if path.suffix.lower() in ARCHIVES]
+    with ExitStack() as cleared:
+        zips_needed = not all(os.path.lexists(folder / name) for name in names)
+        yield _handed_in(folder, above, found, cleared if zips_needed else None)
+
+
+def _handed_in(folder: Path, above: Path, found: _Found, cleared: ExitStack | None) -> HandedIn:
+    """What was found, by names as they are seen from `above`; with `cleared`, zips are opened."""
+    shown = {path: _seen_from(above, path) for path in (*found.files, *found.folders)}
+    archives = [path for path in found.files if path.suffix.lower() in ARCHIVES]
     zips = [path for path in archives if path.suffix.lower() == ".zip"][:MOST_ZIPS]
-    candidates = [Candidate(path, shown[path], path.parent.name == CHECKPOINTS) for path in files]
+    candidates = [
+        Candidate(path, shown[path], path.parent.name == CHECKPOINTS) for path in found.files
+    ]
     closed = [shown[path] for path in archives if path not in zips]
     opened, problems = {}, []
-    with ExitStack() as cleared:
-        if not all(os.path.lexists(folder / name) for name in names):
-            for path in zips:
-                try:
-                    inside = cleared.enter_context(unpacked(path, _may_be_needed))
-                except KeyholeError as problem:
-                    problems.append(str(problem))
-                    continue
-                opened[inside.folder] = path.name
-                candidates += [Candidate(file, f"{shown[path]}/{at}") for file, at in inside.files]
-                closed += [f"{shown[path]}/{at}" for at in inside.archives]
-        others = tuple(file.shown for file in candidates if not _may_be_notebook(file.path.name))
-        yield HandedIn(
-            folder,
-            notebooks=tuple(file for file in candidates if _may_be_notebook(file.path.name)),
-            others=others or tuple(f"{shown[path]}/" for path in folders),
-            closed=tuple(closed),
-            folders=tuple(
-                dict.fromkeys(
-                    file.path.parent for file in candidates if _goes_with_one(file.path.name)
-                )
-            ),
-            opened=opened,
-            problems=tuple(problems),
-        )
+    for path in zips if cleared else ():
+        try:
+            inside = cleared.enter_context(unpacked(path, _may_be_needed))
+        except KeyholeError as problem:
+            problems.append(str(problem))
+            continue
+        opened[inside.folder] = path.name
+        candidates += [Candidate(file, f"{shown[path]}/{at}") for file, at in inside.files]
+        closed += [f"{shown[path]}/{at}" for at in inside.archives]
+    others = tuple(file.shown for file in candidates if not _may_be_notebook(file.path.name))
+    beside = (file.path.parent for file in candidates if _goes_with_one(file.path.name))
+    return HandedIn(
+        folder,
+        notebooks=tuple(file for file in candidates if _may_be_notebook(file.path.name)),
+        others=others or tuple(f"{shown[path]}/" for path in found.folders),
+        closed=tuple(closed),
+        links=tuple(_seen_from(above, path) for path in found.links),
+        folders=tuple(dict.fromkeys(beside)),
+        opened=opened,
+        unread=tuple(
+            unread(f"{_seen_from(above, path)}/", error) for path, error in found.unread.items()
+        ),
+        problems=tuple(problems),
+    )
+
+
+def _seen_from(above: Path, path: Path) -> str:
+    """How a sentence calls a file or a folder."""
+    return path.name if path == above else str(path.relative_to(above))
+
+
+def _shut(folder: Path) -> HandedIn | None:
+    """What is said of a folder that a link leads to, or that may not be entered.
+
+    None for any other: what is in it may be looked at.
+    """
+    for path in (folder.parent, folder):
+        try:
+            is_link = stat.S_ISLNK(path.lstat().st_mode)
+        except ABSENT:
+            path = _zip_for(folder.parent)
+            is_link = path.is_symlink() and not os.path.lexists(folder.parent)
+        except OSError as error:
+            reason = unread(f"{folder.parent.name}/", error)
+            return HandedIn(folder, shut=True, unread=(reason,))
+        if is_link:
+            linked = sentence("place_linked", place=one_line(path.name, 80))
+            return HandedIn(folder, shut=True, problems=(linked,))
+    return None
 
 
 def state_of(folder: Path) -> tuple:
     """What differs when anything has changed in the folders that `open_folder` looks into."""
     student = folder.parent
-    places = dict.fromkeys([student, folder, *_below(student)[1], *_below(folder)[1]])
-    entries = [_status(_zip_for(student).parent, _zip_for(student).name)]
-    for place in places:
+    entries = [_status(student), _status(folder), _status(_zip_for(student))]
+    if _shut(folder):
+        return tuple(entries)
+    for place in dict.fromkeys(
+        [student, folder, *_below(student).folders, *_below(folder).folders]
+    ):
+        entries.append(_status(place))
         try:
             with os.scandir(place) as there:
                 names = sorted(entry.name for entry in islice(there, MOST_ENTRIES))
-        except OSError:
-            names = []
-        entries += [_status(place.parent, place.name), *(_status(place, name) for name in names)]
+        except OSError as error:
+            entries.append((place, error.errno))
+            continue
+        entries += [_status(place / name) for name in names]
     return tuple(entries)
 
 
-def _status(folder: Path, name: str) -> tuple:
-    path = folder / name
+def _status(path: Path) -> tuple:
     try:
         of = path.lstat()
-    except OSError:
-        return (path,)
+    except OSError as error:
+        return path, error.errno
     return path, of.st_mode, of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns
 
 
@@ -192,36 +293,52 @@ def _zip_for(student: Path) -> Path:
     return student.with_name(f"{student.name}.zip")
 
 
-def _below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The ordinary files in a folder and below it, and the folders below, nearest first."""
-    files, folders = [], [folder]
+def _below(folder: Path) -> _Found:
+    """What is in a folder and below it. A folder that cannot be read hides none of the others."""
+    found, folders = _Found(), [folder]
     for each in folders:  # which grows
-        here, below = _files(each)
-        files += here
+        try:
+            here = _entries(each)
+        except OSError as error:
+            found.unread[each] = error
+            continue
+        found.files += here.files
+        found.links += here.links
         if len(each.relative_to(folder).parts) < DEPTH:
-            folders += below[: MOST_FOLDERS - len(folders)]
-    return files, folders[1:]
+            folders += here.folders[: MOST_FOLDERS - len(folders)]
+    found.folders = folders[1:]
+    return found
 
 
-def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The ordinary files of a folder and its folders, in order.
+def _entries(folder: Path) -> _Found:
+    """What a folder holds, in order. Raises OSError where it cannot be read.
 
-    Links are neither. Hidden files and folders are left out, but for Jupyter's checkpoints.
+    Hidden files and folders are left out, but for Jupyter's checkpoints.
     """
-    files, folders = [], []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in islice(entries, MOST_ENTRIES):
-                if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
-                    files.append(Path(entry.path))
-                elif entry.is_dir(follow_symlinks=False) and (
-                    entry.name == CHECKPOINTS or not entry.name.startswith((".", "__"))
-                ):
-                    folders.append(Path(entry.path))
-    except OSError:
-        return [], []
-    return sorted(files), sorted(folders)
+    found = _Found()
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, MOST_ENTRIES):
+            hidden, path = entry.name.startswith("."), Path(entry.path)
+            if entry.is_symlink():
+                found.links += [] if hidden else [path]
+            elif entry.is_file(follow_symlinks=False) and not hidden:
+                found.files.append(path)
+            elif _is_folder(entry) and (
+                entry.name == CHECKPOINTS or not entry.name.startswith((".", "__"))
+            ):
+                found.folders.append(path)
+    for each in (found.files, found.folders, found.links):
+        each.sort()
+    return found
 
 
-def _ordinary(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+def _is_folder(entry: os.DirEntry) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
+def _why(error: OSError) -> str:
+    return one_line(error.strerror or error, 100)

@@ -5,6 +5,7 @@ deeper or in a zip, by what is in it. Whatever was taken in place of something e
 it, is said in one sentence.
 """
 
+import errno
 import os
 import re
 import time
@@ -15,12 +16,18 @@ from pathlib import Path
 
 from autograder.messages import sentence
 from autograder.submissions.cells import Plan, Survey, named
-from autograder.submissions.folder import BESIDE, Candidate, HandedIn, open_folder
-from autograder.submissions.timestamp import time_lost
+from autograder.submissions.folder import (
+    BESIDE,
+    Candidate,
+    HandedIn,
+    files_beside,
+    open_folder,
+    unread_file,
+)
+from autograder.submissions.timestamp import TIMESTAMP, time_in
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark, titled
 from keyhole.notebooks.definitions import Definitions, Work, definitions, read_mended
-from keyhole.notebooks.file import file_called
 from keyhole.text import one_line
 
 MOST_CANDIDATES = 12  # notebooks that are looked at in search of one that is not in its place
@@ -55,6 +62,12 @@ class Submission(Mapping[str, Submitted]):
     ):
         self.handed, self.seconds = handed, seconds  # that reading took
         self._notebooks, self._unpacked = notebooks, unpacked
+        self.time = next(filter(None, map(time_in, self._folders())), None)  # it was handed in
+
+    def _folders(self) -> Collection[Path]:
+        """The folders of what counts."""
+        folders = self.handed.folder, *(each.folder for each in self._notebooks.values())
+        return () if self.handed.shut else dict.fromkeys(folders)
 
     def __getitem__(self, name: str) -> Submitted:
         return self._notebooks[name]
@@ -92,13 +105,21 @@ def read_submission(folder: str | Path, assignment_notebooks: Mapping[str, Plan]
     with ExitStack() as unpacked:
         handed = unpacked.enter_context(open_folder(Path(folder), files))
         reader = _Reader(functions)
-        on_time = [sentence("time_unreadable")] if time_lost(handed.folder) else []
+        on_all = list(handed.unread)
+        if _time_lost(handed):
+            on_all.append(sentence("time_unreadable"))
         notebooks = {
-            name: _with_notes(_Search(handed, reader, name, expected).best(), *on_time)
+            name: _with_notes(_Search(handed, reader, name, expected).best(), *on_all)
             for name, expected in assignment_notebooks.items()
         }
         seconds = time.perf_counter() - start
         return Submission(handed, notebooks, seconds, unpacked.pop_all())
+
+
+def _time_lost(handed: HandedIn) -> bool:
+    """Is there a timestamp.txt without a time?"""
+    there = not handed.shut and os.path.lexists(handed.folder / TIMESTAMP)
+    return there and time_in(handed.folder) is None
 
 
 class _Reader:
@@ -109,6 +130,7 @@ class _Reader:
 
     def __init__(self, code: Collection[str]):
         self._code, self._work, self._read = code, Work(), {}
+        self.unread: dict[Path, Remark] = {}  # the sentence on each file that could not be read
         self._left, self._room = MOST_SEARCHED, SEARCHED_MB * 2**20
 
     def read(self, path: Path) -> tuple:
@@ -120,17 +142,28 @@ class _Reader:
             try:
                 notebook, notes = read_mended(path, follow_links=False)
                 self._read[path] = notebook, notes, definitions(notebook, self._code, self._work)
-            except (KeyholeError, OSError) as error:
+            except KeyholeError as error:
                 # The words alone are kept: an error holds on to the whole file.
-                self._read[path] = one_line(error)
+                self._read[path] = one_line(self._unread(path, error) or error)
         if isinstance(self._read[path], str):
             raise KeyholeError(self._read[path])
         return self._read[path]
 
+    def _unread(self, path: Path, error: KeyholeError) -> Remark | None:
+        """What is said to the staff of a file that cannot be read, or is gone meanwhile."""
+        if error.code not in ("file_unreadable", "file_absent"):
+            return None
+        why = error.remarks[0].details.get("why", os.strerror(errno.ENOENT))
+        self.unread[path] = sentence("unread", place=one_line(path.name, 80), why=why)
+        return self.unread[path]
+
     def has_room(self, path: Path) -> bool:
         """May this file be read in search of a notebook? Reading one again costs nothing."""
         if path not in self._read:
-            size = path.lstat().st_size
+            try:
+                size = path.lstat().st_size
+            except OSError:
+                size = 0  # reading it will say why
             if not self._left or size > self._room:
                 return False
             self._left, self._room = self._left - 1, self._room - size
@@ -167,19 +200,23 @@ class _Search:
             for file in rest[:MOST_CANDIDATES]
             if self.reader.has_room(file.path)
         ]
-        missed = []
+        unread = self.reader.unread
+        missed = [unread[file.path] for file, _ in looked_at if file.path in unread]
+        why_none = missed[0] if missed else self._why_none()
         if len(looked_at) < len(rest):
-            missed = [sentence("not_all_read", file=self.path.name)]
+            missed.append(sentence("not_all_read", file=self.path.name))
         others = [(file, read) for file, read in looked_at if read.definitions]
         if not others or own and own.definitions and not any(read.filled for _, read in others):
-            nothing = Submitted(self.name, self.handed.folder_of(None), reason=self._why_none())
+            nothing = Submitted(self.name, self.handed.folder_of(None), reason=why_none)
             return _with_notes(own or nothing, *missed)
         file, best = max(others, key=_rank)
         return _with_notes(best, *self._why(file, best, own, others), *missed)
 
     def _own(self) -> Submitted | None:
         """What is in the notebook's place."""
-        if not os.path.lexists(self.path) or self.handed.folder.is_symlink():
+        # What the folder lists may be there although no more can be learnt of it.
+        listed = any(file.path == self.path for file in self.handed.notebooks)
+        if self.handed.shut or not listed and not os.path.lexists(self.path):
             return None
         return self._looked_at(Candidate(self.path, self.path.name))
 
@@ -229,13 +266,14 @@ class _Search:
         They say where the files of `folder` are taken from another place or under another name, and
         which zips cannot be opened, where there are no files at all.
         """
-        there = {name: path.name for name in BESIDE if (path := file_called(folder, name))}
+        there = files_beside(folder)
         if not there:
             return list(self.handed.problems)
-        renamed = [
-            sentence("file_renamed", file=name, other=one_line(other, 80))
-            for name, other in there.items()
-            if other != name
+        renamed = [remark for path in there.values() if (remark := unread_file(path))]
+        renamed += [
+            sentence("file_renamed", file=name, other=one_line(path.name, 80))
+            for name, path in there.items()
+            if path.name != name
         ]
         zip = self.handed.zip_of(folder)
         if folder == file.path.parent or zip and zip == self.handed.zip_of(file.path):
@@ -275,14 +313,16 @@ class _Search:
     def _why_none(self) -> Remark | str:
         """One sentence on why there is no such notebook."""
         handed, file = self.handed, self.path.name
-        if handed.problems:
-            return handed.problems[0]
+        for problem in (*handed.unread, *handed.problems):
+            return problem
         for other in handed.others:
             same_stem = other.rpartition("/")[2].startswith(f"{self.name}.")
             if same_stem and other not in handed.closed and not other.endswith(".zip"):
                 return sentence("other_form", file=file, other=one_line(other, 80))
         if handed.closed:
             return sentence("archive_closed", file=file, archives=named(handed.closed))
+        if handed.links:
+            return sentence("only_links", file=file, links=named(handed.links))
         if handed.notebooks:
             there = named([found.shown for found in handed.notebooks])
             return sentence("only_others", file=file, others=there)

@@ -80,6 +80,9 @@ def unpacked(path: Path, is_needed: Callable[[PurePosixPath], bool]) -> Iterator
             if isinstance(error, OSError) and (target is None or error.errno in DISK_FULL):
                 log.error("%s: no room to unpack it; TMPDIR may name a folder: %s", path, error)
                 raise KeyholeError(sentence("no_room", zip=name)) from None
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                why = one_line(error.strerror, 100)
+                raise KeyholeError(sentence("unread", place=name, why=why)) from None
             raise KeyholeError(sentence("zip_damaged", zip=name)) from None
         yield found
 

@@ -7,6 +7,7 @@ are bounded before anything is read, no link is followed, and nothing in them is
 import io
 import json
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -165,7 +166,7 @@ def read_edit(folder: str | Path, weight_shape: tuple[int, int]) -> OwnEdit:
 
 
 def _read(folder, name):
-    if Path(folder).is_symlink():
+    if os.path.islink(folder):
         raise KeyholeError(feedback("own_link", file=name))
     if not (path := file_called(folder, name)):
         raise Absent(feedback("own_absent", file=name))

@@ -762,6 +762,10 @@ FEEDBACK = {
     ),
     "file_not_ordinary": "{file} is not an ordinary file: hand in the notebook itself.",
     "file_unreadable": "{file} cannot be read: {why}.",
+    "file_commas": (
+        "{file} has commas that JSON does not allow, before a closing bracket; the grader read it "
+        "without them."
+    ),
     "file_too_large": (
         "{file} has {size} MB, and the limit is {limit} MB: clear its outputs and save it again."
     ),

@@ -428,6 +428,7 @@ FEEDBACK = {
     "file_link": "{file} 是符號連結，評分程式不會跟著它走：請交檔案本身。",
     "file_not_ordinary": "{file} 不是一般的檔案：請交筆記本本身。",
     "file_unreadable": "{file} 無法讀取（{why}）。",
+    "file_commas": "{file} 在右括號前有多餘的逗號，這不合 JSON 格式；評分程式略過逗號讀了它。",
     "file_too_large": "{file} 有 {size} MB；最多讀 {limit} MB：請清除輸出後再存一次。",
     "file_crowded": "{file} 裡有好幾百萬個串列或物件，遠超過筆記本需要的：請清除輸出後再存一次。",
     "file_empty": "{file} 是空的：請把筆記本再存一次後繳交。",

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import threading
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -37,6 +38,8 @@ TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|%s)*+' % STRING, re.DOTALL)
 CELLS = re.compile(r'"cells"\s*:\s*\[')
 CELL = re.compile(r'\{\s*"(?:attachments|cell_type)"\s*:')
 BETWEEN = re.compile(r"[\s,]*")
+# To a comma before a bracket that closes, over strings, of which the last may be cut off.
+TO_COMMA = re.compile(r'(?:[^",]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|,(?!\s*+[\]}]))*+', re.DOTALL)
 
 # The bounds above are those of the process, however many threads grade.
 _one_at_a_time = threading.Lock()
@@ -78,6 +81,7 @@ def file_called(folder: str | Path, wanted: str) -> Path | None:
     """The file `wanted` of a folder, else an ordinary one that was meant to be it.
 
     Of several the last by name, where a longer name comes after a shorter (`(10)` after `(9)`).
+    Raises KeyholeError where the folder cannot be read.
     """
     path = Path(folder, wanted)
     if os.path.lexists(path):
@@ -89,8 +93,10 @@ def file_called(folder: str | Path, wanted: str) -> Path | None:
                 for entry in islice(entries, MOST_ENTRIES)
                 if is_called(entry.name, wanted) and entry.is_file(follow_symlinks=False)
             ]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _unreadable(one_line(os.path.basename(folder), 80), error) from None
     return Path(folder, max(names, key=lambda name: (len(name), name))) if names else None
 
 
@@ -125,13 +131,12 @@ def read_file(
     except IsADirectoryError:
         raise KeyholeError(feedback("file_not_ordinary", file=name)) from None
     except (OSError, ValueError) as error:
-        raise KeyholeError(
-            feedback(
-                "file_unreadable",
-                file=name,
-                why=one_line(getattr(error, "strerror", None) or error, 100),
-            )
-        ) from None
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, error: Exception) -> KeyholeError:
+    why = one_line(getattr(error, "strerror", None) or error, 100)
+    return KeyholeError(feedback("file_unreadable", file=name, why=why))
 
 
 def _too_large(name: str, size: int, limit_mb: float, sentence: str | None = None) -> KeyholeError:
@@ -262,18 +267,42 @@ def _behind_value(raw: bytes, at: int, left: int) -> tuple[int, int]:
 
 def _parsed(text: str, name: str, notes: list[str]) -> dict:
     try:
-        begin = BETWEEN.match(text).end()
-        notebook, end = DECODER.raw_decode(text, begin)
-        if rest := text[end:].strip():
-            notes.append(feedback("file_goes_on", file=name, count=len(rest)))
+        notebook = _decoded(text, name, notes)
     except UNREADABLE:
-        cells = _whole_cells(text)
+        texts = dict.fromkeys([text, mended := _without_last_commas(text)])
+        with suppress(*UNREADABLE):
+            notebook = _object(_decoded(mended, name, notes), name)
+            notes.append(feedback("file_commas", file=name))
+            return notebook
+        cells = max(map(_whole_cells, texts), key=len)
         if not cells:
             raise KeyholeError(feedback("file_no_json", file=name)) from None
         notes.append(feedback("file_damaged", file=name, count=len(cells)))
         return {"cells": cells}
+    return _object(notebook, name)
+
+
+def _object(notebook: object, name: str) -> dict:
     if not isinstance(notebook, dict):
         raise KeyholeError(feedback("file_no_cells", file=name))
+    return notebook
+
+
+def _without_last_commas(text: str) -> str:
+    """The text without commas before a bracket that closes, as editing by hand leaves them."""
+    kept, at = [], 0
+    while at < len(text):
+        comma = TO_COMMA.match(text, at).end()
+        kept.append(text[at:comma])
+        at = comma + 1
+    return "".join(kept)
+
+
+def _decoded(text: str, name: str, notes: list[str]) -> object:
+    """The JSON value at the beginning of a text."""
+    notebook, end = DECODER.raw_decode(text, BETWEEN.match(text).end())
+    if rest := text[end:].strip():
+        notes.append(feedback("file_goes_on", file=name, count=len(rest)))
     return notebook
 
 
