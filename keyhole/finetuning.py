@@ -48,15 +48,11 @@ def fine_tuned(
     """
     weights = list(model.hf.parameters())
     asked = [weight.requires_grad for weight in weights]
-
-    def current():
-        return loss(*answer_logits(model, prompt, target))
-
     check_temporary_folder()
     with tempfile.TemporaryFile() as kept:
         _write(weights, kept)
         try:
-            yield _train(weights, current, settings, progress)
+            yield fine_tune(model, prompt, target, loss, settings, progress)
         finally:
             with held_back(), torch.no_grad():
                 kept.seek(0)
@@ -65,6 +61,22 @@ def fine_tuned(
                     kept.readinto(_bytes(old))
                     weight.grad = None
                     weight.requires_grad_(grad).copy_(old)
+
+
+def fine_tune(
+    model: EditableModel,
+    prompt: str,
+    target: str,
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    settings: FineTuning = FineTuning(),
+    progress: Callable = iter,
+) -> tuple[float, ...]:
+    """The same for good: nothing puts the old weights back. Returns the losses."""
+
+    def current():
+        return loss(*answer_logits(model, prompt, target))
+
+    return _train(list(model.hf.parameters()), current, settings, progress)
 
 
 def _bytes(weight):

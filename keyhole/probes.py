@@ -4,6 +4,7 @@ There are two ways to count, never mixed. By probability: which of two rival tar
 generation: is the target what the model says.
 """
 
+import copy
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from keyhole.suspended import Suspended
 
 PROBE_KINDS = ("original", "paraphrase", "neighborhood", "reversion", "portability")
 SEQUENCES_AT_ONCE = 64  # of a batch of questions
+AT_ONCE_AFTER = 8  # ... after a context, whose keys and values each of them needs
 
 Question = tuple[str, str]  # (prompt, target)
 
@@ -183,9 +185,14 @@ class Score(NamedTuple):
 
 @torch.no_grad()
 def score(
-    model: EditableModel, questions: Iterable[Question], progress: Callable = iter
+    model: EditableModel,
+    questions: Iterable[Question],
+    progress: Callable = iter,
+    context: str = "",
 ) -> dict[Question, Score]:
     """The model's Score for each (prompt, target). `progress` wraps the list of batches.
+
+    `context` is a text that stands before every prompt, with a blank between; it is read once.
 
     Questions that need the same tokens read share one pass, so many one-token targets after a
     prompt cost no more than one.
@@ -194,7 +201,9 @@ def score(
     if not questions:
         return {}
     prompts, targets = (list(dict.fromkeys(texts)) for texts in zip(*questions))
-    before = dict(zip(prompts, map(tuple, model.encode(prompts))))
+    texts = model.encode_targets([f" {prompt}" for prompt in prompts]) if context else None
+    before = dict(zip(prompts, map(tuple, texts or model.encode(prompts))))
+    cache = _cache_of(model, context) if context else None
     ids = dict(zip(targets, map(tuple, model.encode_targets(targets))))
     asked = defaultdict(list)
     for prompt, target in questions:
@@ -202,16 +211,33 @@ def score(
     # Sequences of one length together need little padding.
     sequences = sorted(asked, key=lambda tokens: (len(tokens), tokens))
     scores = {}
-    for start in progress(range(0, len(sequences), SEQUENCES_AT_ONCE)):
-        batch = {tokens: asked[tokens] for tokens in sequences[start : start + SEQUENCES_AT_ONCE]}
-        scores |= _scores_of(model, batch, ids)
+    at_once = AT_ONCE_AFTER if context else SEQUENCES_AT_ONCE
+    for start in progress(range(0, len(sequences), at_once)):
+        batch = {tokens: asked[tokens] for tokens in sequences[start : start + at_once]}
+        scores |= _scores_of(model, batch, ids, cache)
     return scores
 
 
-def _scores_of(model, batch, ids):
+def _cache_of(model, context):
+    """The attention's keys and values of a context."""
+    read = model.batch(model.encode([context]))
+    return model.hf.base_model(read, use_cache=True).past_key_values
+
+
+def _states_of(model, rows, cache):
+    """The final states of lists of tokens, after what is in the cache, if there is one."""
+    options = {"use_cache": False}
+    if cache is not None:
+        cache = copy.deepcopy(cache)
+        cache.batch_repeat_interleave(len(rows))
+        options = {"use_cache": True, "past_key_values": cache}
+    return model.hf.base_model(model.batch(rows), **options).last_hidden_state
+
+
+def _scores_of(model, batch, ids, cache):
     """The scores of one batch: {tokens to read: [(prompt, target)]}, all from one pass.
 
-    `ids` are the targets' tokens.
+    `ids` are the targets' tokens, `cache` is that of the context.
     """
     places = {}  # (row, position) whose logits are needed -> its number
     wanted = []  # (question, the tokens of its target, the numbers of their places)
@@ -221,7 +247,7 @@ def _scores_of(model, batch, ids):
             first = len(tokens) - len(target)
             at = [places.setdefault((row, first + i), len(places)) for i in range(len(target))]
             wanted.append((question, target, at))
-    states = model.hf.base_model(model.batch(list(batch)), use_cache=False).last_hidden_state
+    states = _states_of(model, list(batch), cache)
     where = torch.tensor(list(places), device=states.device)
     log_p = model.head(states[where[:, 0], where[:, 1]]).log_softmax(-1)
     scores = {}

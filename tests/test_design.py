@@ -9,7 +9,8 @@ import keyhole
 from keyhole.messages.en import CHECKS, FEEDBACK, PROBLEMS, SHOWN
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("keyhole", "autograder", "bench", "tests")
+PRODUCT = ("keyhole", "autograder", "lecture")
+ROOMS = (*PRODUCT, "bench", "tests")
 LONGEST_FUNCTION, MOST_PARAMETERS, MOST_PARAMETERS_FOR_STUDENTS = 50, 8, 6
 
 # The floors of the house, from the ground up. A module imports from its own room and from lower
@@ -19,13 +20,13 @@ FLOORS = (
     ("keyhole",),
     ("keyhole.notebooks",),
     ("keyhole.checking",),
-    ("keyhole.editing", "autograder.messages", "autograder.secret"),
+    ("keyhole.editing", "autograder.messages", "autograder.secret", "lecture.messages"),
     ("keyhole.cli",),
     ("keyhole.__main__", "autograder.sandbox", "autograder.oracle", "autograder.result"),
     ("autograder.submissions", "autograder.hidden"),
     ("autograder.grade",),
     ("autograder.gradebook", "autograder.making"),
-    ("autograder.validity", "autograder.nbgrader_plugin"),
+    ("autograder.validity", "autograder.nbgrader_plugin", "lecture"),
     ("autograder.commands",),
     ("autograder.cli",),
 )
@@ -55,7 +56,7 @@ def imported(path):
 
 def arrows():
     """(module, module that it imports) within the product."""
-    known = modules("keyhole", "autograder")
+    known = modules(*PRODUCT)
     for module, path in known.items():
         for name in imported(path):
             while name and name not in known:
@@ -108,7 +109,7 @@ def test_the_design_page_shows_the_same_floors():
 
 
 def test_no_modules_import_one_another_in_a_circle():
-    below = {module: set() for module in modules("keyhole", "autograder")}
+    below = {module: set() for module in modules(*PRODUCT)}
     for module, name in arrows():
         below[module].add(name)
     # Take away what rests on nothing, again and again: what is left at the end rests on itself.
@@ -121,7 +122,9 @@ def test_no_modules_import_one_another_in_a_circle():
 def test_the_library_does_not_know_the_staff():
     for path in modules("keyhole").values():
         assert not [
-            name for name in imported(path) if name.startswith(("autograder", "bench", "tests"))
+            name
+            for name in imported(path)
+            if name.startswith(("autograder", "lecture", "bench", "tests"))
         ]
 
 
@@ -156,7 +159,7 @@ def test_no_function_is_long():
 def test_no_parameter_list_is_long():
     long = [
         place
-        for place, node in functions("keyhole", "autograder", "bench")
+        for place, node in functions(*PRODUCT, "bench")
         if len(parameters(node)) > MOST_PARAMETERS
     ]
     assert not long
@@ -173,7 +176,7 @@ def test_students_meet_short_parameter_lists():
 
 def test_public_functions_have_type_hints():
     bare = []
-    for path in modules("keyhole", "autograder").values():
+    for path in modules(*PRODUCT).values():
         if "catalogue" in path.parts:
             continue
         for node in tree_of(path).body:
@@ -211,7 +214,7 @@ def test_nothing_is_unused():
         for word in re.findall(r"\w+", text):
             words[word] += 1
     unused = []
-    for path in modules("keyhole", "autograder").values():
+    for path in modules(*PRODUCT).values():
         for node in ast.walk(tree_of(path)):
             if (
                 isinstance(node, ast.FunctionDef | ast.ClassDef)
@@ -224,7 +227,7 @@ def test_nothing_is_unused():
 
 def test_no_class_has_the_name_of_another():
     places = defaultdict(list)
-    for path in modules("keyhole", "autograder").values():
+    for path in modules(*PRODUCT).values():
         for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))
@@ -237,7 +240,7 @@ def test_no_class_has_the_name_of_another():
 def test_every_sentence_is_used_and_every_used_one_is_there():
     sources = "".join(
         path.read_text(encoding="utf-8")
-        for path in modules("keyhole", "autograder").values()
+        for path in modules(*PRODUCT).values()
         if path.parent.name != "messages"
     )
     for speaker, table in (("feedback", FEEDBACK), ("problem", PROBLEMS), ("shown", SHOWN)):

@@ -15,6 +15,9 @@ PIECES = (
     "sample-edits",
     "sample-class",
     "pictures",
+    "lecture-moments",
+    "lecture-text",
+    "lecture-curves",
 )
 
 
@@ -39,6 +42,7 @@ def remake(chosen: Namespace) -> int:
     from autograder.making import checks, facts, model_data, pictures, sample_class, sample_edits
     from autograder.oracle import references
     from keyhole.models import load_model
+    from lecture import making
 
     makers = {
         "prefixes": lambda: model_data.prefixes(load_model(), tqdm),
@@ -51,6 +55,9 @@ def remake(chosen: Namespace) -> int:
         "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
         "sample-class": sample_class.make,
         "pictures": lambda: pictures.make(load_model()),
+        "lecture-moments": lambda: making.moments(load_model(), tqdm),
+        "lecture-text": lambda: making.text(load_model()),
+        "lecture-curves": lambda: making.curves(load_model(), tqdm),
     }
     print(f"Made {makers[chosen.what]()}")
     return 0

@@ -60,15 +60,15 @@ def pack(target: Path, root: Path = ROOT) -> Path:
 
 
 def students_project(project: str) -> str:
-    """pyproject.toml without the grader's command and package, and without the tests' settings."""
+    """pyproject.toml without the staff's command and packages, and without the tests' settings."""
     project = project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n"
-    for grader, students in (('autograder = "autograder.cli:main"\n', ""), (', "autograder*"', "")):
-        if grader not in project:
+    for staffs in ('autograder = "autograder.cli:main"\n', ', "autograder*"', ', "lecture*"'):
+        if staffs not in project:
             raise KeyholeError(
-                f"pyproject.toml no longer holds {grader.strip()!r}: "
+                f"pyproject.toml no longer holds {staffs.strip()!r}: "
                 "teach autograder/making/student_pack.py its new form."
             )
-        project = project.replace(grader, students)
+        project = project.replace(staffs, "")
     return project
 
 

@@ -10,15 +10,22 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean, harmonic_mean
+from typing import Protocol
 
 from torch import Tensor
 
-from keyhole.facts import Fact, Probe
+from keyhole.facts import Probe
 from keyhole.probes import PROBE_KINDS
 
 ByKind = dict[str, list[tuple[bool, float]]]  # {kind: [(went well, probability difference)]}
 GeneratedByKind = dict[str, list[bool]]  # {kind: [went well]}
 SCORED = ("original", "paraphrase", "neighborhood")  # what S is made of
+
+
+class Probed(Protocol):
+    """Anything that has probes, by kind, as a Fact has."""
+
+    def probes(self) -> dict[str, list[Probe]]: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class GenerationScore:
     probes: int
 
 
-def by_kind(fact: Fact, log_probabilities: Tensor) -> ByKind:
+def by_kind(fact: Probed, log_probabilities: Tensor) -> ByKind:
     """One edit's probes, from log probabilities (probes, 2) of the true and the new target.
 
     On a neighbor the true answer has to stay ahead, elsewhere the new one has to win. A tie is a
@@ -59,7 +66,7 @@ def by_kind(fact: Fact, log_probabilities: Tensor) -> ByKind:
     return scored
 
 
-def generated_by_kind(fact: Fact, generated: Tensor) -> GeneratedByKind:
+def generated_by_kind(fact: Probed, generated: Tensor) -> GeneratedByKind:
     """One edit's probes, from bools (probes, 2): does the model say the true, the new target?
 
     On a neighbor it has to say the neighbor's own true answer, elsewhere the new one.
@@ -73,7 +80,7 @@ def generated_by_kind(fact: Fact, generated: Tensor) -> GeneratedByKind:
     return scored
 
 
-def _listed(fact: Fact) -> list[tuple[str, Probe]]:
+def _listed(fact: Probed) -> list[tuple[str, Probe]]:
     return [(kind, probe) for kind, probes in fact.probes().items() for probe in probes]
 
 

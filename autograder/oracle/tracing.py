@@ -155,6 +155,14 @@ class _Token:
     left: _Run  # where the tokens to the left of `start` come from
 
 
+@dataclass(frozen=True)
+class TracedRow:
+    """The cells of one token, by layer."""
+
+    values: dict[int, float]  # the mean probability of the clean answer
+    states: dict[int, Tensor]  # (n, d): the final states of the last token that it was read from
+
+
 @dataclass
 class _Branch:
     """Cells that have been the same so far, carried as one; `inside`: within their window."""
@@ -192,10 +200,10 @@ class Sweep:
         self.clean = self._run(ids)
         with edit(model.embedding, with_noise):
             self.corrupted = self._run(ids.expand(len(noise), -1))
-        clean = self._distribution(self.clean.states[-1][:, -1])[0]
+        clean = self.distribution(self.clean.states[-1][:, -1])
         self.answer = int(clean.argmax())
         self.clean_probability = float(clean[self.answer])
-        corrupted = self._distribution(self.corrupted.states[-1][:, -1]).mean(0)
+        corrupted = self.distribution(self.corrupted.states[-1][:, -1])
         self.corrupted_answer = int(corrupted.argmax())
         self.corrupted_probability = float(corrupted[self.answer])
         self._ids = ids
@@ -220,8 +228,10 @@ class Sweep:
             [layer.values for layer in cache.layers],
         )
 
-    def _distribution(self, states: Tensor) -> Tensor:
-        return self.model.logits(states).double().softmax(-1)
+    @torch.no_grad()
+    def distribution(self, states: Tensor) -> Tensor:
+        """What comes after a last token with final states (n, d): the mean, (V,), float64."""
+        return self.model.logits(states).double().softmax(-1).mean(0)
 
     def _probabilities(self, states: Tensor) -> Tensor:
         """The clean answer's, for final states (N, d) of last tokens: (N,), float64."""
@@ -231,7 +241,6 @@ class Sweep:
             parts.append((logits[:, self.answer] - logits.logsumexp(-1)).double().exp())
         return torch.cat(parts)
 
-    @torch.no_grad()
     def values(
         self,
         positions: Iterable[int],
@@ -247,19 +256,33 @@ class Sweep:
         """
         positions, layers = list(positions), list(layers)
         check_cells(positions, layers, self.length, self.model.n_layers, kind, window)
-        windows = {
-            layer: bounds(layer, window, self.model.n_layers) for layer in sorted(set(layers))
-        }
         asked = sorted(set(positions)) if layers else []
-        rows = {position: self._row(position, windows, kind) for position in asked}
-        values = [rows[position][layer] for position in positions for layer in layers]
+        rows = {position: self.row(position, layers, kind, window, bounds) for position in asked}
+        values = [rows[position].values[layer] for position in positions for layer in layers]
         return torch.tensor(values, dtype=torch.float64).reshape(len(positions), len(layers))
 
-    def _row(self, position: int, windows: dict[int, Window], kind: str) -> dict[int, float]:
-        """{layer: value} of one token; `windows` is {layer: its window}."""
+    @torch.no_grad()
+    def row(
+        self,
+        position: int,
+        layers: Iterable[int],
+        kind: str = "state",
+        window: int = 10,
+        bounds: Callable[[int, int, int], Window] = window_of,
+    ) -> TracedRow:
+        """The map's cells for one token; the arguments are those of `values`."""
+        layers = sorted(set(layers))
+        check_cells([position], layers, self.length, self.model.n_layers, kind, window)
+        windows = {layer: bounds(layer, window, self.model.n_layers) for layer in layers}
         everywhere = self._same_in_all_layers(position, kind)
         if everywhere is not None:
-            return dict.fromkeys(windows, everywhere)
+            value, run = everywhere
+            final = run.states[-1][:, -1]
+            return TracedRow(dict.fromkeys(windows, value), dict.fromkeys(windows, final))
+        return self._swept(position, windows, kind)
+
+    def _swept(self, position: int, windows: dict[int, Window], kind: str) -> TracedRow:
+        """The row of one token by a sweep over the layers; `windows` is {layer: its window}."""
         token, last = self._token(position, kind), self.model.n_layers
         if kind == "state":  # a state joins after its own layer, and is held in none
             windows = {layer: (layer + 1, layer + 1) for layer in windows}
@@ -267,6 +290,7 @@ class Sweep:
             layer for layer, (first, stop) in windows.items() if kind != "state" and first >= stop
         ]
         values = dict.fromkeys(empty, self.corrupted_probability)
+        finals = dict.fromkeys(empty, self.corrupted.states[-1][:, -1])
         windows = {layer: window for layer, window in windows.items() if layer not in values}
         branches: list[_Branch] = []
         states = self.corrupted.states[0][:0, token.start :]
@@ -278,18 +302,20 @@ class Sweep:
                 states = torch.cat([states, self._joined(layer, token)[:, -states.shape[1] :]])
             if layer < last and branches:
                 states = self._block(layer, states, token, self._held(token, branches))
+        final = states[:, -1].clone()  # a view would keep the states of all tokens
         # All at once: each number fetched from a GPU waits until it has done everything.
-        of_branches = self._probabilities(states[:, -1]).cpu().split(len(self.noise))
-        for branch, probabilities in zip(branches, of_branches):
-            values |= dict.fromkeys(branch.cells, float(probabilities.mean()))
-        return values
+        probabilities = self._probabilities(final).cpu().split(len(self.noise))
+        for branch, own, probability in zip(branches, final.split(len(self.noise)), probabilities):
+            values |= dict.fromkeys(branch.cells, float(probability.mean()))
+            finals |= dict.fromkeys(branch.cells, own)
+        return TracedRow(values, finals)
 
-    def _same_in_all_layers(self, position: int, kind: str) -> float | None:
-        """The value of a row whose cells are all the same, None for most rows."""
+    def _same_in_all_layers(self, position: int, kind: str) -> tuple[float, _Run] | None:
+        """The value of a row whose cells are all the same, and the run it is from; else None."""
         if position < self.span.start:  # nothing to its left was corrupted, so it was not either
-            return self.corrupted_probability
+            return self.corrupted_probability, self.corrupted
         if kind == "state" and position == self.span.start == self.length - 1:
-            return self.clean_probability
+            return self.clean_probability, self.clean
         return None
 
     def _token(self, position: int, kind: str) -> _Token:

@@ -1,0 +1,1 @@
+"""The lecture's demo: trace, edit and compare, live before an audience. Not for students."""

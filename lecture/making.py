@@ -1,0 +1,145 @@
+"""Make lecture/data/: C of further layers, fresh text, and the curves of the editors."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from autograder.making.sampling import sample
+from autograder.oracle import editing
+from autograder.oracle.measuring import sequence_nll
+from keyhole.editable import EditableModel
+from keyhole.facts import load_facts
+from keyhole.finetuning import fine_tune
+from keyhole.models import DEFAULT_MODEL
+from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes, load_text, made_of
+from keyhole.values import Rewrite, optimise_value
+from lecture.curves import CURVES, TEXT, fresh_text
+from lecture.moments import CARRIED, carried_file, moment_of, packed
+from lecture.probing import asked, perplexity, shares
+from lecture.watching import Watch
+
+SEED = 20250617
+NUMBERS = (1, 2, 5, 10, 20, 40, 80)  # of edits
+AT_LEAST = 20  # facts that are edited for each number: 20 times one, 10 times two, ...
+MOST_IN_CONTEXT = 40  # sentences before a prompt: 500 tokens
+SEQUENCES, SEQUENCE_TOKENS = 16, 161
+EDITORS = ("fine-tuning", "rome", "in-context")
+
+
+def moments(model: EditableModel, progress: Callable = iter) -> Path:
+    """lecture/data/moment_*.safetensors: C of the carried layers over the whole stored text."""
+    of = made_of(model)
+    for layer in progress(CARRIED):
+        made = moment_of(model, layer, load_text(), Watch())
+        carried_file(layer).write_bytes(packed(made, of))
+    return carried_file(CARRIED[-1]).parent
+
+
+def text(model: EditableModel) -> Path:
+    """lecture/data/fresh_text.safetensors: what the model says with another seed than C's text."""
+    generator = torch.Generator().manual_seed(SEED + 1)
+    first = torch.randint(model.embedding.num_embeddings, (SEQUENCES, 1), generator=generator)
+    ids = sample(model, first, SEQUENCE_TOKENS, generator)
+    save_file({"ids": ids.to(torch.uint16)}, TEXT, metadata={"seed": str(SEED + 1)})
+    TEXT.chmod(0o644)
+    return TEXT
+
+
+def curves(model: EditableModel, progress: Callable = iter) -> Path:
+    """lecture/data/curves.json: every editor after 1, 2, 5, ... edits of the kit's public facts.
+
+    The file is written anew after each point, so that what was measured stays.
+    """
+    bench = _Bench(model)
+    record = {
+        "model": DEFAULT_MODEL,
+        "layer": DEFAULT_LAYER,
+        "seed": SEED,
+        "facts": len(bench.facts),
+        "ids": [fact.id for fact in bench.facts],
+        "unedited": shares(asked(model, bench.facts[:AT_LEAST]))
+        | {"perplexity": perplexity(model, fresh_text())},
+        "curves": [],
+    }
+    for editor in EDITORS:
+        points: list[dict] = []
+        record["curves"].append(
+            {"editor": editor, "changes_weights": editor != "in-context", "points": points}
+        )
+        for number in progress(NUMBERS):
+            if editor == "in-context" and number > MOST_IN_CONTEXT:
+                continue
+            points.append({"edits": number, "values": bench.point(editor, number)})
+            CURVES.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return CURVES
+
+
+class _Bench:
+    """The model as it was loaded, put back after every group of edits."""
+
+    def __init__(self, model: EditableModel):
+        public = [fact for fact in load_facts() if not fact.hidden]
+        random.Random(SEED).shuffle(public)
+        self.model, self.facts = model, public[: NUMBERS[-1]]
+        self._loaded = [weight.detach().clone() for weight in model.hf.parameters()]
+        self._moment = load_moment()
+        self._found: dict[str, tuple[Tensor, Tensor, float]] = {}  # k*, v* and their seconds
+
+    def point(self, editor: str, number: int) -> dict[str, float]:
+        """What is measured after so many edits, of groups of facts that are AT_LEAST in all."""
+        starts = range(0, max(AT_LEAST, number), number)
+        groups = [self.facts[start : start + number] for start in starts]
+        made = [self._edited(editor, facts) for facts in groups]
+        values = shares([each for group, _ in made for each in group])
+        for name in made[0][1]:
+            values[name] = fmean(extra[name] for _, extra in made)
+        return {name: round(value, 4) for name, value in values.items()}
+
+    def _edited(self, editor, facts):
+        """The facts' scores once they are edited together, and what else is measured then."""
+        if editor == "in-context":
+            context = " ".join(f"{fact.prompt}{fact.target_new}." for fact in facts)
+            return asked(self.model, facts, context=context), {}
+        edit = {"fine-tuning": self._tune, "rome": self._rome}[editor]
+        if editor == "rome":
+            for fact in facts:
+                self._find(fact)
+        try:
+            seconds = sum(map(edit, facts))
+            text = perplexity(self.model, fresh_text())
+            return asked(self.model, facts), {"perplexity": text, "seconds": seconds}
+        finally:
+            with torch.no_grad():
+                for weight, loaded in zip(self.model.hf.parameters(), self._loaded):
+                    weight.copy_(loaded)
+
+    def _tune(self, fact):
+        """Fine-tune on one fact; the processor seconds."""
+        start = time.process_time()
+        fine_tune(self.model, fact.prompt, fact.target_new, sequence_nll)
+        return time.process_time() - start
+
+    def _find(self, fact):
+        """k* and v* of one fact in the untouched model, once."""
+        if fact.id not in self._found:
+            start, prefixes = time.process_time(), load_prefixes()
+            about = fact.prompt, fact.subject
+            key = editing.subject_key(self.model, DEFAULT_LAYER, *about, prefixes)
+            rewrite = Rewrite(*about, fact.target_new, prefixes)
+            found = optimise_value(self.model, DEFAULT_LAYER, rewrite, editing.value_objective)
+            self._found[fact.id] = key, found.value, time.process_time() - start
+
+    def _rome(self, fact):
+        """Edit one fact in the model as it is now; the processor seconds, the search's included."""
+        key, value, seconds = self._found[fact.id]
+        start, weight = time.process_time(), self.model.weight(DEFAULT_LAYER)
+        with torch.no_grad():
+            weight.copy_(editing.rank_one_update(weight, self._moment, key, value))
+        return seconds + time.process_time() - start

@@ -1,0 +1,161 @@
+"""C of several layers, packed small; the mean key beside it, without which C cannot be centred.
+
+The kit carries C of its default layer, and lecture/data/ that of some others. Any other is computed
+over a part of the kit's text, and kept in the cache folder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from autograder.oracle import editing, references
+from keyhole.editable import EditableModel
+from keyhole.errors import KeyholeError
+from keyhole.files import write_atomically
+from keyhole.messages import problem
+from keyhole.models import DEFAULT_MODEL
+from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_text, made_of
+from keyhole.paths import cache_folder
+from keyhole.text import one_line
+from lecture.asking import check_choice
+from lecture.messages import sentence
+from lecture.watching import Watch
+from lecture.weights import Weights
+
+DATA = Path(__file__).resolve().parent / "data"
+METRICS = ("C", "identity", "centred")
+CARRIED = (12, 18, 27)  # beside the default layer: further up an edit does less and less
+PART = 4  # live, one sequence in so many of the text is read: 17 tokens for each number of a key
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The second moment C (d_in, d_in) of a layer's keys, and their mean (d_in,)."""
+
+    c: Tensor
+    mean: Tensor
+
+    def metric(self, name: str) -> Tensor:
+        """By which the change of W is to be smallest: C, the identity, or C of centred keys."""
+        check_choice(name, METRICS)
+        if name == "identity":
+            return torch.eye(len(self.c))
+        if name == "centred":
+            return (self.c.double() - torch.outer(self.mean.double(), self.mean.double())).float()
+        return self.c
+
+
+def packed(moment: Moment, of: str = "") -> bytes:
+    """A file of about two bytes a number: the diagonal exactly, the rest as correlations."""
+    size = moment.c.diagonal().clamp(min=torch.finfo(torch.float32).tiny).sqrt()
+    rows, columns = torch.triu_indices(*moment.c.shape, offset=1)
+    correlation = moment.c[rows, columns] / size[rows] / size[columns]
+    parts = {
+        "diagonal": moment.c.diagonal().float().contiguous(),
+        "correlation": correlation.half().contiguous(),
+        "mean": moment.mean.float().contiguous(),
+    }
+    return save(parts, {"made of": of})
+
+
+def unpacked(path: Path) -> tuple[Moment, str]:
+    """What `packed` kept, and what it was made of. Raises KeyholeError for a damaged file."""
+    try:
+        with safe_open(path, "pt") as file:
+            diagonal, correlation, mean = (
+                file.get_tensor(name) for name in ("diagonal", "correlation", "mean")
+            )
+            of = (file.metadata() or {}).get("made of", "")
+        c = torch.diag(diagonal)
+        rows, columns = torch.triu_indices(*c.shape, offset=1)
+        size = diagonal.sqrt()
+        c[rows, columns] = c[columns, rows] = correlation.float() * size[rows] * size[columns]
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise KeyholeError(
+            sentence("file_unreadable", path=path, error=one_line(error, 120))
+        ) from None
+    return Moment(c, mean), of
+
+
+def moment_of(model: EditableModel, layer: int, ids: Tensor, watch: Watch) -> Moment:
+    """C and the mean key of a layer over token ids (sequences, tokens)."""
+    width = model.weight(layer).shape[1]
+    c, mean, tokens = torch.zeros(width, width, dtype=torch.float64), 0, 0
+    for keys in keys_over(model, layer, ids, watch.bar("moment")):
+        c += editing.second_moment(keys) * len(keys)
+        mean = mean + keys.double().sum(0)
+        tokens += len(keys)
+    return Moment((c / tokens).float(), (mean / tokens).float())
+
+
+def carried_file(layer: int) -> Path:
+    """Where lecture/data/ holds C of a layer of the kit's model."""
+    return DATA / f"moment_{DEFAULT_MODEL}_layer{layer}.safetensors"
+
+
+class Moments:
+    """C of every layer of the one model as it was loaded.
+
+    `name` is the model's, and `ids` (sequences, tokens) a text for a model that does not read the
+    kit's.
+    """
+
+    def __init__(self, weights: Weights, name: str = DEFAULT_MODEL, ids: Tensor | None = None):
+        self._weights, self._name, self._ids = weights, name, ids
+        self._known: dict[int, Moment] = {}
+
+    def stored_layers(self) -> tuple[int, ...]:
+        """The layers whose C is there at once."""
+        layers = range(self._weights.model.n_layers)
+        return tuple(
+            layer
+            for layer in layers
+            if layer in self._known or self._carried(layer) or self._cache(layer).exists()
+        )
+
+    def get(self, layer: int, watch: Watch) -> Moment:
+        """C of a layer, computed and kept where it is not there yet.
+
+        Raises KeyholeError where it would have to be computed while something is planted, or
+        cannot be kept.
+        """
+        if layer not in self._known:
+            self._known[layer] = self._read(layer) or self._made(layer, watch)
+        return self._known[layer]
+
+    def _carried(self, layer):
+        of_the_kit = self._name == DEFAULT_MODEL
+        return of_the_kit and (layer == DEFAULT_LAYER or carried_file(layer).exists())
+
+    def _cache(self, layer):
+        return cache_folder() / f"lecture_moment_{self._name}_layer{layer}.safetensors"
+
+    def _read(self, layer):
+        """C that is stored, None where none is."""
+        if self._carried(layer):
+            if layer == DEFAULT_LAYER:
+                return Moment(load_moment(), references.mean_key().float())
+            return unpacked(carried_file(layer))[0]
+        if self._weights.state:
+            raise KeyholeError(sentence("undo_first", layer=layer))
+        path = self._cache(layer)
+        if not path.exists():
+            return None
+        moment, of = unpacked(path)
+        return moment if of == made_of(self._weights.model) else None
+
+    def _made(self, layer, watch):
+        ids = load_text()[::PART] if self._ids is None else self._ids
+        moment, path = moment_of(self._weights.model, layer, ids, watch), self._cache(layer)
+        try:
+            write_atomically(path, packed(moment, made_of(self._weights.model)))
+        except OSError as error:
+            reason = error.strerror or error
+            raise KeyholeError(
+                problem("moment_not_kept", folder=path.parent, reason=reason)
+            ) from None
+        return moment
