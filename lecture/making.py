@@ -21,24 +21,20 @@ from keyhole.models import DEFAULT_MODEL
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes, load_text, made_of
 from keyhole.values import Rewrite, optimise_value
 from lecture.curves import CURVES, TEXT, fresh_text
-from lecture.moments import CARRIED, carried_file, moment_of, packed
+from lecture.moments import CARRIED, carried_file, moments_of, packed
 from lecture.probing import asked, perplexity, shares
-from lecture.watching import Watch
 
 SEED = 20250617
-NUMBERS = (1, 2, 5, 10, 20, 40, 80)  # of edits
-AT_LEAST = 20  # facts that are edited for each number: 20 times one, 10 times two, ...
-MOST_IN_CONTEXT = 40  # sentences before a prompt: 500 tokens
-SEQUENCES, SEQUENCE_TOKENS = 16, 161
+NUMBERS = (1, 2, 5, 10, 20, 40)  # of edits; 40 sentences in context are 500 tokens
+AT_LEAST = 10  # facts that are edited for each number: ten times one, five times two, ...
+SEQUENCES, SEQUENCE_TOKENS = 8, 161
 EDITORS = ("fine-tuning", "rome", "in-context")
 
 
 def moments(model: EditableModel, progress: Callable = iter) -> Path:
     """lecture/data/moment_*.safetensors: C of the carried layers over the whole stored text."""
-    of = made_of(model)
-    for layer in progress(CARRIED):
-        made = moment_of(model, layer, load_text(), Watch())
-        carried_file(layer).write_bytes(packed(made, of))
+    for layer, made in moments_of(model, CARRIED, load_text(), progress).items():
+        carried_file(layer).write_bytes(packed(made, made_of(model)))
     return carried_file(CARRIED[-1]).parent
 
 
@@ -55,7 +51,7 @@ def text(model: EditableModel) -> Path:
 def curves(model: EditableModel, progress: Callable = iter) -> Path:
     """lecture/data/curves.json: every editor after 1, 2, 5, ... edits of the kit's public facts.
 
-    The file is written anew after each point, so that what was measured stays.
+    The file is written anew after each number, so that what was measured stays.
     """
     bench = _Bench(model)
     record = {
@@ -66,18 +62,16 @@ def curves(model: EditableModel, progress: Callable = iter) -> Path:
         "ids": [fact.id for fact in bench.facts],
         "unedited": shares(asked(model, bench.facts[:AT_LEAST]))
         | {"perplexity": perplexity(model, fresh_text())},
-        "curves": [],
+        "curves": [
+            {"editor": editor, "changes_weights": editor != "in-context", "points": []}
+            for editor in EDITORS
+        ],
     }
-    for editor in EDITORS:
-        points: list[dict] = []
-        record["curves"].append(
-            {"editor": editor, "changes_weights": editor != "in-context", "points": points}
-        )
-        for number in progress(NUMBERS):
-            if editor == "in-context" and number > MOST_IN_CONTEXT:
-                continue
-            points.append({"edits": number, "values": bench.point(editor, number)})
-            CURVES.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    for number in progress(NUMBERS):
+        for curve in record["curves"]:
+            values = bench.point(curve["editor"], number)
+            curve["points"].append({"edits": number, "values": values})
+        CURVES.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return CURVES
 
 

@@ -4,6 +4,8 @@ The kit carries C of its default layer, and lecture/data/ that of some others. A
 over a part of the kit's text, and kept in the cache folder.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,10 @@ from autograder.oracle import editing, references
 from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
 from keyhole.files import write_atomically
+from keyhole.hooks import record
 from keyhole.messages import problem
 from keyhole.models import DEFAULT_MODEL
-from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_text, made_of
+from keyhole.moments import DEFAULT_LAYER, SEQUENCES_AT_ONCE, load_moment, load_text, made_of
 from keyhole.paths import cache_folder
 from keyhole.text import one_line
 from lecture.asking import check_choice
@@ -81,15 +84,25 @@ def unpacked(path: Path) -> tuple[Moment, str]:
     return Moment(c, mean), of
 
 
-def moment_of(model: EditableModel, layer: int, ids: Tensor, watch: Watch) -> Moment:
-    """C and the mean key of a layer over token ids (sequences, tokens)."""
-    width = model.weight(layer).shape[1]
-    c, mean, tokens = torch.zeros(width, width, dtype=torch.float64), 0, 0
-    for keys in keys_over(model, layer, ids, watch.bar("moment")):
-        c += editing.second_moment(keys) * len(keys)
-        mean = mean + keys.double().sum(0)
-        tokens += len(keys)
-    return Moment((c / tokens).float(), (mean / tokens).float())
+def moments_of(
+    model: EditableModel, layers: Sequence[int], ids: Tensor, progress: Callable = iter
+) -> dict[int, Moment]:
+    """C and the mean key of some layers over token ids (sequences, tokens), from one run.
+
+    `progress` wraps the pieces of the text.
+    """
+    width = model.weight(layers[0]).shape[1]
+    c = {layer: torch.zeros(width, width, dtype=torch.float64) for layer in layers}
+    mean = {layer: torch.zeros(width, dtype=torch.float64) for layer in layers}
+    for rows in progress(ids.split(SEQUENCES_AT_ONCE)):
+        with ExitStack() as stack:
+            seen = {layer: stack.enter_context(record(model.memory(layer))) for layer in layers}
+            model.run_below(rows, max(layers) + 1)
+        for layer in layers:
+            keys = seen[layer].input.flatten(0, 1).cpu()
+            c[layer] += editing.second_moment(keys) * (len(keys) / ids.numel())
+            mean[layer] += keys.double().sum(0) / ids.numel()
+    return {layer: Moment(c[layer].float(), mean[layer].float()) for layer in layers}
 
 
 def carried_file(layer: int) -> Path:
@@ -150,7 +163,8 @@ class Moments:
 
     def _made(self, layer, watch):
         ids = load_text()[::PART] if self._ids is None else self._ids
-        moment, path = moment_of(self._weights.model, layer, ids, watch), self._cache(layer)
+        moment = moments_of(self._weights.model, [layer], ids, watch.bar("moment"))[layer]
+        path = self._cache(layer)
         try:
             write_atomically(path, packed(moment, made_of(self._weights.model)))
         except OSError as error:

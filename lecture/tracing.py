@@ -29,7 +29,7 @@ from lecture.watching import Told, Watch, ignore, never
 from lecture.weights import Weights
 
 CORRUPTIONS = ("noise", "zero")
-MOST_SAMPLES, MOST_SCALE = 30, 20.0
+MOST_SAMPLES, MOST_SCALE, MOST_WINDOW = 30, 20.0, 60
 TOP = 5
 
 
@@ -193,7 +193,7 @@ class Tracer:
         for a request that makes no sense.
         """
         weights, model = self._weights, self._weights.model
-        _check(request, model)
+        _check(request)
         watch = Watch(cancelled=cancelled)
         with weights.lock, watch.over(model):
             located = _located(model, request.prompt, request.subject, request.occurrence)
@@ -219,12 +219,12 @@ def _located(model, prompt, subject, occurrence):
     return replace(found, remarks=(*found.remarks, unsure))
 
 
-def _check(request: TraceRequest, model: EditableModel) -> None:
+def _check(request: TraceRequest) -> None:
     check_choice(request.kind, MAP_KINDS)
     check_choice(request.corruption, CORRUPTIONS)
     check_number("samples", request.samples, 1, MOST_SAMPLES)
     check_number("scale", request.scale, 0, MOST_SCALE)
-    check_number("window", request.window, 1, model.n_layers)
+    check_number("window", request.window, 1, MOST_WINDOW)
 
 
 def _runs(model: EditableModel, request: TraceRequest) -> Sweep:

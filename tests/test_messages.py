@@ -27,12 +27,14 @@ from keyhole.errors import KeyholeError
 from keyhole.messages import LANGUAGES
 from keyhole.paths import data_folder
 from keyhole.toy import toy_model
+from lecture import messages as lecture
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHERS = [name for name in LANGUAGES if name != "en"]
+PACKAGES = (messages, staff, lecture)
 TABLES = [
     (package, table)
-    for package in (messages, staff)
+    for package in PACKAGES
     for table in vars(package.LANGUAGES["en"])
     if table.isupper()
 ]
@@ -85,8 +87,8 @@ def is_chinese(text):
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_both_packages_have_every_table_in_every_language(language):
-    for package in (messages, staff):
+def test_all_packages_have_every_table_in_every_language(language):
+    for package in PACKAGES:
         ours, theirs = (
             {name for name in vars(package.LANGUAGES[each]) if name.isupper()}
             for each in ("en", language)
