@@ -5,11 +5,25 @@ import sys
 
 import torch
 
-from bench import editing, fetching, gpu, grading, isolation, loading, measuring, notebooks, tracing
+from bench import (
+    demo,
+    editing,
+    fetching,
+    gpu,
+    grading,
+    isolation,
+    loading,
+    measuring,
+    notebooks,
+    tracing,
+)
 from bench.row import matrix_rate
 from keyhole.terminal import print_anything
 
-MODULES = fetching, loading, tracing, gpu, editing, measuring, notebooks, grading, isolation
+MODULES = (
+    *(fetching, loading, tracing, gpu, editing, measuring, notebooks, grading, isolation),
+    demo,
+)
 
 
 def main(wanted: list[str]) -> None:

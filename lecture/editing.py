@@ -29,7 +29,7 @@ from lecture.asking import (
 from lecture.curves import CurvePoint, fresh_text
 from lecture.messages import sentence
 from lecture.moments import DATA, METRICS, Moments
-from lecture.probing import Measured, Wish, asked, measure, perplexity, shares
+from lecture.probing import Findings, Wish, asked, measure, perplexity, shares
 from lecture.watching import Told, Watch, ignore, never
 from lecture.weights import Weights
 
@@ -82,8 +82,8 @@ class Planted:
     request: EditRequest
     true: str
     losses: tuple[float, ...]  # of the search for v*, or of fine-tuning, in nats
-    before: Measured
-    after: Measured
+    before: Findings
+    after: Findings
     size: ChangeSize
     seconds: float
     remarks: tuple[Remark, ...]
@@ -202,7 +202,7 @@ class Editor:
         request: EditRequest,
         *,
         step: Callable[[int, float], None] = ignore,
-        before: Callable[[Measured], None] = ignore,
+        before: Callable[[Findings], None] = ignore,
         progress: Told = ignore,
         cancelled: Callable[[], bool] = never,
     ) -> Planted:

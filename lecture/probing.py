@@ -64,7 +64,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Findings:
     """What the model says of one fact."""
 
     results: tuple[ProbeResult, ...]
@@ -75,7 +75,7 @@ class Measured:
     says: str  # the continuation of the prompt
 
 
-def measure(model: EditableModel, wish: Wish, probes: ProbeSet) -> Measured:
+def measure(model: EditableModel, wish: Wish, probes: ProbeSet) -> Findings:
     """What the model as it is now says; `probes` are those of the wish."""
     log_p, said = probes.measure()
     listed = [(kind, probe) for kind, each in wish.probes().items() for probe in each]
@@ -96,7 +96,7 @@ def measure(model: EditableModel, wish: Wish, probes: ProbeSet) -> Measured:
             share = shares[kind].share, generated[kind].share
             bars.append(Bar(kind, wanted, p_true, p_new, *share, len(of_kind)))
     [distribution] = model.next_token_probabilities([wish.prompt])
-    return Measured(
+    return Findings(
         results,
         tuple(bars),
         metrics.edit_score(shares),

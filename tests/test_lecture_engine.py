@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from keyhole.tracing import subject_noise, zero_noise
 from lecture import curves, editing, moments
 from lecture.editing import EditRequest
 from lecture.engine import Engine
+from lecture.messages import en
 from lecture.tracing import TraceRequest
 from lecture.watching import Cancelled
 
@@ -455,6 +457,12 @@ def test_the_curves_are_whole_and_made_of_facts_that_there_are():
     assert (
         by_name["rome"].points[0].values["score"] > by_name["fine-tuning"].points[0].values["score"]
     )
+
+
+def test_every_sentence_of_the_demo_is_used():
+    folder = Path(curves.__file__).parent
+    sources = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
+    assert not [name for name in en.SENTENCES if f'"{name}"' not in sources]
 
 
 def test_an_editor_that_has_no_words_yet_is_shown_by_its_name(tmp_path):
