@@ -9,6 +9,7 @@ from torch import Tensor
 from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark, problem
+from keyhole.text import ordinary, places
 from lecture.messages import sentence
 
 MOST_TOKENS, MOST_TARGET_TOKENS = 40, 10
@@ -45,14 +46,17 @@ def top(model: EditableModel, distribution: Tensor, count: int) -> tuple[Said, .
 
 
 def cleaned(text: str, otherwise: str) -> str:
-    """A text without the blanks around it. Raises KeyholeError, named `otherwise`, if empty."""
-    text = text.strip()
-    if not text:
-        raise KeyholeError(sentence(otherwise))
+    """A text as a keyboard would give it, without the blanks around it.
+
+    Raises KeyholeError, named `otherwise`, where nothing is left.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
         raise KeyholeError(problem("no_utf8", text=text)) from None
+    text = ordinary(text).strip()
+    if not text:
+        raise KeyholeError(sentence(otherwise))
     return text
 
 
@@ -74,22 +78,21 @@ def locate(model: EditableModel, prompt: str, subject: str, occurrence: int = -1
     subject = cleaned(subject, "empty_subject")
     ids = tokens_of(model, prompt)
     span = model.subject_slice(prompt, subject, occurrence)
-    starts = [i for i in range(len(prompt)) if prompt.startswith(subject, i)]
-    places = tuple((start, start + len(subject)) for start in starts)
+    found = tuple((start, start + len(subject)) for start in places(prompt, subject))
     first = top(model, model.next_token_probabilities([prompt])[0], 3)
     remarks = []
     if given.endswith(" "):
         remarks.append(sentence("blank_left_out"))
-    if len(places) > 1:
-        number = occurrence % len(places) + 1
+    if len(found) > 1:
+        number = occurrence % len(found) + 1
         remarks.append(
-            sentence("occurrence_taken", subject=subject, count=len(places), number=number)
+            sentence("occurrence_taken", subject=subject, count=len(found), number=number)
         )
     return Located(
         prompt,
         subject,
-        places,
-        places[occurrence],
+        found,
+        found[occurrence],
         tuple(model.tokenizer.decode([token]) for token in ids),
         (span.start, span.stop),
         first,

@@ -17,6 +17,7 @@ from keyhole.messages import Remark, problem
 from keyhole.moments import DEFAULT_LAYER, load_prefixes
 from keyhole.probes import ProbeSet, continuation, score
 from keyhole.questions import known_fact, probes_of, simple_probes
+from keyhole.text import as_target
 from keyhole.values import Rewrite, Value, optimise_value
 from lecture.asking import (
     MOST_TARGET_TOKENS,
@@ -172,14 +173,15 @@ class Editor:
         check_number("factor", request.factor, *FACTORS)
         model.block(request.layer)
         found = locate(model, request.prompt, request.subject)
-        target = " " + cleaned(request.target, "empty_target")
+        target = as_target(cleaned(request.target, "empty_target"))
         count = len(model.encode_targets([target])[0])
         if count > MOST_TARGET_TOKENS:
             raise KeyholeError(sentence("target_long", count=count, most=MOST_TARGET_TOKENS))
         about = found.prompt, found.subject
         fact = _own_fact(*about) or known_fact(*about)
-        given = request.true and request.true.strip()
-        true = f" {given}" if given else fact.target_true if fact else found.first[0].text
+        true = fact.target_true if fact else found.first[0].text
+        if request.true and request.true.strip():
+            true = as_target(cleaned(request.true, "empty_target"))
         if true.strip() == target.strip():
             raise KeyholeError(problem("target_is_true", target=target))
         if continuation(model, found.prompt, count).strip() == target.strip():
