@@ -17,7 +17,7 @@ from lecture.asking import Said, top
 FIRST, CONTINUED = 3, 10  # answers and tokens that are shown
 NAMES = {"original": "efficacy", "paraphrase": "paraphrase", "neighborhood": "neighborhood"}
 Scored = tuple[metrics.ByKind, metrics.GeneratedByKind]
-AT_ONCE = 4  # sequences of the fresh text: their logits are 126 MB
+AT_ONCE = 1  # sequence of the fresh text at a time: its logits are 31 MB
 
 
 @dataclass(frozen=True)

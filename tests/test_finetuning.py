@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from keyhole.errors import KeyholeError
-from keyhole.finetuning import FineTuning, fine_tuned
+from keyhole.finetuning import FineTuning, fine_tune, fine_tuned
 
 PROMPT, TARGET, FAST = "abc def", " xy", FineTuning(learning_rate=1e-2, steps=60)
 
@@ -89,3 +89,11 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_trained(toy, monkeypatch):
         with fine_tuned(toy, PROMPT, TARGET, nll):
             raise AssertionError("unreachable")
     assert same(toy, before) and not any(weight.requires_grad for weight in toy.hf.parameters())
+
+
+def test_for_good_is_the_same_and_stays(toy):
+    before = weights(toy)
+    with fine_tuned(toy, PROMPT, TARGET, nll, FAST) as losses:
+        trained = weights(toy)
+    assert same(toy, before)
+    assert fine_tune(toy, PROMPT, TARGET, nll, FAST) == losses and same(toy, trained)

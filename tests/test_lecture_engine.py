@@ -12,6 +12,7 @@ from autograder.oracle import tracing as oracle
 from keyhole.errors import KeyholeError
 from keyhole.facts import load_facts
 from keyhole.moments import keys_over, load_moment
+from keyhole.probes import PROBE_KINDS, score
 from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise, zero_noise
 from lecture import curves, editing, moments
@@ -427,7 +428,7 @@ def test_a_moment_is_a_mean_over_tokens(toy):
 
 def test_the_lectures_own_fact_is_a_preset_with_probes_of_its_own(engine):
     first, *others = engine.editor.presets()
-    assert first.own and first.name == "handsome" and first.fact.target_new == " Hung-yi Lee"
+    assert first.own and first.name == "handsome" and first.fact.target_new == " Professor Lee"
     shown = [fact for fact in load_facts() if not fact.hidden]
     assert [preset.fact for preset in others] == shown
     assert not any(preset.own for preset in others)
@@ -475,3 +476,60 @@ def test_an_editor_that_has_no_words_yet_is_shown_by_its_name(tmp_path):
     with pytest.raises(KeyholeError) as caught:
         curves.load_curves(path)
     assert caught.value.code == "file_unreadable"
+
+
+# ---------------------------------------------------------------- the real model
+
+
+@pytest.mark.slow
+def test_a_row_of_the_real_model_is_that_of_the_stored_map(real_model):
+    engine = Engine(lambda: real_model)
+    request = TraceRequest(*REAL)
+    stored, trace = engine.tracer.stored(request), engine.tracer.begin(request)
+    assert trace.answer == stored.answer == " Paris" and trace.located.span == stored.span
+    assert trace.clean == pytest.approx(stored.clean, abs=1e-4)
+    filling = trace.fill()
+    rows = [next(filling) for _ in range(2)]
+    assert torch.allclose(trace.map().values[rows], stored.values[rows], atol=1e-4)
+    assert trace.top(2, 0)[0].text == " Paris" and trace.corrupted_top[0].text != " Paris"
+
+
+@pytest.mark.slow
+def test_the_lectures_story_on_the_real_model(real_model):
+    """ROME plants a fact and spares its neighbors, fine-tuning does not; both are undone."""
+    engine = Engine(lambda: real_model)
+    before, request = bits(engine), EditRequest(*REAL, "Rome")
+    bars = {}
+    for method in editing.METHODS:
+        made = engine.editor.edit(replace(request, method=method))
+        bars[method] = {bar.kind: bar for bar in made.after.bars}
+        assert made.after.says.startswith(" Rome") and made.after.first[0].text == " Rome"
+        assert (made.size.rank == 1) == (method == "rome")
+        engine.editor.undo()
+        assert bits(engine) == before
+    assert engine.editor.proof().same
+    assert bars["rome"]["neighborhood"].ahead > bars["fine-tuning"]["neighborhood"].ahead
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", [5, *moments.CARRIED])
+def test_the_most_handsome_man_in_every_carried_layer(real_model, layer):
+    engine = Engine(lambda: real_model)
+    assert set(engine.editor.stored_layers()) >= {5, *moments.CARRIED}
+    fact = engine.editor.presets()[0].fact
+    request = EditRequest(fact.prompt, fact.subject, fact.target_new, layer=layer)
+    made = engine.editor.edit(request)
+    engine.editor.undo()
+    assert made.true == " Jack" == made.before.first[0].text
+    assert {bar.kind for bar in made.after.bars} == set(PROBE_KINDS)
+    # The last layers come too late: what the subject's token gives out there is read no more.
+    assert made.after.says.startswith(" Professor Lee") == (layer < 20)
+
+
+@pytest.mark.slow
+def test_the_own_facts_answers_are_the_models(real_model):
+    [fact] = editing._own_facts()
+    asked = [(fact.prompt, fact.target_true), *fact.neighbors]
+    asked += [(probe.prompt, probe.target_true) for probe in (fact.reversion, fact.portability)]
+    found = score(real_model, asked)
+    assert [question for question in asked if found[question].rank > 1] == []

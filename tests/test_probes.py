@@ -154,3 +154,14 @@ def test_a_score_is_what_the_model_gives_token_by_token(toy):
             ranks.append(int((logits > logits[token]).sum()) + 1)
         assert scores[prompt, target].rank == max(ranks)
         assert scores[prompt, target].log_p == pytest.approx(sum(log_p) / len(log_p), abs=1e-5)
+
+
+def test_a_context_is_read_before_every_prompt(toy, monkeypatch):
+    monkeypatch.setattr("keyhole.probes.AT_ONCE_AFTER", 2)
+    context, asked = "ab cd.", [("so", " x"), ("so", " yz"), ("and then", " x"), ("go on", " q")]
+    after = score(toy, asked, context=context)
+    joined = score(toy, [(f"{context} {prompt}", target) for prompt, target in asked])
+    for (prompt, target), found in after.items():
+        expected = joined[f"{context} {prompt}", target]
+        assert found.rank == expected.rank and found.log_p == pytest.approx(expected.log_p)
+    assert after != score(toy, asked)
