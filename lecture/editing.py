@@ -224,25 +224,32 @@ class Editor:
             first = measure(model, wish, probes)
             before(first)
             weight = model.weight(request.layer)
-            old, state = weight.detach().clone(), self._weights.state
+            old = weight.detach().clone()
             try:
                 losses = (self._rome if rome else self._tuned)(request, wish, step, watch)
                 size = _size(model, old, weight.detach() - old, rome)
                 watch.tell("after")
                 probes = probes if rome else ProbeSet(model, wish.probes())
                 after = measure(model, wish, probes)
+                seconds = time.perf_counter() - start
+                self._number += 1
+                planted = Planted(
+                    self._number,
+                    replace(request, prompt=wish.prompt, subject=wish.subject, target=wish.target),
+                    wish.true,
+                    losses,
+                    first,
+                    after,
+                    size,
+                    seconds,
+                    wish.remarks,
+                )
+                self._records.append(_Record(planted, wish, probes if rome else None))
             except BaseException:
                 with held_back():
-                    if self._weights.state != state:
+                    if len(self._weights.state) > len(self._records):
                         self._weights.undo()
                 raise
-            self._number += 1
-            request = replace(request, prompt=wish.prompt, subject=wish.subject, target=wish.target)
-            seconds = time.perf_counter() - start
-            planted = Planted(
-                self._number, request, wish.true, losses, first, after, size, seconds, wish.remarks
-            )
-            self._records.append(_Record(planted, wish, probes if rome else None))
             return planted
 
     def _rome(self, request, wish, step, watch):
@@ -295,14 +302,14 @@ class Editor:
             try:
                 after = measure(model, last.wish, last.probes)
                 size = _size(model, *self._weights.last_change(), True)
+                request = replace(planted.request, factor=factor)
+                planted = replace(planted, request=request, after=after, size=size)
+                self._records[-1] = replace(last, planted=planted)
             except BaseException:
                 with held_back():
                     self._weights.rescale(was)
+                    self._records[-1] = last
                 raise
-            planted = replace(
-                planted, request=replace(planted.request, factor=factor), after=after, size=size
-            )
-            self._records[-1] = replace(last, planted=planted)
             return planted
 
     def _last(self):

@@ -297,6 +297,19 @@ def test_an_edit_that_fails_while_it_is_measured_is_taken_back(engine, method, e
     assert bits(engine) == before and engine.editor.planted == () and not engine.state
 
 
+@pytest.mark.parametrize("method", editing.METHODS)
+def test_an_edit_that_is_not_listed_is_not_in_the_model(engine, method, monkeypatch):
+    before = bits(engine)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(editing, "Planted", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.editor.edit(replace(EDIT, method=method))
+    assert bits(engine) == before and engine.editor.planted == () and not engine.state
+
+
 def test_a_rescaling_that_fails_is_taken_back(engine, monkeypatch):
     engine.editor.edit(EDIT)
     before = bits(engine)
