@@ -214,43 +214,47 @@ class Editor:
         has been asked. Where anything goes wrong, the model is as it was before the call. Raises
         KeyholeError for a request with which nothing can be done.
         """
-        watch, model = Watch(progress, cancelled), self._weights.model
-        with self._weights.lock, watch.over(model):
-            wish, start = self._wish(request), time.perf_counter()
+        watch = Watch(progress, cancelled)
+        with self._weights.lock, watch.over(self._weights.model):
+            wish = self._wish(request)
             self._weights.check_room()
-            rome = request.method == "rome"
-            watch.tell("before")
-            probes = ProbeSet(model, wish.probes(), request.layer if rome else 0)
-            first = measure(model, wish, probes)
-            before(first)
-            weight = model.weight(request.layer)
-            old = weight.detach().clone()
             try:
-                losses = (self._rome if rome else self._tuned)(request, wish, step, watch)
-                size = _size(model, old, weight.detach() - old, rome)
-                watch.tell("after")
-                probes = probes if rome else ProbeSet(model, wish.probes())
-                after = measure(model, wish, probes)
-                seconds = time.perf_counter() - start
-                self._number += 1
-                planted = Planted(
-                    self._number,
-                    replace(request, prompt=wish.prompt, subject=wish.subject, target=wish.target),
-                    wish.true,
-                    losses,
-                    first,
-                    after,
-                    size,
-                    seconds,
-                    wish.remarks,
-                )
-                self._records.append(_Record(planted, wish, probes if rome else None))
+                self._records.append(self._record(request, wish, step, before, watch))
             except BaseException:
                 with held_back():
                     if len(self._weights.state) > len(self._records):
                         self._weights.undo()
                 raise
-            return planted
+            return self._records[-1].planted
+
+    def _record(self, request, wish, step, before, watch):
+        """Plant and measure one edit."""
+        model, start, rome = self._weights.model, time.perf_counter(), request.method == "rome"
+        watch.tell("before")
+        probes = ProbeSet(model, wish.probes(), request.layer if rome else 0)
+        first = measure(model, wish, probes)
+        before(first)
+        weight = model.weight(request.layer)
+        old = weight.detach().clone()
+        losses = (self._rome if rome else self._tuned)(request, wish, step, watch)
+        size = _size(model, old, weight.detach() - old, rome)
+        watch.tell("after")
+        probes = probes if rome else ProbeSet(model, wish.probes())
+        after = measure(model, wish, probes)
+        seconds = time.perf_counter() - start
+        self._number += 1
+        planted = Planted(
+            self._number,
+            replace(request, prompt=wish.prompt, subject=wish.subject, target=wish.target),
+            wish.true,
+            losses,
+            first,
+            after,
+            size,
+            seconds,
+            wish.remarks,
+        )
+        return _Record(planted, wish, probes if rome else None)
 
     def _rome(self, request, wish, step, watch):
         """Plant an edit by ROME; the losses of the search for v*."""
