@@ -45,7 +45,7 @@ def _maps(engine: Engine) -> Iterator[Row]:
     trace, begun = timed(lambda: engine.tracer.begin(request))
     _, click = timed(lambda: trace.top(SUBJECT_END, 0))
     filling = trace.fill()
-    _, first = timed(lambda: [next(filling), next(filling)])
+    _, first = timed(lambda: [next(filling) for _ in range(3)])
     _, rest = timed(lambda: list(filling))
     whole = begun + first + rest
     yield Row(
@@ -53,7 +53,7 @@ def _maps(engine: Engine) -> Iterator[Row]:
         whole,
         sweep,
         "at most 1.3 times the sweep",
-        (f"the first two rows after {begun + first:.2f} s (target: 2 s)",),
+        (f"the first three rows after {begun + first:.2f} s (target: 2 s)",),
     )
     _, again = timed(lambda: trace.top(SUBJECT_END, 0))
     yield Row(

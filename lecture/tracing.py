@@ -84,12 +84,14 @@ class Trace:
     ) -> Iterator[int]:
         """Make the map row by row: yields each position as soon as its row is there.
 
+        The quick rows come first: those before the subject, then from the last token backwards.
         Rows that are there already are not made again, so a trace that was stopped goes on.
         """
         watch, count = Watch(progress, cancelled), len(self.located.tokens)
-        for position in range(count):
+        start = self.located.span[0]
+        for done, position in enumerate([*range(start), *reversed(range(start, count))]):
             with self._weights.lock, watch.over(self._weights.model):
-                watch.tell("row", position, count)
+                watch.tell("row", done, count)
                 self._check()
                 if position not in self._rows:
                     self._rows[position] = self._row(position, range(self._weights.model.n_layers))
