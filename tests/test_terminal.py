@@ -40,7 +40,7 @@ from bench import __main__ as program
 def rows():
     yield SimpleNamespace(what=NAMES, seconds=1.0, baseline=None, target="", notes=[NAMES])
 program.matrix_rate = lambda: 0.0
-program.editing = SimpleNamespace(__name__="bench.editing", rows=rows)
+program.MODULES = [SimpleNamespace(__name__="bench.editing", rows=rows)]
 program.main(["editing"])
 status = 0
 """,
