@@ -1,0 +1,160 @@
+"""The whole page: the head with tabs and language, the three tabs, and what happens at the start."""
+
+import os
+import threading
+from pathlib import Path
+
+import ipywidgets as widgets
+import psutil
+
+from keyhole import messages
+from keyhole.errors import KeyholeError
+from lecture.page import link, stills
+from lecture.page.change import Change
+from lecture.page.compare import Compare
+from lecture.page.frame import Frame
+from lecture.page.stored_model import check_model
+from lecture.page.where import SHADES, Where
+from lecture.page.words import LANGUAGES, NAMES, say
+
+HERE = Path(__file__).resolve().parent
+TABS = ("where", "change", "compare")
+MEMORY = 1.5  # gigabytes that a kernel with its model takes
+
+
+class Page:
+    """One viewer's page. The model is loaded while the first map is already there."""
+
+    def __init__(self, query: str | None = None):
+        query = os.environ.get("QUERY_STRING", "") if query is None else query
+        state = link.read(query)
+        asked = state.get("lang", messages.language())
+        messages.use(asked if asked in LANGUAGES else "en")
+        self.frame = Frame()
+        self.where, self.change, self.compare = (
+            each(self.frame) for each in (Where, Change, Compare)
+        )
+        self._tabs = dict(zip(TABS, (self.where, self.change, self.compare)))
+        self._make_head()
+        style = widgets.HTML(f"<style>{(HERE / 'page.css').read_text('utf-8')}</style>")
+        style.layout.display = "none"
+        bodies = [each.box for each in self._tabs.values()]
+        status = widgets.HBox([self.frame.notice_line, self.frame.progress_line])
+        status.add_class("kh-status")
+        self.box = widgets.VBox([style, self.frame.browser, self.head, status, *bodies])
+        self.box.add_class("kh")
+        for each in self._tabs.values():
+            each.restore(state)
+        if state.get("tab") in TABS:
+            self.tab.value = state["tab"]
+        self.frame.changed = self._note_address
+        self.speak()
+        self._show_tab()
+        self.frame.when(self.tab, self._show_tab)
+        self.frame.when(self.language, self.speak)
+        self.frame.notice(say("loading"), *self._other_tabs())
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def _make_head(self):
+        frame = self.frame
+        name = widgets.HTML('<div class="kh-name-of-all">Keyhole</div>')
+        self.tab = widgets.ToggleButtons(options=[(each, each) for each in TABS])
+        self.tab.add_class("kh-tabs")
+        options = [(NAMES[each], each) for each in LANGUAGES]
+        self.language = widgets.ToggleButtons(options=options, value=messages.language())
+        self.language.add_class("kh-language")
+        svg, png = (
+            frame.button(f"still_{kind}", lambda kind=kind: self.save_still(kind), "kh-head-button")
+            for kind in ("svg", "png")
+        )
+        copy = frame.button("copy_link", self.copy_link, "kh-head-button")
+        for button, hint in ((svg, "still_hint"), (png, "still_hint"), (copy, "link_hint")):
+            frame.label(button, "tooltip", hint)
+        tools = [copy, svg, png] if frame.in_voila else [svg, png]
+        tools = widgets.HBox([*tools, self.language]).add_class("kh-tools")
+        self.head = widgets.HBox([name, self.tab, tools]).add_class("kh-head")
+
+    # ------------------------------------------------------------ start
+
+    def _load(self):
+        """In a thread of its own: load the model, then do what the address asks for."""
+        from lecture.engine import Engine  # late: the page is shown before torch is ready
+
+        try:
+            check_model()
+            engine = Engine()
+        except KeyholeError as error:
+            self.frame.failed(error)
+            return
+        self.frame.ready(engine)
+        self.frame.notice(*self._other_tabs())
+        for each in (self.change, self.where):
+            each.start()
+
+    def _other_tabs(self):
+        """What another tab of the browser costs, where there is one."""
+        if not self.frame.in_voila:
+            return ()
+        kernels = [
+            each for each in psutil.Process().parent().children() if each.is_running()
+        ]
+        if len(kernels) < 2:
+            return ()
+        left = psutil.virtual_memory().available / 1e9
+        details = {"count": len(kernels), "memory": MEMORY, "left": f"{left:.1f}"}
+        return (say("second_tab", **details),)
+
+    # ------------------------------------------------------------ head
+
+    def speak(self) -> None:
+        """Say everything in the language that is chosen."""
+        self.frame.speak(self.language.value)
+        self.frame.options(self.tab, [(str(say(f"tab_{each}")), each) for each in TABS])
+        for each in self._tabs.values():
+            each.speak()
+
+    def _show_tab(self):
+        for name, each in self._tabs.items():
+            each.box.layout.display = "flex" if name == self.tab.value else "none"
+
+    def save_still(self, kind: str) -> None:
+        """Hand the viewer a picture of the open tab."""
+        spoken = messages.language()
+        if stills.lacks_font():
+            self.frame.notice(say("no_font"), tone="bad")
+            messages.use("en")
+        try:
+            content = stills.drawn(self._figure(), kind)
+        finally:
+            messages.use(spoken)
+        self.frame.browser.save(f"keyhole-{self.tab.value}.{kind}", stills.KINDS[kind], content)
+
+    def _figure(self):
+        if self.tab.value == "where":
+            shown = self.where.shown
+            title = say("still_where", prompt=shown.prompt, answer=shown.answer.strip())
+            return stills.of_map(shown, SHADES[shown.kind], str(title))
+        if self.tab.value == "change":
+            kinds = self.change.pairs()
+            if not kinds:
+                raise KeyholeError(say("no_edit_yet"))
+            return stills.of_edit(kinds, self.change.title())
+        return stills.of_lines(self.compare.lines(), self.compare.axes())
+
+    # ------------------------------------------------------------ address
+
+    def copy_link(self) -> None:
+        """Put the address of the present state into the clipboard."""
+        self._note_address()
+        self.frame.browser.copy_address()
+        self.frame.notice(say("copied"))
+
+    def state(self) -> dict[str, str | list[str]]:
+        """What the address has to hold."""
+        state = {"lang": self.language.value, "tab": self.tab.value}
+        for each in self._tabs.values():
+            state |= each.state()
+        return state
+
+    def _note_address(self):
+        self.frame.browser.address = link.write(self.state())

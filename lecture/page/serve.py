@@ -1,0 +1,97 @@
+"""Shows lecture/demo.ipynb by Voila, on this machine only, and opens a browser."""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+from keyhole import messages
+from keyhole.errors import KeyholeError
+from keyhole.terminal import print_anything
+from lecture.page.stored_model import check_model
+from lecture.page.words import LANGUAGES, say
+
+FOLDER = Path(__file__).resolve().parents[1]
+ADDRESS, PORT, MOST_PORTS = "127.0.0.1", 8866, 50
+# JupyterLab's others are of no use here, and fail in Voila's older Lab.
+EXTENSIONS = (
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve the demo until Ctrl-C: the exit status."""
+    print_anything()
+    chosen = parser().parse_args(arguments)
+    if chosen.lang:
+        messages.use(chosen.lang)
+    try:
+        check_model()
+        port = free_port(chosen.port)
+    except KeyholeError as error:
+        print(f"lecture: {error}", file=sys.stderr)
+        return 1
+    if port != chosen.port:
+        print(say("port_taken", taken=chosen.port, port=port), flush=True)
+    address = f"http://{ADDRESS}:{port}/?lang={messages.language()}"
+    print(say("open_at", address=address), flush=True)
+    serve(port, None if chosen.no_browser else address)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    made = argparse.ArgumentParser(
+        prog="python -m lecture", description="The lecture demo, as a page in a browser."
+    )
+    made.add_argument("--port", type=int, default=PORT, help=f"the first port to try ({PORT})")
+    made.add_argument("--no-browser", action="store_true", help="only say the address")
+    made.add_argument("--lang", choices=tuple(LANGUAGES), help="the page's first language")
+    return made
+
+
+def free_port(first: int) -> int:
+    """The first port from this one on that nobody listens at. Raises KeyholeError."""
+    for port in range(first, min(first + MOST_PORTS, 65536)):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind((ADDRESS, port))
+            except OSError:
+                continue
+            return port
+    raise KeyholeError(say("no_port", first=first, last=first + MOST_PORTS - 1))
+
+
+def serve(port: int, address: str | None) -> None:
+    """Run Voila until Ctrl-C. A browser opens `address` as soon as there is something to see."""
+    templates = str(FOLDER / "jupyter")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(
+        filter(None, [templates, os.environ.get("JUPYTER_PATH")])
+    )
+    # A student's or another course's settings for Jupyter have no part in this.
+    from voila.app import Voila  # late: it reads JUPYTER_PATH, and takes a second
+
+    options = {
+        "Voila.ip": ADDRESS,
+        "Voila.port": port,
+        "Voila.port_retries": 0,
+        "Voila.open_browser": False,
+        "Voila.log_level": logging.ERROR,
+        "VoilaConfiguration.template": "keyhole",
+        "KernelManager.transport": "ipc",  # nobody else on this machine can listen
+    }
+    app = Voila.instance()
+    extensions = [f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS]
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    app.initialize([*arguments, *extensions, str(FOLDER / "demo.ipynb")])
+    if address:
+        threading.Timer(1.0, webbrowser.open, [address]).start()
+    app.start()
+
