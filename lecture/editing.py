@@ -140,11 +140,7 @@ class Editor:
 
     def presets(self) -> tuple[EditPreset, ...]:
         """The lecture's own facts, then the kit's that students get too."""
-        own = [EditPreset(fact.id, fact, True) for fact in _own_facts()]
-        return (
-            *own,
-            *(EditPreset(fact.id, fact, False) for fact in load_facts() if not fact.hidden),
-        )
+        return presets()
 
     def stored_layers(self) -> tuple[int, ...]:
         """The layers whose C is there at once."""
@@ -420,6 +416,15 @@ def _size(model: EditableModel, old: Tensor, change: Tensor, one: bool) -> Chang
     matrices = 1 if one else sum(each.dim() == 2 for each in model.hf.parameters())
     shown = tuple(singular[:SHOWN].tolist())
     return ChangeSize(norm, norm / float(old.norm()), rank, shown, matrices)
+
+
+def presets() -> tuple[EditPreset, ...]:
+    """The lecture's own facts, then the kit's that students get too; no model is needed."""
+    own = [EditPreset(fact.id, fact, True) for fact in _own_facts()]
+    return (
+        *own,
+        *(EditPreset(fact.id, fact, False) for fact in load_facts() if not fact.hidden),
+    )
 
 
 def _own_facts() -> list[Fact]:

@@ -1,6 +1,6 @@
 """The first tab: where is the fact? Causal maps row by row, and what one cell makes happen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -62,6 +62,18 @@ class TracePreset:
     answer: str
     relation: str
     maps: dict[tuple[str, str], CausalMap]  # by kind and corruption
+
+
+def presets_of(maps: Iterable[CausalMap]) -> tuple[TracePreset, ...]:
+    """The maps of each prompt together; no model is needed for that."""
+    found: dict[tuple[str, str], TracePreset] = {}
+    for each in maps:
+        preset = found.setdefault(
+            (each.prompt, each.subject),
+            TracePreset(each.prompt, each.subject, each.answer, each.relation, {}),
+        )
+        preset.maps[each.kind, each.corruption] = each
+    return tuple(found.values())
 
 
 class Trace:
@@ -149,14 +161,7 @@ class Tracer:
 
     def presets(self) -> tuple[TracePreset, ...]:
         """The prompts whose maps the kit carries. Raises KeyholeError where they are damaged."""
-        found: dict[tuple[str, str], TracePreset] = {}
-        for each in self._maps():
-            preset = found.setdefault(
-                (each.prompt, each.subject),
-                TracePreset(each.prompt, each.subject, each.answer, each.relation, {}),
-            )
-            preset.maps[each.kind, each.corruption] = each
-        return tuple(found.values())
+        return presets_of(self._maps())
 
     def stored(self, request: TraceRequest) -> CausalMap | None:
         """The kit's own map of this very request, of the model as it was loaded; else None."""
