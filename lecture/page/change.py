@@ -37,6 +37,7 @@ class Change:
         self.presets: tuple[EditPreset, ...] = presets()
         self.before: Measured | None = None
         self.after: Measured | None = None
+        self._measured = ""  # the prompt that both are about
         self.losses: list[float] = []
         self._answers: tuple[str, str, str] | None = None
         self._searched = "loss"  # what the losses are of
@@ -158,18 +159,18 @@ class Change:
     def _plant(self, request, stopped):
         editor = self.frame.engine.editor
         editor.check(request)
-        before, self.losses = (self.before, self.after), []
+        shown, self.losses = (self.before, self.after, self._measured), []
         self._searched = "loss" if request.method == "rome" else "loss_tuning"
         try:
             planted = editor.edit(
                 request,
                 step=self._step,
-                before=self._measured_before,
+                before=lambda measured: self._show_before(request, measured),
                 progress=self._progress,
                 cancelled=stopped.is_set,
             )
         except KeyholeError:
-            self.before, self.after = before
+            self.before, self.after, self._measured = shown
             self._show_bars(moving=False)
             raise
         self.frame.notice(*planted.remarks)
@@ -180,8 +181,10 @@ class Change:
     def _progress(self, progress):
         self.frame.progress(f"part_{progress.part}", progress.done, progress.total)
 
-    def _measured_before(self, measured):
+    def _show_before(self, request, measured):
         self.before = self.after = measured
+        self._measured = request.prompt.strip()
+        self._show_sentence()
         self._show_bars(moving=False)
 
     def _step(self, number, loss):
@@ -190,6 +193,7 @@ class Change:
 
     def _show_planted(self, planted: Planted):
         self.before, self.after = planted.before, planted.after
+        self._measured = planted.request.prompt
         self.losses = list(planted.losses)
         self._proof = None
         self._kept = self.frame.engine.editor.kept()
@@ -213,14 +217,17 @@ class Change:
 
     def _take_back(self, undo):
         editor = self.frame.engine.editor
-        if not editor.planted:
+        count, last = len(editor.planted), editor.planted[-1:]
+        if not last:
             self.frame.notice(say("nothing_to_undo"))
             return
         undo()
-        self._proof = editor.proof(progress=self._progress)
-        self._kept = editor.kept()
-        self.before, self.after = self.after, self.before
-        self.losses = []
+        gone = count - len(editor.planted)
+        # The last one's bars go back. After several edits nobody knows them: each saw the others.
+        self.before, self.after = (last[0].after, last[0].before) if gone == 1 else (None, None)
+        self._measured, self.losses = last[0].request.prompt, []
+        self.frame.progress("part_proof", 0, 1)
+        self._proof, self._kept = editor.proof(), editor.kept()
         self._show_everything(moving=True)
         if self._answers:
             self._ask_now(self._answers[0])
@@ -251,14 +258,12 @@ class Change:
         prompt, subject = self.prompt.value, self.subject.value
         start = prompt.rfind(subject) if subject else -1
         place = (start, start + len(subject)) if start >= 0 else None
-        said = ""
-        if self.after:
-            said = self.after.first[0].text
+        said = self.after.says if self.after and self._measured == prompt.strip() else ""
         self.sentence.value = markup.marked_prompt(prompt, place, said)
 
     def _show_loss(self):
+        self.loss.layout.display = "" if self.losses else "none"
         if not self.losses:
-            self.loss.value = ""
             return
         title = f"<h3>{say(self._searched)}</h3>"
         points = list(enumerate(self.losses, start=1))
@@ -308,8 +313,11 @@ class Change:
         if not self.pairs():
             self.bars.value = f"<p class='kh-empty'>{say('no_edit_yet')}</p>"
             return
+        before = str(say("before"))
         kinds = [
-            markup.moving_bars(str(say(f"kind_{kind}")), str(say(f"note_{kind}")), pairs, moving)
+            markup.moving_bars(
+                str(say(f"kind_{kind}")), str(say(f"note_{kind}")), pairs, before, moving
+            )
             for kind, pairs in self.pairs()
         ]
         self.bars.value = f'<div class="kh-kinds">{"".join(kinds)}</div>'

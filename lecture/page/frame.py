@@ -45,8 +45,14 @@ class Frame:
     def label(self, widget: Any, trait: str, name: str) -> Any:
         """Give a widget's trait the words of this name, now and in every language; the widget."""
         self._labels.append((widget, trait, name))
-        setattr(widget, trait, str(say(name)))
+        self._speak_of(widget, trait, name)
         return widget
+
+    @staticmethod
+    def _speak_of(widget, trait, name):
+        setattr(widget, trait, str(say(name)))
+        if trait == "description" and not isinstance(widget, widgets.Button):
+            widget.tooltip = str(say(name))  # without one, the browser shows "null"
 
     def speak(self, language: str) -> None:
         """Say everything that is on the page in this language."""
@@ -56,7 +62,7 @@ class Frame:
         gone = "gone" if self.in_voila else "gone_lab"
         self.browser.words = {"gone": str(say(gone)), "reload": str(say("reload"))}
         for widget, trait, name in self._labels:
-            setattr(widget, trait, str(say(name)))
+            self._speak_of(widget, trait, name)
         self._show_notices()
 
     def options(self, choice: Any, options: Sequence[tuple[str, Any]]) -> None:

@@ -98,25 +98,28 @@ class Pair:
     wanted: bool
 
 
-def moving_bars(title: str, note: str, pairs: Sequence[Pair], moving: bool = True) -> str:
-    """One kind of question: bars that move from before to after, with their numbers."""
-    columns = "".join(_moving_bar(pair, moving) for pair in pairs)
+def moving_bars(title: str, note: str, pairs: Sequence[Pair], before: str, moving: bool) -> str:
+    """One kind of question: bars that move from before to after, with their numbers.
+
+    `before` is the word for what was.
+    """
+    columns = "".join(_moving_bar(pair, escape(before), moving) for pair in pairs)
     return (
         f'<div class="kh-kind"><h3>{escape(title)}</h3><p>{escape(note)}</p>'
         f'<div class="kh-columns">{columns}</div></div>'
     )
 
 
-def _moving_bar(pair, moving):
+def _moving_bar(pair, before, moving):
     start = pair.before if moving else pair.after
     sizes = f"--from:{100 * start:.1f}%;--to:{100 * pair.after:.1f}%;--colour:{pair.colour}"
     ghost = f'<i class="kh-ghost" style="height:{100 * pair.before:.1f}%"></i>'
-    sign = '<b class="kh-wanted">✓</b>' if pair.wanted else ""
+    sign = "✓ " if pair.wanted else ""
     return (
         f'<div class="kh-column" style="{sizes}"><div class="kh-shaft">{ghost}'
-        f'<i class="kh-bar"></i></div><div class="kh-figures">{pair.before:.2f} →'
-        f" <b>{pair.after:.2f}</b></div>"
-        f'<div class="kh-name">{sign}{escape(pair.name)}</div></div>'
+        f'<i class="kh-bar"></i></div><div class="kh-figures"><b>{sign}{pair.after:.2f}</b>'
+        f"<small>{before} {pair.before:.2f}</small></div>"
+        f'<div class="kh-name">{escape(pair.name)}</div></div>'
     )
 
 

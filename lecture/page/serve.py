@@ -71,11 +71,12 @@ def free_port(first: int) -> int:
 
 def serve(port: int, address: str | None) -> None:
     """Run Voila until Ctrl-C. A browser opens `address` as soon as there is something to see."""
+    # Threads that wait leave the processor to others: the kernel inherits this.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     templates = str(FOLDER / "jupyter")
     os.environ["JUPYTER_PATH"] = os.pathsep.join(
         filter(None, [templates, os.environ.get("JUPYTER_PATH")])
     )
-    # A student's or another course's settings for Jupyter have no part in this.
     from voila.app import Voila  # late: it reads JUPYTER_PATH, and takes a second
 
     options = {

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import ipywidgets as widgets
 import numpy as np
 
-from keyhole.errors import KeyholeError
-from keyhole.tracing import MAP_KINDS, WINDOW, CausalMap
+from keyhole.tracing import MAP_KINDS, WINDOW, CausalMap, average_effects, load_maps
 from lecture.page import markup
 from lecture.page.frame import Frame
 from lecture.page.heat_map import HeatMap, shades
@@ -18,8 +17,7 @@ from lecture.tracing import (
     Trace,
     TracePreset,
     TraceRequest,
-    averages,
-    presets,
+    presets_of,
 )
 
 SHADES = {"state": "Purples", "mlp": "Greens", "attention": "Reds"}  # as in the kit's pictures
@@ -50,7 +48,8 @@ class Where:
 
     def __init__(self, frame: Frame):
         self.frame = frame
-        self.presets: tuple[TracePreset, ...] = presets()
+        self.maps = load_maps()
+        self.presets: tuple[TracePreset, ...] = presets_of(self.maps)
         self.shown: CausalMap | None = None
         self._trace: Trace | None = None
         self._asked: Asked | None = None
@@ -294,13 +293,10 @@ class Where:
     def _lowest(lines):
         return min(y for line in lines for _, y in line.points)
 
-    @staticmethod
-    def average_lines(kind: str, corruption: str) -> list[markup.Line]:
+    def average_lines(self, kind: str, corruption: str) -> list[markup.Line]:
         """The average effects over the stored maps, a line for each role of a token."""
-        try:
-            found = averages(kind, corruption)
-        except KeyholeError:  # no such maps are stored
-            return []
+        maps = [each for each in self.maps if (each.kind, each.corruption) == (kind, corruption)]
+        found = average_effects(maps) if maps else {}
         return [
             markup.Line(
                 str(say(ROLES[role])),

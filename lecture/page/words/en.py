@@ -43,7 +43,7 @@ PAGE = {
     "part_change": "Solving for Ŵ …",
     "part_after": "Asking the model after the edit: {done} of {total}",
     "part_tuning": "Fine-tuning: step {done} of {total}",
-    "part_proof": "Comparing all weights: {done} of {total}",
+    "part_proof": "Comparing all weights …",
     "part_ask": "The model answers, as loaded and as it is now …",
     "part_live": "Measuring what is planted …",
     # 1: where
@@ -123,6 +123,7 @@ PAGE = {
     "step": "step",
     "no_edit_yet": "Nothing has been edited yet. Choose a fact and press Edit.",
     "nothing_to_undo": "Nothing is planted, so there is nothing to undo.",
+    "before": "before",
     "true_answer": "old answer",
     "new_answer": "new answer",
     "kind_original": "Reliability",

@@ -43,7 +43,7 @@ PAGE = {
     "part_change": "正在解出 Ŵ……",
     "part_after": "編輯後再問模型：{done} / {total}",
     "part_tuning": "微調：第 {done} 步，最多 {total} 步",
-    "part_proof": "逐一比對所有參數：{done} / {total}",
+    "part_proof": "正在逐一比對所有參數……",
     "part_ask": "模型正在回答：編輯前、現在……",
     "part_live": "正在測量植入的知識……",
     # 1: where
@@ -123,6 +123,7 @@ PAGE = {
     "step": "步數",
     "no_edit_yet": "還沒有植入任何知識。選一個，按「植入」。",
     "nothing_to_undo": "沒有植入任何知識，所以沒有東西可以復原。",
+    "before": "之前",
     "true_answer": "原本的答案",
     "new_answer": "目標答案",
     "kind_original": "Reliability",
