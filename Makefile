@@ -16,7 +16,8 @@ VERSIONS := pyproject.toml autograder/sandbox/pins.txt
 READY := $(VENV)/keyhole-ready
 UNFINISHED := $(VENV)/keyhole-unfinished
 
-.PHONY: setup environment fetch grade test check lint format lab assignments student-pack bench
+.PHONY: setup environment fetch grade demo test check lint format lab assignments student-pack \
+	bench
 
 setup:
 	@test ! -e $(UNFINISHED) && cat $(VERSIONS) | cmp -s - $(READY) \
@@ -53,6 +54,9 @@ lint: setup
 
 format: setup
 	@$(VENV)/bin/ruff check --select I --fix . && $(VENV)/bin/ruff format .
+
+demo: fetch
+	@$(VENV)/bin/python -m lecture $(DEMO)
 
 lab: fetch
 	@$(VENV)/bin/jupyter lab assignments

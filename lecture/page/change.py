@@ -456,7 +456,7 @@ class Change:
             self.factor.value = _number(state.get("factor"), self.factor.value)
             self.free.value = state.get("ask", "")
         self._fitting_switches()
-        self._wanted = [_request(each) for each in state.get("edit", [])]
+        self._wanted = [wanted_edit(each) for each in state.get("edit", [])]
         self._show_sentence()
 
     def start(self) -> None:
@@ -483,7 +483,7 @@ def _number(text, otherwise):
     return number if FACTORS[0] <= number <= FACTORS[1] else otherwise
 
 
-def _request(text):
+def wanted_edit(text: str) -> EditRequest | None:
     """The edit that an address asks for; None where it is none."""
     record, usual = unpacked(text), asdict(EditRequest("", "", ""))
     kinds = {**{name: type(value) for name, value in usual.items()}, "true": (str, type(None))}
