@@ -2,24 +2,20 @@
 
 from dataclasses import asdict, replace
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from keyhole.errors import KeyholeError
-from lecture.editing import (
-    FACTORS,
-    METHODS,
-    METRICS,
-    EditPreset,
-    EditRequest,
-    Measured,
-    Planted,
-    presets,
-)
-from lecture.page import markup
+from lecture.editing import FACTORS, METHODS, METRICS, EditPreset, EditRequest, Planted, presets
+from lecture.page import markup, stills
 from lecture.page.frame import Frame
 from lecture.page.link import packed, unpacked
 from lecture.page.words import say
+from lecture.probing import Findings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 VIEWS = ("probability", "generation")
 KEYS = ("prefixed", "bare")
@@ -35,8 +31,8 @@ class Change:
     def __init__(self, frame: Frame):
         self.frame = frame
         self.presets: tuple[EditPreset, ...] = presets()
-        self.before: Measured | None = None
-        self.after: Measured | None = None
+        self.before: Findings | None = None
+        self.after: Findings | None = None
         self._measured = ""  # the prompt that both are about
         self.losses: list[float] = []
         self._answers: tuple[str, str, str] | None = None
@@ -53,16 +49,22 @@ class Change:
         left = [*form, *switches, numbers, buttons, self.loss]
         asking = widgets.HBox([self.free, self.ask_button]).add_class("kh-row")
         right = [self.sentence, self.view, self.bars, self.size, asking, self.answers, self.list]
-        self.box = widgets.HBox(
-            [
-                widgets.VBox(left).add_class("kh-form"),
-                widgets.VBox(right).add_class("kh-results"),
-            ]
-        ).add_class("kh-tab").add_class("kh-change")
+        self.box = (
+            widgets.HBox(
+                [
+                    widgets.VBox(left).add_class("kh-form"),
+                    widgets.VBox(right).add_class("kh-results"),
+                ]
+            )
+            .add_class("kh-tab")
+            .add_class("kh-change")
+        )
 
     def _make_form(self):
         frame = self.frame
-        self.preset = widgets.Dropdown(options=[(each.name, i) for i, each in enumerate(self.presets)])
+        self.preset = widgets.Dropdown(
+            options=[(each.name, i) for i, each in enumerate(self.presets)]
+        )
         self.preset.options = [("", OWN), *self.preset.options]
         frame.label(self.preset.add_class("kh-field"), "description", "fact")
         self.prompt, self.subject = frame.text("prompt"), frame.text("subject")
@@ -279,10 +281,13 @@ class Change:
             return []
         shown = []
         for bar in self.after.bars:
-            old, new = ([r for r in each.results if r.kind == bar.kind]
-                        for each in (self.before, self.after))
-            numbers = ("p_true", "p_new") if self.view.value == VIEWS[0] else (
-                "says_true", "says_new")
+            old, new = (
+                [r for r in each.results if r.kind == bar.kind]
+                for each in (self.before, self.after)
+            )
+            numbers = (
+                ("p_true", "p_new") if self.view.value == VIEWS[0] else ("says_true", "says_new")
+            )
             pairs = [
                 markup.Pair(
                     self._name(old, field, word),
@@ -322,12 +327,13 @@ class Change:
         ]
         self.bars.value = f'<div class="kh-kinds">{"".join(kinds)}</div>'
 
-    def title(self) -> str:
-        """What the picture of the bars is called."""
-        last = self._planted()[-1] if self._planted() else None
-        if last is None:
-            return str(say("tab_change"))
-        return f"{last.request.subject}:{last.true} → {last.request.target.strip()}"
+    def figure(self) -> "Figure":
+        """The bars for a slide. Raises KeyholeError where there are none."""
+        if not self.pairs():
+            raise KeyholeError(say("no_edit_yet"))
+        axis = say("before_and_after" if self.view.value == VIEWS[0] else "share_before_and_after")
+        title = f"{self._measured} → {self.target.value.strip()}"
+        return stills.of_edit(self.pairs(), title, str(axis))
 
     def _planted(self):
         return self.frame.engine.editor.planted if self.frame.engine else ()
@@ -418,9 +424,11 @@ class Change:
     def state(self) -> dict[str, str | list[str]]:
         """What an address has to hold of this tab."""
         preset = self._preset()
-        form = {"fact": preset.name} if preset else {
-            "text": self.prompt.value, "about": self.subject.value
-        }
+        form = (
+            {"fact": preset.name}
+            if preset
+            else {"text": self.prompt.value, "about": self.subject.value}
+        )
         edits = [packed(asdict(each.request)) for each in self._planted()]
         return {
             **form,

@@ -1,13 +1,18 @@
 """The third tab: which editor? Stored curves, and a slider over the number of edits."""
 
+from typing import TYPE_CHECKING
+
 import ipywidgets as widgets
 
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from lecture.curves import Curve, CurvePoint, Measure, load_curves
-from lecture.page import markup
+from lecture.page import markup, stills
 from lecture.page.frame import Frame
 from lecture.page.words import say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Compare:
@@ -31,7 +36,9 @@ class Compare:
             frame.when(each, self.show)
         self.box = widgets.VBox(
             [
-                widgets.HBox([self.measure, self.edits, self.now]).add_class("kh-row").add_class("kh-switches"),
+                widgets.HBox([self.measure, self.edits, self.now])
+                .add_class("kh-row")
+                .add_class("kh-switches"),
                 widgets.HBox([self.chart, self.numbers]).add_class("kh-main"),
                 self.about,
             ]
@@ -121,6 +128,10 @@ class Compare:
             raise KeyholeError(say("nothing_planted"))
         self.show()
 
+    def figure(self) -> "Figure":
+        """The lines for a slide."""
+        return stills.of_lines(self.lines(), self.axes())
+
     # ------------------------------------------------------------ language, address
 
     def speak(self) -> None:
@@ -140,6 +151,9 @@ class Compare:
                 self.measure.value = state["measure"]
             if state.get("edits") in map(str, self.curves.numbers):
                 self.edits.value = int(state["edits"])
+
+    def start(self) -> None:
+        """Nothing here waits for the model."""
 
 
 def _figure(value, unit):

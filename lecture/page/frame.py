@@ -167,4 +167,3 @@ class Frame:
         self.notice_line.value = (
             f'<div class="kh-{self._tone}" role="status">{sign}{said}</div>' if said else ""
         )
-

@@ -1,6 +1,5 @@
 """The causal map on the page: one widget, drawn by heat_map.js."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import anywidget

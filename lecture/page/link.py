@@ -48,8 +48,7 @@ def read(query: str) -> dict[str, str | list[str]]:
     """The state in a query; unknown names and values that are too long are left out."""
     found = parse_qs(query.removeprefix("?"), errors="replace")
     short = {
-        name: [value for value in values if len(value) <= LONGEST]
-        for name, values in found.items()
+        name: [value for value in values if len(value) <= LONGEST] for name, values in found.items()
     }
     state: dict[str, str | list[str]] = {
         name: values[-1] for name, values in short.items() if name in NAMES and values

@@ -196,12 +196,8 @@ def _one_line(line, scale):
     colour, dashes, mark = STYLES[line.style % len(STYLES)]
     spots = [(scale.x(x), scale.y(y)) for x, y in line.points]
     if line.spread:
-        above = [
-            (scale.x(x), scale.y(y + far)) for (x, y), far in zip(line.points, line.spread)
-        ]
-        below = [
-            (scale.x(x), scale.y(y - far)) for (x, y), far in zip(line.points, line.spread)
-        ]
+        above = [(scale.x(x), scale.y(y + far)) for (x, y), far in zip(line.points, line.spread)]
+        below = [(scale.x(x), scale.y(y - far)) for (x, y), far in zip(line.points, line.spread)]
         yield f'<polygon points="{_points(above + below[::-1])}" fill="{colour}" opacity="0.2"/>'
     yield (
         f'<polyline points="{_points(spots)}" fill="none" stroke="{colour}"'

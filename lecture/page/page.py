@@ -1,4 +1,4 @@
-"""The whole page: the head with tabs and language, the three tabs, and what happens at the start."""
+"""The whole page: its head, the three tabs, and what happens at the start."""
 
 import os
 import threading
@@ -10,15 +10,16 @@ import psutil
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from lecture.page import link, stills
+from lecture.page.broken import Broken
 from lecture.page.change import Change
 from lecture.page.compare import Compare
 from lecture.page.frame import Frame
 from lecture.page.stored_model import check_model
-from lecture.page.where import SHADES, Where
+from lecture.page.where import Where
 from lecture.page.words import LANGUAGES, NAMES, say
 
 HERE = Path(__file__).resolve().parent
-TABS = ("where", "change", "compare")
+TABS = {"where": Where, "change": Change, "compare": Compare}
 MEMORY = 1.5  # gigabytes that a kernel with its model takes
 
 
@@ -31,10 +32,7 @@ class Page:
         asked = state.get("lang", messages.language())
         messages.use(asked if asked in LANGUAGES else "en")
         self.frame = Frame()
-        self.where, self.change, self.compare = (
-            each(self.frame) for each in (Where, Change, Compare)
-        )
-        self._tabs = dict(zip(TABS, (self.where, self.change, self.compare)))
+        self._tabs = {name: self._made(kind) for name, kind in TABS.items()}
         self._make_head()
         style = widgets.HTML(f"<style>{(HERE / 'page.css').read_text('utf-8')}</style>")
         style.layout.display = "none"
@@ -54,6 +52,12 @@ class Page:
         self.frame.when(self.language, self.speak)
         self.frame.notice(say("loading"), *self._other_tabs())
         threading.Thread(target=self._load, daemon=True).start()
+
+    def _made(self, kind):
+        try:
+            return kind(self.frame)
+        except KeyholeError as error:
+            return Broken(error)
 
     def _make_head(self):
         frame = self.frame
@@ -88,16 +92,14 @@ class Page:
             return
         self.frame.ready(engine)
         self.frame.notice(*self._other_tabs())
-        for each in (self.change, self.where):
-            each.start()
+        for each in ("change", "where", "compare"):  # a map shows the model as edited
+            self._tabs[each].start()
 
     def _other_tabs(self):
         """What another tab of the browser costs, where there is one."""
         if not self.frame.in_voila:
             return ()
-        kernels = [
-            each for each in psutil.Process().parent().children() if each.is_running()
-        ]
+        kernels = [each for each in psutil.Process().parent().children() if each.is_running()]
         if len(kernels) < 2:
             return ()
         left = psutil.virtual_memory().available / 1e9
@@ -124,22 +126,10 @@ class Page:
             self.frame.notice(say("no_font"), tone="bad")
             messages.use("en")
         try:
-            content = stills.drawn(self._figure(), kind)
+            content = stills.drawn(self._tabs[self.tab.value].figure(), kind)
         finally:
             messages.use(spoken)
         self.frame.browser.save(f"keyhole-{self.tab.value}.{kind}", stills.KINDS[kind], content)
-
-    def _figure(self):
-        if self.tab.value == "where":
-            shown = self.where.shown
-            title = say("still_where", prompt=shown.prompt, answer=shown.answer.strip())
-            return stills.of_map(shown, SHADES[shown.kind], str(title))
-        if self.tab.value == "change":
-            kinds = self.change.pairs()
-            if not kinds:
-                raise KeyholeError(say("no_edit_yet"))
-            return stills.of_edit(kinds, self.change.title())
-        return stills.of_lines(self.compare.lines(), self.compare.axes())
 
     # ------------------------------------------------------------ address
 

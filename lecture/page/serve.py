@@ -95,4 +95,3 @@ def serve(port: int, address: str | None) -> None:
     if address:
         threading.Timer(1.0, webbrowser.open, [address]).start()
     app.start()
-

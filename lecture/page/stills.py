@@ -102,8 +102,8 @@ def of_map(shown: CausalMap, shades: str, title: str) -> "Figure":
     return picture
 
 
-def of_edit(kinds: list[tuple[str, list[markup.Pair]]], title: str) -> "Figure":
-    """The bars before and after that the second tab shows."""
+def of_edit(kinds: list[tuple[str, list[markup.Pair]]], title: str, axis: str) -> "Figure":
+    """The bars before and after that the second tab shows; `axis` says what they count."""
     picture = _picture(title)
     axes = picture.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     for ax, (kind, pairs) in zip(axes, kinds):
@@ -120,7 +120,7 @@ def of_edit(kinds: list[tuple[str, list[markup.Pair]]], title: str) -> "Figure":
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(axis="x", length=0)
     axes[0].set_ylim(0, 1.08)
-    axes[0].set_ylabel(str(say("before_and_after")), fontsize=14)
+    axes[0].set_ylabel(axis, fontsize=14)
     return picture
 
 

@@ -2,23 +2,21 @@
 
 import threading
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 import numpy as np
 
+from keyhole.errors import KeyholeError
 from keyhole.tracing import MAP_KINDS, WINDOW, CausalMap, average_effects, load_maps
-from lecture.page import markup
+from lecture.page import markup, stills
 from lecture.page.frame import Frame
 from lecture.page.heat_map import HeatMap, shades
 from lecture.page.words import say
-from lecture.tracing import (
-    CORRUPTIONS,
-    MOST_SAMPLES,
-    Trace,
-    TracePreset,
-    TraceRequest,
-    presets_of,
-)
+from lecture.tracing import CORRUPTIONS, MOST_SAMPLES, Trace, TracePreset, TraceRequest, presets_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHADES = {"state": "Purples", "mlp": "Greens", "attention": "Reds"}  # as in the kit's pictures
 ROLES = {  # how a token's role is called in the words of the page
@@ -58,18 +56,22 @@ class Where:
         self._make_pictures()
         self.box = widgets.VBox(
             [
-                widgets.HBox([self.preset, self.prompt, self.subject, self.run]).add_class("kh-row"),
+                widgets.HBox([self.preset, self.prompt, self.subject, self.run]).add_class(
+                    "kh-row"
+                ),
                 self.sentence,
-                widgets.HBox(
-                    [self.kind, self.corruption, self.samples, self.window]
-                ).add_class("kh-row").add_class("kh-switches"),
+                widgets.HBox([self.kind, self.corruption, self.samples, self.window])
+                .add_class("kh-row")
+                .add_class("kh-switches"),
                 widgets.HBox([self.map_box, self.side]).add_class("kh-main"),
             ]
         ).add_class("kh-tab")
 
     def _make_controls(self):
         frame = self.frame
-        self.preset = widgets.Dropdown(options=[(each.subject, i) for i, each in enumerate(self.presets)])
+        self.preset = widgets.Dropdown(
+            options=[(each.subject, i) for i, each in enumerate(self.presets)]
+        )
         self.preset.options = [("", OWN), *self.preset.options]
         frame.label(self.preset.add_class("kh-field"), "description", "preset")
         self.prompt = frame.text("prompt").add_class("kh-wide")
@@ -250,7 +252,10 @@ class Where:
         """The request whose map is shown; the controls may already ask for another."""
         request, shown = self.request(), self.shown
         return replace(
-            request, prompt=shown.prompt, subject=shown.subject, kind=shown.kind,
+            request,
+            prompt=shown.prompt,
+            subject=shown.subject,
+            kind=shown.kind,
             corruption=shown.corruption,
             window=WINDOW if shown.kind == "state" else shown.window,
         )
@@ -263,13 +268,18 @@ class Where:
             title = say("restored", token=token, layer=asked.layer)
             self.top.value = markup.top_list(str(title), asked.said, answer)
         elif self._trace and self._trace.request == self._shown_request():
-            self.top.value = "".join(
-                markup.top_list(str(say(name)), [(e.text, e.probability) for e in said[:3]], answer)
-                for name, said in (
-                    ("says_clean", self._trace.clean_top),
-                    ("says_corrupted", self._trace.corrupted_top),
+            self.top.value = (
+                "".join(
+                    markup.top_list(
+                        str(say(name)), [(e.text, e.probability) for e in said[:3]], answer
+                    )
+                    for name, said in (
+                        ("says_clean", self._trace.clean_top),
+                        ("says_corrupted", self._trace.corrupted_top),
+                    )
                 )
-            ) + f"<p>{say('press_a_cell')}</p>"
+                + f"<p>{say('press_a_cell')}</p>"
+            )
         else:
             self.top.value = f"<h3>{say('restored_none')}</h3><p>{say('press_a_cell')}</p>"
 
@@ -284,9 +294,8 @@ class Where:
         axes = markup.Axes(str(say("layer")), str(say("effect")), min(0, self._lowest(lines)), high)
         axes = replace(axes, ticks=range(0, len(lines[0].points), 10))
         count = sum(each.relation != "famous" for each in self.presets) or len(self.presets)
-        self.average.value = (
-            f"<h3>{say('averages', count=count)}</h3>"
-            + markup.line_chart(lines, axes, 440, 230)
+        self.average.value = f"<h3>{say('averages', count=count)}</h3>" + markup.line_chart(
+            lines, axes, 440, 230
         )
 
     @staticmethod
@@ -308,6 +317,14 @@ class Where:
             for style, (role, (mean, error, _)) in enumerate(found.items())
         ]
 
+    def figure(self) -> "Figure":
+        """The map for a slide. Raises KeyholeError where there is none."""
+        shown = self.shown
+        if shown is None:
+            raise KeyholeError(say("no_map_yet"))
+        title = str(say("still_where", prompt=shown.prompt, answer=shown.answer.strip()))
+        return stills.of_map(shown, SHADES[shown.kind], title)
+
     # ------------------------------------------------------------ language, address
 
     def speak(self) -> None:
@@ -319,7 +336,9 @@ class Where:
         frame.options(self.kind, [(str(say(each)), each) for each in MAP_KINDS])
         frame.options(self.corruption, [(str(say(each)), each) for each in CORRUPTIONS])
         names = ("about", "layer", "full", "leave", "hint", "open", "cell")
-        gaps = {name: f"{{{name}}}" for name in ("token", "layer", "value")}  # heat_map.js fills them
+        gaps = {
+            name: f"{{{name}}}" for name in ("token", "layer", "value")
+        }  # heat_map.js fills them
         self.map.words = {name: str(say(f"map_{name}", **gaps)) for name in names}
         self._tell()
 

@@ -79,7 +79,7 @@ PAGE = {
     "map_cell": "“{token}”, layer {layer}: p = {value}",
     "restored": "“{token}” restored in layer {layer}: the model says",
     "restored_none": "One cell restored",
-    "press_a_cell": "Click a cell of the map: what does the model say with only that cell restored?",
+    "press_a_cell": "Click a cell of the map: what does the model say with only that one restored?",
     "says_clean": "Untouched, the model says",
     "says_corrupted": "Corrupted, it says",
     "averages": "The average over {count} facts",
@@ -91,6 +91,7 @@ PAGE = {
     "role_after": "next token",
     "role_further": "further tokens",
     "role_end": "last token",
+    "no_map_yet": "There is no map yet.",
     "still_where": "{prompt} → {answer}",
     # 2: change
     "fact": "Fact",

@@ -91,6 +91,7 @@ PAGE = {
     "role_after": "主詞的下一個 token",
     "role_further": "更後面的 token",
     "role_end": "最後一個 token",
+    "no_map_yet": "還沒有圖。",
     "still_where": "{prompt} → {answer}",
     # 2: change
     "fact": "知識",
