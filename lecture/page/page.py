@@ -46,6 +46,8 @@ class Page:
         if state.get("tab") in TABS:
             self.tab.value = state["tab"]
         self.frame.changed = self._note_address
+        # What is still to be done, as an edit to plant, stays in the address until it is done.
+        self.frame.browser.address = link.write(self.state() | state)
         self.speak()
         self._show_tab()
         self.frame.when(self.tab, self._show_tab)

@@ -24,6 +24,13 @@ EXTENSIONS = (
     "anywidget",
 )
 
+SETTINGS = {
+    # Voila's page ends its kernel by a request without this token when it is closed. Who does not
+    # know the kernel's random name can end none.
+    "disable_check_xsrf": True,
+    "ws_ping_timeout": 30_000,  # milliseconds: not longer than the interval between two pings
+}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve the demo until Ctrl-C: the exit status."""
@@ -88,7 +95,7 @@ def serve(port: int, address: str | None) -> None:
         "VoilaConfiguration.template": "keyhole",
         "KernelManager.transport": "ipc",  # nobody else on this machine can listen
     }
-    app = Voila.instance()
+    app = Voila.instance(tornado_settings=SETTINGS)
     extensions = [f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS]
     arguments = [f"--{name}={value}" for name, value in options.items()]
     app.initialize([*arguments, *extensions, str(FOLDER / "demo.ipynb")])

@@ -236,7 +236,6 @@ class Where:
         elif self.map.chosen:
             position, layer = self.map.chosen
             self.frame.quick.put(lambda _: self._answer(position, layer))
-            self.frame.changed()
 
     def _answer(self, position, layer):
         self._after = None
@@ -247,6 +246,7 @@ class Where:
         with self.frame.quietly():
             self.map.chosen = [position, layer]
         self._show_top()
+        self.frame.changed()
 
     def _shown_request(self):
         """The request whose map is shown; the controls may already ask for another."""
