@@ -421,10 +421,7 @@ def _size(model: EditableModel, old: Tensor, change: Tensor, one: bool) -> Chang
 def presets() -> tuple[EditPreset, ...]:
     """The lecture's own facts, then the kit's that students get too; no model is needed."""
     own = [EditPreset(fact.id, fact, True) for fact in _own_facts()]
-    return (
-        *own,
-        *(EditPreset(fact.id, fact, False) for fact in load_facts() if not fact.hidden),
-    )
+    return (*own, *(EditPreset(fact.id, fact, False) for fact in load_facts() if not fact.hidden))
 
 
 def _own_facts() -> list[Fact]:

@@ -27,8 +27,8 @@ FLOORS = (
     ("autograder.grade",),
     ("autograder.gradebook", "autograder.making"),
     ("autograder.validity", "autograder.nbgrader_plugin", "lecture"),
-    ("autograder.commands",),
-    ("autograder.cli",),
+    ("autograder.commands", "lecture.page"),
+    ("autograder.cli", "lecture.__main__"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,7 +1,7 @@
 """What the tabs share: the language, the model, worker threads, notices and the address."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -105,7 +105,7 @@ class Frame:
         widget.observe(heard, names=trait)
 
     @contextmanager
-    def quietly(self):
+    def quietly(self) -> Iterator[None]:
         """Changes made here are the page's own."""
         before, self._quiet = self._quiet, True
         try:

@@ -148,13 +148,13 @@ class _Scale:
         self.axes, self.across, self.up = axes, across, up
         self.first, self.last = (min(xs), max(xs)) if xs else (0, 1)
 
-    def x(self, value):
+    def x(self, value: float) -> float:
         turn = math.log if self.axes.by_logarithm else float
         start, end, here = turn(self.first), turn(self.last), turn(value)
         share = (here - start) / (end - start) if end > start else 0.5
         return self.across[0] + share * (self.across[1] - self.across[0])
 
-    def y(self, value):
+    def y(self, value: float) -> float:
         low, high = self.axes.low, self.axes.high
         share = (min(max(value, low), high) - low) / (high - low) if high > low else 0.0
         return self.up[0] + share * (self.up[1] - self.up[0])
