@@ -252,15 +252,15 @@ def idle(page):
 @pytest.mark.slow
 def test_a_stored_map_is_there_and_answers_mouse_and_keyboard(page):
     tab(page, 0)
-    assert page.locator(".kh-subject").first.inner_text() == "Eiffel Tower*"
+    assert page.locator(".kh-subject").first.inner_text() == "Colosseum*"
     assert page.locator(".kh-cell").count() == 10 * 30
     cell = page.locator(".kh-cell").nth(2 * 30 + 4)
     cell.hover()
-    assert re.search(r"“iffel”, layer 4: p = 0\.\d{3}", page.locator(".kh-map-said").inner_text())
+    assert re.search(r"“osse”, layer 4: p = 0\.\d{3}", page.locator(".kh-map-said").inner_text())
     page.locator(".kh-map-svg").focus()
     for key in ("ArrowDown", "ArrowRight", "Enter"):
         page.keyboard.press(key)
-    page.get_by_text("“Tower” restored in layer 5: the model says").wait_for()
+    page.get_by_text("“um” restored in layer 5: the model says").wait_for()
     assert page.locator(".kh-top").count() == 5
     assert "cell=3.5" in page.url
 
@@ -381,7 +381,7 @@ def test_a_link_opens_its_state_in_a_second_tab_and_a_dead_kernel_is_noticed(con
     query = "?lang=en&tab=where&kind=mlp&cell=3.5&samples=10"
     second = opened(context, server, seen, query)
     second.get_by_text("This is tab number 2").wait_for()
-    second.get_by_text("“Tower” restored in layer 5").wait_for()
+    second.get_by_text("“um” restored in layer 5").wait_for()
     assert "MLP outputs" in second.locator(".kh-map-box h2").inner_text()
     errors = len(seen.errors)
     youngest = max(

@@ -22,7 +22,7 @@ KEYS = ("prefixed", "bare")
 LAYERS = 30  # of the kit's model, until it is loaded
 USUAL_LAYER = 5
 OWN = -1  # in place of a preset's number
-LONGEST_NAME = 12  # characters of an answer below a bar
+LONGEST_NAME = 15  # characters of an answer below a bar
 
 
 class Change:

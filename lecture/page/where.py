@@ -28,6 +28,7 @@ ROLES = {  # how a token's role is called in the words of the page
     "last token": "role_end",
 }
 STRONG = ("last subject token", "last token")
+FIRST = "Colosseum"  # the subject whose map is shown first: both sites show well
 OWN = -1  # in place of a preset's number
 LAYERS = 30  # of the kit's model, until it is loaded
 
@@ -365,7 +366,7 @@ class Where:
                 slider = getattr(self, name)
                 if state.get(name, "").isdecimal():
                     slider.value = min(max(int(state[name]), slider.min), slider.max)
-            first = self.presets[0]
+            first = next(each for each in self.presets if each.subject == FIRST)
             self.prompt.value = state.get("prompt", first.prompt)
             self.subject.value = state.get("subject", first.subject)
             known = [(each.prompt, each.subject) for each in self.presets]

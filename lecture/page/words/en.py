@@ -166,8 +166,8 @@ PAGE = {
     "better_low": "lower is better",
     "with_note": "{name} ({note})",
     "unedited": "no edit",
-    "at_edits": "After {count} edits",
+    "at_edits": "Number of edits: {count}",
     "curves_about": (
-        "{model}, layer {layer}: the same {facts} facts for every editor, measured beforehand."
+        "{model}, layer {layer}. Every editor got the same facts, out of {facts} of the kit's."
     ),
 }

@@ -164,6 +164,6 @@ PAGE = {
     "better_low": "越低越好",
     "with_note": "{name}（{note}）",
     "unedited": "沒有編輯",
-    "at_edits": "編輯 {count} 個之後",
-    "curves_about": "{model}，第 {layer} 層：每種方法都用同樣的 {facts} 個事實，事先測量好的。",
+    "at_edits": "編輯的數量：{count}",
+    "curves_about": "{model}，第 {layer} 層。每種方法改的都是同樣的事實，選自作業裡的 {facts} 個。",
 }
