@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
+from autograder.making.pictures import find_browser
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.models import load_model
@@ -31,7 +31,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "lecture" / "page"
 GAP = re.compile(r"{(\w+)}")
 PATIENCE = 150_000  # milliseconds: the machine may have other work
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 # ---------------------------------------------------------------- words
 
@@ -187,10 +186,17 @@ def seen():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def chromium():
+    """The path of a browser; without one, all that needs it is skipped."""
+    try:
+        return find_browser()
+    except KeyholeError:
+        pytest.skip("no browser on this machine: install Chromium, as .ci/run does")
+
+
+@pytest.fixture(scope="module")
+def server(chromium, tmp_path_factory):
     """The demo, served in a process of its own: (process, port)."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
     load_model()  # fetches it where it is not there yet
     port = free_port(9400)
     log = (tmp_path_factory.mktemp("demo") / "log.txt").open("w+")
@@ -213,11 +219,11 @@ def _listens(port):
 
 
 @pytest.fixture(scope="module")
-def context(server):
+def context(server, chromium):
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as running:
         # Chromium's own sandbox does not work for root, as in continuous integration.
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1280, "height": 720})
         context.set_default_timeout(PATIENCE)
         yield context

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autograder.making.student_pack import TOP, pack, students_project
+from autograder.making.student_pack import TOP, pack, students_project, without_demo
 from keyhole.errors import KeyholeError
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO = {"voila", "anywidget", "psutil", "playwright"}  # packages that students do without
 PINS = "autograder/sandbox/pins.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -51,6 +52,7 @@ def test_what_isolates_is_pinned_by_hash_too():
 def test_continuous_integration_lints_and_then_tests():
     run = ROOT / ".ci" / "run"
     assert os.access(run, os.X_OK)
+    subprocess.run(["bash", "-n", run], check=True)
     assert run.read_text("utf-8").splitlines()[-2:] == ["make lint", "make test"]
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
     assert workflow["jobs"]["test"]["steps"][-1] == {"run": ".ci/run"}
@@ -254,7 +256,14 @@ def test_the_students_project_installs_keyhole_alone():
     project = tomllib.loads(students_project((ROOT / "pyproject.toml").read_text("utf-8")))
     assert project["project"]["scripts"] == {"keyhole": "keyhole.cli:main"}
     assert project["tool"] == {"setuptools": {"packages": {"find": {"include": ["keyhole*"]}}}}
-    assert project["project"]["dependencies"] == PROJECT["dependencies"]
+    assert project["project"]["dependencies"] == [
+        pin for pin in PROJECT["dependencies"] if pin.split("==")[0] not in DEMO
+    ]
+    environment = yaml.safe_load(without_demo((ROOT / "environment.yml").read_text("utf-8")))
+    assert environment["dependencies"][2]["pip"] == [
+        *project["project"]["dependencies"],
+        "--editable .",
+    ]
 
 
 @pytest.fixture(scope="module")

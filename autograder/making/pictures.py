@@ -1,7 +1,7 @@
-"""The pictures in the README: a causal map, an edit before and after, and a feedback page.
+"""The pictures in the README: a causal map, an edit before and after, a feedback page, the demo.
 
 The map is a stored one. The edit and the grading are done anew, so the pictures show what the kit
-does today. The page needs a browser: Chromium or Chrome, which draws it without a window.
+does today. The pages need a browser: Chromium or Chrome, which draws them without a window.
 """
 
 import ast
@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
+from autograder.making.demo_picture import photograph_demo
 from autograder.making.sample_edits import by_rome
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from
@@ -44,7 +45,7 @@ ONLY_ONE_FUNCTION = f"""<style>
 
 
 def make(model: EditableModel) -> Path:
-    """Draw all three pictures into docs/pictures/; that folder. Raises KeyholeError."""
+    """Draw all four pictures into docs/pictures/; that folder. Raises KeyholeError."""
     browser = find_browser()  # first: without one, no minute of grading
     FOLDER.mkdir(parents=True, exist_ok=True)
     fact = notebook_fact()
@@ -52,6 +53,7 @@ def make(model: EditableModel) -> Path:
     _drawn_edit(model, fact).savefig(FOLDER / "before_after.png", dpi=DPI)
     with tempfile.TemporaryDirectory() as folder:
         photograph(browser, feedback_page(Path(folder)), FOLDER / "feedback.png")
+    photograph_demo(browser, FOLDER / "demo.png")
     return FOLDER
 
 
@@ -108,7 +110,7 @@ def find_browser() -> str:
     for name in BROWSERS:
         if path := shutil.which(name):
             return path
-    raise KeyholeError("the feedback page is drawn by Chromium or Chrome: install one of them")
+    raise KeyholeError("pages are drawn by Chromium or Chrome: install one of them")
 
 
 def photograph(browser: str, page: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ The same tree gives the same bytes, so two packs can be compared by checksum.
 
 import io
 import json
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -23,9 +24,10 @@ FOLDERS = ("assignments", "data", "keyhole")
 FILES = {
     "LICENSE": "LICENSE",
     "NOTICE": "NOTICE",
-    "environment.yml": "environment.yml",
     "docs/students.md": "README.md",
 }
+# A line of pyproject.toml or environment.yml. The last of them brings 160 MB.
+DEMO_ONLY = re.compile(r'\s+(- |")(voila|anywidget|psutil|playwright)==')
 LEFT_OUT = {
     "sample_class",
     "__pycache__",
@@ -46,9 +48,8 @@ def pack(target: Path, root: Path = ROOT) -> Path:
                 contents[path.relative_to(root).as_posix()] = _content(path)
     for source, name in FILES.items():
         contents[name] = (root / source).read_bytes()
-    contents["pyproject.toml"] = students_project(
-        (root / "pyproject.toml").read_text("utf-8")
-    ).encode()
+    for name, made in (("pyproject.toml", students_project), ("environment.yml", without_demo)):
+        contents[name] = made((root / name).read_text("utf-8")).encode()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(contents):
@@ -61,7 +62,7 @@ def pack(target: Path, root: Path = ROOT) -> Path:
 
 def students_project(project: str) -> str:
     """pyproject.toml without the staff's command and packages, and without the tests' settings."""
-    project = project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n"
+    project = without_demo(project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n")
     for staffs in ('autograder = "autograder.cli:main"\n', ', "autograder*"', ', "lecture*"'):
         if staffs not in project:
             raise KeyholeError(
@@ -70,6 +71,12 @@ def students_project(project: str) -> str:
             )
         project = project.replace(staffs, "")
     return project
+
+
+def without_demo(versions: str) -> str:
+    """A list of pinned packages without those that only the lecture's demo needs."""
+    lines = versions.splitlines(keepends=True)
+    return "".join(line for line in lines if not DEMO_ONLY.match(line))
 
 
 def _for_students(path: Path) -> bool:

@@ -348,7 +348,8 @@ class Change:
             "size_one" if size.matrices == 1 else "size_all",
             relative=f"{100 * size.relative:.1f} %",
             rank=size.rank,
-            singular=", ".join(f"{value:.3g}" for value in size.singular[:3]),
+            first=f"{size.singular[0]:.1f}",
+            second=f"{size.singular[1]:.5f}",
             matrices=size.matrices,
             seconds=f"{last.seconds:.1f}",
         )

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from pathlib import Path
 
@@ -46,9 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     if port != chosen.port:
         print(say("port_taken", taken=chosen.port, port=port), flush=True)
-    address = f"http://{ADDRESS}:{port}/?lang={messages.language()}"
-    print(say("open_at", address=address), flush=True)
-    serve(port, None if chosen.no_browser else address)
+    threading.Thread(target=announce, args=(port, not chosen.no_browser), daemon=True).start()
+    serve(port)
     return 0
 
 
@@ -76,8 +76,21 @@ def free_port(first: int) -> int:
     raise KeyholeError(say("no_port", first=first, last=first + MOST_PORTS - 1))
 
 
-def serve(port: int, address: str | None) -> None:
-    """Run Voila until Ctrl-C. A browser opens `address` as soon as there is something to see."""
+def announce(port: int, browser: bool) -> None:
+    """Say the address as soon as somebody answers there, and open it in a browser."""
+    silent = True
+    while silent:
+        time.sleep(0.1)
+        with socket.socket() as tried:
+            silent = tried.connect_ex((ADDRESS, port)) != 0
+    address = f"http://{ADDRESS}:{port}/?lang={messages.language()}"
+    print(say("open_at", address=address), flush=True)
+    if browser:
+        webbrowser.open(address)
+
+
+def serve(port: int) -> None:
+    """Run Voila until Ctrl-C."""
     # Threads that wait leave the processor to others: the kernel inherits this.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     templates = str(FOLDER / "jupyter")
@@ -91,14 +104,13 @@ def serve(port: int, address: str | None) -> None:
         "Voila.port": port,
         "Voila.port_retries": 0,
         "Voila.open_browser": False,
-        "Voila.log_level": logging.ERROR,
         "VoilaConfiguration.template": "keyhole",
         "KernelManager.transport": "ipc",  # nobody else on this machine can listen
     }
+    # Voila reports every request of a tab that outlived its kernel: the page says that itself.
+    logging.disable(logging.ERROR)
     app = Voila.instance(tornado_settings=SETTINGS)
     extensions = [f"--VoilaConfiguration.extension_allowlist={name}" for name in EXTENSIONS]
     arguments = [f"--{name}={value}" for name, value in options.items()]
     app.initialize([*arguments, *extensions, str(FOLDER / "demo.ipynb")])
-    if address:
-        threading.Timer(1.0, webbrowser.open, [address]).start()
     app.start()

@@ -138,7 +138,8 @@ PAGE = {
     "note_reversion": "asked backwards: rarely follows",
     "note_portability": "what follows from it",
     "size_one": (
-        "|Ŵ − W| is {relative} of |W|. Rank {rank}; singular values {singular}. {seconds} s."
+        "|Ŵ − W| is {relative} of |W|. Rank {rank}: the first singular value is {first}, the second"
+        " {second}. {seconds} s."
     ),
     "size_all": (
         "{matrices} matrices changed. In the edited layer |Ŵ − W| is {relative} of |W|, rank"
