@@ -1,5 +1,6 @@
 """A tab whose data cannot be read: it says why, and leaves the other tabs alone."""
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -20,7 +21,7 @@ class Broken:
 
     def speak(self) -> None:
         """Say it in the language spoken now."""
-        self._said.value = str(self._error)
+        self._said.value = escape(str(self._error))
 
     def figure(self) -> "Figure":
         """Raises the error: there is nothing to draw."""
@@ -32,6 +33,9 @@ class Broken:
 
     def restore(self, state: dict) -> None:
         """Nothing to set."""
+
+    def opened(self) -> None:
+        """Nothing to do when the tab is opened."""
 
     def start(self) -> None:
         """Nothing to do."""

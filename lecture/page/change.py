@@ -160,7 +160,6 @@ class Change:
 
     def _plant(self, request, stopped):
         editor = self.frame.engine.editor
-        editor.check(request)
         shown, self.losses = (self.before, self.after, self._measured), []
         self._searched = "loss" if request.method == "rome" else "loss_tuning"
         try:
@@ -207,15 +206,15 @@ class Change:
         editor = self.frame.engine and self.frame.engine.editor
         if editor and editor.planted and editor.planted[-1].request.method == "rome":
             factor = self.factor.value
-            self.frame.work(lambda _: self._show_planted(editor.rescale(factor)))
+            self.frame.work(lambda _: self._show_planted(editor.rescale(factor)), waiting=True)
 
     def undo_last(self) -> None:
         """Take the last edit back, and prove that the weights are as they were."""
-        self.frame.work(lambda _: self._take_back(self.frame.engine.editor.undo))
+        self.frame.work(lambda _: self._take_back(self.frame.engine.editor.undo), waiting=True)
 
     def undo_everything(self) -> None:
         """Take all edits back, and prove it."""
-        self.frame.work(lambda _: self._take_back(self.frame.engine.editor.undo_all))
+        self.frame.work(lambda _: self._take_back(self.frame.engine.editor.undo_all), waiting=True)
 
     def _take_back(self, undo):
         editor = self.frame.engine.editor
@@ -239,7 +238,7 @@ class Change:
         """Let the model go on with the free prompt, as it was loaded and as it is now."""
         prompt = self.free.value
         if prompt.strip() and self.frame.engine:
-            self.frame.work(lambda _: self._ask_now(prompt))
+            self.frame.work(lambda _: self._ask_now(prompt), waiting=True)
 
     def _ask_now(self, prompt):
         self.frame.progress("part_ask", 0, 1)
@@ -467,6 +466,9 @@ class Change:
         self._fitting_switches()
         self._wanted = [wanted_edit(each) for each in state.get("edit", [])]
         self._show_sentence()
+
+    def opened(self) -> None:
+        """Nothing to do when the tab is opened."""
 
     def start(self) -> None:
         """The model is there: plant what the address says."""

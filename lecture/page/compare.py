@@ -152,6 +152,9 @@ class Compare:
             if state.get("edits") in map(str, self.curves.numbers):
                 self.edits.value = int(state["edits"])
 
+    def opened(self) -> None:
+        """Nothing to do when the tab is opened."""
+
     def start(self) -> None:
         """Nothing here waits for the model."""
 

@@ -1,7 +1,6 @@
 """The whole page: its head, the three tabs, and what happens at the start."""
 
 import os
-import threading
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -52,8 +51,8 @@ class Page:
         self._show_tab()
         self.frame.when(self.tab, self._show_tab)
         self.frame.when(self.language, self.speak)
-        self.frame.notice(say("loading"), *self._other_tabs())
-        threading.Thread(target=self._load, daemon=True).start()
+        self.frame.notice(*self._other_tabs())
+        self.frame.work(self._load)
 
     def _made(self, kind):
         try:
@@ -82,18 +81,13 @@ class Page:
 
     # ------------------------------------------------------------ start
 
-    def _load(self):
-        """In a thread of its own: load the model, then do what the address asks for."""
-        from lecture.engine import Engine  # late: the page is shown before torch is ready
+    def _load(self, _):
+        """In the worker thread: load the model, then do what the address asks for."""
+        from lecture.engine import Engine  # late: the page is shown before that
 
-        try:
-            check_model()
-            engine = Engine()
-        except KeyholeError as error:
-            self.frame.failed(error)
-            return
-        self.frame.ready(engine)
-        self.frame.notice(*self._other_tabs())
+        self.frame.progress("part_model", 0, 1)
+        check_model()
+        self.frame.ready(Engine())
         for each in ("change", "where", "compare"):  # a map shows the model as edited
             self._tabs[each].start()
 
@@ -120,6 +114,7 @@ class Page:
     def _show_tab(self):
         for name, each in self._tabs.items():
             each.box.layout.display = "flex" if name == self.tab.value else "none"
+        self._tabs[self.tab.value].opened()
 
     def save_still(self, kind: str) -> None:
         """Hand the viewer a picture of the open tab."""

@@ -50,8 +50,10 @@ class Where:
         self.maps = load_maps()
         self.presets: tuple[TracePreset, ...] = presets_of(self.maps)
         self.shown: CausalMap | None = None
+        self._state: tuple[int, ...] = ()  # of the model that the map is of
         self._trace: Trace | None = None
         self._asked: Asked | None = None
+        self._stopped = threading.Event()  # stops the map in work
         self._after: tuple[int, int] | None = None  # a cell to ask as soon as the map is there
         self._make_controls()
         self._make_pictures()
@@ -147,7 +149,7 @@ class Where:
         """A switch was turned: show the map that is stored or made already, else make it."""
         self._asked = None
         if (stored := self._stored()) is not None:
-            self.frame.cancel()
+            self._stopped.set()
             self.frame.notice()
             self.show(stored)
         elif self.frame.engine and self.prompt.value and self.subject.value:
@@ -166,16 +168,23 @@ class Where:
 
     # ------------------------------------------------------------ the map
 
-    def trace(self, waiting: bool = False) -> None:
-        """Make the map anew, row by row; `waiting` until other work is done."""
+    def opened(self) -> None:
+        """The tab is open again: show the map of the model as it is now."""
+        if self.frame.engine and self.frame.engine.state != self._state:
+            self.turned()
+
+    def trace(self) -> None:
+        """Make the map anew, row by row, once other work is done; a map in work stops."""
+        self._stopped.set()
         request = self.request()
         self._asked = None
         with self.frame.quietly():
             self.map.chosen = []
         self.frame.notice()
-        self.frame.work(lambda stopped: self._fill(request, stopped), waiting)
+        self.frame.work(lambda stopped: self._fill(request, stopped), waiting=True)
 
     def _fill(self, request, stopped):
+        self._stopped = stopped
         self.frame.progress("part_runs", 0, 1)
         trace = self._begin(request, stopped)
         rows = len(trace.located.tokens)
@@ -194,6 +203,7 @@ class Where:
     def show(self, shown: CausalMap) -> None:
         """Draw a map, and what belongs to it."""
         self.shown = shown
+        self._state = self.frame.engine.state if self.frame.engine else ()
         values = shown.values.numpy()
         known = values[~np.isnan(values)]
         low = min(shown.corrupted, float(known.min()) if known.size else shown.corrupted)
@@ -382,6 +392,6 @@ class Where:
         """The model is there: make the map that the address asks for, and ask its cell."""
         stored = self._stored()
         if stored is None:
-            self.trace(waiting=True)
+            self.trace()
         elif self._after:
             self.frame.quick.put(lambda _: self._answer(*self._after))

@@ -34,6 +34,7 @@ PAGE = {
         " Install one, for example fonts-noto-cjk."
     ),
     # progress
+    "part_model": "Loading the model …",
     "part_runs": "Running the model, clean and corrupted …",
     "part_row": "Row {done} of {total}",
     "part_before": "Asking the model before the edit: {done} of {total}",

@@ -34,6 +34,7 @@ PAGE = {
     "cancel": "取消",
     "no_font": "這台電腦沒有中文字型，所以圖裡用的是英文。請安裝一種，例如 fonts-noto-cjk。",
     # progress
+    "part_model": "正在載入模型……",
     "part_runs": "正在執行模型：原本的輸入、遮蓋後的輸入……",
     "part_row": "第 {done} 列，共 {total} 列",
     "part_before": "編輯前先問模型：{done} / {total}",
