@@ -20,7 +20,7 @@ from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.models import load_model
 from keyhole.tracing import MAP_KINDS
-from lecture.editing import EditRequest
+from lecture.editing import EditRequest, presets
 from lecture.page import change, link, markup, stills
 from lecture.page.lanes import Lane
 from lecture.page.serve import ADDRESS, free_port
@@ -82,6 +82,18 @@ def test_an_edit_in_a_link_that_is_none_is_left_out(text):
 def test_an_edit_in_a_link():
     request = EditRequest("The Louvre is in", "Louvre", " Rome", layer=7, prefixed=False)
     assert change.wanted_edit(link.packed(asdict(request))) == request
+
+
+def test_the_bookmarks_of_the_script_are_understood():
+    script = (ROOT / "lecture" / "README.md").read_text("utf-8")
+    queries = re.findall(r"`http://127\.0\.0\.1:\d+/(\?[^`]+)`", script)
+    assert len(queries) == 5
+    facts = {each.name for each in presets()}
+    for query in queries:
+        state = link.read(query)
+        assert link.write(state) == query
+        assert state["tab"] in ("where", "change", "compare")
+        assert state.get("fact", "handsome") in facts
 
 
 # ---------------------------------------------------------------- pieces
