@@ -21,7 +21,7 @@ from keyhole.errors import KeyholeError
 from keyhole.models import load_model
 from keyhole.tracing import MAP_KINDS
 from lecture.editing import EditRequest, presets
-from lecture.page import change, link, markup, stills
+from lecture.page import form, link, markup, stills
 from lecture.page.lanes import Lane
 from lecture.page.serve import ADDRESS, free_port
 from lecture.page.serve import main as serve
@@ -50,7 +50,7 @@ def test_every_word_is_used_and_every_used_one_is_there():
     made = set()
     for start in set(re.findall(r'f"(\w+_){', sources)):  # as in say(f"kind_{kind}")
         made |= {name for name in en.PAGE if name.startswith(start)}
-    made |= {name for name in en.PAGE if name.endswith("_long")}
+    made |= {name for name in en.PAGE if name.startswith(("kind_", "note_")) or "_long" in name}
     assert not set(en.PAGE) - used - made
     assert set(re.findall(r'\bsay\(\s*"(\w+)"', sources)) <= set(en.PAGE)
 
@@ -76,12 +76,12 @@ def test_a_link_keeps_only_what_it_knows():
     "text", ["", "7", "[1]", "{", '{"prompt": 1}', '{"owner": "x"}', '{"factor": "much"}']
 )
 def test_an_edit_in_a_link_that_is_none_is_left_out(text):
-    assert change.wanted_edit(text) is None
+    assert form.wanted_edit(text) is None
 
 
 def test_an_edit_in_a_link():
     request = EditRequest("The Louvre is in", "Louvre", " Rome", layer=7, prefixed=False)
-    assert change.wanted_edit(link.packed(asdict(request))) == request
+    assert form.wanted_edit(link.packed(asdict(request))) == request
 
 
 def test_the_bookmarks_of_the_script_are_understood():
@@ -331,7 +331,7 @@ def test_an_edit_moves_the_bars_and_is_undone(page):
     assert float(new.removeprefix("✓ ")) > 0.5
     assert "Rank 1" in page.locator(".kh-size").inner_text()
     [edit] = parse_qs(urlsplit(page.url).query)["edit"]
-    assert change.wanted_edit(edit).target == " Warsaw"
+    assert form.wanted_edit(edit).target == " Warsaw"
     page.get_by_label("Ask anything").fill("The capital city of Egypt is called")
     page.get_by_role("button", name="Ask").click()
     page.locator(".kh-two").wait_for()

@@ -147,10 +147,9 @@ class Compare:
     def restore(self, state: dict) -> None:
         """Set the controls as an address says; what makes no sense there is left out."""
         with self.frame.quietly():
-            if state.get("measure") in [each.name for each in self.curves.measures]:
-                self.measure.value = state["measure"]
-            if state.get("edits") in map(str, self.curves.numbers):
-                self.edits.value = int(state["edits"])
+            self.frame.choose(self.measure, state.get("measure"))
+            edits = state.get("edits", "")
+            self.frame.choose(self.edits, int(edits) if edits.isdecimal() else None)
 
     def opened(self) -> None:
         """Nothing to do when the tab is opened."""

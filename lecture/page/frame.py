@@ -29,6 +29,7 @@ class Frame:
         self.changed: Callable[[], None] = lambda: None  # called when the state is another
         self._quiet = False
         self._labels: list[tuple[Any, str, str]] = []
+        self._switches: list[widgets.ToggleButtons] = []
         self._needing: list[widgets.Widget] = []  # useless until the model is loaded
         self._notices: tuple[object, ...] = ()
         self._tone = "info"
@@ -63,6 +64,8 @@ class Frame:
         self.browser.words = {"gone": str(say(gone)), "reload": str(say("reload"))}
         for widget, trait, name in self._labels:
             self._speak_of(widget, trait, name)
+        for each in self._switches:
+            self.options(each, [(str(say(value)), value) for _, value in each.options])
         self._show_notices()
 
     def options(self, choice: Any, options: Sequence[tuple[str, Any]]) -> None:
@@ -87,6 +90,17 @@ class Frame:
         """A field for one line of text, whose value comes when the viewer leaves it."""
         made = widgets.Text(continuous_update=False).add_class("kh-field")
         return self.label(made, "description", name)
+
+    def switch(self, name: str, values: Sequence[str]) -> widgets.ToggleButtons:
+        """A choice among a few values, which the words of the page name."""
+        made = widgets.ToggleButtons(options=[(each, each) for each in values])
+        self._switches.append(made.add_class("kh-switch"))
+        return self.label(made, "description", name)
+
+    def choose(self, choice: Any, value: Any) -> None:
+        """Choose a value, where the choice has it."""
+        if value in [each for _, each in choice.options]:
+            choice.value = value
 
     def needs_model(self, *those: widgets.Widget) -> None:
         """Keep these from being used until the model is loaded."""

@@ -114,14 +114,30 @@ class Drawing {
       const starred = row >= first && row < stop;
       const y = top + (row + 0.5) * tall;
       if (starred) {
-        group.append(element("rect", {
-          x: 0, y: top + row * tall + 1, width: left - 6, height: tall - 2, rx: 3, fill: "#FFE8A3",
-        }));
+        group.append(
+          element("rect", {
+            x: 0,
+            y: top + row * tall + 1,
+            width: left - 6,
+            height: tall - 2,
+            rx: 3,
+            fill: "#FFE8A3",
+          }),
+        );
       }
-      group.append(element("text", {
-        x: left - 12, y, "dominant-baseline": "central", fill: "#111111",
-        "font-weight": starred ? 700 : 400,
-      }, visible(token) + (starred ? "*" : "")));
+      group.append(
+        element(
+          "text",
+          {
+            x: left - 12,
+            y,
+            "dominant-baseline": "central",
+            fill: "#111111",
+            "font-weight": starred ? 700 : 400,
+          },
+          visible(token) + (starred ? "*" : ""),
+        ),
+      );
     });
     return group;
   }
@@ -142,16 +158,28 @@ class Drawing {
         const known = value !== undefined && !Number.isNaN(value);
         const [x, y] = [left + layer * wide, top + row * tall];
         const fill = known ? shadeOf(this.share(value), shades) : "#ECECEC";
-        group.append(element("rect", {
-          x: x + 0.5, y: y + 0.5, width: Math.max(wide - 1, 1), height: Math.max(tall - 1, 1), fill,
-          class: known ? "kh-cell" : "kh-cell kh-cell-open",
-        }));
+        group.append(
+          element("rect", {
+            x: x + 0.5,
+            y: y + 0.5,
+            width: Math.max(wide - 1, 1),
+            height: Math.max(tall - 1, 1),
+            fill,
+            class: known ? "kh-cell" : "kh-cell kh-cell-open",
+          }),
+        );
         // A dot says "strong" once more, for projectors and eyes that show no colour.
         if (known && this.share(value) >= 0.5) {
           const radius = Math.min(wide, tall) * (value === largest ? 0.3 : 0.14);
-          group.append(element("circle", {
-            cx: x + wide / 2, cy: y + tall / 2, r: radius, fill: inkOn(fill), "pointer-events": "none",
-          }));
+          group.append(
+            element("circle", {
+              cx: x + wide / 2,
+              cy: y + tall / 2,
+              r: radius,
+              fill: inkOn(fill),
+              "pointer-events": "none",
+            }),
+          );
         }
       }
     }
@@ -160,15 +188,29 @@ class Drawing {
 
   numbersBelow() {
     const { rows, columns, left, top, tall, wide, font } = this.at;
-    const group = element("g", { "font-size": font * 0.86, "text-anchor": "middle", fill: "#111111" });
+    const group = element("g", {
+      "font-size": font * 0.86,
+      "text-anchor": "middle",
+      fill: "#111111",
+    });
     const base = top + rows * tall;
     const step = columns > 12 ? 5 : 1;
     for (let layer = 0; layer < columns; layer += step) {
-      group.append(element("text", { x: left + (layer + 0.5) * wide, y: base + font * 1.1 }, layer));
+      group.append(
+        element("text", { x: left + (layer + 0.5) * wide, y: base + font * 1.1 }, layer),
+      );
     }
-    group.append(element("text", {
-      x: left + (columns * wide) / 2, y: base + font * 2.4, "font-size": font,
-    }, this.words.layer));
+    group.append(
+      element(
+        "text",
+        {
+          x: left + (columns * wide) / 2,
+          y: base + font * 2.4,
+          "font-size": font,
+        },
+        this.words.layer,
+      ),
+    );
     return group;
   }
 
@@ -179,10 +221,15 @@ class Drawing {
     const [x, width, height] = [left + columns * wide + font * 0.9, font * 0.9, rows * tall];
     shades.forEach((fill, i) => {
       const part = height / shades.length;
-      group.append(element("rect", { x, y: top + height - (i + 1) * part, width, height: part + 0.6, fill }));
+      group.append(
+        element("rect", { x, y: top + height - (i + 1) * part, width, height: part + 0.6, fill }),
+      );
     });
     group.append(element("rect", { x, y: top, width, height, fill: "none", stroke: "#111111" }));
-    const spots = [["high", this.model.get("high")], ["low", this.model.get("low")]];
+    const spots = [
+      ["high", this.model.get("high")],
+      ["low", this.model.get("low")],
+    ];
     for (const [place, value] of spots) {
       const y = place === "high" ? top + font * 0.7 : top + height;
       group.append(element("text", { x: x + width + 5, y }, value.toFixed(2)));
@@ -190,11 +237,28 @@ class Drawing {
     const floor = this.share(this.model.get("corrupted"));
     if (floor > 0.06 && floor < 0.94) {
       const y = top + height * (1 - floor);
-      group.append(element("line", { x1: x - 3, x2: x + width + 3, y1: y, y2: y, stroke: "#111111", "stroke-width": 2 }));
+      group.append(
+        element("line", {
+          x1: x - 3,
+          x2: x + width + 3,
+          y1: y,
+          y2: y,
+          stroke: "#111111",
+          "stroke-width": 2,
+        }),
+      );
     }
-    group.append(element("text", {
-      x: x + width / 2, y: top + height + font * 1.3, "text-anchor": "middle",
-    }, `p(${this.model.get("answer").trim()})`));
+    group.append(
+      element(
+        "text",
+        {
+          x: x + width / 2,
+          y: top + height + font * 1.3,
+          "text-anchor": "middle",
+        },
+        `p(${this.model.get("answer").trim()})`,
+      ),
+    );
     return group;
   }
 
@@ -203,10 +267,19 @@ class Drawing {
   drawMarks() {
     const { left, top, tall, wide } = this.at;
     this.marks.replaceChildren();
-    const frame = ([row, layer], colour, thick, far) => this.marks.append(element("rect", {
-      x: left + layer * wide - far, y: top + row * tall - far, width: wide + 2 * far, height: tall + 2 * far,
-      fill: "none", stroke: colour, "stroke-width": thick, "pointer-events": "none",
-    }));
+    const frame = ([row, layer], colour, thick, far) =>
+      this.marks.append(
+        element("rect", {
+          x: left + layer * wide - far,
+          y: top + row * tall - far,
+          width: wide + 2 * far,
+          height: tall + 2 * far,
+          fill: "none",
+          stroke: colour,
+          "stroke-width": thick,
+          "pointer-events": "none",
+        }),
+      );
     const chosen = this.model.get("chosen");
     if (this.cursor) frame(this.cursor, "#111111", 2.5, 1);
     if (chosen.length) frame(chosen, "#D55E00", 4, 3);
@@ -223,7 +296,9 @@ class Drawing {
     const token = visible(this.model.get("tokens")[row]);
     const said = value === undefined || Number.isNaN(value) ? this.words.open : value.toFixed(3);
     this.said.textContent = this.words.cell
-      .replace("{token}", token).replace("{layer}", layer).replace("{value}", said);
+      .replace("{token}", token)
+      .replace("{layer}", layer)
+      .replace("{value}", said);
   }
 
   cellAt(event) {
@@ -276,8 +351,18 @@ class Drawing {
   }
 }
 
-const DRAWN = ["tokens", "subject", "layers", "values", "low", "high", "corrupted", "answer", "shades",
-  "words"];
+const DRAWN = [
+  "tokens",
+  "subject",
+  "layers",
+  "values",
+  "low",
+  "high",
+  "corrupted",
+  "answer",
+  "shades",
+  "words",
+];
 
 function render({ model, el }) {
   const map = new Drawing(model, el);

@@ -80,13 +80,12 @@ class Where:
         self.prompt = frame.text("prompt").add_class("kh-wide")
         self.subject = frame.text("subject")
         self.run = frame.button("trace", self.trace, "kh-primary")
-        self.kind = widgets.ToggleButtons(options=[(each, each) for each in MAP_KINDS])
-        self.corruption = widgets.ToggleButtons(options=[(each, each) for each in CORRUPTIONS])
+        self.kind = frame.switch("kind", MAP_KINDS)
+        self.corruption = frame.switch("corruption", CORRUPTIONS)
         self.samples = widgets.IntSlider(10, 1, MOST_SAMPLES, continuous_update=False)
         self.window = widgets.IntSlider(10, 1, LAYERS, continuous_update=False)
-        for name in ("kind", "corruption", "samples", "window"):
-            frame.label(getattr(self, name), "description", name)
-            getattr(self, name).add_class("kh-switch")
+        for name in ("samples", "window"):
+            frame.label(getattr(self, name).add_class("kh-switch"), "description", name)
         frame.when(self.preset, self.take_preset)
         frame.when(self.prompt, self.look)
         frame.when(self.subject, self.look)
@@ -344,8 +343,6 @@ class Where:
         own = (str(say("own_prompt")), OWN)
         names = [(f"{each.subject} →{each.answer}", i) for i, each in enumerate(self.presets)]
         frame.options(self.preset, [own, *names])
-        frame.options(self.kind, [(str(say(each)), each) for each in MAP_KINDS])
-        frame.options(self.corruption, [(str(say(each)), each) for each in CORRUPTIONS])
         names = ("about", "layer", "full", "leave", "hint", "open", "cell")
         gaps = {
             name: f"{{{name}}}" for name in ("token", "layer", "value")
@@ -369,9 +366,7 @@ class Where:
         """Set the controls as an address says; what makes no sense there is left out."""
         with self.frame.quietly():
             for name in ("kind", "corruption"):
-                choice = getattr(self, name)
-                if state.get(name) in [value for _, value in choice.options]:
-                    choice.value = state[name]
+                self.frame.choose(getattr(self, name), state.get(name))
             for name in ("samples", "window"):
                 slider = getattr(self, name)
                 if state.get(name, "").isdecimal():
