@@ -29,6 +29,7 @@ class Change:
         self.effects = Effects(frame)
         self.form = EditForm(frame, self._show_sentence)
         self._asked: tuple[str, str, str] | None = None  # a prompt, the answers as loaded and now
+        self._asked_of: tuple[str, tuple[int, ...]] | None = None  # prompt, state of the model
         self._wanted: list[EditRequest] = []
         run = frame.button("edit", self.edit, "kh-primary")
         undo = frame.button("undo", lambda: self._undo(all_of_them=False), "kh-plain")
@@ -146,6 +147,10 @@ class Change:
             self.frame.work(lambda _: self._ask_now(prompt), waiting=True)
 
     def _ask_now(self, prompt):
+        state = self.frame.engine.state
+        if (prompt, state) == self._asked_of:  # Enter, or leaving the field, asked it already
+            return
+        self._asked_of = prompt, state
         self.frame.progress("part_ask", 0, 1)
         self._asked = (prompt, *self.frame.engine.editor.ask(prompt))
         self._show_answers()

@@ -1,7 +1,9 @@
 """Pictures of what a tab shows, for slides: drawn anew by matplotlib, as SVG and as PNG."""
 
 import io
+import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +31,7 @@ CHINESE_FONTS = (
     "Droid Sans Fallback",
     "Arial Unicode MS",
 )
+FONT_FILES = re.compile(r"NotoSans(CJK|TC)|PingFang|Heiti|msjh|SourceHan|wqy|DroidSansF|Arial U")
 KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 WIDTH, HEIGHT, DPI = 12.0, 6.75, 160  # inches: a slide's shape
 DASHES = {"": "-", "9 4": "--", "3 3": ":", "12 4 3 4": "-.", "2 5": ":", "16 5": "--"}
@@ -39,7 +42,16 @@ def chinese_font() -> str | None:
     """The name of a font with Chinese characters on this machine; None where there is none."""
     from matplotlib import font_manager
 
-    known = {font.name for font in font_manager.fontManager.ttflist}
+    manager = font_manager.fontManager
+    if not _first_of(manager):  # its list is kept in a file, and may be older than a font
+        for path in font_manager.findSystemFonts():
+            if FONT_FILES.search(Path(path).name):
+                manager.addfont(path)
+    return _first_of(manager)
+
+
+def _first_of(manager):
+    known = {font.name for font in manager.ttflist}
     return next((name for name in CHINESE_FONTS if name in known), None)
 
 

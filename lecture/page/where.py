@@ -87,7 +87,7 @@ class Where:
         for name in ("samples", "window"):
             frame.label(getattr(self, name).add_class("kh-switch"), "description", name)
         frame.when(self.preset, self.take_preset)
-        frame.when(self.prompt, self.look)
+        frame.when(self.prompt, self._other_prompt)
         frame.when(self.subject, self.look)
         for each in (self.kind, self.corruption, self.samples, self.window):
             frame.when(each, self.turned)
@@ -124,6 +124,16 @@ class Where:
         with self.frame.quietly():
             self.prompt.value, self.subject.value = preset.prompt, preset.subject
         self.turned()
+
+    def _other_prompt(self):
+        """Whoever types a prompt types its subject next: that it is not there yet is no mistake."""
+        if self.subject.value in self.prompt.value:
+            self.look()
+        else:
+            with self.frame.quietly():
+                self.preset.value = OWN
+            self.frame.notice(say("subject_next"))
+            self.sentence.value = markup.marked_prompt(self.prompt.value, None, "")
 
     def look(self) -> None:
         """Another prompt or subject: show where the subject is, and what the model answers."""

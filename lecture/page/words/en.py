@@ -52,6 +52,7 @@ PAGE = {
     "own_prompt": "One's own",
     "prompt": "Prompt",
     "subject": "Subject",
+    "subject_next": "Now the subject: the words of the prompt that it is about.",
     "trace": "Trace",
     "kind": "Restore",
     "state": "States",

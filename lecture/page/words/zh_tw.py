@@ -52,6 +52,7 @@ PAGE = {
     "own_prompt": "自己輸入",
     "prompt": "Prompt",
     "subject": "主詞",
+    "subject_next": "接著輸入主詞：prompt 裡講的是誰或什麼，就照抄那幾個字。",
     "trace": "開始追蹤",
     "kind": "還原什麼",
     "state": "狀態",
