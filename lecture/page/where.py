@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 import numpy as np
 
+from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.tracing import MAP_KINDS, WINDOW, CausalMap, average_effects, load_maps
 from lecture.page import markup, stills
@@ -53,6 +54,7 @@ class Where:
         self._state: tuple[int, ...] = ()  # of the model that the map is of
         self._trace: Trace | None = None
         self._asked: Asked | None = None
+        self._averaged: tuple[str, ...] = ()  # what the averages shown are of
         self._stopped = threading.Event()  # stops the map in work
         self._after: tuple[int, int] | None = None  # a cell to ask as soon as the map is there
         self._make_controls()
@@ -306,6 +308,10 @@ class Where:
     def _show_average(self):
         kind = self.shown.kind
         corruption = self.shown.corruption if kind == "state" else "noise"
+        about = kind, corruption, messages.language()
+        if about == self._averaged:  # as at every row of a map that is being made
+            return
+        self._averaged = about
         lines = self.average_lines(kind, corruption)
         if not lines:
             self.average.value = ""
