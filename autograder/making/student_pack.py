@@ -21,11 +21,7 @@ from keyhole.terminal import print_anything
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
-FILES = {
-    "LICENSE": "LICENSE",
-    "NOTICE": "NOTICE",
-    "docs/students.md": "README.md",
-}
+FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "docs/students.md": "README.md"}
 # A line of pyproject.toml or environment.yml. The last of them brings 160 MB.
 DEMO_ONLY = re.compile(r'\s+(- |")(voila|anywidget|psutil|playwright)==')
 LEFT_OUT = {
