@@ -1,6 +1,7 @@
 // The causal map: tokens down, layers across. Drawn as one SVG that fits the room it has.
 // Keyboard: arrows move, Enter asks, Home and End go to the row's ends, F is full screen.
 
+const PADDING = 16; // pixels around the map on full screen, as in heat_map.css
 const SHARE = 0.53; // of the window's height, for the map when it is not on full screen
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -73,7 +74,7 @@ class Drawing {
   layout() {
     const [rows, columns] = this.size;
     const full = document.fullscreenElement === this.root;
-    const width = Math.max(this.root.clientWidth, 320);
+    const width = Math.max(this.root.clientWidth - (full ? 2 * PADDING : 0), 320);
     const room = full ? this.root.clientHeight - 90 : Math.max(280, window.innerHeight * SHARE);
     const usual = parseFloat(getComputedStyle(this.root).fontSize);
     const font = full ? Math.min(36, Math.max(18, room / rows / 1.9)) : usual;
