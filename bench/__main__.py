@@ -7,6 +7,7 @@ import torch
 
 from bench import (
     demo,
+    demo_page,
     editing,
     fetching,
     gpu,
@@ -23,6 +24,7 @@ from keyhole.terminal import print_anything
 MODULES = (
     *(fetching, loading, tracing, gpu, editing, measuring, notebooks, grading, isolation),
     demo,
+    demo_page,
 )
 
 

@@ -356,6 +356,17 @@ def test_an_edit_can_be_stopped(page):
 
 
 @pytest.mark.slow
+def test_an_answer_that_the_model_gives_already_gets_a_sentence(page):
+    tab(page, 1)
+    page.get_by_label("Fact").select_option(label="Japan: Tokyo → Rome")
+    page.get_by_label("New answer").fill("Tokyo")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.locator(".kh-bad").wait_for()
+    assert "Tokyo" in page.locator(".kh-bad").inner_text()
+    idle(page)
+
+
+@pytest.mark.slow
 def test_editors_are_compared(page):
     tab(page, 2)
     assert "no weight changed" in page.locator(".kh-legend:visible").inner_text()

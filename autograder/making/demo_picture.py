@@ -6,30 +6,45 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page as BrowserPage
+
 ROOT = Path(__file__).resolve().parents[2]
 STATE = "?lang=en&tab=where&cell=3.7"  # the first map, and one cell of it restored
 WIDTH, HEIGHT = 1280, 720  # pixels: a projector's
-SECONDS = 120  # for the page to be complete
+SECONDS = 120  # for whatever the page is waited for
 
 
 def photograph_demo(browser: str, target: Path) -> None:
     """A picture of the demo's first tab. Raises KeyholeError where it cannot be shown."""
+    with demo_page(browser) as page:
+        page.locator(".kh-top").nth(4).wait_for()
+        page.screenshot(path=target)
+
+
+@contextmanager
+def demo_page(browser: str) -> Iterator["BrowserPage"]:
+    """The demo, served by a process of its own, and opened in a browser without a window.
+
+    Raises KeyholeError where it cannot be served or shown.
+    """
     from playwright.sync_api import Error, sync_playwright  # late: few commands need it
 
     with _served() as address, sync_playwright() as running:
+        # Chromium's own sandbox does not work for root, as in continuous integration.
         window = running.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         try:
             page = window.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             page.set_default_timeout(1000 * SECONDS)
             page.goto(address + STATE)
-            page.locator(".kh-top").nth(4).wait_for()
-            page.screenshot(path=target)
+            yield page
         except Error as error:
-            raise KeyholeError(f"the demo was not drawn: {one_line(error, 300)}") from None
+            raise KeyholeError(f"the demo was not shown: {one_line(error, 300)}") from None
         finally:
             window.close()
 
