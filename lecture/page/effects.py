@@ -144,9 +144,8 @@ class Effects:
         for each in self.planted:
             request, now = each.request, kept.get(each.number)
             holds = "" if now is None else f"{'✓' if now.says_new else '✗'} {now.p_new:.2f}"
-            how = str(say(request.method))
-            if request.method == "rome":
-                how += f", {say('layer')} {request.layer}"
+            rome = request.method == "rome"
+            how = str(say("rome_in", layer=request.layer) if rome else say(request.method))
             asked = f"{request.prompt} → {request.target.strip()}"
             rows.append([str(each.number), asked, how, holds])
         head = ["", *(str(say(name)) for name in ("planted", "how", "holds"))]

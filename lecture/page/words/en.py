@@ -101,6 +101,7 @@ PAGE = {
     "target": "New answer",
     "method": "By",
     "rome": "ROME",
+    "rome_in": "ROME, layer {layer}",
     "fine-tuning": "Fine-tuning",
     "metric": "C is",
     "C": "C = KKᵀ",

@@ -101,6 +101,7 @@ PAGE = {
     "target": "目標答案",
     "method": "方法",
     "rome": "ROME",
+    "rome_in": "ROME，第 {layer} 層",
     "fine-tuning": "微調",
     "metric": "C 用",
     "C": "C = KKᵀ",
