@@ -23,7 +23,7 @@ from keyhole.tracing import MAP_KINDS
 from lecture.editing import EditRequest, presets
 from lecture.page import form, link, markup, stills
 from lecture.page.lanes import Lane
-from lecture.page.serve import ADDRESS, free_port
+from lecture.page.serve import ADDRESS, free_port, transport
 from lecture.page.serve import main as serve
 from lecture.page.words import LANGUAGES, en, say
 
@@ -158,6 +158,12 @@ def test_a_taken_port_gives_the_next_one():
         taken.listen()
         port = taken.getsockname()[1]
         assert port < free_port(port) < port + 50
+
+
+@pytest.mark.parametrize("folder, kind", [("/tmp", "ipc"), ("/var/" + 60 * "x", "tcp")])
+def test_sockets_that_are_files_have_short_names(monkeypatch, folder, kind):
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    assert transport() == kind
 
 
 def test_without_the_model_it_says_what_to_run(monkeypatch, tmp_path, capsys):

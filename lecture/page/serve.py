@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
@@ -18,6 +19,7 @@ from lecture.page.words import LANGUAGES, say
 
 FOLDER = Path(__file__).resolve().parents[1]
 ADDRESS, PORT, MOST_PORTS = "127.0.0.1", 8866, 50
+LONGEST_FOLDER = 30  # characters of the folder for temporary files
 # JupyterLab's others are of no use here, and fail in Voila's older Lab.
 EXTENSIONS = (
     "@jupyter-widgets/jupyterlab-manager",
@@ -76,6 +78,14 @@ def free_port(first: int) -> int:
     raise KeyholeError(say("no_port", first=first, last=first + MOST_PORTS - 1))
 
 
+def transport() -> str:
+    """How Voila talks to a kernel: by sockets that are files, to which nobody else can listen.
+
+    Their names may have a hundred characters. Where temporary files have long ones: by TCP.
+    """
+    return "ipc" if len(tempfile.gettempdir()) <= LONGEST_FOLDER else "tcp"
+
+
 def announce(port: int, browser: bool) -> None:
     """Say the address as soon as somebody answers there, and open it in a browser."""
     silent = True
@@ -105,7 +115,7 @@ def serve(port: int) -> None:
         "Voila.port_retries": 0,
         "Voila.open_browser": False,
         "VoilaConfiguration.template": "keyhole",
-        "KernelManager.transport": "ipc",  # nobody else on this machine can listen
+        "KernelManager.transport": transport(),
     }
     # Voila reports every request of a tab that outlived its kernel: the page says that itself.
     logging.disable(logging.ERROR)

@@ -387,7 +387,8 @@ class Where:
                 slider = getattr(self, name)
                 if state.get(name, "").isdecimal():
                     slider.value = min(max(int(state[name]), slider.min), slider.max)
-            first = next(each for each in self.presets if each.subject == FIRST)
+            shown_first = (each for each in self.presets if each.subject == FIRST)
+            first = next(shown_first, self.presets[0])
             self.prompt.value = state.get("prompt", first.prompt)
             self.subject.value = state.get("subject", first.subject)
             known = [(each.prompt, each.subject) for each in self.presets]
