@@ -11,7 +11,7 @@ PAGE = {
     "still_svg": "SVG",
     "still_png": "PNG",
     "still_hint": "Save a picture of this tab for slides",
-    "copied": "The address of this state is in the clipboard; a bookmark keeps it too.",
+    "copied": "Copied the address of this state, if your browser allows it. It is in the address bar too.",
     "loading": "Loading the model: a few seconds. The stored maps are there already.",
     "no_model": (
         "The model is not on this machine yet ({folder}). Run `make fetch`, or"
@@ -76,7 +76,9 @@ PAGE = {
     "map_layer": "layer",
     "map_full": "Full screen (F)",
     "map_leave": "Leave full screen",
-    "map_hint": "Point at a cell for its value; click it to ask the model.",
+    "map_hint": (
+        "Point at a cell for its value; click it to ask the model. A dot: above half of the scale."
+    ),
     "map_open": "not computed yet",
     "map_cell": "“{token}”, layer {layer}: p = {value}",
     "restored": "“{token}” restored in layer {layer}: the model says",

@@ -14,7 +14,7 @@ PAGE = {
     "still_svg": "SVG",
     "still_png": "PNG",
     "still_hint": "把這一頁存成投影片用的圖",
-    "copied": "目前畫面的網址已經複製到剪貼簿；也可以直接存成書籤。",
+    "copied": "已經複製目前畫面的網址（如果瀏覽器允許的話）；網址列上也看得到。",
     "loading": "正在載入模型，需要幾秒鐘；預先算好的圖已經可以看了。",
     "no_model": (
         "這台電腦上還沒有模型（{folder}）。請在有網路時執行一次 `make fetch` 或"
@@ -76,7 +76,7 @@ PAGE = {
     "map_layer": "層",
     "map_full": "全螢幕 (F)",
     "map_leave": "離開全螢幕",
-    "map_hint": "滑鼠移到格子上看數值；點一下就問模型。",
+    "map_hint": "滑鼠移到格子上看數值；點一下就問模型。圓點表示超過一半。",
     "map_open": "還沒算到",
     "map_cell": "「{token}」第 {layer} 層：p = {value}",
     "restored": "只還原「{token}」的第 {layer} 層，模型會說",
