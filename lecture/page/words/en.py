@@ -11,7 +11,7 @@ PAGE = {
     "still_svg": "SVG",
     "still_png": "PNG",
     "still_hint": "Save a picture of this tab for slides",
-    "copied": "Copied the address of this state, if your browser allows it. It is in the address bar too.",
+    "copied": "Copied the address of this state, if the browser allows it. The address bar has it.",
     "loading": "Loading the model: a few seconds. The stored maps are there already.",
     "no_model": (
         "The model is not on this machine yet ({folder}). Run `make fetch`, or"
