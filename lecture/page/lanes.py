@@ -34,7 +34,7 @@ class Lane:
 
     def stop(self) -> None:
         """Ask everything in work to stop."""
-        for each in self._open:
+        for each in list(self._open):  # the thread takes away what is done
             each.set()
 
     def _run(self):
