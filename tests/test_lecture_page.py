@@ -12,8 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import nbformat
 import psutil
 import pytest
+from nbclient import NotebookClient
 
 from autograder.making.pictures import find_browser
 from keyhole import messages
@@ -179,6 +181,15 @@ def test_nothing_on_the_page_comes_from_elsewhere():
         assert addresses <= {"http://www.w3.org/2000/svg"}, path
 
 
+@pytest.mark.slow
+def test_the_notebook_shows_the_page_without_voila_too():
+    notebook = nbformat.read(ROOT / "lecture" / "demo.ipynb", as_version=4)
+    assert all(not cell.outputs for cell in notebook.cells)
+    NotebookClient(notebook, timeout=PATIENCE // 1000).execute()
+    [shown] = notebook.cells[0].outputs
+    assert "application/vnd.jupyter.widget-view+json" in shown.data
+
+
 # ---------------------------------------------------------------- in a browser
 
 
@@ -193,6 +204,10 @@ class Seen:
         page.on(
             "request",
             lambda request: request.url.startswith(own) or self.elsewhere.append(request.url),
+        )
+        page.on(
+            "websocket",
+            lambda socket: socket.url.startswith(own) or self.elsewhere.append(socket.url),
         )
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
