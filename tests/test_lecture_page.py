@@ -416,7 +416,7 @@ def test_the_language_is_switched_on_the_page(page):
     page.get_by_role("button", name="中文").click()
     page.get_by_role("button", name="開始追蹤").wait_for()
     assert page.evaluate("document.documentElement.lang") == "zh-TW"
-    assert "層" in page.locator(".kh-map-svg").text_content()
+    page.locator(".kh-map-svg").get_by_text("層").wait_for()
     messages.use("zh-TW")
     for number, name in enumerate(("tab_where", "tab_change", "tab_compare")):
         tab(page, number)

@@ -572,16 +572,6 @@ WRONG = {
             fails={"mixed"},
             code=_score(HARMONIC.format("1 / sum(1 / part for part in parts)")),
         ),
-        # Its result is that of "no 3", but not its mistake: so nothing is named.
-        "a 3 set by a call": Wrong(
-            "left the 3 to a line that calls something, which the grader does not run",
-            fails={"mixed"},
-            code=(
-                "COUNT = 1",
-                _score(HARMONIC.format("COUNT / sum(1 / part for part in parts)")),
-                'COUNT = len(["efficacy", "paraphrase", "neighborhood"])',
-            ),
-        ),
         "reciprocals": Wrong(
             "took the mean of the reciprocals, and not its reciprocal",
             misconception="harmonic_inverted",
@@ -773,15 +763,6 @@ RIGHT = {
             "logits, target_ids",
             "(logits, target_ids)",
             "torch.nn.functional.cross_entropy(logits, target_ids)",
-        ),
-        "hints of a module that is not installed, imports below": (
-            block("""
-                def sequence_nll(logits: Float[Tensor, "T V"], target_ids: Int[Tensor, "T"]):
-                    nll: Float[Tensor, "T"] = F.cross_entropy(logits, target_ids, reduction="none")
-                    return nll.mean()
-            """),
-            "import torch.nn.functional as F\nfrom jaxtyping import Float, Int\n"
-            "from torch import Tensor",
         ),
         "torch's own under this name": "sequence_nll = torch.nn.functional.cross_entropy",
         "shape (1,)": _nll("-log_probs[rows, target_ids].mean().reshape(1)"),
