@@ -12,7 +12,8 @@ _HOMES = {
     "facts": ("Fact", "Probe", "fact_from", "load_facts"),
     "fact_files": ("Record", "load_counterfact", "load_knowedit", "load_known", "load_zsre"),
     "probes": ("Answer", "ProbeSet", "answer_logits", "continuation", "continuations"),
-    "finetuning": ("FineTuning", "fine_tuned"),
+    "finetuning": ("FineTuning", "fine_tuned", "trained"),
+    "many": ("FactProbes", "load_curves", "load_edits", "load_fresh_text", "perplexity"),
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
     "values": ("Rewrite", "ValueSettings", "optimise_value"),
     "tracing": (
@@ -25,6 +26,7 @@ _HOMES = {
         "zero_noise",
     ),
     "checking.checks": ("check", "compare"),
+    "checking.functions": ("functions_of",),
     "checking.own_fact": ("check_files",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

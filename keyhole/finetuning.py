@@ -1,7 +1,7 @@
 """Fine-tuning on one sentence: what editors are compared with, and the lecture's warning."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,13 +46,34 @@ def fine_tuned(
     Raises KeyholeError where the loss is anything but a finite scalar that depends on the logits,
     and where the disk is full or no temporary folder can be written.
     """
-    weights = list(model.hf.parameters())
+
+    def current():
+        return loss(*answer_logits(model, prompt, target))
+
+    with trained(model, current, settings=settings, progress=progress) as losses:
+        yield losses
+
+
+@contextmanager
+def trained(
+    model: EditableModel,
+    loss: Callable[[], torch.Tensor],
+    weights: Sequence[torch.nn.Parameter] | None = None,
+    settings: FineTuning = FineTuning(),
+    progress: Callable = iter,
+) -> Iterator[tuple[float, ...]]:
+    """The model with `weights` trained so that loss() gets small, inside the block.
+
+    `loss` runs the model and returns a scalar. Without `weights` all of them are trained. What is
+    given, restored and raised is as in `fine_tuned`.
+    """
+    weights = list(model.hf.parameters() if weights is None else weights)
     asked = [weight.requires_grad for weight in weights]
     check_temporary_folder()
     with tempfile.TemporaryFile() as kept:
         _write(weights, kept)
         try:
-            yield fine_tune(model, prompt, target, loss, settings, progress)
+            yield _train(weights, loss, settings, progress)
         finally:
             with held_back(), torch.no_grad():
                 kept.seek(0)

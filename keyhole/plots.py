@@ -6,7 +6,7 @@ without colour.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -193,8 +193,11 @@ def _share(share):
     return f"{share:.0e}" if share < 0.01 else f"{share:.2f}"
 
 
-def moment_spectrum(moment: torch.Tensor) -> "Figure":
-    """The eigenvalues of a second moment C (d_in, d_in), falling, and how ill conditioned it is."""
+def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Figure":
+    """The eigenvalues of a second moment C (d_in, d_in), falling, and how ill conditioned it is.
+
+    Those below a `threshold` are marked.
+    """
     values = torch.linalg.eigvalsh(moment.detach().double().cpu()).flip(0)
     # C was stored in float32. An eigenvalue below this is rounding, and cannot be inverted.
     full = values > values[0] * len(values) * torch.finfo(torch.float32).eps
@@ -218,6 +221,18 @@ def moment_spectrum(moment: torch.Tensor) -> "Figure":
             ha="center",
             fontsize=9,
             bbox={"facecolor": "white", "edgecolor": "none"},
+        )
+    if threshold is not None:
+        small = int((values < threshold).sum())
+        ax.axhline(threshold, color=NEW, linestyle="--", linewidth=1)
+        ax.axvspan(len(values) - small, len(values), color=NEW, alpha=0.12, linewidth=0)
+        ax.text(
+            len(values) - small / 2,
+            0.9,
+            f"{small} below {threshold:g}",
+            transform=ax.get_xaxis_transform(),
+            ha="center",
+            fontsize=9,
         )
     ax.set_yscale("log")
     ax.set_xlabel("eigenvalues of C, the largest first", fontsize=9)
@@ -424,4 +439,120 @@ def expected_and_obtained(
         ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
     axes[0].yaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel(rows, fontsize=9)
+    return picture
+
+
+# ---------------------------------------------------------------- many edits
+
+
+def edit_curves(
+    curves: Mapping[str, Sequence[Mapping]], here: Mapping[int, Mapping[str, float]] | None = None
+) -> "Figure":
+    """S in percent after more and more edits, a curve for each editor: both ways to count.
+
+    curves: as keyhole.many.load_curves()["many edits"]; a bar is one standard deviation over
+    orders of the facts. here: {number of edits: {"by probability", "by generation"}}, points that
+    were measured just now.
+    """
+    picture, axes = _picture(8.6, 3.5, 2, "S after many edits")
+    for ax, (title, name) in zip(axes, (("by probability", "S"), ("by generation", "S said"))):
+        for (editor, points), (color, line, mark) in zip(curves.items(), CURVES[1:]):
+            means, errors = zip(*(point["values"][name] for point in points))
+            ax.errorbar(
+                [point["edits"] for point in points],
+                [100 * mean for mean in means],
+                [100 * error for error in errors],
+                color=color,
+                linestyle=line,
+                marker=mark,
+                markersize=4,
+                linewidth=1.3,
+                capsize=2,
+                label=editor,
+            )
+        if here:
+            ax.plot(
+                list(here),
+                [each[title] for each in here.values()],
+                "*",
+                color="black",
+                markersize=10,
+                label="measured here",
+            )
+        ax.set_xscale("log")
+        numbers = [point["edits"] for point in next(iter(curves.values()))]
+        ax.set_xticks(numbers, numbers)
+        ax.minorticks_off()
+        ax.set_title(title, fontsize=10)
+        ax.set_xlabel("facts edited", fontsize=9)
+    axes[0].set_ylabel("S in percent", fontsize=9)
+    axes[0].legend(fontsize=8, frameon=False, loc="lower left")
+    return picture
+
+
+def score_bars(rows: Mapping[str, Mapping], title: str) -> "Figure":
+    """S in percent of several editors, by probability and by generation: two bars for each.
+
+    rows: {editor: {"S", "S said"}}, each a share or [share, standard deviation].
+    """
+    picture, [ax] = _picture(7, 0.55 * len(rows) + 1.3, title=title)
+    for shift, name, color, hatch, label in (
+        (-0.2, "S", TRUE, "", "by probability"),
+        (0.2, "S said", NEW, "////", "by generation"),
+    ):
+        pairs = [
+            each[name] if isinstance(each[name], list) else [each[name], 0]
+            for each in rows.values()
+        ]
+        places = [place + shift for place in range(len(rows))]
+        ax.barh(
+            places,
+            [100 * mean for mean, _ in pairs],
+            height=0.36,
+            xerr=[100 * error for _, error in pairs],
+            facecolor="white" if hatch else color,
+            edgecolor=color,
+            hatch=hatch,
+            error_kw={"linewidth": 0.8},
+            label=label,
+        )
+        for place, (mean, error) in zip(places, pairs):
+            ax.text(100 * (mean + error) + 1, place, f"{100 * mean:.0f}", va="center", fontsize=8)
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=8.5)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 108)
+    ax.set_xlabel("S in percent", fontsize=9)
+    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return picture
+
+
+def layer_curves(rows: Sequence[Mapping]) -> "Figure":
+    """Where a fact is recalled, and where it can be edited: means over facts, layer by layer.
+
+    rows: as keyhole.many.load_curves()["where"]. A dot is one fact.
+    """
+    picture, [ax] = _picture(7, 3.4)
+    layers = sorted({row["layer"] for row in rows})
+    for (name, label), (color, line, mark) in zip(
+        (
+            ("state", "effect of restoring a state"),
+            ("mlp", "effect of restoring 10 MLP outputs"),
+            ("S", "S after an edit there"),
+        ),
+        CURVES[1:],
+    ):
+        means = [fmean(row[name] for row in rows if row["layer"] == layer) for layer in layers]
+        ax.plot(layers, means, line, color=color, marker=mark, markersize=5, label=label)
+        ax.plot(
+            [row["layer"] for row in rows],
+            [row[name] for row in rows],
+            ".",
+            color=color,
+            alpha=0.35,
+            markersize=4,
+        )
+    ax.set_xticks(layers)
+    ax.set_xlabel("layer", fontsize=9)
+    ax.set_ylabel("effect, or S (share)", fontsize=9)
+    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return picture

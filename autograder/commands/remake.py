@@ -11,6 +11,10 @@ PIECES = (
     "facts",
     "references",
     "maps",
+    "edits",
+    "further-moments",
+    "fresh-text",
+    "curves",
     "checks",
     "sample-edits",
     "sample-class",
@@ -39,7 +43,16 @@ def remake(chosen: Namespace) -> int:
     """Make one piece of data."""
     from tqdm import tqdm
 
-    from autograder.making import checks, facts, model_data, pictures, sample_class, sample_edits
+    from autograder.making import (
+        checks,
+        curves,
+        facts,
+        many,
+        model_data,
+        pictures,
+        sample_class,
+        sample_edits,
+    )
     from autograder.oracle import references
     from keyhole.models import load_model
     from lecture import making
@@ -51,6 +64,10 @@ def remake(chosen: Namespace) -> int:
         "facts": lambda: facts.make(load_model(), tqdm, print),
         "references": lambda: references.make(load_model(), tqdm),
         "maps": lambda: model_data.maps(load_model(), tqdm),
+        "edits": lambda: many.edits(load_model(), tqdm),
+        "further-moments": lambda: many.moments(load_model(), tqdm),
+        "fresh-text": lambda: many.fresh_text(load_model()),
+        "curves": lambda: curves.make(load_model(), tqdm),
         "checks": checks.make,
         "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
         "sample-class": sample_class.make,

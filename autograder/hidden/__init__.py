@@ -3,6 +3,11 @@
 They never leave the staff, and never enter a student's process.
 """
 
-from autograder.hidden import edit, locate, measure
+from autograder.hidden import edit, locate, many, measure
 
-NOTEBOOKS = {"1_measure": measure.TESTS, "2_locate": locate.TESTS, "3_edit": edit.TESTS}
+NOTEBOOKS = {
+    "1_measure": measure.TESTS,
+    "2_locate": locate.TESTS,
+    "3_edit": edit.TESTS,
+    "4_scale": many.TESTS,
+}

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import locate_wrongs, measure_wrongs
+from autograder.making.many_checks import cases as many_cases
 from autograder.oracle import editing, measuring, tracing
 from keyhole.models import EditableModel
 from keyhole.paths import data_folder
@@ -60,6 +61,7 @@ def make(folder: Path | None = None) -> Path:
             "rank_one_update": _updates(),
             "write_edit": _writes(),
         },
+        "4_scale": many_cases(),
     }
     for notebook, cases in notebooks.items():
         numbers, words = {}, {}

@@ -1,8 +1,8 @@
 """The sample class in data/sample_class, which `make grade` grades.
 
-It is made from the solution and the released notebooks. Each member makes one mistake, or none; the
-cells with the mistakes are here. What the members hand in beside the notebooks comes from sample/:
-nothing, where the notebook could not have come to its end.
+It is made from the solution and the released notebooks. Each member makes one mistake, none, or
+two; the cells with the mistakes are here. What the members hand in beside the notebooks comes from
+sample/: nothing, where the notebook could not have come to its end.
 """
 
 import pprint
@@ -207,6 +207,69 @@ def rank_one_update(weight, moment, key, value):
     ),
 }
 
+# Second mistakes, of members whose first one is in another notebook.
+FURTHER = {
+    "jia-no-baseline": (
+        "4_scale",
+        "memit_update",
+        """
+def memit_update(weight, moment, keys, values, weight_of_old):
+    new, moment = weight.double(), moment.double()
+    for key, value in zip(keys.double(), values.double()):
+        direction = torch.linalg.solve(moment, key)
+        residual = value - new @ key
+        new = new + torch.outer(residual, direction) / (weight_of_old + direction @ key)
+    return new.float()
+""",
+    ),
+    "mads-window-upward": (
+        "4_scale",
+        "memit_update",
+        """
+def memit_update(weight, moment, keys, values, weight_of_old):
+    residual = (values - keys @ weight.T).double()
+    system = (moment + keys.T @ keys).double()
+    return weight + torch.linalg.solve(system, keys.T.double() @ residual).T.float()
+""",
+    ),
+    "gus-first-token": (
+        "4_scale",
+        "null_space_projector",
+        """
+def null_space_projector(moment, threshold):
+    values, vectors = torch.linalg.eigh(moment.double())
+    large = vectors[:, values >= threshold]
+    return (large @ large.T).float()
+""",
+    ),
+    "nora-covers-the-beginning": (
+        "4_scale",
+        "demonstrations",
+        """
+def demonstrations(key, keys, kinds):
+    nearest = torch.cosine_similarity(keys, key[None]).argsort(descending=True)[:len(kinds)]
+    return torch.stack([nearest, torch.tensor(kinds[:len(nearest)])], dim=1)
+""",
+    ),
+    "rosa-arithmetic-mean": (
+        "4_scale",
+        "spread_residual",
+        """
+def spread_residual(targets, states, layer, layers):
+    return (targets - states) / len(layers)
+""",
+    ),
+    "sami-counts-ties": (
+        "4_scale",
+        "locality_loss",
+        """
+def locality_loss(target_nll, log_probs, log_probs_before, replay_nll, kl_weight, replay_weight):
+    kl = (log_probs.exp() * (log_probs - log_probs_before)).sum(-1).mean()
+    return target_nll + kl_weight * kl + replay_weight * replay_nll.mean()
+""",
+    ),
+}
+
 
 def notebooks(folder: str) -> dict[str, nbformat.NotebookNode]:
     """The notebooks of an assignment folder, by name."""
@@ -222,8 +285,8 @@ def submissions() -> dict[str, dict[str, nbformat.NotebookNode]]:
         "ivo-untouched": notebooks("assignments"),
         **{student: notebooks("solutions") for student in WITHOUT_MISTAKES},
     }
-    for student, (name, function, source) in MISTAKES.items():
-        members[student] = notebooks("solutions")
+    for student, (name, function, source) in (*MISTAKES.items(), *FURTHER.items()):
+        members.setdefault(student, notebooks("solutions"))
         [cell] = [cell for cell in members[student][name].cells if grade_id(cell) == function]
         cell.source = source.strip()
     for student, books in members.items():

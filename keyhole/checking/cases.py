@@ -84,6 +84,7 @@ class Case:
     axes: tuple = ()  # what the rows and columns of a picture of the result are; no picture without
     tolerance: float = 1e-4
     sentence: str = "wrong"
+    whole: bool = False  # the right result holds whole numbers
 
     def run(self, function: Callable) -> Verdict:
         """Call `function` on fresh copies of the arguments, and look. Raises NoAnswer."""
@@ -147,6 +148,7 @@ class Case:
             self.tolerance,
             self.sentence,
             self.scales,
+            self.whole,
         )
 
     def _stored(self, prefix):

@@ -34,6 +34,7 @@ class Expected:
 
     wrongs: makes the results of known misunderstandings, misconception -> tensor.
     scales: the right result times any of these is right, too. (The scale of C cancels in ROME.)
+    whole: the right result holds whole numbers, which may come in any dtype.
     """
 
     right: torch.Tensor
@@ -43,6 +44,7 @@ class Expected:
     tolerance: float = TOLERANCE
     sentence: str = "wrong"
     scales: tuple = (1,)
+    whole: bool = False
 
     def judge(self, got: torch.Tensor) -> Verdict:
         """`got` against the right result and the wrong ones, in the scale that suits it best.
@@ -63,7 +65,7 @@ class Expected:
             return {name: scale * result for name, result in self.wrongs().items()}
 
         return judge(
-            got,
+            self._numbers(got),
             scale * self.right,
             self.wrongs if scale == 1 else scaled,
             self.what,
@@ -74,7 +76,13 @@ class Expected:
 
     def unusable(self, got: torch.Tensor) -> Verdict | None:
         """Why `got` cannot be compared with the right result; None where it can."""
+        got = self._numbers(got)
         return usable(got if self.right.dim() else scalar(got), self.right.shape, self.what)
+
+    def _numbers(self, got):
+        """`got` as floating-point numbers, where whole ones are wanted."""
+        whole = not got.dtype.is_floating_point and got.dtype != torch.bool
+        return got.double() if self.whole and whole else got
 
 
 # ---------------------------------------------------------------- the result

@@ -616,6 +616,220 @@ MISCONCEPTIONS = {
     "value_without_target": (
         "v* should make the model say the new answer. Did the optimisation run to its end?"
     ),
+    # demonstrations
+    "nearest_first": (
+        "The demonstrations are in the reverse order. "
+        "The most similar fact stands last, right before the new fact."
+    ),
+    "least_like_chosen": (
+        "Your function takes the least similar facts. Take those with the largest cosines."
+    ),
+    "dot_for_cosine": (
+        "Your function compares by the inner product, which a long key always wins. "
+        "Divide by the lengths: compare by the cosine."
+    ),
+    "distance_for_cosine": (
+        "Your function compares by distance, in which the length of a key counts. "
+        "Compare by the cosine."
+    ),
+    "kinds_from_the_front": (
+        "The kinds run the wrong way: kinds[0] belongs to the most similar fact, which stands last."
+    ),
+    "columns_swapped": "The columns are swapped: a row is (example, kind).",
+    "first_examples": (
+        "Your function takes the examples as they come. Choose the most similar ones."
+    ),
+    "only_examples": "The kinds are missing: a row is (example, kind).",
+    # locality_loss
+    "divergence_reversed": (
+        "The divergence runs the wrong way. "
+        "Here it is KL(before ‖ now), weighted by the probabilities *before*."
+    ),
+    "kl_summed_over_prompts": (
+        "Your function adds the divergences of the other prompts up. Take their mean."
+    ),
+    "kl_of_first_prompt": (
+        "Your function looks at the first of the other prompts only. Take the mean over all."
+    ),
+    "replay_missing": "The replay term is missing. It keeps the model's own answers probable.",
+    "replay_not_weighted": "The replay term has no weight. Multiply it by `replay_weight`.",
+    "replay_summed": "Your function adds the replayed NLLs up. Take their mean.",
+    "replay_rewarded": (
+        "The replay term has the wrong sign. The model's own answers must stay probable, so their "
+        "NLL is added."
+    ),
+    "weights_swapped": (
+        "The two weights are swapped: `kl_weight` belongs to the divergence, `replay_weight` to "
+        "the replay."
+    ),
+    "target_missing": "The target's NLL is missing. Without it nothing new is learned.",
+    # scaled_change
+    "after_scaled": (
+        "Your function scales the weights after training. Scale only the change, and add it to the "
+        "weights before."
+    ),
+    "before_lost": "The result is the scaled change alone. Add it to the weights before.",
+    "scale_mirrored": (
+        "The scale runs the wrong way: 0 should give the weights before, and 1 those after."
+    ),
+    "change_added_to_after": (
+        "Your function adds the scaled change to the weights after training, which hold it "
+        "already. "
+        "Add it to the weights before."
+    ),
+    "change_reversed": "The change has the wrong sign. It is after − before.",
+    "both_added": (
+        "Your function adds the scaled weights after training. Add the scaled *change*, "
+        "after − before."
+    ),
+    "scale_ignored": "The result is the weights after training: the scale has no effect.",
+    "scale_clamped": (
+        "Your function cuts the scale off at 0 and 1. A larger or a negative one is allowed."
+    ),
+    "half_always": "Your function always takes half of the change. Use the argument `scale`.",
+    "nothing_scaled": "The result is the weights before training: the change is missing.",
+    # memit_update
+    "moment_left_out": (
+        "C is missing, or the identity stands in its place. The old keys enter the system as λ C."
+    ),
+    "weight_forgotten": "λ is missing: C stands in the system without its weight. Use λ C + K Kᵀ.",
+    "weight_on_new": "λ is at the wrong place. It weighs the old keys: λ C + K Kᵀ.",
+    "weight_inverted": "Your function divides C by λ. Multiply: λ C + K Kᵀ.",
+    "new_averaged": (
+        "Your function takes the mean over the new keys. K Kᵀ is their sum: each new fact counts "
+        "as one."
+    ),
+    "new_left_out": "K Kᵀ is missing in the system. It is λ C + K Kᵀ.",
+    "diagonal_of_moment": (
+        "Your Ŵ uses only the diagonal of C. "
+        "Some dimensions go together, so solve with the whole of C."
+    ),
+    "facts_in_sequence": (
+        "Your function writes one fact after the other, with the same C every time, so later facts "
+        "disturb earlier ones. "
+        "Solve for all facts at once."
+    ),
+    "facts_added_up": (
+        "Your function adds up the changes of single facts, as if their keys had nothing in "
+        "common. "
+        "Solve for all facts at once."
+    ),
+    "rome_in_sequence": (
+        "Your Ŵ is that of ROME, one fact after the other. "
+        "MEMIT solves for all facts at once, and λ says how much the old keys count."
+    ),
+    "equality_for_all": (
+        "Your Ŵ meets every value exactly, as if λ were 0. Weigh the old keys: λ C + K Kᵀ."
+    ),
+    "first_fact_only": "Your function writes the first fact only. Use all rows of keys and values.",
+    "mean_of_facts": (
+        "Your function writes one mean fact. Each row is a fact of its own, with its own key."
+    ),
+    # spread_residual
+    "not_spread": (
+        "The result is all that is missing. "
+        "Divide by the number of layers that are still to come, this one included."
+    ),
+    "divided_by_all_layers": (
+        "Your function divides by the number of all layers. "
+        "What is missing now has only those layers left that are still to come."
+    ),
+    "divided_by_layers_done": (
+        "Your function divides by the number of layers that are done. "
+        "Divide by those that are still to come."
+    ),
+    "layers_counted_by_number": (
+        "Your function subtracts the numbers of layers, as if there were no gaps between them. "
+        "Count how many of `layers` are still to come."
+    ),
+    "last_layer_not_counted": (
+        "Your function counts one layer too few, so the last one would divide by zero. "
+        "This layer is one of those that are to come."
+    ),
+    "one_layer_too_many": (
+        "Your function counts one layer too many, so the last one leaves half of the rest."
+    ),
+    "divided_by_root": (
+        "Your function divides by the root of the number of layers. Divide by the number itself."
+    ),
+    "share_reversed": "The sign is wrong. What is missing is targets − states.",
+    "target_spread": (
+        "Your function spreads the target itself. Spread what is missing, targets − states."
+    ),
+    "states_included": (
+        "The result contains the states. Return only what this layer is to add to them."
+    ),
+    # null_space_projector
+    "other_end": (
+        "The result projects onto the directions that old keys use most. "
+        "Take the eigenvectors with the *small* eigenvalues."
+    ),
+    "vectors_as_rows": (
+        "Your function takes rows for eigenvectors. `torch.linalg.eigh` puts them into columns."
+    ),
+    "transposed_product": (
+        "The result is Uᵀ U, an identity of another size. The projector is U Uᵀ."
+    ),
+    "only_the_vectors": "The result is U. The projector is U Uᵀ, (d_in, d_in).",
+    "threshold_of_largest": (
+        "Your function takes the threshold relative to the largest eigenvalue. Use it as it is."
+    ),
+    "threshold_on_roots": (
+        "Your function compares the roots of the eigenvalues with the threshold. "
+        "Compare the eigenvalues."
+    ),
+    "threshold_on_squares": (
+        "Your function compares the squares of the eigenvalues with the threshold. "
+        "Compare the eigenvalues."
+    ),
+    "coordinates_not_directions": (
+        "Your function chooses coordinates by the diagonal of C. "
+        "A direction mixes coordinates: take eigenvectors."
+    ),
+    "values_kept": (
+        "The eigenvalues are still in the result. A projector is U Uᵀ, without them: P P = P."
+    ),
+    "small_values_cut": (
+        "The result is C without its small eigenvalues. Return the projector U Uᵀ."
+    ),
+    "only_the_smallest": (
+        "Your function takes one eigenvector. Take all whose eigenvalue is below the threshold."
+    ),
+    "identity_returned": (
+        "The result is the identity, which leaves no direction out. "
+        "Take only eigenvectors with an eigenvalue below the threshold."
+    ),
+    # alphaedit_update
+    "projector_left_out": "P is missing. Project the keys: K_P = P K.",
+    "projector_of_other_end": (
+        "Your function projects with I − P, onto the directions that old keys use. Use P."
+    ),
+    "keys_not_projected_in_solve": (
+        "The system holds keys that are not projected. Use K_P = P K there too."
+    ),
+    "only_solve_projected": (
+        "The keys are projected in the system only, so the change leaves the null space. "
+        "Use K_P = P K on both sides."
+    ),
+    "earlier_forgotten": (
+        "The earlier keys are missing in the system, so this edit disturbs the earlier ones."
+    ),
+    "earlier_not_projected": "The earlier keys are not projected. Project them too: P K.",
+    "earlier_averaged": (
+        "Your function takes the mean over the earlier keys. Each of them counts as one: take "
+        "the sum."
+    ),
+    "earlier_erased": (
+        "Your function writes the earlier keys anew, with a value of zero. "
+        "They are to stay as they are: only their place in the system is new."
+    ),
+    "ridge_left_out": (
+        "The ridge is missing. Without it the system is singular, since P leaves directions out."
+    ),
+    "ridge_of_one": "Your function adds 1 to the diagonal. Add `ridge`.",
+    "weight_projected": (
+        "Your function projects W itself. Only the change is projected; W stays as it is."
+    ),
     # any function
     "graph_cut": (
         "The result does not depend on {what} any more, so no gradient reaches it. "
@@ -677,6 +891,7 @@ FEEDBACK = {
     "right": "{what} is right: it agrees with the reference.",
     "wrong": "{what} is off by {distance} of its size.",
     "not_zero": "{what} should be 0 here.",
+    "wrong_rows": "{what} are not the right ones.",
     "wrong_change": "The change Ŵ − W is off by {distance} of its size.",
     "shape": "{what} has shape {got}; it should have shape {expected}.",
     "shape_transposed": "That is the right shape, transposed.",
@@ -1363,6 +1578,35 @@ CHECKS = {
     "write_edit.conv1d": "a Conv1D with a bias",
     "write_edit.square": "a square Conv1D",
     "write_edit.parameter": "the module's own Parameter is written",
+    "demonstrations.nearest": "six examples, four kinds to give",
+    "demonstrations.lengths": "keys of very different lengths",
+    "demonstrations.few": "fewer examples than asked for",
+    "demonstrations.inputs": "the arguments are left as they were",
+    "locality_loss.whole": "the loss as a whole",
+    "locality_loss.divergence": "a heavy KL term",
+    "locality_loss.replay": "a heavy replay term",
+    "locality_loss.gradient": "its gradient",
+    "scaled_change.half": "half of the change",
+    "scaled_change.beyond": "more than the whole change",
+    "scaled_change.negative": "a negative scale",
+    "scaled_change.inputs": "the arguments are left as they were",
+    "memit_update.wide": "four facts, a W with more columns than rows",
+    "memit_update.tall": "a W with more rows than columns",
+    "memit_update.scale": "a C a hundred times as large",
+    "memit_update.shared_key": "two facts with one key",
+    "memit_update.inputs": "the arguments are left as they were",
+    "spread_residual.middle": "the middle one of three layers",
+    "spread_residual.last": "the last layer",
+    "spread_residual.gaps": "layers with gaps between them",
+    "spread_residual.inputs": "the arguments are left as they were",
+    "null_space_projector.below": "some eigenvalues below the threshold",
+    "null_space_projector.all": "all of them below",
+    "null_space_projector.none": "none of them below",
+    "null_space_projector.inputs": "the arguments are left as they were",
+    "alphaedit_update.first": "no earlier facts",
+    "alphaedit_update.later": "after earlier facts",
+    "alphaedit_update.tall": "a W with more rows than columns",
+    "alphaedit_update.inputs": "the arguments are left as they were",
     "my_edit.fact": "my_fact.json",
     "my_edit.edit": "my_edit.safetensors",
     "my_edit.own": "a fact of your own",
@@ -1384,6 +1628,10 @@ WORDS = {
     "key": "k*",
     "moment": "C",
     "new_weight": "Ŵ",
+    "demonstrations": "The demonstrations",
+    "scaled_weight": "The scaled weight",
+    "share": "The share",
+    "projector": "P",
     "before": "before",
     "after": "after",
     "letter": "“{name}” (U+{number})",

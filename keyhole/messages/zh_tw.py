@@ -324,6 +324,110 @@ MISCONCEPTIONS = {
         " 很遠：請在主詞前面加幾個字。"
     ),
     "value_without_target": "v* 要能讓模型說出新的答案：最佳化有沒有跑完？",
+    # demonstrations
+    "nearest_first": "示範的順序反了。最相似的事實放在最後，緊接在新事實之前。",
+    "least_like_chosen": "你的函式選了最不相似的事實。要選餘弦相似度最大的。",
+    "dot_for_cosine": (
+        "你的函式用內積比較，這樣長的 key 總是贏。要除以長度，也就是用餘弦相似度比較。"
+    ),
+    "distance_for_cosine": "你的函式用距離比較，這樣 key 的長度也算在內。要用餘弦相似度比較。",
+    "kinds_from_the_front": "種類的順序反了：kinds[0] 屬於最相似的事實，它放在最後。",
+    "columns_swapped": "兩行對調了：每一列是（範例，種類）。",
+    "first_examples": "你的函式照原本的順序拿範例。要選最相似的。",
+    "only_examples": "少了種類：每一列是（範例，種類）。",
+    # locality_loss
+    "divergence_reversed": ("散度的方向反了。這裡是 KL(before ‖ now)，用訓練*之前*的機率加權。"),
+    "kl_summed_over_prompts": "你的函式把其他 prompt 的散度加總。要取平均。",
+    "kl_of_first_prompt": "你的函式只看第一個其他 prompt。要對全部取平均。",
+    "replay_missing": "少了重播項。它讓模型自己的回答保持很可能。",
+    "replay_not_weighted": "重播項沒有權重。要乘上 `replay_weight`。",
+    "replay_summed": "你的函式把重播的 NLL 加總。要取平均。",
+    "replay_rewarded": (
+        "重播項的正負號錯了。模型自己的回答要保持很可能，所以它們的 NLL 是加上去的。"
+    ),
+    "weights_swapped": ("兩個權重對調了：`kl_weight` 屬於散度，`replay_weight` 屬於重播。"),
+    "target_missing": "少了目標的 NLL。沒有它就什麼新東西都學不到。",
+    # scaled_change
+    "after_scaled": ("你的函式縮放了訓練後的權重。只縮放改變量，再加到訓練前的權重上。"),
+    "before_lost": "結果只有縮放過的改變量。要把它加到訓練前的權重上。",
+    "scale_mirrored": "倍率的方向反了：0 應該給訓練前的權重，1 應該給訓練後的。",
+    "change_added_to_after": (
+        "你的函式把縮放過的改變量加到訓練後的權重上，而那裡面已經有它了。要加到訓練前的權重上。"
+    ),
+    "change_reversed": "改變量的正負號錯了。它是 after − before。",
+    "both_added": ("你的函式加上了縮放過的訓練後權重。要加的是縮放過的*改變量* after − before。"),
+    "scale_ignored": "結果是訓練後的權重：倍率沒有作用。",
+    "scale_clamped": "你的函式把倍率截在 0 和 1 之間。更大的或負的倍率也可以。",
+    "half_always": "你的函式總是取改變量的一半。要用引數 `scale`。",
+    "nothing_scaled": "結果是訓練前的權重：少了改變量。",
+    # memit_update
+    "moment_left_out": "少了 C，或者用單位矩陣代替了它。舊的 key 以 λ C 進入方程組。",
+    "weight_forgotten": "少了 λ：方程組裡的 C 沒有權重。要用 λ C + K Kᵀ。",
+    "weight_on_new": "λ 放錯地方。它是舊 key 的權重：λ C + K Kᵀ。",
+    "weight_inverted": "你的函式把 C 除以 λ。要相乘：λ C + K Kᵀ。",
+    "new_averaged": "你的函式對新的 key 取平均。K Kᵀ 是總和：每個新事實都算一份。",
+    "new_left_out": "方程組裡少了 K Kᵀ。方程組是 λ C + K Kᵀ。",
+    "diagonal_of_moment": ("你的 Ŵ 只用了 C 的對角線。有些維度會一起變動，所以要用整個 C 求解。"),
+    "facts_in_sequence": (
+        "你的函式一個接一個寫入事實，每次都用同一個 C，所以後面的事實會干擾前面的。"
+        "要一次對所有事實求解。"
+    ),
+    "facts_added_up": (
+        "你的函式把單一事實的改變量加起來，好像它們的 key 毫無共同之處。要一次對所有事實求解。"
+    ),
+    "rome_in_sequence": (
+        "你的 Ŵ 是一個事實接一個做 ROME 的結果。"
+        "MEMIT 一次對所有事實求解，而 λ 決定舊的 key 有多重要。"
+    ),
+    "equality_for_all": ("你的 Ŵ 完全滿足每個 value，好像 λ 是 0。要給舊的 key 加權：λ C + K Kᵀ。"),
+    "first_fact_only": "你的函式只寫入第一個事實。要用 keys 和 values 的每一列。",
+    "mean_of_facts": "你的函式寫入一個平均的事實。每一列各是一個事實，有自己的 key。",
+    # spread_residual
+    "not_spread": "結果是全部還缺的量。要除以還沒做的層數，這一層也算在內。",
+    "divided_by_all_layers": ("你的函式除以全部的層數。現在還缺的量，只剩還沒做的那幾層可以分。"),
+    "divided_by_layers_done": "你的函式除以已經做完的層數。要除以還沒做的層數。",
+    "layers_counted_by_number": (
+        "你的函式把層的編號相減，好像中間沒有空隙。要數 `layers` 裡還有幾層沒做。"
+    ),
+    "last_layer_not_counted": (
+        "你的函式少數了一層，到最後一層就會除以零。這一層也是還沒做的層之一。"
+    ),
+    "one_layer_too_many": "你的函式多數了一層，所以最後一層會留下一半沒做。",
+    "divided_by_root": "你的函式除以層數的平方根。要除以層數本身。",
+    "share_reversed": "正負號錯了。還缺的量是 targets − states。",
+    "target_spread": "你的函式分的是目標本身。要分還缺的量 targets − states。",
+    "states_included": "結果裡含有狀態。只要回傳這一層該加上的量。",
+    # null_space_projector
+    "other_end": ("結果投影到舊 key 最常用的方向上。要用特徵值*小*的特徵向量。"),
+    "vectors_as_rows": ("你的函式把列當成特徵向量。`torch.linalg.eigh` 把特徵向量放在行裡。"),
+    "transposed_product": "結果是 Uᵀ U，只是另一個大小的單位矩陣。投影矩陣是 U Uᵀ。",
+    "only_the_vectors": "結果是 U。投影矩陣是 U Uᵀ，形狀是 (d_in, d_in)。",
+    "threshold_of_largest": "你的函式把門檻當成最大特徵值的比例。門檻要照原樣用。",
+    "threshold_on_roots": "你的函式拿特徵值的平方根和門檻比。要拿特徵值來比。",
+    "threshold_on_squares": "你的函式拿特徵值的平方和門檻比。要拿特徵值來比。",
+    "coordinates_not_directions": (
+        "你的函式用 C 的對角線挑選座標。一個方向混合了許多座標：要用特徵向量。"
+    ),
+    "values_kept": "結果裡還有特徵值。投影矩陣是 U Uᵀ，不含特徵值：P P = P。",
+    "small_values_cut": "結果是去掉小特徵值的 C。要回傳投影矩陣 U Uᵀ。",
+    "only_the_smallest": "你的函式只取一個特徵向量。要取特徵值低於門檻的全部特徵向量。",
+    "identity_returned": ("結果是單位矩陣，沒有排除任何方向。只取特徵值低於門檻的特徵向量。"),
+    # alphaedit_update
+    "projector_left_out": "少了 P。要投影 key：K_P = P K。",
+    "projector_of_other_end": "你的函式用 I − P 投影到舊 key 所用的方向上。要用 P。",
+    "keys_not_projected_in_solve": "方程組裡的 key 沒有投影。那裡也要用 K_P = P K。",
+    "only_solve_projected": (
+        "只有方程組裡的 key 投影了，所以改變量離開了零空間。兩邊都要用 K_P = P K。"
+    ),
+    "earlier_forgotten": "方程組裡少了先前的 key，所以這次編輯會干擾先前的編輯。",
+    "earlier_not_projected": "先前的 key 沒有投影。它們也要投影：P K。",
+    "earlier_averaged": "你的函式對先前的 key 取平均。每一個都算一份：要取總和。",
+    "earlier_erased": (
+        "你的函式把先前的 key 重新寫成零的 value。它們要保持原樣：只有方程組裡多了它們。"
+    ),
+    "ridge_left_out": "少了 ridge。沒有它方程組就是奇異的，因為 P 排除了一些方向。",
+    "ridge_of_one": "你的函式在對角線上加 1。要加 `ridge`。",
+    "weight_projected": "你的函式投影了 W 本身。只投影改變量，W 保持原樣。",
     # any function
     "graph_cut": (
         "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、"
@@ -364,6 +468,7 @@ FEEDBACK = {
     "right": "{what}正確，和參考答案一致。",
     "wrong": "{what}的誤差是應有大小的 {distance}。",
     "not_zero": "{what}在這裡應該是 0。",
+    "wrong_rows": "{what}和應有的不同。",
     "wrong_change": "改變量 Ŵ − W 的誤差是應有大小的 {distance}。",
     "shape": "{what}的形狀是 {got}；應該是 {expected}。",
     "shape_transposed": "這是正確形狀的轉置。",
@@ -903,6 +1008,35 @@ CHECKS = {
     "write_edit.conv1d": "有 bias 的 Conv1D",
     "write_edit.square": "方陣的 Conv1D",
     "write_edit.parameter": "寫進模組自己的 Parameter",
+    "demonstrations.nearest": "六個範例，四種安排",
+    "demonstrations.lengths": "長度差很多的 key",
+    "demonstrations.few": "範例比要求的少",
+    "demonstrations.inputs": "引數保持原樣",
+    "locality_loss.whole": "整個 loss",
+    "locality_loss.divergence": "KL 項很重",
+    "locality_loss.replay": "重播項很重",
+    "locality_loss.gradient": "它的梯度",
+    "scaled_change.half": "一半的改變量",
+    "scaled_change.beyond": "超過全部的改變量",
+    "scaled_change.negative": "負的倍率",
+    "scaled_change.inputs": "引數保持原樣",
+    "memit_update.wide": "四個事實，W 的行比列多",
+    "memit_update.tall": "W 的列比行多",
+    "memit_update.scale": "大一百倍的 C",
+    "memit_update.shared_key": "兩個事實共用一個 key",
+    "memit_update.inputs": "引數保持原樣",
+    "spread_residual.middle": "三層中間的那一層",
+    "spread_residual.last": "最後一層",
+    "spread_residual.gaps": "中間有空隙的層",
+    "spread_residual.inputs": "引數保持原樣",
+    "null_space_projector.below": "一些特徵值低於門檻",
+    "null_space_projector.all": "全部低於門檻",
+    "null_space_projector.none": "沒有一個低於門檻",
+    "null_space_projector.inputs": "引數保持原樣",
+    "alphaedit_update.first": "沒有先前的事實",
+    "alphaedit_update.later": "有先前的事實",
+    "alphaedit_update.tall": "W 的列比行多",
+    "alphaedit_update.inputs": "引數保持原樣",
     "my_edit.fact": "my_fact.json",
     "my_edit.edit": "my_edit.safetensors",
     "my_edit.own": "你自己的事實",
@@ -925,6 +1059,10 @@ WORDS = {
     "key": "k* ",
     "moment": "C ",
     "new_weight": "Ŵ ",
+    "demonstrations": "示範",
+    "scaled_weight": "縮放後的權重",
+    "share": "這一層的份額",
+    "projector": "P",
     "before": "之前",
     "after": "之後",
     "letter": "「{name}」（U+{number}）",
