@@ -269,7 +269,7 @@ def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
                 cell.source = "raise NotImplementedError()"
         nbformat.write(notebook, folder / f"{name}.ipynb")
     [entry] = autograde(tmp_path, "--i-accept-no-isolation")
-    assert entry["score"] == 81 - 1.5 - 3 - 3.5 - (9 + 6 + 8) - 5 and gradebook(tmp_path) == {
+    assert entry["score"] == 89 - 1.5 - 3 - 3.5 - (9 + 6 + 8) - 5 - 8 and gradebook(tmp_path) == {
         "mia": entry["score"]
     } == column(tmp_path / "r.csv", "score")
     assert missing_on_pages(tmp_path, entry) == set()

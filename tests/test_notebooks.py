@@ -17,6 +17,7 @@ from autograder.hidden import NOTEBOOKS
 from autograder.making import sample_class, sample_edits
 from autograder.result import function_of
 from keyhole.facts import fact_from
+from keyhole.many import load_curves
 from keyhole.notebooks.definitions import definitions, grade_id, read_notebook
 from tests.standins import OfFiles
 
@@ -119,7 +120,8 @@ def test_the_sample_class_is_in_step(tmp_path):
 
 def executed(name, folder):
     """The solution, run from top to bottom in `folder` as Jupyter would: NotebookNode."""
-    shutil.copy(SOLUTIONS / f"{name}.ipynb", folder)
+    for each in NAMES:  # notebook 4 takes functions of others
+        shutil.copy(SOLUTIONS / f"{each}.ipynb", folder)
     run = subprocess.run(
         [
             sys.executable,
@@ -187,3 +189,26 @@ def test_notebook_1_runs_and_its_picture_of_the_warning_holds(tmp_path):
     reliability, paraphrase, locality, *_, score = rows["fine-tuned, by probability"]
     assert reliability == paraphrase == 100 and locality < 60 and score < 80
     assert "' Rome Rome Rome" in shown["turn-up-run"] and " 0.0" in shown["turn-up-run"]
+
+
+@pytest.mark.slow
+def test_notebook_4_runs_and_agrees_with_the_stored_curves(tmp_path):
+    """Of fewer facts than the stored ones: each score within three deviations, and four points."""
+    notebook = executed("4_scale", tmp_path)
+    assert len(pictures(notebook)) >= 6
+    said = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
+    )
+    curves = load_curves()["many edits"]
+    for editor, title, edits in (
+        ("ROME, one after the other", "ROME, 10 edits", 10),
+        ("ROME, one after the other", "ROME, 80 edits", 80),
+        ("MEMIT", "MEMIT, λ = 300", 80),
+    ):
+        [stored] = [point["values"] for point in curves[editor] if point["edits"] == edits]
+        found = re.search(
+            rf"{re.escape(title)} +S +(\S+) by probability, +(\S+) by generation", said
+        )
+        for got, name in zip(found.groups(), ("S", "S said")):
+            mean, deviation = stored[name]
+            assert abs(float(got) - 100 * mean) < 300 * deviation + 4, (title, got, mean)

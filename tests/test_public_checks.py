@@ -82,6 +82,17 @@ LET_THROUGH = {
         "value_objective: the length in place",
         "value_objective: |v0| tracked",
     },
+    "The public checks of notebook 4 call no function twice with one other argument.": {
+        "demonstrations: kept by the number of keys",
+        "locality_loss: kept by the target",
+        "scaled_change: kept by the scale",
+        "memit_update: kept by W and keys",
+        "memit_update: kept but for the weight of the old",
+        "alphaedit_update: kept but for the earlier keys",
+    },
+    "No public case of `scaled_change` asks for a scale of 0 or 1.": {
+        "scaled_change: nothing to do"
+    },
 }
 TITLES = {title for titles in LET_THROUGH.values() for title in titles}
 FUNCTIONS = dict.fromkeys(solution.function for solution in WRONG if not solution.files)

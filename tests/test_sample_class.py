@@ -29,8 +29,16 @@ def all_of(function, *but):
 EXPECTED = {
     "ada-complete": (set(), None, None),
     "hana-other-words": (set(), None, None),
-    "rosa-arithmetic-mean": ({"edit_score.mixed", "edit_score.zero"}, "fail", "mean_arithmetic"),
-    "sami-counts-ties": ({"efficacy.ties"}, "fail", "tie_counts"),
+    "rosa-arithmetic-mean": (
+        {"edit_score.mixed", "edit_score.zero"} | all_of("spread_residual", "inputs"),
+        "fail",
+        "divided_by_all_layers",
+    ),
+    "sami-counts-ties": (
+        {"efficacy.ties"} | all_of("locality_loss", "replay"),
+        "fail",
+        "divergence_reversed",
+    ),
     "otto-copies-a-fact": (set(), None, None),  # told to the staff, not punished
     "pia-claims-too-much": (
         {"my_edit.reversion", "my_edit.portability"},
@@ -70,11 +78,17 @@ EXPECTED = {
         "transpose_missing",
     ),
     "gus-first-token": (
-        all_of("subject_key", "clean") | {"my_edit.direction", "my_edit.value", "my_edit.original"},
+        all_of("subject_key", "clean")
+        | {"my_edit.direction", "my_edit.value", "my_edit.original"}
+        | all_of("null_space_projector", "inputs"),
         "fail",
         "first_subject_token",
     ),
-    "jia-no-baseline": (all_of("indirect_effect"), "fail", "baseline_not_subtracted"),
+    "jia-no-baseline": (
+        all_of("indirect_effect") | all_of("memit_update", "one", "inputs"),
+        "fail",
+        "facts_in_sequence",
+    ),
     # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what
     # does not depend on it.
     "ken-first-sample": (
@@ -94,13 +108,15 @@ EXPECTED = {
             "trace.window_start",
             "trace.window_end",
             "trace.window_even",
-        },
+        }
+        | all_of("memit_update", "inputs"),
         "fail",
         "window_upward",
     ),
     "nora-covers-the-beginning": (
         {"corrupt.middle", "corrupt.end", "corrupt.single"}
-        | all_of("trace", "given_noise", "clean"),
+        | all_of("trace", "given_noise", "clean")
+        | all_of("demonstrations", "inputs"),
         "fail",
         "noise_at_beginning",
     ),

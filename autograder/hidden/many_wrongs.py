@@ -70,7 +70,7 @@ def locality_loss(
         "weights_swapped": target + replay_weight * kl.mean() + kl_weight * replay.mean(),
         "target_missing": kl_part + replay_part,
         "kl_of_first_prompt": target + kl_weight * kl[0] + replay_part,
-        "log_of_log": torch.tensor(torch.nan, dtype=torch.float64),
+        "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),  # or NaN
     }
     return told_apart(wrongs, target + kl_part + replay_part)
 
@@ -130,7 +130,7 @@ def memit_update(
         "rome_in_sequence": many.one_after_the_other(weight, moment, keys, values),
         "equality_for_all": many.memit_update(weight, moment, keys, values, 0.0)
         if torch.linalg.matrix_rank(keys) == count
-        else weight * torch.nan,
+        else torch.full_like(weight, torch.inf),
         "first_fact_only": many.memit_update(weight, moment, keys[:1], values[:1], weight_of_old),
         "mean_of_facts": many.memit_update(
             weight, moment, keys.mean(0, True), values.mean(0, True), weight_of_old
@@ -149,10 +149,12 @@ def spread_residual(targets: Tensor, states: Tensor, layer: int, layers: Sequenc
         "divided_by_all_layers": whole / count,
         "divided_by_layers_done": whole / (place + 1),
         "layers_counted_by_number": whole / (layers[-1] - layer + 1),
-        "last_layer_not_counted": whole / (left - 1) if left > 1 else whole * torch.inf,
+        "last_layer_not_counted": whole / (left - 1)
+        if left > 1
+        else torch.full_like(whole, torch.inf),
         "last_layer_not_counted:by number": whole / (layers[-1] - layer)
         if layer < layers[-1]
-        else whole * torch.nan,
+        else torch.full_like(whole, torch.inf),
         "one_layer_too_many": whole / (left + 1),
         "divided_by_root": whole / left**0.5,
         "share_reversed": -whole / left,

@@ -14,7 +14,7 @@ from keyhole.incontext import COPY, RETAIN, UPDATE
 Made = tuple[dict[str, Any], dict[str, Tensor]]  # the record and the numbers of one case
 
 KINDS = [UPDATE, RETAIN, COPY, RETAIN]
-VALUES = [0.01, 0.04, 0.06, 0.17, 0.45, 0.7, 2.0, 5.0]  # three are below 0.1
+VALUES = [0.004, 0.008, 0.06, 0.17, 0.45, 0.7, 2.0, 5.0]  # three are below 0.1
 CHANGE = {"origin": "weight", "tolerance": CHANGE_TOLERANCE, "sentence": "wrong_change"}
 
 
