@@ -29,7 +29,7 @@ from pathlib import Path
 
 from keyhole.terminal import print_anything
 
-ROOMED = ("keyhole", "autograder")  # their imports are drawn
+ROOMED = ("keyhole", "autograder", "lecture")  # their imports are drawn
 FOLDERS = (*ROOMED, "bench", "tests")
 WORDS = "keyhole.messages"
 COLUMNS = 100
@@ -85,6 +85,8 @@ def room_of(name: str) -> str:
     parts = name.split(".")
     if parts[0] == "keyhole":
         return WORDS if parts[1:2] == ["messages"] else "keyhole"
+    if parts[0] == "lecture":
+        return "lecture"
     return ".".join(parts[:2]) if len(parts) > 1 else ""
 
 

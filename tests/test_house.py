@@ -70,6 +70,7 @@ def test_the_figures_of_a_tree_counted_by_hand(tmp_path):
         "circles": "1 (autograder.grade and autograder.plugin)",
         "lines of code: keyhole": "13",
         "lines of code: autograder": "11",
+        "lines of code: lecture": "0",
         "lines of code: bench": "0",
         "lines of code: tests": "1",
         "lines over 100 columns": "1",
