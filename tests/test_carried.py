@@ -30,6 +30,8 @@ from keyhole.toy import toy_model
 from tests.test_notebooks import SOLUTIONS
 
 LAST = {"2_locate": "maps = load_maps()"}  # in the first cell that is left out
+# Notebook 4 is not among these: its keys and values are stored ones, which fit the real model only.
+CARRIED = ("1_measure", "2_locate", "3_edit")
 
 
 def _tensor(result):
@@ -122,7 +124,7 @@ def carry(name, put, kind=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", CARRIED)
 def test_every_right_solution_carries_its_notebook_to_the_end(name, small):
     own = solutions(name)
     for turn in range(max(map(len, own.values()))):
@@ -131,7 +133,7 @@ def test_every_right_solution_carries_its_notebook_to_the_end(name, small):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", CARRIED)
 def test_every_kind_of_result_that_passes_carries_its_notebook_to_the_end(name, kind, small):
     first = {function: each[0] for function, each in solutions(name).items()}
     assert any(passes(function, cells, kind) for function, cells in first.items())

@@ -366,12 +366,13 @@ def noted(course, student) -> str:  # noqa: F811
 def test_by_the_real_grader(tmp_path):
     """A right submission of the sample class, each of its notebooks damaged, loses nothing."""
     whole = data_folder() / "sample_class" / "ada-complete" / "model_editing"
-    one, two, three = (
+    one, two, three, four = (
         json.loads((whole / f"{name}.ipynb").read_text("utf-8"))
-        for name in ("1_measure", "2_locate", "3_edit")
+        for name in ("1_measure", "2_locate", "3_edit", "4_scale")
     )
     folder = tmp_path / "ada" / "model_editing"
     save(folder, without_marks(one), "1_measure (1).ipynb")
+    save(folder, without_marks(four), "4_scale (2).ipynb")
     save(
         folder,
         json.dumps(two | {"cells": two["cells"][::-1] + two["cells"]}).encode("utf-16"),

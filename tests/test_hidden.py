@@ -420,4 +420,11 @@ def test_points_add_up():
         "test_rank_one_update": 8,
         "test_my_edit": 5,
         "test_write_edit": 6,
+        "test_demonstrations": 1,
+        "test_locality_loss": 1,
+        "test_scaled_change": 1,
+        "test_memit_update": 2,
+        "test_spread_residual": 1,
+        "test_null_space_projector": 1,
+        "test_alphaedit_update": 1,
     }

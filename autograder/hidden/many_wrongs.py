@@ -89,7 +89,6 @@ def scaled_change(before: Tensor, after: Tensor, scale: float) -> Results:
         "scale_ignored": after,
         "scale_clamped": before + min(max(scale, 0.0), 1.0) * change,
         "half_always": before + change / 2,
-        "nothing_scaled": before,
     }
     return told_apart(wrongs, before + scale * change, before)
 
@@ -218,10 +217,6 @@ def alphaedit_update(
 
     right = along()
     large = identity - projector
-    everything = torch.cat([earlier, keys])
-    wanted = torch.cat([residual.new_zeros(len(earlier), len(weight)), values.double()])
-    rewritten = wanted - everything @ weight.T
-    projected = everything @ projector
     wrongs = {
         "projector_left_out": along(identity, identity, of_old=identity),
         "projector_of_other_end": along(large, large, of_old=large),
@@ -230,7 +225,6 @@ def alphaedit_update(
         "earlier_forgotten": along(old=earlier[:0]),
         "earlier_not_projected": along(of_old=identity),
         "earlier_averaged": along(old=earlier / max(len(earlier), 1) ** 0.5),
-        "earlier_erased": weight + (_solved(projected, ridge, projected.T) @ rewritten).T,
         "ridge_left_out": along(diagonal=0.0),
         "ridge_of_one": along(diagonal=1.0),
         "value_not_residual": along(left=values.double()),

@@ -687,7 +687,6 @@ MISCONCEPTIONS = {
         "Your function cuts the scale off at 0 and 1. A larger or a negative one is allowed."
     ),
     "half_always": "Your function always takes half of the change. Use the argument `scale`.",
-    "nothing_scaled": "The result is the weights before training: the change is missing.",
     # memit_update
     "moment_left_out": (
         "C is missing, or the identity stands in its place. The old keys enter the system as λ C."
@@ -818,10 +817,6 @@ MISCONCEPTIONS = {
     "earlier_averaged": (
         "Your function takes the mean over the earlier keys. Each of them counts as one: take "
         "the sum."
-    ),
-    "earlier_erased": (
-        "Your function writes the earlier keys anew, with a value of zero. "
-        "They are to stay as they are: only their place in the system is new."
     ),
     "ridge_left_out": (
         "The ridge is missing. Without it the system is singular, since P leaves directions out."

@@ -359,7 +359,6 @@ MISCONCEPTIONS = {
     "scale_ignored": "結果是訓練後的權重：倍率沒有作用。",
     "scale_clamped": "你的函式把倍率截在 0 和 1 之間。更大的或負的倍率也可以。",
     "half_always": "你的函式總是取改變量的一半。要用引數 `scale`。",
-    "nothing_scaled": "結果是訓練前的權重：少了改變量。",
     # memit_update
     "moment_left_out": "少了 C，或者用單位矩陣代替了它。舊的 key 以 λ C 進入方程組。",
     "weight_forgotten": "少了 λ：方程組裡的 C 沒有權重。要用 λ C + K Kᵀ。",
@@ -422,9 +421,6 @@ MISCONCEPTIONS = {
     "earlier_forgotten": "方程組裡少了先前的 key，所以這次編輯會干擾先前的編輯。",
     "earlier_not_projected": "先前的 key 沒有投影。它們也要投影：P K。",
     "earlier_averaged": "你的函式對先前的 key 取平均。每一個都算一份：要取總和。",
-    "earlier_erased": (
-        "你的函式把先前的 key 重新寫成零的 value。它們要保持原樣：只有方程組裡多了它們。"
-    ),
     "ridge_left_out": "少了 ridge。沒有它方程組就是奇異的，因為 P 排除了一些方向。",
     "ridge_of_one": "你的函式在對角線上加 1。要加 `ridge`。",
     "weight_projected": "你的函式投影了 W 本身。只投影改變量，W 保持原樣。",
