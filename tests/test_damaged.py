@@ -121,7 +121,7 @@ def said(name, language, reason) -> bool:
     )
 
 
-@pytest.fixture(scope="module", params=["en", "zh-TW"])
+@pytest.fixture(scope="module", params=["en", pytest.param("zh-TW", marks=pytest.mark.slow)])
 def batch(request, tmp_path_factory):
     """Every damage once, between healthy submissions, graded in one batch.
 
