@@ -19,6 +19,8 @@ from keyhole.paths import cache_folder
 from tests import test_nbgrader as small
 from tests.standins import DOUBLE
 
+pytestmark = pytest.mark.slow  # many processes; `make test` runs it
+
 ROOT = Path(__file__).resolve().parent.parent
 course, prepared = small.course, small.prepared  # fixtures
 

@@ -17,6 +17,8 @@ from keyhole.checking.selfcheck import check_notebook
 from keyhole.checking.start import same_start
 from keyhole.checking.student import Student
 
+pytestmark = pytest.mark.slow  # many processes; `make test` runs it
+
 NLL = """
 def sequence_nll(logits: torch.Tensor, target_ids: torch.Tensor):
     log_probs = logits.log_softmax(-1)

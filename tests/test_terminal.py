@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # many processes; `make test` runs it
+
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "陳大文"
 TERMINALS = {
