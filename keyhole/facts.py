@@ -1,7 +1,7 @@
 """Facts that the model knows, with the probes that show what an edit of each did."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,6 @@ class Probe:
     prompt: str
     target_true: str | None
     target_new: str | None
-
-    def after(self, text: str) -> "Probe":
-        """The same probe, behind a text."""
-        return replace(self, prompt=text + self.prompt)
 
 
 @dataclass(frozen=True)

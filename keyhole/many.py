@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
+from keyhole.fact_files import Record
 from keyhole.facts import Fact, load_facts
 from keyhole.messages import problem
 from keyhole.paths import data_folder
@@ -20,7 +21,6 @@ from keyhole.probes import ProbeSet
 from keyhole.text import one_line
 
 SCORED = ("original", "paraphrase", "neighborhood")  # the probes that S is made of
-FACTS_AT_ONCE = 8
 ROWS_AT_ONCE = 4  # of a text: their logits are 126 MB
 
 
@@ -87,7 +87,7 @@ def load_fresh_text() -> torch.Tensor:
 class FactAnswers:
     """What the model says to the probes of one fact, by kind of probe (those that S is made of)."""
 
-    fact: Fact
+    fact: Fact | Record
     nll: dict[str, tuple[torch.Tensor, torch.Tensor]]  # of the true and the new target, each (n,)
     says: dict[str, torch.Tensor]  # (n,) bool: does it say what it should?
 
@@ -96,28 +96,19 @@ class FactProbes:
     """The probes of many facts, run once through the layers below `layer`.
 
     They are measured after each change. What is below `layer` stays as it was when this was made.
-    `before` stands before every prompt, for editing in context.
+    `before` stands before every prompt, for editing in context: no weight may change after it.
     """
 
     def __init__(
-        self, model: EditableModel, facts: Sequence[Fact], layer: int = 0, before: str = ""
+        self, model: EditableModel, facts: Sequence[Fact | Record], layer: int = 0, before: str = ""
     ):
         self._facts = tuple(facts)
-        self._sets = []
-        for start in range(0, len(facts), FACTS_AT_ONCE):
-            probes = [
-                probe.after(before)
-                for fact in facts[start : start + FACTS_AT_ONCE]
-                for kind in SCORED
-                for probe in fact.probes()[kind]
-            ]
-            self._sets.append(ProbeSet(model, {"all": probes}, layer))
+        probes = [probe for fact in self._facts for kind in SCORED for probe in fact.probes()[kind]]
+        self._set = ProbeSet(model, {"all": probes}, layer, before)
 
     def measure(self) -> list[FactAnswers]:
         """An answer for each fact, of the model as it is now."""
-        measured = [probes.measure() for probes in self._sets]
-        log_p = torch.cat([each for each, _ in measured])
-        says = torch.cat([each for _, each in measured])
+        log_p, says = self._set.measure()
         answers, start = [], 0
         for fact in self._facts:
             nll, said = {}, {}

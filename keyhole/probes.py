@@ -18,6 +18,7 @@ from keyhole.models import EditableModel
 from keyhole.suspended import Suspended
 
 PROBE_KINDS = ("original", "paraphrase", "neighborhood", "reversion", "portability")
+PROBES_AT_ONCE = 32  # rows of a set, alike in length, so that little is padding
 SEQUENCES_AT_ONCE = 64  # of a batch of questions
 AT_ONCE_AFTER = 8  # ... after a context, whose keys and values each of them needs
 
@@ -34,19 +35,68 @@ class Answer:
     new: float  # in [0, 1]
 
 
+def _alike(prompts):
+    """How many tokens all prompts begin with, but for the last of each."""
+    most = min(map(len, prompts)) - 1
+    first, *others = prompts
+    return next((i for i in range(most) if any(other[i] != first[i] for other in others)), most)
+
+
+def _rows_and_reads(asked):
+    """The texts to run, and of each target token where it is read, for (number, prompt, target).
+
+    A read is (which target, in which row, after which position, which token). Longest first: a text
+    that is the beginning of a longer one is read there, since nothing looks to the right.
+    """
+    rows, row_of, reads = [], {}, []
+    for number, prompt, wanted in sorted(asked, key=lambda each: -len(each[1] + each[2])):
+        text = tuple(prompt + wanted[:-1])
+        if text not in row_of:
+            row_of |= {text[: i + 1]: len(rows) for i in range(len(text))}
+            rows.append(list(text))
+        row = row_of[text]
+        reads += [(number, row, len(prompt) - 1 + i, token) for i, token in enumerate(wanted)]
+    return rows, reads
+
+
+class _Batch:
+    """Some of a set's rows, stopped below the layer, and what is read there."""
+
+    def __init__(self, model, rows, numbers, reads, layer, start):
+        here = [
+            (number, row - numbers.start, position - start, token)
+            for number, row, position, token in reads
+            if row in numbers
+        ]
+        rows = rows[numbers.start : numbers.stop]
+        self._model, self._suspended = model, Suspended(model, rows, layer, [start] * len(rows))
+        self.number, row, position, self._token = torch.tensor(here, device=model.device).T
+        # Two targets after one prompt are read from the same logits.
+        self._places, self._place = torch.stack([row, position]).unique(dim=1, return_inverse=True)
+
+    def run(self):
+        """The log probability of each token read, and whether it is the most probable one."""
+        log_probs = self._model.logits(self._suspended.run()[tuple(self._places)]).log_softmax(-1)
+        each = log_probs[self._place, self._token]
+        return each, log_probs.argmax(-1)[self._place] == self._token
+
+
 class ProbeSet:
-    """Probes of one fact: run once through the layers below `layer`, measured after each change.
+    """Probes: run once through the layers below `layer`, measured after each change.
 
     `probes` is what Fact.probes() gives: a dict from kind to a list of Probe. What is below `layer`
     stays as it was when the set was made, the embeddings too: after a change of all weights make a
-    new set.
+    new set. `before` is a text that stands before every prompt. It is read once, by the model as it
+    is when the set is made: then nothing may change until it is measured.
     """
 
-    def __init__(self, model: EditableModel, probes: dict[str, list[Probe]], layer: int = 0):
+    def __init__(
+        self, model: EditableModel, probes: dict[str, list[Probe]], layer: int = 0, before: str = ""
+    ):
         self._model = model
         self._probes = [(kind, probe) for kind in probes for probe in probes[kind]]
         targets = [
-            (probe.prompt, target)
+            (before + probe.prompt, target)
             for _, probe in self._probes
             for target in (probe.target_true, probe.target_new)
         ]
@@ -54,20 +104,12 @@ class ProbeSet:
         there = [number for number, (_, target) in enumerate(targets) if target is not None]
         prompts = model.encode([targets[number][0] for number in there])
         wanted = model.encode_targets([targets[number][1] for number in there])
-        asked = list(zip(there, prompts, wanted))
-        # Longest first: a text that is the beginning of a longer one is read there, since nothing
-        # looks to the right.
-        rows = []
-        # Of each target token: which target, in which row, after which position, which token.
-        reads = []
-        for number, prompt, wanted in sorted(asked, key=lambda each: -len(each[1] + each[2])):
-            text = prompt + wanted[:-1]
-            row = next((i for i, other in enumerate(rows) if other[: len(text)] == text), len(rows))
-            if row == len(rows):
-                rows.append(text)
-            reads += [(number, row, len(prompt) - 1 + i, token) for i, token in enumerate(wanted)]
-        self._reads = torch.tensor(reads, device=model.device).T
-        self._suspended = Suspended(model, rows, layer)
+        start = _alike(prompts) if before else 0
+        rows, reads = _rows_and_reads(zip(there, prompts, wanted))
+        self._batches = [
+            _Batch(model, rows, range(first, first + PROBES_AT_ONCE), reads, layer, start)
+            for first in range(0, len(rows), PROBES_AT_ONCE)
+        ]
 
     @torch.no_grad()
     def measure(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,13 +117,15 @@ class ProbeSet:
 
         Returns what log_probabilities() and generated() do.
         """
-        number, row, position, token = self._reads
-        log_probs = self._model.logits(self._suspended.run()[row, position]).log_softmax(-1)
-        each = log_probs.gather(-1, token[:, None]).squeeze(-1)
-        count = torch.bincount(number, minlength=2 * len(self._probes))
-        total = torch.zeros(len(count), device=each.device).index_add(0, number, each)
-        # The model says a target if each token is the most probable one after those before it.
-        said = torch.zeros_like(count).index_add(0, number, (log_probs.argmax(-1) == token).long())
+        length, device = 2 * len(self._probes), self._model.device
+        total = torch.zeros(length, device=device)
+        count, said = torch.zeros(2, length, dtype=torch.long, device=device)
+        for batch in self._batches:
+            each, first = batch.run()
+            total.index_add_(0, batch.number, each)
+            count.index_add_(0, batch.number, torch.ones_like(batch.number))
+            # The model says a target if each token is the most probable one after those before it.
+            said.index_add_(0, batch.number, first.long())
         return (total / count).view(-1, 2).cpu(), ((said == count) & (count > 0)).view(-1, 2).cpu()
 
     def log_probabilities(self) -> torch.Tensor:

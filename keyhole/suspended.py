@@ -52,10 +52,10 @@ class Suspended:
         """Run what is left of the starts through all layers; say how to run the tails after it."""
         model, device = self._model, tail.device
         # An empty head still needs one token to make a row; the mask hides it.
-        heads = model.batch(
-            [tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)], padded="left"
-        )
-        starts = torch.tensor(self.starts, device=device)[:, None]
+        rows = [tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)]
+        alike = min(self.starts) > 0 and all(row == rows[0] for row in rows)  # then read it once
+        heads = model.batch(rows[:1] if alike else rows, padded="left")
+        starts = torch.tensor(self.starts[: len(heads)], device=device)[:, None]
         positions = torch.arange(heads.shape[1], device=device) - heads.shape[1] + starts
         seen = positions >= 0
         with torch.no_grad():
@@ -65,11 +65,16 @@ class Suspended:
                 attention_mask=seen.long(),
                 position_ids=positions.clamp(min=0),
             ).past_key_values
+            if alike:
+                cache.batch_repeat_interleave(len(tail))
+        seen = seen.long().expand(len(tail), -1)
         return {
             "past_key_values": cache,
             "use_cache": True,
-            "attention_mask": torch.cat([seen.long(), torch.ones_like(tail)], dim=1),
-            "position_ids": starts + torch.arange(tail.shape[1], device=device),
+            "attention_mask": torch.cat([seen, torch.ones_like(tail)], dim=1),
+            "position_ids": (starts + torch.arange(tail.shape[1], device=device)).expand(
+                len(tail), -1
+            ),
         }
 
     def run(self) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """Many edits: the oracle's equalities, the stored data, and measuring many facts at once."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -151,10 +153,25 @@ def test_many_facts_measured_at_once_are_as_each_alone():
     assert set(shares(together)) >= {"S", "S said", "original", "neighborhood said"}
 
 
-def test_a_text_before_the_prompts_is_read():
-    model, facts = toy_model("gpt2", seed=4), load_facts()[:1]
-    plain, told = (FactProbes(model, facts, before=text).measure()[0] for text in ("", "So: "))
-    assert not torch.allclose(plain.nll["original"][0], told.nll["original"][0])
+@pytest.mark.parametrize("layout", ["gpt2", "llama"])
+def test_a_text_before_the_prompts_is_read_once_and_gives_the_same(layout, monkeypatch):
+    model, facts, text = toy_model(layout, seed=4), load_facts()[:1], "Somebody said so before: "
+    read = []
+    run = model.hf.base_model.forward
+    monkeypatch.setattr(
+        model.hf.base_model,
+        "forward",
+        lambda ids, *given, **named: read.append(ids.numel()) or run(ids, *given, **named),
+    )
+    [told] = FactProbes(model, facts, before=text).measure()
+    once = sum(read)
+    longer = [replace(probe, prompt=text + probe.prompt) for probe in facts[0].probes()["original"]]
+    log_p, says = ProbeSet(model, {"original": longer}).measure()
+    assert torch.allclose(torch.cat(told.nll["original"]), -log_p[0], atol=1e-5)
+    assert told.says["original"].tolist() == says[:, 1].tolist()
+    read.clear()
+    FactProbes(model, facts).measure()
+    assert once < sum(read) + 2 * len(text)  # the text's tokens are bytes
 
 
 def test_perplexity_is_exp_of_the_mean_nll():
