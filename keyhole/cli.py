@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
 LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
+SCALE = "model_editing/4_scale.ipynb"
+# As in keyhole.editing_many, which needs torch.
+MANY_METHODS = ("rome", "memit", "alphaedit", "finetuning", "in-context")
 PATIENCE = 3.0  # seconds before a progress bar is shown, where the work may be short
 # torch reads this when it is imported: threads that wait leave the processor to others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -172,11 +175,25 @@ def _add_edit(commands):
     added = _command(
         commands,
         edit,
-        "edit one fact with the functions of a notebook, and show what the model says before and"
-        " after",
+        "edit a fact with the functions of a notebook, and show what the model says before and"
+        " after; with --method, many facts",
     )
-    _with_a_prompt(added, "what the fact is about, as the prompt has it")
-    added.add_argument("--to", metavar="T", required=True, help="the new answer")
+    added.add_argument(
+        "prompt",
+        metavar="PROMPT",
+        help='a sentence without its end: "The Eiffel Tower is located in the city of"; with'
+        " --method, a file of facts: FACTS.json",
+    )
+    added.add_argument(
+        "--subject", metavar="S", help="what the fact is about, as the prompt has it"
+    )
+    added.add_argument("--to", metavar="T", help="the new answer")
+    added.add_argument(
+        "--method",
+        choices=MANY_METHODS,
+        help="edit all facts of a file, in the way that 4_scale.ipynb shows, and print the scores;"
+        " the functions come from 1_measure, 3_edit and 4_scale, which lie in one folder",
+    )
     added.add_argument(
         "--true", metavar="T", help="the answer until now (default: the model's first)"
     )
@@ -350,7 +367,12 @@ def _strongest(made: "CausalMap") -> Iterator[str]:
 
 
 def edit(chosen: argparse.Namespace) -> None:
-    """`keyhole edit`."""
+    """`keyhole edit`: one fact, or with --method the facts of a file."""
+    if chosen.method:
+        return _edit_many(chosen)
+    for option in ("subject", "to"):
+        if getattr(chosen, option) is None:
+            raise Unusable(problem("edit_lacks", option=f"--{option}"))
     prompt, subject, target = _asked(chosen)
 
     from keyhole import questions
@@ -511,6 +533,129 @@ def _before_after(before, after):
             ]
         )
     yield from _columns(rows)
+
+
+# ---------------------------------------------------------------- edit --method
+
+
+def _edit_many(chosen):
+    """`keyhole edit --method`: all facts of a file."""
+    for option in ("subject", "to", "true", "plot"):
+        if getattr(chosen, option) is not None:
+            raise Unusable(problem("edit_of_many", option=f"--{option}"))
+    read = fact_files.read_facts(_there(Path(chosen.prompt)))
+    if chosen.json:
+        _check_writable(chosen.json)
+
+    from keyhole import editing, editing_many
+    from keyhole.models import load_model
+    from keyhole.moments import load_moment
+
+    functions = _functions_for(chosen)
+    model = load_model(chosen.model, chosen.device)
+    model.block(chosen.layer)
+    facts = _to_score(fact_files.askable(model, read))
+
+    def progress(stage, things):
+        return _bar(shown(f"stage_{stage}"), shown("fact"))(things)
+
+    task = editing_many.Task(
+        *(model, chosen.layer, facts, functions),
+        *(lambda: load_moment(chosen.model, chosen.layer, model),),
+        *(editing.text_for(model, chosen.model), progress),
+    )
+    if chosen.method in ("rome", "memit", "alphaedit"):
+        task.moment()  # before the work, where there is none
+    print(
+        f"{chosen.method}: {shown('facts_of', count=len(facts), file=read.name)} "
+        f" ({chosen.model}, {shown('layer', layer=chosen.layer)})",
+        flush=True,
+    )
+    made = editing_many.edit_many(task, chosen.method)
+    for one, other in made.one_key:
+        print(shown("one_key", one=one.prompt, other=other.prompt))
+    before, after = (editing_many.scores(task, each) for each in (made.before, made.after))
+    for line in _table_of_scores(before, after):
+        print(line)
+    print(f"\n|Ŵ − W| / |W| = {made.moved:.3f}; {made.seconds:.1f} s")
+    if chosen.json:
+        _write(chosen.json, json.dumps(_many_report(chosen, made, before, after), indent=1) + "\n")
+        print(shown("measured", path=chosen.json))
+
+
+def _functions_for(chosen):
+    """The functions that a method needs, from the notebooks of one folder."""
+    from keyhole.checking.functions import functions_of
+    from keyhole.editing_many import MEASURES, METHODS
+
+    folder, functions = _notebook(chosen, SCALE).parent, {}
+    for needed in (MEASURES, METHODS[chosen.method]):
+        for notebook, names in needed.items():
+            functions |= functions_of(_there(folder / f"{notebook}.ipynb"), names)
+    return functions
+
+
+def _to_score(read):
+    """The records that S can be measured of; those that are left out are told."""
+    if said := fact_files.left_out(read):
+        print(shown("warning", text=said))
+    lack = [
+        number
+        for number, each in read.records.items()
+        if None in (each.target_true, each.target_new) or not (each.paraphrases and each.neighbors)
+    ]
+    if lack:
+        some = messages.listed(lack[: fact_files.MOST_NUMBERS], len(lack) > fact_files.MOST_NUMBERS)
+        if len(lack) == len(read.records):
+            raise KeyholeError(problem("none_to_score", file=read.name))
+        print(shown("warning", text=problem("not_to_score", file=read.name, numbers=some)))
+    return [each for number, each in read.records.items() if number not in lack]
+
+
+def _table_of_scores(before, after):
+    """One line for each way to count, before and after."""
+    rows = [["", "", "S", *(shown(name) for name in ("efficacy", "paraphrase", "neighborhood"))]]
+    for way in before:
+        for when, made in (("before", before), ("after", after)):
+            cells = [f"{100 * each:.1f}" for each in made[way]]
+            rows.append([shown(f"by_{way}"), shown(when), *cells])
+    return ["", *_columns(rows)]
+
+
+def _many_report(chosen, made, before, after):
+    """What was measured, for a JSON file."""
+    names = ("S", "efficacy", "paraphrase", "neighborhood")
+    facts = [
+        {
+            "prompt": old.fact.prompt,
+            "target_true": old.fact.target_true,
+            "target_new": old.fact.target_new,
+            **{
+                when: {
+                    kind: {
+                        "nll_true": each.nll[kind][0].tolist(),
+                        "nll_new": each.nll[kind][1].tolist(),
+                        "says": each.says[kind].tolist(),
+                    }
+                    for kind in each.nll
+                }
+                for when, each in (("before", old), ("after", new))
+            },
+        }
+        for old, new in zip(made.before, made.after, strict=True)
+    ]
+    return {
+        "model": chosen.model,
+        "layer": chosen.layer,
+        "method": chosen.method,
+        "relative_change": made.moved,
+        "seconds": made.seconds,
+        **{
+            when: {way: dict(zip(names, values)) for way, values in each.items()}
+            for when, each in (("before", before), ("after", after))
+        },
+        "facts": facts,
+    }
 
 
 # ---------------------------------------------------------------- moment

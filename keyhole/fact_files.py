@@ -1,4 +1,6 @@
-"""The field's own files of facts: CounterFact, known facts of causal tracing, zsRE, KnowEdit.
+"""The field's files of facts: CounterFact, known facts of causal tracing, zsRE, KnowEdit.
+
+The kit's own format is read as well.
 
 They are read from a path; nothing is downloaded. Whatever the file, targets come out with their
 leading space, in scripts that have one, and prompts without a trailing one. All texts come out as
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyhole.errors import KeyholeError
 from keyhole.facts import BadRecord, Probe, list_at, prompt_lacks_subject, text_at
-from keyhole.messages import problem
+from keyhole.messages import Remark, problem
 from keyhole.text import as_target, ordinary
 
 if TYPE_CHECKING:  # torch takes seconds, and reading a file does without it
@@ -122,6 +124,22 @@ def _counterfact(record, name, where):
     paraphrases = _texts(record, "paraphrase_prompts", where)
     prompt = template.replace("{}", subject).rstrip()
     return Record(name, prompt, subject, true, new, paraphrases, neighbors)
+
+
+def _own(record, name, where):
+    neighbors = tuple(
+        tuple(text_at(entry, key, f"{where}, neighbors") for key in ("prompt", "answer"))
+        for entry in list_at(record, "neighbors", dict, where)
+    )
+    return Record(
+        name,
+        text_at(record, "prompt", where).rstrip(),
+        _subject(record, where),
+        as_target(text_at(record, "target_true", where)),
+        as_target(text_at(record, "target_new", where)),
+        _texts(record, "paraphrases", where),
+        tuple((prompt.rstrip(), as_target(answer)) for prompt, answer in neighbors),
+    )
 
 
 def _known(record, name, where):
@@ -235,6 +253,14 @@ FORMATS = {
         _counterfact,
         frozenset({"requested_rewrite"}),
         frozenset({"case_id", "requested_rewrite", "paraphrase_prompts", "neighborhood_prompts"}),
+    ),
+    "keyhole": Format(
+        "Keyhole",
+        "id",
+        _own,
+        frozenset({"target_new", "paraphrases", "neighbors"}),
+        frozenset({"id", "relation", "prompt", "subject", "target_true", "target_new", "hidden"})
+        | {"paraphrases", "neighbors"},
     ),
     "known": Format(
         "known-facts",
@@ -361,27 +387,37 @@ def _check_askable(model, record, where):
 def _load(path, format_name, drop_duplicates):
     """The records of a file that can be used; a warning counts and names the others."""
     facts = read_facts(path, format_name)
+    if said := left_out(facts, drop_duplicates):
+        warnings.warn(str(said), stacklevel=3)
+    return list(facts.records.values())
+
+
+def left_out(facts: FactFile, drop_duplicates: bool = False) -> Remark | None:
+    """The sentence that counts and names the records that cannot be used; None if all can.
+
+    With `drop_duplicates` those that are there twice do not count. Raises the first record's error
+    where no record can be used.
+    """
     refused = {
         number: error
         for number, error in sorted(facts.refused.items())
         if not (drop_duplicates and error.code == "same_record")
     }
-    if refused:
-        first = next(iter(refused.values()))
-        if not facts.records:
-            raise first
-        numbers = [str(number) for number in refused]
-        some = ", ".join(numbers[:MOST_NUMBERS]) + (", …" if len(numbers) > MOST_NUMBERS else "")
-        said = problem(
-            "records_left_out",
-            file=facts.name,
-            count=len(refused),
-            all=facts.count,
-            numbers=some,
-            first=str(first),
-        )
-        warnings.warn(str(said), stacklevel=3)
-    return list(facts.records.values())
+    if not refused:
+        return None
+    first = next(iter(refused.values()))
+    if not facts.records:
+        raise first
+    numbers = [str(number) for number in refused]
+    some = ", ".join(numbers[:MOST_NUMBERS]) + (", …" if len(numbers) > MOST_NUMBERS else "")
+    return problem(
+        "records_left_out",
+        file=facts.name,
+        count=len(refused),
+        all=facts.count,
+        numbers=some,
+        first=str(first),
+    )
 
 
 @dataclass(frozen=True)
@@ -407,6 +443,8 @@ def _entries(path, format_name):
         entries = _lines(text)
         if not any(isinstance(entry, dict) for entry in entries):
             raise _no_json(path, title, error) from None
+    if isinstance(entries, dict) and isinstance(entries.get("facts"), list):
+        return entries["facts"]  # as the kit's own file
     if isinstance(entries, dict) and any(form.marks <= entries.keys() for form in FORMATS.values()):
         entries = [entries]
     if not isinstance(entries, list):

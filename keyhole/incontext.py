@@ -5,6 +5,7 @@ No weight changes. (IKE: Zheng et al. 2023; the lecture's first method)
 
 from collections.abc import Iterable, Sequence
 
+from keyhole.fact_files import Record
 from keyhole.facts import Fact
 
 # The kinds of demonstration: the question is the new fact itself, the same in other words, or
@@ -18,13 +19,13 @@ WORDINGS = (
 )
 
 
-def told(fact: Fact, wording: int = 0) -> str:
+def told(fact: Fact | Record, wording: int = 0) -> str:
     """The text that tells of a fact: what stands before a question about it."""
     tell, ask = WORDINGS[wording]
     return tell.format(fact=fact.prompt + fact.target_new) + ask
 
 
-def demonstration(example: Fact, kind: int, fact: Fact, wording: int = 0) -> str:
+def demonstration(example: Fact | Record, kind: int, fact: Fact | Record, wording: int = 0) -> str:
     """The text that shows with `example` how a new fact is used; `fact` is the one asked about.
 
     A neighbor that names the subject of `fact` would give its old answer away, and is not used.
@@ -40,7 +41,10 @@ def demonstration(example: Fact, kind: int, fact: Fact, wording: int = 0) -> str
 
 
 def context(
-    fact: Fact, examples: Sequence[Fact], rows: Iterable[Sequence[int]], wording: int = 0
+    fact: Fact | Record,
+    examples: Sequence[Fact | Record],
+    rows: Iterable[Sequence[int]],
+    wording: int = 0,
 ) -> str:
     """What stands before a question about `fact`: demonstrations, and the new fact itself.
 

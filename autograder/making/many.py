@@ -11,6 +11,7 @@ from torch import Tensor
 
 from autograder.making.sampling import sample
 from autograder.oracle import editing
+from keyhole.editing_many import SAME_KEY
 from keyhole.facts import Fact, load_facts
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.moments import (
@@ -27,7 +28,6 @@ from keyhole.values import Rewrite, optimise_value
 SEED = 20250617
 FURTHER_LAYERS = (3, 4)  # MEMIT edits these too
 SEQUENCES, SEQUENCE_TOKENS = 16, 161  # of the fresh text
-SAME_KEY = 0.999  # the cosine of keys that are one key
 
 
 def edits(model: EditableModel, progress: Callable = iter) -> Path:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from autograder.making.many import FURTHER_LAYERS, SEED, key_and_value, moment_of
 from autograder.oracle import many
+from keyhole.editing_many import RIDGE, THRESHOLD, WEIGHT_OF_OLD
 from keyhole.hooks import record
 from keyhole.incontext import COPY, RETAIN, UPDATE, WORDINGS, context
 from keyhole.many import (
@@ -34,7 +35,6 @@ from keyhole.tracing import load_maps
 NUMBERS = (1, 5, 10, 20, 40, 80, 107)  # of facts edited together
 ORDERS = 5  # of the facts
 AT_LEAST = 40  # facts that are measured for each number and order
-WEIGHT_OF_OLD, RIDGE, THRESHOLD = 300.0, 1.0, 0.02
 WEIGHT_OVER_LAYERS, PREFIXES_OVER_LAYERS = 1000.0, 5
 WEIGHTS_OF_OLD = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 DEMONSTRATIONS = {

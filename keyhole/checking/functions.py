@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from keyhole.checking.adapters import BadResult, as_tensor
-from keyhole.checking.judging import usable
+from keyhole.checking.judging import scalar, usable
 from keyhole.checking.selfcheck import unrunnable
 from keyhole.checking.student import Student, raised
 from keyhole.errors import KeyholeError
@@ -44,11 +44,16 @@ def _explained(name, function):
 
 
 def result_of(
-    name: str, value: object, shape: tuple[int, ...], what: Remark, device: torch.device
+    name: str,
+    value: object,
+    shape: tuple[int, ...],
+    what: Remark,
+    device: torch.device,
+    whole: bool = False,
 ) -> torch.Tensor:
     """What the function `name` returned, as a tensor of `shape` on `device`.
 
-    `what` names it in a sentence.
+    `what` names it in a sentence. A scalar may come as a whole number; with `whole` all may.
 
     Raises KeyholeError where it cannot be used.
     """
@@ -56,6 +61,10 @@ def result_of(
         tensor = as_tensor(value, device)
     except BadResult as bad:
         raise KeyholeError(bad.remark(name)) from None
+    if not shape:
+        tensor = scalar(tensor)
+    if whole and not tensor.dtype.is_floating_point and tensor.dtype != torch.bool:
+        tensor = tensor.double()
     if unusable := usable(tensor, shape, what):
         raise KeyholeError(*unusable.said)
     return tensor

@@ -1440,6 +1440,20 @@ PROBLEMS = {
     "picture_not_written": "the picture {path} cannot be written ({error}).",
     "file_not_written": "{path} cannot be written ({error}).",
     "not_writable": "{path} cannot be written: does its folder exist, and may you write there?",
+    "no_demonstration": (
+        "demonstrations gave the row ({example}, {kind}): there is no such example, or no such "
+        "kind."
+    ),
+    "edit_lacks": "{option} is missing. To edit all facts of a file, name a --method.",
+    "edit_of_many": "with --method the facts come from a file: leave {option} out.",
+    "none_to_score": (
+        "no record of {file} has a true answer, a new target, a paraphrase and a neighbor: S needs "
+        "them all."
+    ),
+    "not_to_score": (
+        "{file}: S needs a true answer, a new target, a paraphrase and a neighbor. Records without "
+        "them are left out: {numbers}."
+    ),
 }
 
 # What commands print.
@@ -1513,6 +1527,22 @@ SHOWN = {
     "text_no_utf8": "a text is not UTF-8",
     "target_no_tokens": "this model has no tokens for the prompt or for a target",
     "too_long": "too long for this model",
+    "stage_keys": "k*",
+    "stage_values": "v*",
+    "stage_writing": "Ŵ",
+    "stage_training": "training",
+    "stage_measuring": "measuring",
+    "fact": "fact",
+    "facts_of": "{count} facts of {file}",
+    "one_key": (
+        "One key: {one!r} and {other!r}. An edit of the second also changes the first: W gives "
+        "out one value for one key."
+    ),
+    "efficacy": "efficacy",
+    "paraphrase": "paraphrase",
+    "neighborhood": "neighborhood",
+    "by_probability": "by probability",
+    "by_generation": "by generation",
 }
 
 # The public checks by name, in words: "<graded function>.<case>".

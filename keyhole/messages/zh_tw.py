@@ -876,6 +876,15 @@ PROBLEMS = {
     "picture_not_written": "圖檔 {path} 寫不進去（「{error}」）。",
     "file_not_written": "{path} 寫不進去（「{error}」）。",
     "not_writable": "{path} 寫不進去：它的資料夾存在嗎，你可以寫入嗎？",
+    "no_demonstration": (
+        "demonstrations 給了 ({example}, {kind}) 這一列：沒有這個範例，或沒有這種示範。"
+    ),
+    "edit_lacks": "少了 {option}。要編輯一個檔案裡的所有事實，請用 --method 指定方法。",
+    "edit_of_many": "用 --method 時，事實來自檔案：請拿掉 {option}。",
+    "none_to_score": "{file} 裡沒有一筆同時有原本的答案、新目標、改寫和鄰居：算 S 四樣都要有。",
+    "not_to_score": (
+        "{file}：算 S 需要原本的答案、新目標、改寫和鄰居。缺少其中一樣的幾筆已略過：{numbers}。"
+    ),
 }
 
 # What commands print.
@@ -945,6 +954,22 @@ SHOWN = {
     "text_no_utf8": "有文字不是 UTF-8",
     "target_no_tokens": "這個模型沒有 prompt 或目標的 token",
     "too_long": "對這個模型太長",
+    "stage_keys": "k*",
+    "stage_values": "v*",
+    "stage_writing": "Ŵ",
+    "stage_training": "訓練",
+    "stage_measuring": "測量",
+    "fact": "個事實",
+    "facts_of": "{file} 裡的 {count} 個事實",
+    "one_key": (
+        "{one!r} 和 {other!r} 的 k* 一樣：編輯後一個也會改到前一個，因為 W 對一個 k* 只能給出一"
+        "個值。"
+    ),
+    "efficacy": "efficacy",
+    "paraphrase": "paraphrase",
+    "neighborhood": "neighborhood",
+    "by_probability": "依機率",
+    "by_generation": "依生成",
 }
 
 CHECKS = {
