@@ -33,6 +33,8 @@ LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
 SCALE = "model_editing/4_scale.ipynb"
 # As in keyhole.editing_many, which needs torch.
 MANY_METHODS = ("rome", "memit", "alphaedit", "finetuning", "in-context")
+WAYS = {"probability": "by_probability", "generation": "by_generation"}
+SYMBOLS = {"keys": "k*", "values": "v*", "writing": "Ŵ"}  # what is found in that stage
 PATIENCE = 3.0  # seconds before a progress bar is shown, where the work may be short
 # torch reads this when it is imported: threads that wait leave the processor to others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -370,9 +372,6 @@ def edit(chosen: argparse.Namespace) -> None:
     """`keyhole edit`: one fact, or with --method the facts of a file."""
     if chosen.method:
         return _edit_many(chosen)
-    for option in ("subject", "to"):
-        if getattr(chosen, option) is None:
-            raise Unusable(problem("edit_lacks", option=f"--{option}"))
     prompt, subject, target = _asked(chosen)
 
     from keyhole import questions
@@ -557,7 +556,7 @@ def _edit_many(chosen):
     facts = _to_score(fact_files.askable(model, read))
 
     def progress(stage, things):
-        return _bar(shown(f"stage_{stage}"), shown("fact"))(things)
+        return _bar(SYMBOLS.get(stage) or shown(stage), shown("fact"))(things)
 
     task = editing_many.Task(
         *(model, chosen.layer, facts, functions),
@@ -618,7 +617,7 @@ def _table_of_scores(before, after):
     for way in before:
         for when, made in (("before", before), ("after", after)):
             cells = [f"{100 * each:.1f}" for each in made[way]]
-            rows.append([shown(f"by_{way}"), shown(when), *cells])
+            rows.append([shown(WAYS[way]), shown(when), *cells])
     return ["", *_columns(rows)]
 
 
@@ -774,6 +773,9 @@ def _asked(chosen):
 
     What can safely be mended is mended, and said.
     """
+    for option in ("subject", "to"):
+        if getattr(chosen, option) is None:
+            raise Unusable(problem("edit_lacks", option=f"--{option}"))
     typed = _typed(chosen.to)
     if not typed.strip():
         raise KeyholeError(problem("no_target"))

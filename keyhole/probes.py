@@ -74,7 +74,7 @@ class _Batch:
         # Two targets after one prompt are read from the same logits.
         self._places, self._place = torch.stack([row, position]).unique(dim=1, return_inverse=True)
 
-    def run(self):
+    def run(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The log probability of each token read, and whether it is the most probable one."""
         log_probs = self._model.logits(self._suspended.run()[tuple(self._places)]).log_softmax(-1)
         each = log_probs[self._place, self._token]

@@ -1527,11 +1527,7 @@ SHOWN = {
     "text_no_utf8": "a text is not UTF-8",
     "target_no_tokens": "this model has no tokens for the prompt or for a target",
     "too_long": "too long for this model",
-    "stage_keys": "k*",
-    "stage_values": "v*",
-    "stage_writing": "Ŵ",
-    "stage_training": "training",
-    "stage_measuring": "measuring",
+    "training": "training",
     "fact": "fact",
     "facts_of": "{count} facts of {file}",
     "one_key": (

@@ -954,20 +954,16 @@ SHOWN = {
     "text_no_utf8": "有文字不是 UTF-8",
     "target_no_tokens": "這個模型沒有 prompt 或目標的 token",
     "too_long": "對這個模型太長",
-    "stage_keys": "k*",
-    "stage_values": "v*",
-    "stage_writing": "Ŵ",
-    "stage_training": "訓練",
-    "stage_measuring": "測量",
+    "training": "訓練",
     "fact": "個事實",
     "facts_of": "{file} 裡的 {count} 個事實",
     "one_key": (
         "{one!r} 和 {other!r} 的 k* 一樣：編輯後一個也會改到前一個，因為 W 對一個 k* 只能給出一"
         "個值。"
     ),
-    "efficacy": "efficacy",
-    "paraphrase": "paraphrase",
-    "neighborhood": "neighborhood",
+    "efficacy": "成功率 efficacy",
+    "paraphrase": "改寫 paraphrase",
+    "neighborhood": "鄰居 neighborhood",
     "by_probability": "依機率",
     "by_generation": "依生成",
 }
