@@ -14,6 +14,7 @@ from bench import (
     grading,
     isolation,
     loading,
+    many,
     measuring,
     notebooks,
     tracing,
@@ -22,7 +23,7 @@ from bench.row import matrix_rate
 from keyhole.terminal import print_anything
 
 MODULES = (
-    *(fetching, loading, tracing, gpu, editing, measuring, notebooks, grading, isolation),
+    *(fetching, loading, tracing, gpu, editing, measuring, many, notebooks, grading, isolation),
     demo,
     demo_page,
 )

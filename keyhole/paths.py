@@ -7,6 +7,10 @@ from pathlib import Path
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem
 
+# The student's own fact: the name of the graded part, and what is handed in beside notebook 3.
+OWN_FACT = "my_edit"
+OWN_FILES = FACT_FILE, EDIT_FILE = "my_fact.json", "my_edit.safetensors"
+
 
 def data_folder() -> Path:
     """The kit's data/ folder; the environment variable KEYHOLE_DATA points elsewhere."""

@@ -14,11 +14,12 @@ from autograder.hidden.case import HiddenTest, Trial
 from autograder.oracle import editing, references
 from keyhole.checking import own_fact
 from keyhole.checking.judging import Verdict, judge, right, wrong
-from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, Measured, OwnEdit, OwnFact
+from keyhole.checking.own_fact import Measured, OwnEdit, OwnFact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
 from keyhole.messages import feedback, misconception
 from keyhole.moments import load_moment, load_prefixes
+from keyhole.paths import EDIT_FILE, FACT_FILE
 from keyhole.probes import PROBE_KINDS
 from keyhole.text import one_line
 

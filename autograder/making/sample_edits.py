@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from autograder.oracle import editing
-from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
+from keyhole.checking.own_fact import OwnFact, measure
 from keyhole.facts import Fact, fact_from
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
+from keyhole.paths import EDIT_FILE, FACT_FILE
 from keyhole.probes import ProbeSet
 from keyhole.values import Rewrite, optimise_value
 

@@ -5,7 +5,7 @@ spoken.
 """
 
 from autograder.messages import en, zh_tw
-from keyhole.messages import Remark, language
+from keyhole.messages import Remark, check_title, language
 
 LANGUAGES = {"en": en, "zh-TW": zh_tw}
 
@@ -24,8 +24,12 @@ def failure(code: str, detail: object = "") -> Remark:
 
 
 def title(test_id: str) -> str:
-    """What a hidden test is about, in words."""
-    return LANGUAGES[language()].TITLES[test_id]
+    """What a hidden test is about, in words.
+
+    One that asks the same as a public check of its name has that check's title.
+    """
+    own = LANGUAGES[language()].TITLES
+    return own[test_id] if test_id in own else check_title(test_id)
 
 
 def sign(verdict: str) -> str:

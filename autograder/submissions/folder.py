@@ -16,10 +16,10 @@ from autograder.messages import sentence
 from autograder.result import name_shown
 from autograder.submissions.timestamp import TIMESTAMP, time_in
 from autograder.submissions.zips import ARCHIVES, READING, unpacked
-from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark
 from keyhole.notebooks.file import MOST_ENTRIES, file_called, is_called
+from keyhole.paths import OWN_FILES as BESIDE
 from keyhole.text import one_line
 
 CHECKPOINTS = ".ipynb_checkpoints"

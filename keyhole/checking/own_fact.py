@@ -23,11 +23,10 @@ from keyhole.messages import Remark, check_title, feedback, listed, word
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
+from keyhole.paths import EDIT_FILE, FACT_FILE, OWN_FACT
 from keyhole.probes import PROBE_KINDS, Answer, ProbeSet
 from keyhole.text import looks_like, one_line, ordinary
 
-NAME = "my_edit"  # of the graded part, as a function's name is for the others
-FACT_FILE, EDIT_FILE = "my_fact.json", "my_edit.safetensors"
 LIMIT_MB = 1  # of each file; honest ones have 3 and 11 kB
 HEADER_BYTES = 10_000  # of a safetensors file; an honest one has 200
 MOST_PROBES, MOST_CHARACTERS, MOST_TOKENS = (
@@ -427,8 +426,8 @@ def examine_files(model: EditableModel, folder: str | Path = ".") -> CheckReport
     if len(parts) == 2:
         change = parts["edit"].change()
         verdicts["claims"] = _safely(lambda: _all_claims(model, own, measure(model, own, change)))
-    titled = ((check_title(f"{NAME}.{name}"), verdict) for name, verdict in verdicts.items())
-    return CheckReport(NAME, tuple(titled))
+    titled = ((check_title(f"{OWN_FACT}.{name}"), verdict) for name, verdict in verdicts.items())
+    return CheckReport(OWN_FACT, tuple(titled))
 
 
 def whose(fact: Fact) -> Verdict:

@@ -20,7 +20,7 @@ from keyhole.messages import Remark, feedback, language, problem, sentences
 from keyhole.notebooks import newer
 from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
 from keyhole.notebooks.file import file_called
-from keyhole.paths import data_folder
+from keyhole.paths import FACT_FILE, OWN_FACT, OWN_FILES, data_folder
 from keyhole.text import one_line
 
 # What the child runs. Its working folder is the student's, and it imports nothing from there.
@@ -38,8 +38,6 @@ LACKING = re.compile(
     r"(?:ImportError: cannot import name '\w+' from|ModuleNotFoundError: No module named"
     r"|AttributeError: module) '(\w+)[.']"
 )
-# As in keyhole.checking.own_fact, which needs torch.
-OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")
 
 
 def graded_functions(path: str | Path, defined: Definitions) -> list[str]:
@@ -82,13 +80,13 @@ def check_beside(path: str | Path) -> tuple[str, bool | None, str] | None:
     ):
         return None
     folder = Path(path).absolute().parent
-    if not any(file_called(folder, file) for file in FILES):
-        return OWN, None, str(feedback("own_not_yet", file=FILES[0]))
+    if not any(file_called(folder, file) for file in OWN_FILES):
+        return OWN_FACT, None, str(feedback("own_not_yet", file=FACT_FILE))
     from keyhole.checking.own_fact import examine_files  # late, as the next: they need torch
     from keyhole.models import load_model
 
     report = examine_files(load_model(), folder)
-    return OWN, report.passed, report.reason
+    return OWN_FACT, report.passed, report.reason
 
 
 def unrunnable(name: str, defined: Definitions) -> Remark | None:

@@ -2,11 +2,11 @@
 
 from autograder.validity.catalogue import edit, locate, many, measure, own_fact
 from autograder.validity.solution import right, wrong
-from keyhole.checking.own_fact import NAME
+from keyhole.paths import OWN_FACT
 
 MODULES = (measure, locate, edit, many)
 WRONG = (
     *(solution for module in MODULES for solution in wrong(module.WRONG)),
-    *wrong({NAME: own_fact.WRONG}),
+    *wrong({OWN_FACT: own_fact.WRONG}),
 )
 RIGHT = (*(solution for module in MODULES for solution in right(module.RIGHT)), *own_fact.right())

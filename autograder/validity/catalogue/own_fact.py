@@ -15,10 +15,10 @@ from autograder.making import sample_edits
 from autograder.oracle import editing, references
 from autograder.validity.solution import FilesOf, Solution, Wrong
 from keyhole import probes
-from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, NAME
 from keyhole.facts import fact_from, load_facts
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
+from keyhole.paths import EDIT_FILE, FACT_FILE, OWN_FACT
 from keyhole.values import Rewrite, ValueSettings, optimise_value
 
 KINDS = set(probes.PROBE_KINDS)
@@ -384,4 +384,4 @@ RIGHT = {
 
 def right() -> tuple[Solution, ...]:
     """The solutions whose files are as good as the student's."""
-    return tuple(Solution(NAME, name, files=after(spoil)) for name, spoil in RIGHT.items())
+    return tuple(Solution(OWN_FACT, name, files=after(spoil)) for name, spoil in RIGHT.items())
