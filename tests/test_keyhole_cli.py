@@ -138,7 +138,7 @@ def test_the_defaults_are_the_library_s():
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["check"], ["edit", "A prompt"], ["check", "x.ipynb", "--seconds", "0"]],
+    [[], ["nonsense"], ["check"], ["edit"], ["check", "x.ipynb", "--seconds", "0"]],
 )
 def test_unusable_arguments_give_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
