@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -126,11 +127,13 @@ def save_moment(moment: torch.Tensor, path: Path, of: str = "") -> None:
     )
 
 
-def save_correlations(moment: torch.Tensor, path: Path, of: str) -> None:
+def save_correlations(
+    moment: torch.Tensor, path: Path, of: str, mean: torch.Tensor | None = None
+) -> None:
     """Keep a second moment in half the room: its diagonal, and the correlations in half precision.
 
-    The direction C⁻¹k* of a fact in the default model's layer 5 then differs by 0.05 % at most.
-    Raises KeyholeError where it cannot be written.
+    The direction C⁻¹k* of a fact in the default model's layer 5 then differs by 0.05 % at most. The
+    keys' `mean` (d_in,) may be kept beside it. Raises KeyholeError where it cannot be written.
     """
     diagonal = moment.diagonal().clamp(min=torch.finfo(torch.float32).tiny)
     rows, columns = torch.triu_indices(*moment.shape, offset=1)
@@ -139,7 +142,28 @@ def save_correlations(moment: torch.Tensor, path: Path, of: str) -> None:
         "diagonal": diagonal.float().contiguous(),
         "correlation": correlation.half().contiguous(),
     }
+    if mean is not None:
+        parts["mean"] = mean.float().contiguous()
     _write(path, save(parts, {"made of": of}))
+
+
+@dataclass(frozen=True)
+class StoredMoment:
+    """What a file of save_moment or of save_correlations holds."""
+
+    moment: torch.Tensor  # C (d_in, d_in), float32
+    mean: torch.Tensor | None  # of the keys, (d_in,)
+    of: str | None  # what it was made of
+
+
+def read_moment(path: Path) -> StoredMoment:
+    """Read such a file. Raises KeyholeError where it is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            mean = file.get_tensor("mean") if "mean" in file.keys() else None
+            return StoredMoment(_square(file), mean, (file.metadata() or {}).get("made of"))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise KeyholeError(problem("moment_damaged", path=path, error=error)) from None
 
 
 def check_room(path: Path, size: int) -> None:
@@ -171,14 +195,11 @@ def load_moment(
     path = moment_file(name, layer)
     if not path.exists():
         raise KeyholeError(problem("no_moment", name=name, layer=layer))
-    try:
-        with safe_open(path, "pt") as file:
-            moment, of = _square(file), (file.metadata() or {}).get("made of")
-    except (SafetensorError, OSError) as error:
-        raise KeyholeError(problem("moment_damaged", path=path, error=error)) from None
-    if model is not None and not path.is_relative_to(data_folder()) and of != made_of(model):
+    stored = read_moment(path)
+    carried = path.is_relative_to(data_folder())
+    if model is not None and not carried and stored.of != made_of(model):
         raise KeyholeError(problem("moment_other", name=name, layer=layer))
-    return moment if model is None else moment.to(model.device)
+    return stored.moment if model is None else stored.moment.to(model.device)
 
 
 def _square(file):

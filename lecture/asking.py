@@ -1,6 +1,6 @@
 """A prompt and what it is about, checked before any work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from keyhole.text import ordinary, places
 from lecture.messages import sentence
 
 MOST_TOKENS, MOST_TARGET_TOKENS = 40, 10
+FIRST = 3  # answers that are shown
 
 
 class Said(NamedTuple):
@@ -74,12 +75,18 @@ def locate(model: EditableModel, prompt: str, subject: str, occurrence: int = -1
 
     Raises KeyholeError where either is empty, the prompt is too long, or the subject is not in it.
     """
+    found = find(model, prompt, subject, occurrence)
+    [distribution] = model.next_token_probabilities([found.prompt])
+    return replace(found, first=top(model, distribution, FIRST))
+
+
+def find(model: EditableModel, prompt: str, subject: str, occurrence: int = -1) -> Located:
+    """The same without the model's answers, and without running it."""
     given, prompt = prompt, cleaned(prompt, "empty_prompt")
     subject = cleaned(subject, "empty_subject")
     ids = tokens_of(model, prompt)
     span = model.subject_slice(prompt, subject, occurrence)
     found = tuple((start, start + len(subject)) for start in places(prompt, subject))
-    first = top(model, model.next_token_probabilities([prompt])[0], 3)
     remarks = []
     if given.endswith(" "):
         remarks.append(sentence("blank_left_out"))
@@ -95,7 +102,7 @@ def locate(model: EditableModel, prompt: str, subject: str, occurrence: int = -1
         found[occurrence],
         tuple(model.tokenizer.decode([token]) for token in ids),
         (span.start, span.stop),
-        first,
+        (),
         tuple(remarks),
     )
 

@@ -1,21 +1,38 @@
-"""The third tab: how editors compare as edits grow in number, from stored measurements."""
+"""The third tab: how editors compare as edits grow in number, from stored measurements.
+
+data/curves.json has the editors of many facts at once; lecture/data/curves.json what the lecture
+adds. An editor that is added to the first one is shown without any change here.
+"""
 
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-
+from keyhole import many
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
-from lecture.messages import everywhere, sentence
+from lecture.messages import en, everywhere, sentence
 from lecture.moments import DATA
 
-CURVES, TEXT = DATA / "curves.json", DATA / "fresh_text.safetensors"
-UNITS = {"perplexity": "perplexity", "seconds": "seconds"}  # all other measures are shares
+CURVES = DATA / "curves.json"
+UNITS = {"perplexity": "times", "seconds": "seconds"}  # all other measures are shares
+OURS = {  # the measures of data/curves.json, as they are called here
+    "S": "score",
+    "original": "efficacy",
+    "paraphrase": "paraphrase",
+    "neighborhood": "neighborhood",
+    "S said": "score_generated",
+    "original said": "efficacy_generated",
+    "paraphrase said": "paraphrase_generated",
+    "neighborhood said": "neighborhood_generated",
+    "perplexity": "perplexity",
+}
+EDITORS = {  # the same for its editors
+    "ROME, one after the other": "rome",
+    "MEMIT": "memit",
+    "MEMIT over layers 3 to 5": "memit-layers",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,7 @@ class Measure:
 
     name: str
     title: dict[str, str]  # by language
-    unit: str  # "share" in [0, 1], "perplexity" or "seconds"
+    unit: str  # "share" in [0, 1], "times" that of the unedited model, or "seconds"
     better: str  # "high" or "low"
     unedited: float | None  # of the model without any edit, where it was measured
 
@@ -62,31 +79,67 @@ class Curves:
 
 
 def load_curves(path: Path = CURVES) -> Curves:
-    """The stored measurements. Raises KeyholeError where they are missing or damaged."""
+    """The stored measurements. Raises KeyholeError where they are missing or damaged.
+
+    Perplexity is given as a multiple of the unedited model's on the same text: the two files were
+    measured on different ones.
+    """
+    stored = many.load_curves()
     with _readable(path):
         record = json.loads(path.read_text(encoding="utf-8"))
-        curves = tuple(
-            Curve(
-                each["editor"],
-                everywhere("EDITORS", each["editor"]),
-                everywhere("NOTES", each["editor"]),
-                each["changes_weights"],
-                tuple(CurvePoint(point["edits"], point["values"]) for point in each["points"]),
-            )
-            for each in record["curves"]
-        )
+        editors = {each["editor"]: each["changes_weights"] for each in record["curves"]}
+        points: dict[tuple[str, int], dict[str, float]] = {}
+        for editor, edits, values in [*_added(record), *_of_the_kit(stored)]:
+            points.setdefault((editor, edits), {}).update(values)
+            editors.setdefault(editor, True)
         names = dict.fromkeys(
-            name for each in curves for point in each.points for name in point.values
+            [*OURS.values()] + [name for each in points.values() for name in each]
         )
+        unedited = record["unedited"] | {"perplexity": 1.0}
         return Curves(
-            record["model"],
-            record["layer"],
-            record["facts"],
-            record["seed"],
-            tuple(sorted({point.edits for each in curves for point in each.points})),
-            tuple(_measure(name, record["unedited"]) for name in names),
-            curves,
+            stored["model"],
+            stored["layer"],
+            len(stored["facts"]),
+            stored["seed"],
+            tuple(sorted({edits for _, edits in points})),
+            tuple(_measure(name, unedited) for name in names),
+            tuple(_curve(editor, changes, points) for editor, changes in editors.items()),
         )
+
+
+def _added(record):
+    """(editor, edits, values) of lecture/data/curves.json."""
+    for curve in record["curves"]:
+        for point in curve["points"]:
+            values = dict(point["values"])
+            if "perplexity" in values:
+                values["perplexity"] /= record["unedited"]["perplexity"]
+            yield curve["editor"], point["edits"], values
+
+
+def _of_the_kit(stored):
+    """The same of data/curves.json, whose values are pairs of a mean and a deviation."""
+    for editor, points in stored["many edits"].items():
+        for point in points:
+            values = {
+                OURS[name]: mean for name, (mean, _) in point["values"].items() if name in OURS
+            }
+            values["perplexity"] /= stored["unedited"]["perplexity"]
+            yield EDITORS.get(editor, editor), point["edits"], values
+
+
+def _curve(editor, changes_weights, points):
+    return Curve(
+        editor,
+        everywhere("EDITORS", editor),
+        everywhere("NOTES", editor) if editor in en.NOTES else {},
+        changes_weights,
+        tuple(
+            CurvePoint(edits, values)
+            for (name, edits), values in sorted(points.items())
+            if name == editor
+        ),
+    )
 
 
 def _measure(name, unedited):
@@ -95,21 +148,12 @@ def _measure(name, unedited):
     return Measure(name, everywhere("MEASURES", name), unit, better, unedited.get(name))
 
 
-def fresh_text() -> Tensor:
-    """Text of the unedited model that C was not made of: token ids (sequences, tokens), int64.
-
-    Raises KeyholeError where it is missing or damaged.
-    """
-    with _readable(TEXT):
-        return load_file(TEXT)["ids"].long()
-
-
 @contextmanager
 def _readable(path):
     """Turns what reading a file raises into one sentence."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise KeyholeError(
             sentence("file_unreadable", path=path, error=one_line(error, 120))
         ) from None

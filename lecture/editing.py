@@ -13,6 +13,7 @@ from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, load_facts
 from keyhole.interrupts import held_back
+from keyhole.many import load_curves, load_fresh_text, perplexity
 from keyhole.messages import Remark, problem
 from keyhole.moments import DEFAULT_LAYER, load_prefixes
 from keyhole.probes import ProbeSet, continuation, score
@@ -27,10 +28,10 @@ from lecture.asking import (
     locate,
     tokens_of,
 )
-from lecture.curves import CurvePoint, fresh_text
+from lecture.curves import CurvePoint
 from lecture.messages import sentence
 from lecture.moments import DATA, METRICS, Moments
-from lecture.probing import Findings, Wish, asked, measure, perplexity, shares
+from lecture.probing import Findings, Wish, asked, measure, shares
 from lecture.watching import Told, Watch, ignore, never
 from lecture.weights import Weights
 
@@ -255,7 +256,7 @@ class Editor:
     def _rome(self, request, wish, step, watch):
         """Plant an edit by ROME; the losses of the search for v*."""
         model, layer, prefixes = self._weights.model, request.layer, load_prefixes()
-        moment = self._moments.get(layer, watch).metric(request.metric)
+        moment = self._moments.get(layer, watch).metric(request.metric).to(model.device)
         watch.tell("key")
         among = prefixes if request.prefixed else [""]
         key = editing.subject_key(model, layer, wish.prompt, wish.subject, among)
@@ -388,9 +389,10 @@ class Editor:
                 return None
             wishes = [record.wish for record in self._records]
             values = shares(asked(model, wishes, watch.bar("after")))
-            text = fresh_text()
+            text = load_fresh_text()
             if int(text.max()) < model.embedding.num_embeddings:
-                values["perplexity"] = perplexity(model, text, watch.bar("after"))
+                unedited = load_curves()["unedited"]["perplexity"]
+                values["perplexity"] = perplexity(model, text) / unedited
             return CurvePoint(len(wishes), values)
 
 

@@ -1,4 +1,4 @@
-"""Make lecture/data/: C of further layers, fresh text, and the curves of the editors."""
+"""Make lecture/data/: C of further layers, and what it adds to the curves of data/."""
 
 import json
 import random
@@ -8,49 +8,45 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from autograder.making.sampling import sample
 from autograder.oracle import editing
 from autograder.oracle.measuring import sequence_nll
 from keyhole.editable import EditableModel
 from keyhole.facts import load_facts
 from keyhole.finetuning import fine_tune
+from keyhole.many import load_fresh_text, perplexity
 from keyhole.models import DEFAULT_MODEL
-from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes, load_text, made_of
+from keyhole.moments import (
+    DEFAULT_LAYER,
+    load_moment,
+    load_prefixes,
+    load_text,
+    made_of,
+    save_correlations,
+)
 from keyhole.values import Rewrite, optimise_value
-from lecture.curves import CURVES, TEXT, fresh_text
-from lecture.moments import CARRIED, carried_file, moments_of, packed
-from lecture.probing import asked, perplexity, shares
+from lecture.curves import CURVES
+from lecture.moments import CARRIED, carried_file, moments_of
+from lecture.probing import asked, shares
 
 SEED = 20250617
-NUMBERS = (1, 2, 5, 10, 20, 40)  # of edits; 40 sentences in context are 500 tokens
-AT_LEAST = 10  # facts that are edited for each number: ten times one, five times two, ...
-SEQUENCES, SEQUENCE_TOKENS = 8, 161
+NUMBERS = (1, 5, 10, 20, 40)  # of edits; 40 sentences in context are 500 tokens
+AT_LEAST = 10  # facts that are edited for each number: ten times one, two times five, ...
 EDITORS = ("fine-tuning", "rome", "in-context")
 
 
 def moments(model: EditableModel, progress: Callable = iter) -> Path:
     """lecture/data/moment_*.safetensors: C of the carried layers over the whole stored text."""
     for layer, made in moments_of(model, CARRIED, load_text(), progress).items():
-        carried_file(layer).write_bytes(packed(made, made_of(model)))
+        save_correlations(made.c, carried_file(layer), made_of(model), made.mean)
     return carried_file(CARRIED[-1]).parent
 
 
-def text(model: EditableModel) -> Path:
-    """lecture/data/fresh_text.safetensors: what the model says with another seed than C's text."""
-    generator = torch.Generator().manual_seed(SEED + 1)
-    first = torch.randint(model.embedding.num_embeddings, (SEQUENCES, 1), generator=generator)
-    ids = sample(model, first, SEQUENCE_TOKENS, generator)
-    save_file({"ids": ids.to(torch.uint16)}, TEXT, metadata={"seed": str(SEED + 1)})
-    TEXT.chmod(0o644)
-    return TEXT
-
-
 def curves(model: EditableModel, progress: Callable = iter) -> Path:
-    """lecture/data/curves.json: every editor after 1, 2, 5, ... edits of the kit's public facts.
+    """lecture/data/curves.json: what data/curves.json lacks, after 1, 5, 10, ... edits.
 
+    That is fine-tuning on one sentence after the other, sentences in context, and ROME's seconds.
     The file is written anew after each number, so that what was measured stays.
     """
     bench = _Bench(model)
@@ -61,7 +57,7 @@ def curves(model: EditableModel, progress: Callable = iter) -> Path:
         "facts": len(bench.facts),
         "ids": [fact.id for fact in bench.facts],
         "unedited": shares(asked(model, bench.facts[:AT_LEAST]))
-        | {"perplexity": perplexity(model, fresh_text())},
+        | {"perplexity": perplexity(model, load_fresh_text())},
         "curves": [
             {"editor": editor, "changes_weights": editor != "in-context", "points": []}
             for editor in EDITORS
@@ -91,7 +87,8 @@ class _Bench:
         starts = range(0, max(AT_LEAST, number), number)
         groups = [self.facts[start : start + number] for start in starts]
         made = [self._edited(editor, facts) for facts in groups]
-        values = shares([each for group, _ in made for each in group])
+        answers = [each for group, _ in made for each in group]
+        values = shares(answers) if answers else {}
         for name in made[0][1]:
             values[name] = fmean(extra[name] for _, extra in made)
         return {name: round(value, 4) for name, value in values.items()}
@@ -107,7 +104,9 @@ class _Bench:
                 self._find(fact)
         try:
             seconds = sum(map(edit, facts))
-            text = perplexity(self.model, fresh_text())
+            if editor == "rome":
+                return [], {"seconds": seconds}
+            text = perplexity(self.model, load_fresh_text())
             return asked(self.model, facts), {"perplexity": text, "seconds": seconds}
         finally:
             with torch.no_grad():

@@ -1,4 +1,4 @@
-"""C of several layers, packed small; the mean key beside it, without which C cannot be centred.
+"""C of several layers; the mean key beside it, without which C cannot be centred.
 
 The kit carries C of its default layer, and lecture/data/ that of some others. Any other is computed
 over a part of the kit's text, and kept in the cache folder.
@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from autograder.oracle import editing, references
 from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
-from keyhole.files import write_atomically
 from keyhole.hooks import record
-from keyhole.messages import problem
 from keyhole.models import DEFAULT_MODEL
-from keyhole.moments import DEFAULT_LAYER, SEQUENCES_AT_ONCE, load_moment, load_text, made_of
+from keyhole.moments import (
+    DEFAULT_LAYER,
+    SEQUENCES_AT_ONCE,
+    load_moment,
+    load_text,
+    made_of,
+    read_moment,
+    save_correlations,
+)
 from keyhole.paths import cache_folder
-from keyhole.text import one_line
 from lecture.asking import check_choice
 from lecture.messages import sentence
 from lecture.watching import Watch
@@ -50,38 +53,6 @@ class Moment:
         if name == "centred":
             return (self.c.double() - torch.outer(self.mean.double(), self.mean.double())).float()
         return self.c
-
-
-def packed(moment: Moment, of: str = "") -> bytes:
-    """A file of about two bytes a number: the diagonal exactly, the rest as correlations."""
-    size = moment.c.diagonal().clamp(min=torch.finfo(torch.float32).tiny).sqrt()
-    rows, columns = torch.triu_indices(*moment.c.shape, offset=1)
-    correlation = moment.c[rows, columns] / size[rows] / size[columns]
-    parts = {
-        "diagonal": moment.c.diagonal().float().contiguous(),
-        "correlation": correlation.half().contiguous(),
-        "mean": moment.mean.float().contiguous(),
-    }
-    return save(parts, {"made of": of})
-
-
-def unpacked(path: Path) -> tuple[Moment, str]:
-    """What `packed` kept, and what it was made of. Raises KeyholeError for a damaged file."""
-    try:
-        with safe_open(path, "pt") as file:
-            diagonal, correlation, mean = (
-                file.get_tensor(name) for name in ("diagonal", "correlation", "mean")
-            )
-            of = (file.metadata() or {}).get("made of", "")
-        c = torch.diag(diagonal)
-        rows, columns = torch.triu_indices(*c.shape, offset=1)
-        size = diagonal.sqrt()
-        c[rows, columns] = c[columns, rows] = correlation.float() * size[rows] * size[columns]
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise KeyholeError(
-            sentence("file_unreadable", path=path, error=one_line(error, 120))
-        ) from None
-    return Moment(c, mean), of
 
 
 def moments_of(
@@ -152,24 +123,22 @@ class Moments:
         if self._carried(layer):
             if layer == DEFAULT_LAYER:
                 return Moment(load_moment(), references.mean_key().float())
-            return unpacked(carried_file(layer))[0]
+            return _moment(read_moment(carried_file(layer)))
         if self._weights.state:
             raise KeyholeError(sentence("undo_first", layer=layer))
         path = self._cache(layer)
         if not path.exists():
             return None
-        moment, of = unpacked(path)
-        return moment if of == made_of(self._weights.model) else None
+        stored = read_moment(path)
+        return _moment(stored) if stored.of == made_of(self._weights.model) else None
 
     def _made(self, layer, watch):
         ids = load_text()[::PART] if self._ids is None else self._ids
         moment = moments_of(self._weights.model, [layer], ids, watch.bar("moment"))[layer]
-        path = self._cache(layer)
-        try:
-            write_atomically(path, packed(moment, made_of(self._weights.model)))
-        except OSError as error:
-            reason = error.strerror or error
-            raise KeyholeError(
-                problem("moment_not_kept", folder=path.parent, reason=reason)
-            ) from None
+        of = made_of(self._weights.model)
+        save_correlations(moment.c, self._cache(layer), of, moment.mean)
         return moment
+
+
+def _moment(stored):
+    return Moment(stored.moment, stored.mean)

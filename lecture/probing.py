@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import torch
-from torch import Tensor
 
 from autograder.oracle import metrics
 from keyhole.editable import EditableModel
 from keyhole.facts import Probe
 from keyhole.messages import Remark
 from keyhole.probes import PROBE_KINDS, ProbeSet, continuation, score
-from lecture.asking import Said, top
+from lecture.asking import FIRST, Said, top
 
-FIRST, CONTINUED = 3, 10  # answers and tokens that are shown
+CONTINUED = 10  # tokens that are shown
 NAMES = {"original": "efficacy", "paraphrase": "paraphrase", "neighborhood": "neighborhood"}
 Scored = tuple[metrics.ByKind, metrics.GeneratedByKind]
-AT_ONCE = 1  # sequence of the fresh text at a time: its logits are 31 MB
 
 
 @dataclass(frozen=True)
@@ -146,15 +144,3 @@ def shares(scored: Sequence[Scored]) -> dict[str, float]:
         values[f"score{ending}"] = metrics.edit_score(of_kinds)
         values |= {f"{name}{ending}": of_kinds[kind].share for kind, name in NAMES.items()}
     return values
-
-
-@torch.no_grad()
-def perplexity(model: EditableModel, ids: Tensor, progress: Callable = iter) -> float:
-    """Of a text, token ids (sequences, tokens), but for the first token of each sequence."""
-    losses = []
-    for rows in progress(ids.to(model.device).split(AT_ONCE)):
-        states = model.hf.base_model(rows, use_cache=False).last_hidden_state
-        logits = model.head(states[:, :-1])
-        chosen = logits.gather(-1, rows[:, 1:, None]).squeeze(-1)
-        losses.append((logits.logsumexp(-1) - chosen).flatten().double())
-    return float(torch.cat(losses).mean().exp())

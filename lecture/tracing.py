@@ -23,7 +23,7 @@ from keyhole.tracing import (
     subject_noise,
     zero_noise,
 )
-from lecture.asking import Located, Said, check_choice, check_number, locate, top
+from lecture.asking import FIRST, Located, Said, check_choice, check_number, find, locate, top
 from lecture.messages import sentence
 from lecture.watching import Told, Watch, ignore, never
 from lecture.weights import Weights
@@ -191,7 +191,7 @@ class Tracer:
     def locate(self, prompt: str, subject: str, occurrence: int = -1) -> Located:
         """Find the subject in the prompt, and ask the model: see lecture.asking.locate."""
         with self._weights.lock:
-            return _located(self._weights.model, prompt, subject, occurrence)
+            return _unsure(locate(self._weights.model, prompt, subject, occurrence))
 
     def begin(self, request: TraceRequest, *, cancelled: Callable[[], bool] = never) -> Trace:
         """The clean and the corrupted run, from which the map is made.
@@ -203,7 +203,7 @@ class Tracer:
         _check(request)
         watch = Watch(cancelled=cancelled)
         with weights.lock, watch.over(model):
-            located = _located(model, request.prompt, request.subject, request.occurrence)
+            located = find(model, request.prompt, request.subject, request.occurrence)
             if len(located.tokens) < 2:
                 raise KeyholeError(problem("nothing_to_trace"))
             request = replace(request, prompt=located.prompt, subject=located.subject)
@@ -212,13 +212,16 @@ class Tracer:
                 self._kept, self._traces = None, {}  # let go first: two would be twice the memory
                 self._kept = key, _runs(model.meaning(request.occurrence), request)
             if request not in self._traces:
-                self._traces[request] = Trace(weights, request, located, self._kept[1])
+                sweep = self._kept[1]
+                # The clean run is there: asking the model again would keep the audience waiting.
+                clean = sweep.distribution(sweep.clean.states[-1][:, -1])
+                located = _unsure(replace(located, first=top(model, clean, FIRST)))
+                self._traces[request] = Trace(weights, request, located, sweep)
             return self._traces[request]
 
 
-def _located(model, prompt, subject, occurrence):
+def _unsure(found):
     """The prompt, with the remark that it is traced although the model does not know it."""
-    found = locate(model, prompt, subject, occurrence)
     answer, clean = found.first[0]
     if clean >= TOO_UNSURE:
         return found

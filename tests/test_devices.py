@@ -29,6 +29,10 @@ from keyhole.probes import ProbeSet, answer_logits, continuations, score
 from keyhole.soundness import check_model
 from keyhole.toy import toy_model
 from keyhole.values import Rewrite, ValueSettings, optimise_value
+from lecture import editing as demo
+from lecture.editing import EditRequest
+from lecture.engine import Engine
+from lecture.tracing import TraceRequest
 from tests.test_tracing import textbook
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU here")
@@ -266,3 +270,29 @@ def test_a_command_says_that_there_is_no_such_device(folder, tmp_path, capsys):
     for name, arguments in commands(folder, tmp_path).items():
         assert cli.main([*arguments, "--model", folder, "--device", "gpu"]) == 1, name
         assert "no model can run on the device 'gpu'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", demo.METHODS)
+def test_the_lectures_demo(pair, device, method, monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "load_prefixes", lambda: PREFIXES)
+    ids = torch.randint(0, 256, (20, 9), generator=torch.Generator().manual_seed(0))
+    made = []
+    for number, model in enumerate(pair):
+        monkeypatch.setenv("KEYHOLE_CACHE", str(tmp_path / str(number)))  # each makes its own C
+        engine = Engine(lambda model=model: model, "toy", ids)
+        assert engine.model.device == model.device
+        trace = engine.tracer.begin(TraceRequest(PROMPT, SUBJECT, "mlp", 2, samples=2))
+        assert sorted(trace.fill()) == list(range(13))
+        said = [each.probability for each in trace.top(9, 1)]
+        request = EditRequest(PROMPT, SUBJECT, "up", layer=1, metric="centred", method=method)
+        planted = engine.editor.edit(request)
+        live = engine.editor.live().values
+        made.append((trace.map(), said, planted, live))
+        engine.editor.undo()
+        assert engine.editor.proof().same
+    (right, said, edited, live), (got, says, planted, values) = made
+    close(got.values, right.values)
+    assert says == pytest.approx(said, abs=CLOSE)
+    assert planted.losses == pytest.approx(edited.losses, abs=CLOSE)
+    assert planted.size.relative == pytest.approx(edited.size.relative, abs=CLOSE)
+    assert values == pytest.approx(live, abs=CLOSE)

@@ -23,7 +23,7 @@ from keyhole.errors import KeyholeError
 from keyhole.models import load_model
 from keyhole.tracing import MAP_KINDS
 from lecture.editing import EditRequest, presets
-from lecture.page import form, link, markup, stills
+from lecture.page import form, link, markup, stills, stored_model
 from lecture.page.lanes import Lane
 from lecture.page.serve import ADDRESS, free_port, transport
 from lecture.page.serve import main as serve
@@ -173,6 +173,23 @@ def test_without_the_model_it_says_what_to_run(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("KEYHOLE_MODEL", raising=False)
     assert serve(["--no-browser"]) == 1
     assert "make fetch" in capsys.readouterr().err
+
+
+def test_a_device_that_there_is_not_is_said_before_anything_starts(monkeypatch, capsys):
+    monkeypatch.setattr("lecture.page.serve.check_model", lambda: None)
+    assert serve(["--no-browser", "--device", "tpu"]) == 1
+    assert "tpu" in capsys.readouterr().err
+
+
+def test_the_pages_processes_are_told_the_device(monkeypatch):
+    monkeypatch.delenv(stored_model.DEVICE, raising=False)
+    assert stored_model.chosen_device() == "cpu"
+    monkeypatch.setenv(stored_model.DEVICE, "to be put back")
+    monkeypatch.setattr("keyhole.models.check_device", lambda device: None)
+    for name in ("check_model", "serve", "announce"):
+        monkeypatch.setattr(f"lecture.page.serve.{name}", lambda *_: None)
+    assert serve(["--no-browser", "--device", "cuda:1"]) == 0
+    assert stored_model.chosen_device() == "cuda:1"
 
 
 def test_nothing_on_the_page_comes_from_elsewhere():

@@ -19,6 +19,8 @@ from keyhole.moments import (
     made_of,
     moment_file,
     moment_over,
+    read_moment,
+    save_correlations,
     save_moment,
 )
 from keyhole.paths import data_folder
@@ -42,6 +44,22 @@ def test_a_moment_survives_the_file(tmp_path, monkeypatch):
     moment = editing.second_moment(torch.randn(30, 7)).float()
     save_moment(moment, tmp_path / "moment_some--model_layer2.safetensors")
     assert torch.equal(load_moment("some/model", 2), moment)
+
+
+def test_a_moment_of_correlations_is_the_same_but_for_rounding(tmp_path):
+    moment, path = load_moment(layer=3), tmp_path / "c.safetensors"
+    save_correlations(moment, path, "this", torch.arange(1536.0))
+    assert path.stat().st_size < 2.4e6
+    found = read_moment(path)
+    assert found.of == "this" and torch.equal(found.mean, torch.arange(1536.0))
+    assert torch.equal(found.moment, found.moment.T)
+    assert torch.allclose(found.moment.diagonal(), moment.diagonal(), rtol=1e-6)
+    torch.testing.assert_close(found.moment, moment, rtol=1e-3, atol=1e-6)
+    save_correlations(moment, path, "this")
+    assert read_moment(path).mean is None
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(KeyholeError, match="is damaged"):
+        read_moment(path)
 
 
 def test_moments_of_two_folders_are_kept_apart_however_they_are_named(tmp_path, monkeypatch):

@@ -20,7 +20,6 @@ PIECES = (
     "sample-class",
     "pictures",
     "lecture-moments",
-    "lecture-text",
     "lecture-curves",
 )
 
@@ -73,7 +72,6 @@ def remake(chosen: Namespace) -> int:
         "sample-class": sample_class.make,
         "pictures": lambda: pictures.make(load_model()),
         "lecture-moments": lambda: making.moments(load_model(), tqdm),
-        "lecture-text": lambda: making.text(load_model()),
         "lecture-curves": lambda: making.curves(load_model(), tqdm),
     }
     print(f"Made {makers[chosen.what]()}")

@@ -2,7 +2,7 @@
 
 - `SENTENCES`: what the engine says of a request.
 - `EDITORS`, `NOTES`: the editors that are compared, and what must be said of each.
-- `MEASURES`: what they are compared by.
+- `MEASURES`: what they are compared by; `COLUMNS`: the same in a table's head.
 """
 
 SENTENCES = {
@@ -46,15 +46,21 @@ SENTENCES = {
 }
 
 EDITORS = {
-    "fine-tuning": "fine-tuning, one sentence after the other",
-    "rome": "ROME, one edit after the other",
+    "fine-tuning": "fine-tuning",
+    "rome": "ROME",
     "in-context": "in context",
+    "memit": "MEMIT",
+    "memit-layers": "MEMIT, layers 3 to 5",
+    "AlphaEdit": "AlphaEdit",
 }
 
 NOTES = {
-    "fine-tuning": "all weights changed",
-    "rome": "one matrix changed",
+    "fine-tuning": "one after the other; all weights changed",
+    "rome": "one after the other; one matrix changed",
     "in-context": "no weight changed: the sentences stand before the prompt",
+    "memit": "all at once; one matrix changed",
+    "memit-layers": "all at once; three matrices changed",
+    "AlphaEdit": "all at once; one matrix changed",
 }
 
 MEASURES = {
@@ -66,6 +72,15 @@ MEASURES = {
     "efficacy_generated": "efficacy, by generation",
     "paraphrase_generated": "paraphrases, by generation",
     "neighborhood_generated": "neighbors, by generation",
-    "perplexity": "fluency: perplexity of fresh text that the unedited model said",
+    "perplexity": "fluency: perplexity ratio",
     "seconds": "processor seconds for all edits, on one core",
+}
+
+COLUMNS = {
+    "score": "S",
+    "efficacy": "efficacy",
+    "paraphrase": "paraphrases",
+    "neighborhood": "neighbors",
+    "perplexity": "perplexity",
+    "seconds": "seconds",
 }

@@ -30,15 +30,21 @@ SENTENCES = {
 }
 
 EDITORS = {
-    "fine-tuning": "微調，一句接著一句",
-    "rome": "ROME，一筆接著一筆",
+    "fine-tuning": "微調",
+    "rome": "逐筆 ROME",
     "in-context": "放進輸入",
+    "memit": "整批 MEMIT",
+    "memit-layers": "整批 MEMIT，第 3 到 5 層",
+    "AlphaEdit": "整批 AlphaEdit",
 }
 
 NOTES = {
-    "fine-tuning": "改動所有權重",
+    "fine-tuning": "一句接著一句，改動所有權重",
     "rome": "只改動一個矩陣",
     "in-context": "沒有改動任何權重：把句子放在 prompt 前面",
+    "memit": "只改動一個矩陣",
+    "memit-layers": "改動三個矩陣",
+    "AlphaEdit": "只改動一個矩陣",
 }
 
 MEASURES = {
@@ -50,6 +56,15 @@ MEASURES = {
     "efficacy_generated": "編輯成功率（看生成）",
     "paraphrase_generated": "換句話說（看生成）",
     "neighborhood_generated": "鄰近事實（看生成）",
-    "perplexity": "流暢度：對未編輯模型另外說的文字的困惑度",
+    "perplexity": "流暢度：困惑度倍數",
     "seconds": "全部編輯的處理器秒數（單核心）",
+}
+
+COLUMNS = {
+    "score": "分數 S",
+    "efficacy": "成功率",
+    "paraphrase": "換句話說",
+    "neighborhood": "鄰近事實",
+    "perplexity": "困惑度",
+    "seconds": "秒數",
 }

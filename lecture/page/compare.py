@@ -7,12 +7,15 @@ import ipywidgets as widgets
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from lecture.curves import Curve, CurvePoint, Measure, load_curves
+from lecture.messages import everywhere
 from lecture.page import markup, stills
 from lecture.page.frame import Frame
 from lecture.page.words import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+GENERATED = "_generated"  # ends the names of measures by generation
 
 
 class Compare:
@@ -69,12 +72,17 @@ class Compare:
         values = [y for line in lines for _, y in line.points]
         if measure.unedited is not None:
             values.append(measure.unedited)
-        share = measure.unit == "share"
+        low, high = 0.0, 1.0
+        if measure.unit != "share":
+            high = max(values, default=1.0)
+            low = min(values, default=1.0) if measure.unit == "times" else 0.0
+            high += 0.05 * (high - low)
         better = say("better_high" if measure.better == "high" else "better_low")
         return markup.Axes(
             across=str(say("edits")),
             up=str(say("with_note", name=self.spoken(measure.title), note=better)),
-            high=1.0 if share else 1.05 * max(values, default=1.0),
+            low=low,
+            high=high,
             by_logarithm=True,
             ticks=self.curves.numbers,
             marked=self.edits.value,
@@ -106,16 +114,22 @@ class Compare:
         self.about.value = f"<p>{said}</p>"
 
     def _show_numbers(self):
-        edits = self.edits.value
-        head, rows = [""], {each.name: [self.spoken(each.title)] for each in self.curves.measures}
+        """A line for each editor, with the measures that are counted as the chosen one is."""
+        edits, said = self.edits.value, self.measure.value.endswith(GENERATED)
+        measures = [
+            each
+            for each in self.curves.measures
+            if each.unit != "share" or each.name.endswith(GENERATED) == said
+        ]
+        columns = [everywhere("COLUMNS", each.name.removesuffix(GENERATED)) for each in measures]
+        head = [str(say("generation" if said else "probability")), *map(self.spoken, columns)]
+        rows = []
         for curve in self.curves.curves:
             values = next((p.values for p in curve.points if p.edits == edits), {})
-            head.append(self.spoken(curve.title))
-            for measure in self.curves.measures:
-                rows[measure.name].append(_figure(values.get(measure.name), measure.unit))
+            figures = [_figure(values.get(each.name), each.unit) for each in measures]
+            rows.append([self.spoken(curve.title), *figures])
         title = say("at_edits", count=edits)
-        kept = [row for row in rows.values() if any(cell != "–" for cell in row[1:])]
-        self.numbers.value = f"<h3>{title}</h3>" + markup.table(head, kept, "kh-numbers")
+        self.numbers.value = f"<h3>{title}</h3>" + markup.table(head, rows, "kh-numbers")
 
     def take_live(self) -> None:
         """Measure what is planted now, as a point among the lines."""
@@ -162,4 +176,4 @@ def _figure(value, unit):
     """A number in a table; a dash where it was not measured."""
     if value is None:
         return "–"
-    return f"{value:.2f}" if unit == "share" else f"{value:.1f}"
+    return f"{value:.0f}" if unit == "seconds" else f"{value:.2f}"

@@ -1,6 +1,7 @@
 """The whole page: its head, the three tabs, and what happens at the start."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ from lecture.page.broken import Broken
 from lecture.page.change import Change
 from lecture.page.compare import Compare
 from lecture.page.frame import Frame
-from lecture.page.stored_model import check_model
+from lecture.page.stored_model import check_model, chosen_device
 from lecture.page.where import Where
 from lecture.page.words import LANGUAGES, NAMES, say
 
@@ -83,11 +84,13 @@ class Page:
 
     def _load(self, _):
         """In the worker thread: load the model, then do what the address asks for."""
-        from lecture.engine import Engine  # late: the page is shown before that
+        # Late: the page is shown before that.
+        from keyhole.models import load_model
+        from lecture.engine import Engine
 
         self.frame.progress("part_model", 0, 1)
         check_model()
-        self.frame.ready(Engine())
+        self.frame.ready(Engine(partial(load_model, device=chosen_device())))
         for each in ("change", "where", "compare"):  # a map shows the model as edited
             self._tabs[each].start()
 

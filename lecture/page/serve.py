@@ -14,7 +14,7 @@ from pathlib import Path
 from keyhole import messages
 from keyhole.errors import KeyholeError
 from keyhole.terminal import print_anything
-from lecture.page.stored_model import check_model
+from lecture.page.stored_model import check_model, choose_device
 from lecture.page.words import LANGUAGES, say
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         messages.use(chosen.lang)
     try:
         check_model()
+        if chosen.device:
+            choose_device(chosen.device)
         port = free_port(chosen.port)
     except KeyholeError as error:
         print(f"lecture: {error}", file=sys.stderr)
@@ -61,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--port", type=int, default=PORT, help=f"the first port to try ({PORT})")
     made.add_argument("--no-browser", action="store_true", help="only say the address")
+    made.add_argument("--device", help='where the model runs: "cpu" (usual), or a GPU, "cuda"')
     made.add_argument("--lang", choices=tuple(LANGUAGES), help="the page's first language")
     return made
 

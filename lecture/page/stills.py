@@ -34,7 +34,16 @@ CHINESE_FONTS = (
 FONT_FILES = re.compile(r"NotoSans(CJK|TC)|PingFang|Heiti|msjh|SourceHan|wqy|DroidSansF|Arial U")
 KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 WIDTH, HEIGHT, DPI = 12.0, 6.75, 160  # inches: a slide's shape
-DASHES = {"": "-", "9 4": "--", "3 3": ":", "12 4 3 4": "-.", "2 5": ":", "16 5": "--"}
+DASHES = {
+    "": "-",
+    "9 4": "--",
+    "3 3": ":",
+    "12 4 3 4": "-.",
+    "2 5": ":",
+    "6 3": "--",
+    "1 4": ":",
+    "16 5": "--",
+}
 
 
 @cache

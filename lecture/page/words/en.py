@@ -174,6 +174,7 @@ PAGE = {
     "unedited": "no edit",
     "at_edits": "Number of edits: {count}",
     "curves_about": (
-        "{model}, layer {layer}. Every editor got the same facts, out of {facts} of the kit's."
+        "{model}, layer {layer}, facts out of {facts} of the kit's. Fine-tuning and in context: at"
+        " least 10 of them are measured; the others: at least 40, in five orders."
     ),
 }

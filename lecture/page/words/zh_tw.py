@@ -169,5 +169,8 @@ PAGE = {
     "with_note": "{name}（{note}）",
     "unedited": "沒有編輯",
     "at_edits": "編輯的數量：{count}",
-    "curves_about": "{model}，第 {layer} 層。每種方法改的都是同樣的事實，選自作業裡的 {facts} 個。",
+    "curves_about": (
+        "{model}，第 {layer} 層；事實選自作業裡的 {facts} 個。微調和放進輸入：至少量 10 個事實；"
+        "其他方法：至少 40 個，用五種順序。"
+    ),
 }
