@@ -45,7 +45,7 @@ LANGUAGE_CELLS = {
 LANGUAGE_CELL, FIRST_CELL = "language", "setup"
 HEAD = re.compile(r"^<!-- ([\w-]+) ([0-9a-f]{8}) -->$", re.MULTILINE)
 BLOCK = re.compile(r"\A```diff\n(.*)\n```\Z", re.DOTALL)
-WIDTH = re.compile(r"(?<=')[<>^]?\d+(?=')")
+WIDTH = re.compile(r"f'[<>^]?\d+'")
 # Strings in these places are read by code, not by people.
 READ_BY_CODE = {"fact_from", "functions_of", "open", "save_file"}
 
@@ -145,8 +145,9 @@ class _Code(ast.NodeTransformer):
 
     def visit_FormattedValue(self, node):
         """A width may differ: words of another language take another room."""
-        form = node.format_spec and WIDTH.sub("", ast.unparse(node.format_spec))
-        return ast.FormattedValue(self.visit(node.value), node.conversion, ast.Constant(form))
+        form = ast.unparse(node.format_spec) if node.format_spec else ""
+        form = ast.Constant("" if WIDTH.fullmatch(form) else form)
+        return ast.FormattedValue(self.visit(node.value), node.conversion, form)
 
     def visit_Subscript(self, node):
         key = node.slice  # a name in code, but for a title that is put together
