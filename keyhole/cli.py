@@ -433,12 +433,10 @@ def _keep_edit(chosen, names, made, before, after):
         _write(chosen.json, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         print(shown("measured", path=chosen.json))
     if chosen.plot:
-        from keyhole.plots import before_after
+        from keyhole.plots import before_after, say
 
-        title = (
-            f"{names['subject']}:{names['target_true']} →{names['target_new']},"
-            f" layer {chosen.layer}"
-        )
+        title = f"{names['subject']}:{names['target_true']} →{names['target_new']}"
+        title = say("of_layer", title=title, layer=chosen.layer)
         _save(before_after(before["probes"], after["probes"], title), chosen.plot)
 
 

@@ -275,9 +275,7 @@ def make(language: str, root: Path = ROOT) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name, solution, parts in read(language, root):
-        released = nbformat.read(
-            root / "assignments" / ASSIGNMENT / f"{name}.ipynb", as_version=4
-        )
+        released = nbformat.read(root / "assignments" / ASSIGNMENT / f"{name}.ipynb", as_version=4)
         try:
             made = translated(released, solution, parts, language)
         except KeyholeError as problem:
