@@ -17,9 +17,11 @@ import argparse
 import ast
 import hashlib
 import io
+import os
 import re
-import shutil
+import subprocess
 import sys
+import tempfile
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +29,6 @@ from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
-from nbgrader.utils import compute_checksum
 
 from keyhole.errors import KeyholeError
 from keyhole.notebooks.definitions import grade_id
@@ -195,41 +196,30 @@ def state_of(solution: nbformat.NotebookNode, parts: Mapping[str, Part]) -> Stat
 
 
 def translated(
-    notebook: nbformat.NotebookNode,
-    solution: nbformat.NotebookNode,
-    parts: Mapping[str, Part],
-    language: str,
+    solution: nbformat.NotebookNode, parts: Mapping[str, Part], language: str
 ) -> nbformat.NotebookNode:
-    """A notebook in another language: the solution itself, or the released one made from it.
+    """A solution notebook in another language.
 
     Cells whose part is missing or behind stay English. Raises KeyholeError where a part would
     change code.
     """
-    state, made = state_of(solution, parts), nbformat.from_dict(notebook)
-    originals = {cell.id: cell for cell in solution.cells}
+    behind, made = state_of(solution, parts).behind, nbformat.from_dict(solution)
     for cell in made.cells:
-        original = originals.get(cell.id)
-        if original is None or cell.id not in parts or cell.id in state.behind:
-            continue
-        if cell.cell_type == "code":
-            cell.source = _in_other_words(cell, original, parts[cell.id])
-        elif cell.source == original.source:  # else the answer to a question, which is cleared
-            cell.source = parts[cell.id].text
-        if "checksum" in cell.metadata.get("nbgrader", {}):
-            cell.metadata.nbgrader.checksum = compute_checksum(cell)
+        if cell.id in parts and cell.id not in behind:
+            part = parts[cell.id]
+            cell.source = _in_other_words(cell, part) if cell.cell_type == "code" else part.text
     [at] = [place for place, cell in enumerate(made.cells) if cell.id == FIRST_CELL]
-    first = nbformat.v4.new_code_cell(LANGUAGE_CELLS[language], id=LANGUAGE_CELL)
-    made.cells.insert(at, first)
+    made.cells.insert(at, nbformat.v4.new_code_cell(LANGUAGE_CELLS[language], id=LANGUAGE_CELL))
     return made
 
 
-def _in_other_words(cell, original, part):
+def _in_other_words(cell, part):
     """The source of a code cell with the pairs of its part put in. Raises KeyholeError."""
     try:
         words = dict(part.pairs())
     except ValueError as error:
         raise KeyholeError(f"the translation of {cell.id}: {error}.") from None
-    if unused := [english for english in words if english not in original.source]:
+    if unused := [english for english in words if english not in cell.source]:
         raise KeyholeError(f"the translation of {cell.id}: the cell has no {unused[0]!r}.")
     if not words:
         return cell.source
@@ -266,22 +256,41 @@ def read(language: str, root: Path = ROOT) -> Iterator[tuple[str, nbformat.Noteb
         )
 
 
-def make(language: str, root: Path = ROOT) -> Path:
-    """Write the released notebooks anew in another language, from those in assignments/.
-
-    Returns their folder. Raises KeyholeError where a translation would change code.
-    """
-    folder = root / "assignments" / language / ASSIGNMENT
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def solutions(language: str, root: Path = ROOT) -> dict[str, nbformat.NotebookNode]:
+    """The solution notebooks in another language, by name. Raises KeyholeError."""
+    made = {}
     for name, solution, parts in read(language, root):
-        released = nbformat.read(root / "assignments" / ASSIGNMENT / f"{name}.ipynb", as_version=4)
         try:
-            made = translated(released, solution, parts, language)
+            made[name] = translated(solution, parts, language)
         except KeyholeError as problem:
             raise KeyholeError(f"{language}, {name}: {problem}") from None
-        nbformat.write(made, folder / f"{name}.ipynb")
-    return folder
+    return made
+
+
+def make(language: str, root: Path = ROOT) -> Path:
+    """Release the notebooks in another language, as nbgrader releases the English ones.
+
+    Returns their folder. Raises KeyholeError where a translation would change code, or where
+    nbgrader fails.
+    """
+    release = root / "assignments" / language
+    with tempfile.TemporaryDirectory() as source:
+        Path(source, ASSIGNMENT).mkdir()
+        for name, notebook in solutions(language, root).items():
+            nbformat.write(notebook, Path(source, ASSIGNMENT, f"{name}.ipynb"))
+        nbgrader = [sys.executable, "-m", "nbgrader", "generate_assignment", ASSIGNMENT]
+        folders = {"source": source, "release": release}
+        done = subprocess.run(
+            [*nbgrader, "--force", "--no-db"]
+            + [f"--CourseDirectory.{name}_directory={path}" for name, path in folders.items()],
+            cwd=root,
+            env={**os.environ, "KEYHOLE_LANG": language},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        raise KeyholeError(f"nbgrader released nothing: {done.stderr.strip()}")
+    return release / ASSIGNMENT
 
 
 def stamp(language: str, name: str, cells: Sequence[str], root: Path = ROOT) -> None:
