@@ -303,7 +303,7 @@ MISCONCEPTIONS = {
         "Parameter 會追蹤梯度，不能直接覆寫：請在 `with torch.no_grad():` 裡面寫入。"
     ),
     "tensor_for_parameter": (
-        "一般的張量不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。"
+        "一般的 tensor 不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。"
     ),
     "dtype_changed": (
         "模組的權重換了 dtype，模型算到這裡就會出錯；請用 `copy_` 寫進去，dtype 就不會變。"
