@@ -8,7 +8,7 @@ without colour. Words are in the language spoken; where no font has its characte
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,12 @@ def _given(text):
     return drawable(say(text)) if text else text
 
 
+@cache
+def _tell_of_font():
+    """Warn that pictures speak English: once, not for each picture."""
+    warnings.warn(shown("no_font"), stacklevel=4)
+
+
 def _with_fonts(draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:
     """Draw with a font behind the usual one that has the Chinese characters, if there is one."""
 
@@ -43,8 +49,8 @@ def _with_fonts(draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:
     def drawn(*args, **kwargs):
         from matplotlib import rc_context  # late: see above
 
-        if lacks_font():  # told once: a warning that comes from this same line again is not shown
-            warnings.warn(shown("no_font"), stacklevel=1)
+        if lacks_font():
+            _tell_of_font()
         families = [name for name in ("DejaVu Sans", chinese_font()) if name]
         with rc_context({"font.family": families}):
             return draw(*args, **kwargs)

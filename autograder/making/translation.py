@@ -128,37 +128,37 @@ class _Code(ast.NodeTransformer):
     def __init__(self, only_docstrings):
         self.only_docstrings = only_docstrings
 
-    def visit_Expr(self, node):
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return ast.Pass() if is_text else self.generic_visit(node)
 
-    def visit_Constant(self, node):
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if isinstance(node.value, str) and not self.only_docstrings:
             return ast.Constant("")
         return node
 
-    def visit_JoinedStr(self, node):
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         """What fills the gaps stays, in any order: languages order words differently."""
         if self.only_docstrings:
             return node
         gaps = [self.visit(each) for each in node.values if isinstance(each, ast.FormattedValue)]
         return ast.Constant(sorted(map(ast.dump, gaps)))
 
-    def visit_FormattedValue(self, node):
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
         """A width may differ: words of another language take another room."""
         form = ast.unparse(node.format_spec) if node.format_spec else ""
         form = ast.Constant("" if WIDTH.fullmatch(form) else form)
         return ast.FormattedValue(self.visit(node.value), node.conversion, form)
 
-    def visit_Subscript(self, node):
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         key = node.slice  # a name in code, but for a title that is put together
         key = self.visit(key) if isinstance(key, ast.JoinedStr) else key
         return ast.Subscript(self.visit(node.value), key, node.ctx)
 
-    def visit_Compare(self, node):
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
         return node
 
-    def visit_Call(self, node):
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         return node if ast.unparse(node.func) in READ_BY_CODE else self.generic_visit(node)
 
 

@@ -133,7 +133,7 @@ def compare(function: Callable) -> "Figure":
     For states it shows how far each lies from where it was; for a map, the effects. Raises
     CheckFailed where nothing comes back that could be shown.
     """
-    from keyhole.plots import expected_and_obtained, say  # late: it takes a second
+    from keyhole.plots import expected_and_obtained  # late: matplotlib takes a second
 
     name = _name_of(function)
     case = next((case for case in load_cases().get(name, []) if case.axes), None)
@@ -152,8 +152,7 @@ def compare(function: Callable) -> "Figure":
     if moved[0].dim() == 3:
         moved = [tensor.norm(dim=-1) for tensor in moved]
     title = check_title(f"{name}.{case.id}", "en" if lacks_font() else None)
-    title = say("check", function=name, title=title)
-    return expected_and_obtained(*moved, *case.axes, title=title)
+    return expected_and_obtained(*moved, *case.axes, title=f"{name}: {title}")
 
 
 def _name_of(function):

@@ -1678,7 +1678,6 @@ PICTURES = {
     "last token": "last token",
     "effect_at": "indirect effect of the state at the subject's last token, layer {layer}",
     # a public check
-    "check": "{function}: {title}",
     "expected": "expected",
     "yours": "yours",
     "difference": "difference",

@@ -1085,7 +1085,7 @@ PICTURES = {
     "new_target": "新目標",
     "probability": "機率",
     "step": "步數",
-    "loss": "loss（nat）",
+    "loss": "loss（單位：nat）",
     "singular_values": "Ŵ − W 的奇異值（第一個是 {first}）",
     "in_units": "以第一個為單位",
     "invertible": "條件數 {number}：C 可逆",
@@ -1110,7 +1110,6 @@ PICTURES = {
     "last token": "最後一個 token",
     "effect_at": "主詞的最後一個 token 在第 {layer} 層的狀態的間接效應",
     # a public check
-    "check": "{function}：{title}",
     "expected": "正確的結果",
     "yours": "你的結果",
     "difference": "差異",
