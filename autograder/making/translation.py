@@ -119,52 +119,40 @@ def _strings(source):
     ]
 
 
-class _Code(ast.NodeTransformer):
-    """A syntax tree without what people read: docstrings, and strings that no code reads.
+def code_of(source: str, graded: bool = False) -> object:
+    """The code of a cell, without its comments, docstrings and printed words: for comparing.
 
-    In a graded cell (`only_docstrings`) all other strings stay.
+    In a graded cell all strings but docstrings belong to the code.
     """
-
-    def __init__(self, only_docstrings):
-        self.only_docstrings = only_docstrings
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return ast.Pass() if is_text else self.generic_visit(node)
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if isinstance(node.value, str) and not self.only_docstrings:
-            return ast.Constant("")
-        return node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        """What fills the gaps stays, in any order: languages order words differently."""
-        if self.only_docstrings:
-            return node
-        gaps = [self.visit(each) for each in node.values if isinstance(each, ast.FormattedValue)]
-        return ast.Constant(sorted(map(ast.dump, gaps)))
-
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:
-        """A width may differ: words of another language take another room."""
-        form = ast.unparse(node.format_spec) if node.format_spec else ""
-        form = ast.Constant("" if WIDTH.fullmatch(form) else form)
-        return ast.FormattedValue(self.visit(node.value), node.conversion, form)
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        key = node.slice  # a name in code, but for a title that is put together
-        key = self.visit(key) if isinstance(key, ast.JoinedStr) else key
-        return ast.Subscript(self.visit(node.value), key, node.ctx)
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        return node if ast.unparse(node.func) in READ_BY_CODE else self.generic_visit(node)
+    return _without_words(ast.parse(_python(source)), graded)
 
 
-def code_of(source: str, only_docstrings: bool = False) -> str:
-    """The code of a cell, without its comments, docstrings and printed words: for comparing."""
-    return ast.dump(_Code(only_docstrings).visit(ast.parse(_python(source))))
+def _without_words(node, graded):
+    """A syntax tree as nested lists, without what people read."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return "a docstring"
+        case ast.Compare():
+            return ast.dump(node)
+        case ast.Call() if ast.unparse(node.func) in READ_BY_CODE:
+            return ast.dump(node)
+        case ast.Subscript() if not isinstance(node.slice, ast.JoinedStr):
+            return [_without_words(node.value, graded), ast.dump(node.slice)]
+        case ast.Constant(value=str()) if not graded:
+            return "words"
+        case ast.JoinedStr() if not graded:  # languages order words, and so gaps, differently
+            gaps = [each for each in node.values if isinstance(each, ast.FormattedValue)]
+            return sorted(repr(_without_words(each, graded)) for each in gaps)
+        case ast.FormattedValue() if not graded:
+            form = ast.unparse(node.format_spec) if node.format_spec else ""
+            form = "" if WIDTH.fullmatch(form) else form  # other words take other room
+            return [_without_words(node.value, graded), node.conversion, form]
+        case ast.AST():
+            fields = [_without_words(value, graded) for _, value in ast.iter_fields(node)]
+            return [type(node).__name__, *fields]
+        case list():
+            return [_without_words(each, graded) for each in node]
+    return node
 
 
 # ---------------------------------------------------------------- translating
