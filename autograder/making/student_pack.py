@@ -15,14 +15,14 @@ from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from keyhole.errors import KeyholeError
 from keyhole.files import write_atomically
-from keyhole.messages import LANGUAGES
 from keyhole.notebooks.definitions import definitions, read_notebook
 from keyhole.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
-FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "docs/students.md": "README.md"}
+FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE"}
+READMES = {"en": "docs/students.md", "zh-TW": "docs/students.zh-TW.md"}
 # A line of pyproject.toml or environment.yml. The last of them brings 160 MB.
 DEMO_ONLY = re.compile(r'\s+(- |")(voila|anywidget|psutil|playwright)==')
 LEFT_OUT = {
@@ -41,15 +41,15 @@ def pack(target: Path, root: Path = ROOT, language: str = "en") -> Path:
 
     Raises KeyholeError where students must not get something.
     """
-    if language not in LANGUAGES:
-        raise KeyholeError(f"no notebooks in {language!r}: there are {', '.join(LANGUAGES)}.")
+    if language not in READMES:
+        raise KeyholeError(f"no notebooks in {language!r}: there are {', '.join(READMES)}.")
     contents = {}
     for folder in FOLDERS:
         for path in (root / folder).rglob("*"):
             name = _name(path.relative_to(root), language)
             if path.is_file() and name and _for_students(name):
                 contents[name.as_posix()] = _content(path)
-    for source, name in FILES.items():
+    for source, name in {**FILES, READMES[language]: "README.md"}.items():
         contents[name] = (root / source).read_bytes()
     for name, made in (("pyproject.toml", students_project), ("environment.yml", without_demo)):
         contents[name] = made((root / name).read_text("utf-8")).encode()
@@ -87,7 +87,7 @@ def _name(path: Path, language: str) -> Path | None:
     folder, *below = path.parts
     if folder != "assignments":
         return path
-    spoken = below.pop(0) if below[0] in LANGUAGES else "en"
+    spoken = below.pop(0) if below[0] in READMES else "en"
     return Path(folder, *below) if spoken == language else None
 
 
