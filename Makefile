@@ -63,9 +63,13 @@ lab: fetch
 
 assignments: setup
 	@$(VENV)/bin/nbgrader generate_assignment model_editing --force --no-db
+	@$(VENV)/bin/python -m autograder.making.translation
 
+# make student-pack LANG=zh-TW: the notebooks in Chinese. (The LANG of the environment is another.)
+OTHER := $(if $(filter command,$(firstword $(origin LANG))),$(filter-out en,$(LANG)))
 student-pack: setup
-	@$(VENV)/bin/python -m autograder.making.student_pack keyhole-students.zip
+	@$(VENV)/bin/python -m autograder.making.student_pack \
+	keyhole-students$(addprefix -,$(OTHER)).zip $(OTHER)
 
 bench: fetch
 	@$(VENV)/bin/python -m bench

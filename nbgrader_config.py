@@ -40,6 +40,7 @@ c.CourseDirectory.ignore = [
     ".*",
     "my_fact.json",
     "my_edit.safetensors",
+    "zh-TW",  # translations of the solutions, the answers to the questions among them
 ]
 
 # Blanks keep signature and docstring; `keyhole` knows an untouched one by this line.

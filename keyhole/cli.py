@@ -91,7 +91,8 @@ def _command(commands, run, words):
     added.add_argument(
         "--lang",
         choices=tuple(messages.LANGUAGES),
-        help="language of the output (default: the environment variable KEYHOLE_LANG, else en)",
+        help="language of the output (default: the environment variable KEYHOLE_LANG; without it"
+        " `check` speaks as the notebook does, and the others en)",
     )
     return added
 
@@ -280,8 +281,10 @@ def fetch(chosen: argparse.Namespace) -> None:
 
 def check(chosen: argparse.Namespace) -> int:
     """`keyhole check`: 0 if every function passes, and the files beside the notebook do."""
-    from keyhole.checking.selfcheck import check_beside, check_notebook
+    from keyhole.checking.selfcheck import check_beside, check_notebook, language_of
 
+    if not (chosen.lang or os.environ.get("KEYHOLE_LANG")):
+        messages.use(language_of(_there(chosen.notebook)) or messages.language())
     passed = []
     for name, well, line in check_notebook(_there(chosen.notebook), chosen.seconds):
         passed.append(well)
@@ -454,12 +457,10 @@ def _keep_edit(chosen, names, made, before, after):
         _write(chosen.json, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         print(shown("measured", path=chosen.json))
     if chosen.plot:
-        from keyhole.plots import before_after
+        from keyhole.plots import before_after, say
 
-        title = (
-            f"{names['subject']}:{names['target_true']} →{names['target_new']},"
-            f" layer {chosen.layer}"
-        )
+        title = f"{names['subject']}:{names['target_true']} →{names['target_new']}"
+        title = say("of_layer", title=title, layer=chosen.layer)
         _save(before_after(before["probes"], after["probes"], title), chosen.plot)
 
 

@@ -2,17 +2,20 @@
 
 Each function takes data and returns a new Figure; nothing here is shown or written. Colours are
 Okabe and Ito's, which colour-blind readers can tell apart; hatching and position say the same
-without colour.
+without colour. Words are in the language spoken; where no font has its characters, in English.
 """
 
 import io
-from collections.abc import Mapping, Sequence
-from functools import partial
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial, wraps
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
 
+from keyhole.fonts import chinese_font, drawable, lacks_font
+from keyhole.messages import language, pictured, shown
 from keyhole.probes import PROBE_KINDS, Answer
 from keyhole.tracing import CausalMap, average_effects
 
@@ -21,13 +24,38 @@ if TYPE_CHECKING:  # the grader runs a notebook's imports, and draws nothing
     from matplotlib.figure import Figure
 
 TRUE, NEW, GREY = "#0072B2", "#D55E00", "#595959"
-EXPECTED = {
-    "original": "the edited prompt:\nthe new one should win",
-    "paraphrase": "in other words:\nthe new one should win",
-    "neighborhood": "other subjects:\ntheir own should stay",
-    "reversion": "asked backwards:\nrarely follows",
-    "portability": "what follows from it:\nmay follow, may not",
-}
+
+
+def say(name: str, /, **details: object) -> str:
+    """Words of a picture: in the language spoken if they can be drawn, else in English."""
+    return pictured(name, "en" if lacks_font(search=False) else language(), **details)
+
+
+def _given(text):
+    """A text that the caller gives, as far as it can be drawn."""
+    return drawable(say(text)) if text else text
+
+
+@cache
+def _tell_of_font():
+    """Warn that pictures speak English: once, not for each picture."""
+    warnings.warn(shown("no_font"), stacklevel=4)
+
+
+def _with_fonts(draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:
+    """Draw with a font behind the usual one that has the Chinese characters, if there is one."""
+
+    @wraps(draw)
+    def drawn(*args, **kwargs):
+        from matplotlib import rc_context  # late: see above
+
+        if lacks_font():
+            _tell_of_font()
+        families = [name for name in ("DejaVu Sans", chinese_font()) if name]
+        with rc_context({"font.family": families}):
+            return draw(*args, **kwargs)
+
+    return drawn
 
 
 def _png(picture):
@@ -47,10 +75,11 @@ def _picture(width, height, columns=1, title=None):
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)
     if title:
-        picture.suptitle(title, fontsize=11)
+        picture.suptitle(_given(title), fontsize=11)
     return picture, axes
 
 
+@_with_fonts
 def before_after(
     before: Sequence[Answer], after: Sequence[Answer], title: str | None = None
 ) -> "Figure":
@@ -66,7 +95,7 @@ def before_after(
         _draw_kind(ax, kind, pairs)
     axes[0].set_ylim(0, 1.03)
     axes[0].set_yticks([0, 0.25, 0.5, 0.75, 1])
-    axes[0].set_ylabel("probability", fontsize=9)
+    axes[0].set_ylabel(say("probability"), fontsize=9)
     return picture
 
 
@@ -74,11 +103,11 @@ def _draw_kind(ax, kind, pairs):
     """The bars of one kind of probe; `pairs` are the answers before and after, [(old, new)]."""
     means = _bars(ax, [[old.true for old, _ in pairs], [new.true for _, new in pairs]], 0, TRUE)
     means += _bars(ax, [[old.new for old, _ in pairs], [new.new for _, new in pairs]], 2.5, NEW)
-    ax.set_title(kind, fontsize=10, fontweight="bold", pad=22)
+    ax.set_title(kind, fontsize=10, fontweight="bold", pad=26)
     ax.text(
         0.5,
         1.015,
-        EXPECTED[kind],
+        say(f"expected_{kind}"),
         transform=ax.transAxes,
         ha="center",
         va="bottom",
@@ -88,14 +117,14 @@ def _draw_kind(ax, kind, pairs):
     # The numbers stand below, where no dot covers them.
     ax.set_xticks(
         [0, 1, 2.5, 3.5],
-        [f"{when} {mean:.2f}" for when, mean in zip(["before", "after"] * 2, means)],
+        [say(when, mean=f"{mean:.2f}") for when, mean in zip(["before", "after"] * 2, means)],
         rotation=90,
         fontsize=8,
     )
     ax.tick_params(axis="x", length=0)
     for place, color, word in (
-        (0.5, TRUE, _word(pairs, "target_true", "true answer")),
-        (3, NEW, _word(pairs, "target_new", "new target")),
+        (0.5, TRUE, _word(pairs, "target_true", say("true_answer"))),
+        (3, NEW, _word(pairs, "target_new", say("new_target"))),
     ):
         ax.annotate(
             word,
@@ -143,6 +172,7 @@ def _word(pairs, field, otherwise):
     return word if len(word) <= 14 else word[:13] + "…"
 
 
+@_with_fonts
 def loss_curve(losses: Sequence[float]) -> "Figure":
     """The losses of an optimisation, step by step, in nats."""
     picture, [ax] = _picture(5, 2.8)
@@ -162,11 +192,12 @@ def loss_curve(losses: Sequence[float]) -> "Figure":
     ax.margins(y=0.2)
     ax.set_xlim(0.5, len(losses) + 0.5)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("step", fontsize=9)
-    ax.set_ylabel("loss in nats", fontsize=9)
+    ax.set_xlabel(say("step"), fontsize=9)
+    ax.set_ylabel(say("loss"), fontsize=9)
     return picture
 
 
+@_with_fonts
 def singular_values(change: torch.Tensor, count: int = 8) -> "Figure":
     """The first singular values of a change of W (d_out, d_in), in units of the first.
 
@@ -181,8 +212,8 @@ def singular_values(change: torch.Tensor, count: int = 8) -> "Figure":
         ax.text(place, share + 0.02, _share(share), ha="center", va="bottom", fontsize=8)
     ax.set_ylim(0, 1.12)
     ax.set_xticks(list(places))
-    ax.set_xlabel(f"singular values of Ŵ − W (the first is {values[0]:.3g})", fontsize=9)
-    ax.set_ylabel("in units of the first", fontsize=9)
+    ax.set_xlabel(say("singular_values", first=f"{values[0]:.3g}"), fontsize=9)
+    ax.set_ylabel(say("in_units"), fontsize=9)
     return picture
 
 
@@ -193,6 +224,7 @@ def _share(share):
     return f"{share:.0e}" if share < 0.01 else f"{share:.2f}"
 
 
+@_with_fonts
 def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Figure":
     """The eigenvalues of a second moment C (d_in, d_in), falling, and how ill conditioned it is.
 
@@ -203,9 +235,9 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
     full = values > values[0] * len(values) * torch.finfo(torch.float32).eps
     rank, whole = int(full.sum()), bool(full.all())
     said = (
-        f"condition number {values[0] / values[-1]:,.0f}: C is invertible"
+        say("invertible", number=f"{values[0] / values[-1]:,.0f}")
         if whole
-        else f"rank {rank} of {len(values)}: C is not invertible"
+        else say("not_invertible", rank=rank, all=len(values))
     )
     picture, [ax] = _picture(5, 2.8, title=said)
     ax.plot(range(1, rank + 1), values[:rank].tolist(), color=TRUE, linewidth=1.6)
@@ -216,7 +248,7 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
         ax.text(
             (rank + len(values)) / 2,
             0.5,
-            "zero",
+            say("zero"),
             transform=ax.get_xaxis_transform(),
             ha="center",
             fontsize=9,
@@ -229,13 +261,13 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
         ax.text(
             len(values) - small / 2,
             0.9,
-            f"{small} below {threshold:g}",
+            say("below", count=small, threshold=f"{threshold:g}"),
             transform=ax.get_xaxis_transform(),
             ha="center",
             fontsize=9,
         )
     ax.set_yscale("log")
-    ax.set_xlabel("eigenvalues of C, the largest first", fontsize=9)
+    ax.set_xlabel(say("eigenvalues"), fontsize=9)
     return picture
 
 
@@ -243,11 +275,6 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
 
 # One hue a kind, each from light to dark: without colour the dark cells are still the strong ones.
 SHADES = {"state": "Purples", "mlp": "Greens", "attention": "Reds"}
-RESTORED = {
-    "state": "one state restored",
-    "mlp": "MLP outputs restored",
-    "attention": "attention outputs restored",
-}
 # A colour, a line and a mark for each role of a token, so that any one of them is enough.
 CURVES = (
     ("#56B4E9", ":", "v"),
@@ -259,6 +286,7 @@ CURVES = (
 )
 
 
+@_with_fonts
 def heat_map(causal_map: CausalMap) -> "Figure":
     """A map as in the paper: tokens down, layers across, the answer's probability as shade.
 
@@ -271,6 +299,7 @@ def heat_map(causal_map: CausalMap) -> "Figure":
     return picture
 
 
+@_with_fonts
 def heat_maps(maps: Sequence[CausalMap], title: str | None = None) -> "Figure":
     """Several maps of one prompt, side by side, each in its kind's hue, with the same limits."""
     size = 5.1 * len(maps) + 0.4, 0.24 * len(maps[0].tokens) + 1.6
@@ -310,13 +339,8 @@ def _draw_map(causal_map, ax: "Axes", limits):
     step = 5 if layers > 12 else 1
     ax.set_xticks([layer + 0.5 for layer in range(0, layers, step)], range(0, layers, step))
     ax.tick_params(length=2)
-    what = RESTORED[causal_map.kind] + (
-        f", window of {causal_map.window} layers" if causal_map.kind != "state" else ""
-    )
-    ax.set_xlabel(
-        "layer" if causal_map.kind == "state" else "layer in the middle of the window", fontsize=9
-    )
-    ax.set_title(what, fontsize=10)
+    ax.set_xlabel(say("layer" if causal_map.kind == "state" else "middle_layer"), fontsize=9)
+    ax.set_title(say(causal_map.kind, window=causal_map.window), fontsize=10)
     bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
     bar.ax.tick_params(labelsize=7.5)
     bar.set_label(f"p({_token(causal_map.answer)})", fontsize=9)
@@ -330,6 +354,7 @@ def _token(text):
     return (text if text.isprintable() else repr(text)[1:-1]).replace("$", r"\$")
 
 
+@_with_fonts
 def effect_curves(maps: Sequence[CausalMap], title: str | None = None) -> "Figure":
     """The average indirect effect over maps of one kind, a curve over layers for each role.
 
@@ -349,7 +374,7 @@ def effect_curves(maps: Sequence[CausalMap], title: str | None = None) -> "Figur
             markevery=3,
             markersize=4,
             linewidth=2 if strong else 1.2,
-            label=f"{role} ({count})",
+            label=f"{say(role)} ({count})",
         )
         if strong:
             ax.fill_between(
@@ -361,21 +386,20 @@ def effect_curves(maps: Sequence[CausalMap], title: str | None = None) -> "Figur
                 linewidth=0,
             )
     ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.set_xlabel(
-        "layer" if maps[0].kind == "state" else "layer in the middle of the window", fontsize=9
-    )
-    ax.set_ylabel("average indirect effect\n(probability)", fontsize=9)
+    ax.set_xlabel(say("layer" if maps[0].kind == "state" else "middle_layer"), fontsize=9)
+    ax.set_ylabel(say("average_effect"), fontsize=9)
     ax.legend(
         fontsize=7.5,
         frameon=False,
         loc="center left",
         bbox_to_anchor=(1, 0.5),
-        title="token (number of prompts)",
+        title=say("roles"),
         title_fontsize=8,
     )
     return picture
 
 
+@_with_fonts
 def effect_bars(maps: Sequence[CausalMap], layer: int) -> "Figure":
     """One bar a map, the largest on top: the effect at the subject's last token in `layer`.
 
@@ -402,12 +426,11 @@ def effect_bars(maps: Sequence[CausalMap], layer: int) -> "Figure":
     )
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.margins(x=0.12)
-    ax.set_xlabel(
-        f"indirect effect of the state at the subject's last token, layer {layer}", fontsize=9
-    )
+    ax.set_xlabel(say("effect_at", layer=layer), fontsize=9)
     return picture
 
 
+@_with_fonts
 def expected_and_obtained(
     expected: torch.Tensor,
     obtained: torch.Tensor,
@@ -433,18 +456,19 @@ def expected_and_obtained(
             vmax=high,
             aspect="auto",
         )
-        ax.set_title(name, fontsize=10)
-        ax.set_xlabel(columns, fontsize=9)
+        ax.set_title(say(name), fontsize=10)
+        ax.set_xlabel(_given(columns), fontsize=9)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
     axes[0].yaxis.get_major_locator().set_params(integer=True)
-    axes[0].set_ylabel(rows, fontsize=9)
+    axes[0].set_ylabel(_given(rows), fontsize=9)
     return picture
 
 
 # ---------------------------------------------------------------- many edits
 
 
+@_with_fonts
 def edit_curves(
     curves: Mapping[str, Sequence[Mapping]], here: Mapping[int, Mapping[str, float]] | None = None
 ) -> "Figure":
@@ -454,7 +478,7 @@ def edit_curves(
     orders of the facts. here: {number of edits: {"by probability", "by generation"}}, points that
     were measured just now.
     """
-    picture, axes = _picture(8.6, 3.5, 2, "S after many edits")
+    picture, axes = _picture(8.6, 3.5, 2, say("many_edits"))
     for ax, (title, name) in zip(axes, (("by probability", "S"), ("by generation", "S said"))):
         for (editor, points), (color, line, mark) in zip(curves.items(), CURVES[1:]):
             means, errors = zip(*(point["values"][name] for point in points))
@@ -468,7 +492,7 @@ def edit_curves(
                 markersize=4,
                 linewidth=1.3,
                 capsize=2,
-                label=editor,
+                label=_given(editor),
             )
         if here:
             ax.plot(
@@ -477,19 +501,20 @@ def edit_curves(
                 "*",
                 color="black",
                 markersize=10,
-                label="measured here",
+                label=say("measured_here"),
             )
         ax.set_xscale("log")
         numbers = [point["edits"] for point in next(iter(curves.values()))]
         ax.set_xticks(numbers, numbers)
         ax.minorticks_off()
-        ax.set_title(title, fontsize=10)
-        ax.set_xlabel("facts edited", fontsize=9)
-    axes[0].set_ylabel("S in percent", fontsize=9)
+        ax.set_title(say(title), fontsize=10)
+        ax.set_xlabel(say("edits"), fontsize=9)
+    axes[0].set_ylabel(say("S"), fontsize=9)
     axes[0].legend(fontsize=8, frameon=False, loc="lower left")
     return picture
 
 
+@_with_fonts
 def score_bars(rows: Mapping[str, Mapping], title: str) -> "Figure":
     """S in percent of several editors, by probability and by generation: two bars for each.
 
@@ -514,18 +539,19 @@ def score_bars(rows: Mapping[str, Mapping], title: str) -> "Figure":
             edgecolor=color,
             hatch=hatch,
             error_kw={"linewidth": 0.8},
-            label=label,
+            label=say(label),
         )
         for place, (mean, error) in zip(places, pairs):
             ax.text(100 * (mean + error) + 1, place, f"{100 * mean:.0f}", va="center", fontsize=8)
-    ax.set_yticks(range(len(rows)), list(rows), fontsize=8.5)
+    ax.set_yticks(range(len(rows)), list(map(_given, rows)), fontsize=8.5)
     ax.invert_yaxis()
     ax.set_xlim(0, 108)
-    ax.set_xlabel("S in percent", fontsize=9)
+    ax.set_xlabel(say("S"), fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return picture
 
 
+@_with_fonts
 def layer_curves(rows: Sequence[Mapping]) -> "Figure":
     """Where a fact is recalled, and where it can be edited: means over facts, layer by layer.
 
@@ -534,15 +560,10 @@ def layer_curves(rows: Sequence[Mapping]) -> "Figure":
     picture, [ax] = _picture(7, 3.4)
     layers = sorted({row["layer"] for row in rows})
     for (name, label), (color, line, mark) in zip(
-        (
-            ("state", "effect of restoring a state"),
-            ("mlp", "effect of restoring 10 MLP outputs"),
-            ("S", "S after an edit there"),
-        ),
-        CURVES[1:],
+        (("state", "effect_of_state"), ("mlp", "effect_of_mlp"), ("S", "S_after")), CURVES[1:]
     ):
         means = [fmean(row[name] for row in rows if row["layer"] == layer) for layer in layers]
-        ax.plot(layers, means, line, color=color, marker=mark, markersize=5, label=label)
+        ax.plot(layers, means, line, color=color, marker=mark, markersize=5, label=say(label))
         ax.plot(
             [row["layer"] for row in rows],
             [row[name] for row in rows],
@@ -552,7 +573,7 @@ def layer_curves(rows: Sequence[Mapping]) -> "Figure":
             markersize=4,
         )
     ax.set_xticks(layers)
-    ax.set_xlabel("layer", fontsize=9)
-    ax.set_ylabel("effect, or S (share)", fontsize=9)
+    ax.set_xlabel(say("layer"), fontsize=9)
+    ax.set_ylabel(say("effect_or_S"), fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return picture

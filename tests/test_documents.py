@@ -52,3 +52,17 @@ def test_the_readme_stays_on_one_screen_and_shows_small_pictures():
     shown = set(re.findall(r"!\[[^]]+\]\((docs/pictures/[^)]+)\)", readme))
     assert shown == {path.relative_to(ROOT).as_posix() for path in PICTURES} and len(shown) == 4
     assert all(path.stat().st_size < 150_000 for path in PICTURES)
+
+
+def test_the_chinese_page_for_students_tells_all_that_the_english_one_does():
+    """Its headings, rows, and whatever is to be typed or is the name of something."""
+    english, chinese = (
+        (ROOT / "docs" / name).read_text("utf-8") for name in ("students.md", "students.zh-TW.md")
+    )
+    for mark in ("## ", "| ", "- "):
+        lines = [
+            re.findall(f"^{re.escape(mark)}", text, re.MULTILINE) for text in (english, chinese)
+        ]
+        assert len(lines[0]) == len(lines[1]), mark
+    typed = re.findall(r"`([^`\n]+)`", english) + re.findall(r"^    .*?\S+$", english, re.MULTILINE)
+    assert not [each for each in typed if each.strip() not in chinese]

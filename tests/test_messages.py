@@ -54,6 +54,7 @@ NAMES = {
     " token {position} ",
     "`{function}` {failure}",
     "prompt",
+    "token",
 }
 END = re.compile(r"[.?!](?=[\s)]|$)|[。？！]")
 QUOTED = re.compile(r"`[^`]*`|「[^」]*」|'[^']*'|\"[^\"]*\"")

@@ -1,16 +1,20 @@
 """Pictures: they show what was given, without pyplot, and not by colour alone."""
 
 import io
+import re
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
+from matplotlib import font_manager
 from matplotlib.colors import to_rgb
 
 from autograder.oracle import tracing
-from keyhole import plots
+from keyhole import fonts, messages, plots
 from keyhole.facts import Probe
+from keyhole.many import load_curves
 from keyhole.plots import (
     before_after,
     effect_bars,
@@ -208,3 +212,73 @@ def test_expected_beside_obtained():
         and torch.equal(shown[1], got.double())
         and torch.equal(shown[2], expected.double())
     )
+
+
+# ---------------------------------------------------------------- words
+
+
+def said_in(picture):
+    """All words of a picture."""
+    found = [
+        text.get_text() for ax in picture.axes for text in [ax.title, ax.xaxis.label, *ax.texts]
+    ]
+    return [picture.get_suptitle(), *(text for text in found if text)]
+
+
+def the_pictures():
+    """One of each kind that a notebook draws."""
+    curves = load_curves()
+    maps = [a_map(), a_map(prompt="So Ann did it")]
+    yield before_after(answers(), answers(0.3), title="用一句話微調")
+    yield loss_curve([5.0, 1.0])
+    yield singular_values(torch.eye(3))
+    yield moment_spectrum(torch.diag(torch.tensor([8.0, 4.0, 0.0])), threshold=5.0)
+    yield from (heat_map(maps[0]), heat_maps([a_map("mlp")], "圖"), effect_curves(maps, "狀態"))
+    yield from (effect_bars(maps, 1), expected_and_obtained(torch.eye(2), torch.eye(2)))
+    yield plots.edit_curves(curves["many edits"], {10: {"by probability": 9, "by generation": 8}})
+    yield plots.layer_curves(curves["where"])
+    for rows in (curves["in context"], curves["fine-tuning"]["one"]):
+        yield plots.score_bars({name: made["values"] for name, made in rows.items()}, "分數")
+
+
+@pytest.mark.filterwarnings("error")
+def test_pictures_are_all_in_chinese_and_lack_no_character():
+    if not fonts.chinese_font():
+        pytest.skip("no font with Chinese characters")
+    messages.use("zh-TW")
+    for picture in the_pictures():
+        picture._repr_png_()  # a character that is lacking would be a warning, an error here
+        words = said_in(picture)
+        assert any(re.search("[一-鿿]", text) for text in words), words
+        assert not [text for text in words if re.search("(?:[a-z]+ ){3}[a-z]+", text)], words
+
+
+def test_every_stored_editor_has_its_words():
+    curves = load_curves()
+    names = [*curves["many edits"], *curves["in context"], *curves["fine-tuning"]["one"]]
+    unnamed = {name for name in names if messages.pictured(name, "zh-TW") == name}
+    assert unnamed <= {"MEMIT", "AlphaEdit", "LoRA"}
+
+
+def test_without_a_font_the_words_are_english_and_that_is_told_once(monkeypatch):
+    monkeypatch.setattr(fonts, "CHINESE_FONTS", ("no such font",))
+    plots._tell_of_font.cache_clear()
+    messages.use("zh-TW")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        pictures = list(the_pictures())
+        for picture in pictures:
+            picture._repr_png_()
+    assert [str(each.message) for each in told] == [messages.shown("no_font")]
+    assert not [text for each in pictures for text in said_in(each) if fonts.CHINESE.search(text)]
+    assert "probability" in pictures[0].axes[0].get_ylabel()
+
+
+def test_a_font_is_found_though_the_list_of_matplotlib_is_older(monkeypatch):
+    if not fonts.chinese_font():
+        pytest.skip("no font with Chinese characters")
+    manager = font_manager.fontManager
+    older = [font for font in manager.ttflist if font.name not in fonts.CHINESE_FONTS]
+    monkeypatch.setattr(manager, "ttflist", older)
+    assert fonts.chinese_font(search=False) is None
+    assert fonts.chinese_font() in fonts.CHINESE_FONTS

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from autograder.making.sample_edits import fact_of, files_of
+from autograder.making.translation import solutions as translated
 from keyhole.notebooks.definitions import grade_id
 from keyhole.paths import data_folder
 
@@ -271,6 +272,10 @@ def locality_loss(target_nll, log_probs, log_probs_before, replay_nll, kl_weight
 }
 
 
+# Hands in the Chinese notebooks: graded like any other.
+LANGUAGE_OF = {"chen-centres-c": "zh-TW"}
+
+
 def notebooks(folder: str) -> dict[str, nbformat.NotebookNode]:
     """The notebooks of an assignment folder, by name."""
     return {
@@ -286,7 +291,9 @@ def submissions() -> dict[str, dict[str, nbformat.NotebookNode]]:
         **{student: notebooks("solutions") for student in WITHOUT_MISTAKES},
     }
     for student, (name, function, source) in (*MISTAKES.items(), *FURTHER.items()):
-        members.setdefault(student, notebooks("solutions"))
+        if student not in members:
+            language = LANGUAGE_OF.get(student)
+            members[student] = translated(language) if language else notebooks("solutions")
         [cell] = [cell for cell in members[student][name].cells if grade_id(cell) == function]
         cell.source = source.strip()
     for student, books in members.items():

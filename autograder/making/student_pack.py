@@ -21,7 +21,8 @@ from keyhole.terminal import print_anything
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
-FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "docs/students.md": "README.md"}
+FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE"}
+READMES = {"en": "docs/students.md", "zh-TW": "docs/students.zh-TW.md"}
 # A line of pyproject.toml or environment.yml. The last of them brings 160 MB.
 DEMO_ONLY = re.compile(r'\s+(- |")(voila|anywidget|psutil|playwright)==')
 LEFT_OUT = {
@@ -35,14 +36,20 @@ LEFT_OUT = {
 }
 
 
-def pack(target: Path, root: Path = ROOT) -> Path:
-    """Write the zip to `target`. Raises KeyholeError where students must not get something."""
+def pack(target: Path, root: Path = ROOT, language: str = "en") -> Path:
+    """Write the zip to `target`, with the notebooks in one language.
+
+    Raises KeyholeError where students must not get something.
+    """
+    if language not in READMES:
+        raise KeyholeError(f"no notebooks in {language!r}: there are {', '.join(READMES)}.")
     contents = {}
     for folder in FOLDERS:
         for path in (root / folder).rglob("*"):
-            if path.is_file() and _for_students(path.relative_to(root)):
-                contents[path.relative_to(root).as_posix()] = _content(path)
-    for source, name in FILES.items():
+            name = _name(path.relative_to(root), language)
+            if path.is_file() and name and _for_students(name):
+                contents[name.as_posix()] = _content(path)
+    for source, name in {**FILES, READMES[language]: "README.md"}.items():
         contents[name] = (root / source).read_bytes()
     for name, made in (("pyproject.toml", students_project), ("environment.yml", without_demo)):
         contents[name] = made((root / name).read_text("utf-8")).encode()
@@ -73,6 +80,15 @@ def without_demo(versions: str) -> str:
     """A list of pinned packages without those that only the lecture's demo needs."""
     lines = versions.splitlines(keepends=True)
     return "".join(line for line in lines if not DEMO_ONLY.match(line))
+
+
+def _name(path: Path, language: str) -> Path | None:
+    """Where a file of the tree stands in the pack; None for notebooks in other languages."""
+    folder, *below = path.parts
+    if folder != "assignments":
+        return path
+    spoken = below.pop(0) if below[0] in READMES else "en"
+    return Path(folder, *below) if spoken == language else None
 
 
 def _for_students(path: Path) -> bool:
@@ -130,8 +146,9 @@ def _refuse_solved(path: Path) -> None:
 def main(arguments: list[str]) -> int:
     print_anything()
     target = Path(arguments[0] if arguments else "keyhole-students.zip")
+    language = arguments[1] if len(arguments) > 1 else "en"
     try:
-        pack(target)
+        pack(target, language=language)
     except (KeyholeError, OSError) as problem:
         print(f"The students' pack was not made: {problem}", file=sys.stderr)
         return 1

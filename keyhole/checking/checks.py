@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from keyhole.checking.cases import NoAnswer, load_cases
 from keyhole.checking.judging import Verdict
+from keyhole.fonts import lacks_font
 from keyhole.messages import check_title, clauses, feedback, listed, titled
-from keyhole.messages import en as english
 from keyhole.text import one_line
 
 if TYPE_CHECKING:  # it takes a second, and only `compare` draws
@@ -151,9 +151,8 @@ def compare(function: Callable) -> "Figure":
     ]
     if moved[0].dim() == 3:
         moved = [tensor.norm(dim=-1) for tensor in moved]
-    # All words in pictures are English: their font has no others.
-    title = f"{name}: {english.CHECKS[f'{name}.{case.id}']}"
-    return expected_and_obtained(*moved, *case.axes, title=title)
+    title = check_title(f"{name}.{case.id}", "en" if lacks_font() else None)
+    return expected_and_obtained(*moved, *case.axes, title=f"{name}: {title}")
 
 
 def _name_of(function):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from keyhole.errors import KeyholeError
 from keyhole.importing import import_path
-from keyhole.messages import Remark, feedback, language, problem, sentences
+from keyhole.messages import LANGUAGES, Remark, feedback, language, problem, sentences
 from keyhole.notebooks import newer
 from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
 from keyhole.notebooks.file import file_called
@@ -32,6 +32,7 @@ serve()
 """
 SECONDS = 60.0  # most that the checks of one function may take
 START_SECONDS = 180.0  # until torch is loaded: a cold disk is slow
+ASKED = re.compile(r"""^messages\.use\(["']([\w-]+)["']\)""", re.MULTILINE)
 MISSED = re.compile(r"NameError: name '(\w+)' is not defined")
 # What Python says where a module has nothing of that name, perhaps not yet.
 LACKING = re.compile(
@@ -52,6 +53,15 @@ def graded_functions(path: str | Path, defined: Definitions) -> list[str]:
         ):
             return names
     raise KeyholeError(problem("other_notebook", file=one_line(Path(path).name, 80)))
+
+
+def language_of(path: str | Path) -> str | None:
+    """The language that a notebook asks for in a line of its own; None where it asks for none."""
+    with suppress(KeyholeError):  # whoever checks the notebook is told what is wrong with it
+        for cell in read_notebook(path).cells:
+            if cell.cell_type == "code" and (asked := ASKED.search(cell.source)):
+                return asked[1] if asked[1] in LANGUAGES else None
+    return None
 
 
 def check_notebook(path: str | Path, seconds: float = SECONDS) -> Iterator[tuple[str, bool, str]]:

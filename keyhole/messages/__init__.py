@@ -121,9 +121,15 @@ def shown(name: str, /, **details: object) -> str:
     return str(Remark(name, details, "SHOWN"))
 
 
-def check_title(name: str) -> str:
+def check_title(name: str, language: str | None = None) -> str:
     """What a public check is about, in words; `name` is "<graded function>.<case>"."""
-    return LANGUAGES[_spoken].CHECKS[name]
+    return LANGUAGES[language or _spoken].CHECKS[name]
+
+
+def pictured(name: str, language: str, /, **details: object) -> str:
+    """What stands in a picture. A name without words, as an editor may have, stays as it is."""
+    words = LANGUAGES[language].PICTURES.get(name)
+    return words.format(**details) if words else name
 
 
 def sentences(*parts: object) -> str:

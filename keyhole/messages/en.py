@@ -1526,6 +1526,10 @@ SHOWN = {
     "there_already": "the same fact as an earlier record",
     "text_no_utf8": "a text is not UTF-8",
     "target_no_tokens": "this model has no tokens for the prompt or for a target",
+    "no_font": (
+        "this machine has no font with Chinese characters, so the words in pictures are English. "
+        "Install one, such as fonts-noto-cjk, and start Python again."
+    ),
     "too_long": "too long for this model",
     "training": "training",
     "fact": "fact",
@@ -1659,6 +1663,74 @@ WORDS = {
     "no_letter": "nothing",
     "times": "{count:.0f}00 %",
     "many_times": "more than 100,000 %",
+}
+
+# What stands in pictures.
+PICTURES = {
+    # an edit
+    "expected_original": "the edited prompt:\nthe new one should win",
+    "expected_paraphrase": "in other words:\nthe new one should win",
+    "expected_neighborhood": "other subjects:\ntheir own should stay",
+    "expected_reversion": "asked backwards:\nrarely follows",
+    "expected_portability": "what follows from it:\nmay follow, may not",
+    "before": "before {mean}",
+    "after": "after {mean}",
+    "true_answer": "true answer",
+    "new_target": "new target",
+    "probability": "probability",
+    "step": "step",
+    "loss": "loss in nats",
+    "singular_values": "singular values of Ŵ − W (the first is {first})",
+    "in_units": "in units of the first",
+    "invertible": "condition number {number}: C is invertible",
+    "not_invertible": "rank {rank} of {all}: C is not invertible",
+    "zero": "zero",
+    "below": "{count} below {threshold}",
+    "eigenvalues": "eigenvalues of C, the largest first",
+    "of_layer": "{title}, layer {layer}",
+    # causal tracing
+    "state": "one state restored",
+    "mlp": "MLP outputs restored, window of {window} layers",
+    "attention": "attention outputs restored, window of {window} layers",
+    "layer": "layer",
+    "middle_layer": "layer in the middle of the window",
+    "average_effect": "average indirect effect\n(probability)",
+    "roles": "token (number of prompts)",
+    "first subject token": "first subject token",
+    "middle subject tokens": "middle subject tokens",
+    "last subject token": "last subject token",
+    "first token after": "first token after",
+    "further tokens": "further tokens",
+    "last token": "last token",
+    "effect_at": "indirect effect of the state at the subject's last token, layer {layer}",
+    # a public check
+    "expected": "expected",
+    "yours": "yours",
+    "difference": "difference",
+    "token": "token",
+    "sample": "sample",
+    "position asked for": "position asked for",
+    "layer asked for": "layer asked for",
+    # many edits
+    "many_edits": "S after many edits",
+    "by probability": "by probability",
+    "by generation": "by generation",
+    "measured_here": "measured here",
+    "edits": "facts edited",
+    "S": "S in percent",
+    "effect_of_state": "effect of restoring a state",
+    "effect_of_mlp": "effect of restoring 10 MLP outputs",
+    "S_after": "S after an edit there",
+    "effect_or_S": "effect, or S (share)",
+    # editors, as the stored curves call them
+    "ROME, one after the other": "ROME, one after the other",
+    "MEMIT over layers 3 to 5": "MEMIT over layers 3 to 5",
+    "the new fact alone": "the new fact alone",
+    "copies": "copies",
+    "copies and updates": "copies and updates",
+    "copies, updates and retains": "copies, updates and retains",
+    "all weights": "all weights",
+    "one matrix": "one matrix",
 }
 
 # How sentences, a title and its message, and names are joined.

@@ -303,7 +303,7 @@ MISCONCEPTIONS = {
         "Parameter 會追蹤梯度，不能直接覆寫：請在 `with torch.no_grad():` 裡面寫入。"
     ),
     "tensor_for_parameter": (
-        "一般的張量不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。"
+        "一般的 tensor 不能取代 Parameter：請寫進模組原有的那一個，例如用 `copy_`。"
     ),
     "dtype_changed": (
         "模組的權重換了 dtype，模型算到這裡就會出錯；請用 `copy_` 寫進去，dtype 就不會變。"
@@ -953,6 +953,10 @@ SHOWN = {
     "there_already": "和前面某一筆是同一個事實",
     "text_no_utf8": "有文字不是 UTF-8",
     "target_no_tokens": "這個模型沒有 prompt 或目標的 token",
+    "no_font": (
+        "這台電腦沒有中文字型，所以圖裡的字是英文。"
+        "請安裝一種，例如 fonts-noto-cjk，再重新啟動 Python。"
+    ),
     "too_long": "對這個模型太長",
     "training": "訓練",
     "fact": "個事實",
@@ -1086,6 +1090,74 @@ WORDS = {
     "no_letter": "空的",
     "times": "{count:.0f} 倍",
     "many_times": "超過 1,000 倍",
+}
+
+# What stands in pictures.
+PICTURES = {
+    # an edit
+    "expected_original": "編輯的那個 prompt：\n新答案該贏",
+    "expected_paraphrase": "換句話說：\n新答案該贏",
+    "expected_neighborhood": "別的主詞：\n原本的答案不該變",
+    "expected_reversion": "反過來問：\n很少跟上",
+    "expected_portability": "由它推出來的事：\n可能跟上，也可能不會",
+    "before": "編輯前 {mean}",
+    "after": "編輯後 {mean}",
+    "true_answer": "原本的答案",
+    "new_target": "新目標",
+    "probability": "機率",
+    "step": "步數",
+    "loss": "loss（單位：nat）",
+    "singular_values": "Ŵ − W 的奇異值（第一個是 {first}）",
+    "in_units": "以第一個為單位",
+    "invertible": "條件數 {number}：C 可逆",
+    "not_invertible": "秩是 {rank}，共 {all} 維：C 不可逆",
+    "zero": "零",
+    "below": "{count} 個低於 {threshold}",
+    "eigenvalues": "C 的特徵值，由大到小",
+    "of_layer": "{title}，第 {layer} 層",
+    # causal tracing
+    "state": "還原一個狀態",
+    "mlp": "還原 MLP 的輸出，視窗是 {window} 層",
+    "attention": "還原 attention 的輸出，視窗是 {window} 層",
+    "layer": "層",
+    "middle_layer": "視窗中間的那一層",
+    "average_effect": "平均的間接效應\n（機率）",
+    "roles": "token（prompt 的數目）",
+    "first subject token": "主詞的第一個 token",
+    "middle subject tokens": "主詞中間的 token",
+    "last subject token": "主詞的最後一個 token",
+    "first token after": "主詞的下一個 token",
+    "further tokens": "更後面的 token",
+    "last token": "最後一個 token",
+    "effect_at": "主詞的最後一個 token 在第 {layer} 層的狀態的間接效應",
+    # a public check
+    "expected": "正確的結果",
+    "yours": "你的結果",
+    "difference": "差異",
+    "token": "token",
+    "sample": "樣本",
+    "position asked for": "指定的位置",
+    "layer asked for": "指定的層",
+    # many edits
+    "many_edits": "編輯很多次之後的 S",
+    "by probability": "看機率",
+    "by generation": "看生成",
+    "measured_here": "剛才量的",
+    "edits": "編輯的事實數",
+    "S": "S（百分比）",
+    "effect_of_state": "還原一個狀態的效應",
+    "effect_of_mlp": "還原 10 層 MLP 輸出的效應",
+    "S_after": "在那一層編輯之後的 S",
+    "effect_or_S": "效應，或 S（比例）",
+    # editors, as the stored curves call them
+    "ROME, one after the other": "ROME，一個接一個",
+    "MEMIT over layers 3 to 5": "MEMIT，分散到第 3 到 5 層",
+    "the new fact alone": "只說新的事實",
+    "copies": "copy 的示範",
+    "copies and updates": "copy、update 的示範",
+    "copies, updates and retains": "copy、update、retain 的示範",
+    "all weights": "所有權重",
+    "one matrix": "一個矩陣",
 }
 
 # How sentences, a title and its message, and names are joined.

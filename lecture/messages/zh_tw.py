@@ -51,11 +51,11 @@ MEASURES = {
     "score": "S（看機率）",
     "efficacy": "編輯成功率（看機率）",
     "paraphrase": "換句話說（看機率）",
-    "neighborhood": "鄰近事實（看機率）",
+    "neighborhood": "鄰居（看機率）",
     "score_generated": "S（看生成）",
     "efficacy_generated": "編輯成功率（看生成）",
     "paraphrase_generated": "換句話說（看生成）",
-    "neighborhood_generated": "鄰近事實（看生成）",
+    "neighborhood_generated": "鄰居（看生成）",
     "perplexity": "流暢度：困惑度倍數",
     "seconds": "全部編輯的處理器秒數（單核心）",
 }
@@ -64,7 +64,7 @@ COLUMNS = {
     "score": "分數 S",
     "efficacy": "成功率",
     "paraphrase": "換句話說",
-    "neighborhood": "鄰近事實",
+    "neighborhood": "鄰居",
     "perplexity": "困惑度",
     "seconds": "秒數",
 }

@@ -9,6 +9,7 @@ import psutil
 
 from keyhole import messages
 from keyhole.errors import KeyholeError
+from keyhole.fonts import lacks_font
 from lecture.page import link, stills
 from lecture.page.broken import Broken
 from lecture.page.change import Change
@@ -122,7 +123,7 @@ class Page:
     def save_still(self, kind: str) -> None:
         """Hand the viewer a picture of the open tab."""
         spoken = messages.language()
-        if stills.lacks_font():
+        if lacks_font():
             self.frame.notice(say("no_font"), tone="bad")
             messages.use("en")
         try:

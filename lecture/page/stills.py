@@ -1,14 +1,11 @@
 """Pictures of what a tab shows, for slides: drawn anew by matplotlib, as SVG and as PNG."""
 
 import io
-import re
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keyhole.messages import language
+from keyhole.fonts import chinese_font
 from keyhole.tracing import CausalMap
 from lecture.page import markup
 from lecture.page.words import say
@@ -16,22 +13,6 @@ from lecture.page.words import say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The first of these that the machine has; each has the characters of Traditional Chinese.
-CHINESE_FONTS = (
-    "Noto Sans CJK TC",
-    "Noto Sans TC",
-    "Noto Sans CJK JP",  # matplotlib reads only the first font of the collection that has them all
-    "PingFang TC",
-    "PingFang HK",
-    "Heiti TC",
-    "Microsoft JhengHei",
-    "Source Han Sans TC",
-    "Source Han Sans",
-    "WenQuanYi Zen Hei",
-    "Droid Sans Fallback",
-    "Arial Unicode MS",
-)
-FONT_FILES = re.compile(r"NotoSans(CJK|TC)|PingFang|Heiti|msjh|SourceHan|wqy|DroidSansF|Arial U")
 KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 WIDTH, HEIGHT, DPI = 12.0, 6.75, 160  # inches: a slide's shape
 DASHES = {
@@ -44,29 +25,6 @@ DASHES = {
     "1 4": ":",
     "16 5": "--",
 }
-
-
-@cache
-def chinese_font() -> str | None:
-    """The name of a font with Chinese characters on this machine; None where there is none."""
-    from matplotlib import font_manager
-
-    manager = font_manager.fontManager
-    if not _first_of(manager):  # its list is kept in a file, and may be older than a font
-        for path in font_manager.findSystemFonts():
-            if FONT_FILES.search(Path(path).name):
-                manager.addfont(path)
-    return _first_of(manager)
-
-
-def _first_of(manager):
-    known = {font.name for font in manager.ttflist}
-    return next((name for name in CHINESE_FONTS if name in known), None)
-
-
-def lacks_font() -> bool:
-    """Whether the words of the language spoken could not be drawn here."""
-    return language() == "zh-TW" and chinese_font() is None
 
 
 def drawn(figure: "Figure", kind: str) -> bytes:

@@ -141,11 +141,11 @@ PAGE = {
     "note_reversion": "反過來問：很少成功",
     "note_portability": "由它推出來的事",
     "size_one": (
-        "|Ŵ − W| 是 |W| 的 {relative}。rank 是 {rank}：第一個奇異值是 {first}，第二個是 {second}。"
+        "|Ŵ − W| 是 |W| 的 {relative}。秩是 {rank}：第一個奇異值是 {first}，第二個是 {second}。"
         "花了 {seconds} 秒。"
     ),
     "size_all": (
-        "改了 {matrices} 個矩陣；在編輯的那一層，|Ŵ − W| 是 |W| 的 {relative}，rank 是 {rank}；"
+        "改了 {matrices} 個矩陣；在編輯的那一層，|Ŵ − W| 是 |W| 的 {relative}，秩是 {rank}；"
         "花了 {seconds} 秒。"
     ),
     "score": "分數 S = {after}。",
