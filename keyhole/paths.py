@@ -9,8 +9,14 @@ from keyhole.messages import problem
 
 
 def data_folder() -> Path:
-    """The kit's data/ folder; the environment variable KEYHOLE_DATA points elsewhere."""
-    return Path(os.environ.get("KEYHOLE_DATA") or Path(__file__).resolve().parent.parent / "data")
+    """The kit's data/ folder; the environment variable KEYHOLE_DATA points elsewhere.
+
+    In the wheel for Colab it lies within the package, else beside it.
+    """
+    package = Path(__file__).resolve().parent
+    within = package / "data"
+    beside = package.parent / "data"
+    return Path(os.environ.get("KEYHOLE_DATA") or (within if within.is_dir() else beside))
 
 
 def cache_folder() -> Path:
