@@ -102,8 +102,12 @@ def _timed(what: str, command: list, folder: Path) -> int:
     }
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     said = (done.stdout + (done.stderr if done.returncode else "")).strip().splitlines()[-12:]
-    print(*said, f"{what}: {time.perf_counter() - began:.0f} s, exit status {done.returncode}",
-          sep="\n", flush=True)
+    print(
+        *said,
+        f"{what}: {time.perf_counter() - began:.0f} s, exit status {done.returncode}",
+        sep="\n",
+        flush=True,
+    )
     return done.returncode
 
 

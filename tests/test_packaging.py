@@ -1,7 +1,7 @@
 """What surrounds the code: versions in step, a set-up that repairs itself, the students' pack."""
 
-import json
 import importlib.metadata
+import json
 import os
 import re
 import shutil
@@ -45,10 +45,7 @@ def test_conda_installs_what_make_installs():
     assert environment["name"] == "keyhole" and pip == "pip"
     assert PROJECT["requires-python"] == f">={python.removeprefix('python=')}"
     extras = re.search(r"^EXTRAS := (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
-    assert packages["pip"] == [
-        "--constraint constraints.txt",
-        f"--editable .[{extras[1]}]",
-    ]
+    assert packages["pip"] == ["--constraint constraints.txt", f"--editable .[{extras[1]}]"]
     assert set(extras[1].split(",")) == EXTRAS.keys()
 
 
@@ -415,7 +412,7 @@ def test_the_wheel_for_colab_holds_the_students_data(tmp_path):
     assert not [name for name in names if name.startswith(("autograder/", "lecture/", "assign"))]
     facts = json.loads((tmp_path / "site" / "keyhole" / "data" / "facts.json").read_text("utf-8"))
     assert facts["facts"] and not any(fact.get("hidden") for fact in facts["facts"])
-    program = "import keyhole; print(len(keyhole.load_facts()), keyhole.load_moment(4).shape)"
+    program = "import keyhole; print(len(keyhole.load_facts()), keyhole.load_moment(layer=4).shape)"
     out = subprocess.run(
         [sys.executable, "-P", "-c", program],
         cwd=tmp_path,

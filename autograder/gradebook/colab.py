@@ -15,7 +15,7 @@ from autograder.messages import sentence
 
 COLAB = "https://colab.research.google.com"
 IDS = ("open-in-colab", "colab")  # of the two cells
-CELL = '''\
+CELL = """\
 {comment}
 try:
     from google.colab import files
@@ -49,7 +49,7 @@ if files:
         if not need.marker and version(need.name) not in need.specifier:
             print({unfit}.format(need=need, found=version(need.name)))
     print({ready})
-'''
+"""
 
 
 class ForColab(NbGraderPreprocessor):
@@ -61,7 +61,9 @@ class ForColab(NbGraderPreprocessor):
     repository = Unicode(
         "", help="The course's repository on GitHub, as OWNER/NAME. Without it no badge is shown."
     ).tag(config=True)
-    branch = Unicode("main", help="The branch in which the released notebooks are.").tag(config=True)
+    branch = Unicode("main", help="The branch in which the released notebooks are.").tag(
+        config=True
+    )
     wheel = Unicode(
         "", help="Where students' wheel can be downloaded. Without it Colab asks them for the file."
     ).tag(config=True)

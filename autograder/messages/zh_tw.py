@@ -76,8 +76,8 @@ SENTENCES = {
     "seen": "評分程式看到的",
     # 發下去的筆記本最前面的兩格
     "colab_open": "在 Colab 開啟",
-    "colab_upload": "要在 Google Colab 上做作業，請把這個檔案上傳到[那裡]({address})，再執行下一格。"
-    "在自己電腦上的 Jupyter 裡，直接往下讀即可。",
+    "colab_upload": "要在 Google Colab 上做作業，請把這個檔案上傳到[那裡]({address})，"
+    "再執行下一格。在自己電腦上的 Jupyter 裡，直接往下讀即可。",
     "colab_comment": "# 在 Google Colab 請先執行這一格：它會安裝 Keyhole 和 Colab 缺少的套件，\n"
     "# 不會更動 torch 和 numpy。在其他電腦上，這一格什麼都不做。",
     "colab_choose": "請選擇課程提供的 keyhole_homework-….whl，並一起選擇你已完成的筆記本。",
