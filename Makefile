@@ -10,7 +10,8 @@ PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check
 export OMP_WAIT_POLICY ?= PASSIVE
 # The tests of one file share what they have prepared, so they stay in one process.
 TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
-VERSIONS := pyproject.toml autograder/sandbox/pins.txt
+VERSIONS := pyproject.toml constraints.txt autograder/sandbox/pins.txt
+EXTRAS := lab,grade,demo,test
 # READY is a copy of the versions that are installed. UNFINISHED is there while pip works:
 # when it is there at the start, an earlier set-up was interrupted.
 READY := $(VENV)/keyhole-ready
@@ -31,7 +32,8 @@ environment:
 	then echo "Making a virtual environment in $(VENV)."; $(PYTHON) -m venv --clear $(VENV); fi
 	@touch $(UNFINISHED)
 	@echo "Installing the packages into $(VENV): minutes the first time, most of them for torch."
-	@$(PIP) --require-hashes --no-deps -r autograder/sandbox/pins.txt && $(PIP) --editable . \
+	@$(PIP) --require-hashes --no-deps -r autograder/sandbox/pins.txt \
+	&& $(PIP) --constraint constraints.txt --editable ".[$(EXTRAS)]" \
 	|| { echo "The set-up did not finish: see pip's message above," \
 	"then run the same command again." >&2; exit 1; }
 	@cat $(VERSIONS) > $(READY) && rm -f $(UNFINISHED)

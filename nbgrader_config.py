@@ -46,6 +46,12 @@ c.CourseDirectory.ignore = [
 # Blanks keep signature and docstring; `keyhole` knows an untouched one by this line.
 c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
 
+# Where students find the course online. All three may stay empty (docs/machines.md).
+c.ForColab.repository = ""  # OWNER/NAME on GitHub, for the badge "Open in Colab"
+c.ForColab.branch = "main"
+c.ForColab.wheel = ""  # the address of the wheel that `make student-pack` writes
+c.GenerateAssignment.preprocessors.prepend(["autograder.gradebook.colab.ForColab"])
+
 # A kernel never runs: the hidden tests run in a sandbox, and every notebook is mended first.
 c.Autograde.exporter_class = "autograder.gradebook.plugin.MendingExporter"
 c.Autograde.pre_convert_hook = "autograder.gradebook.plugin.before_grading"

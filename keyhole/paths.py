@@ -13,8 +13,14 @@ OWN_FILES = FACT_FILE, EDIT_FILE = "my_fact.json", "my_edit.safetensors"
 
 
 def data_folder() -> Path:
-    """The kit's data/ folder; the environment variable KEYHOLE_DATA points elsewhere."""
-    return Path(os.environ.get("KEYHOLE_DATA") or Path(__file__).resolve().parent.parent / "data")
+    """The kit's data/ folder; the environment variable KEYHOLE_DATA points elsewhere.
+
+    In the wheel for Colab it lies within the package, else beside it.
+    """
+    package = Path(__file__).resolve().parent
+    within = package / "data"
+    beside = package.parent / "data"
+    return Path(os.environ.get("KEYHOLE_DATA") or (within if within.is_dir() else beside))
 
 
 def cache_folder() -> Path:

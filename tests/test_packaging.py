@@ -1,5 +1,6 @@
 """What surrounds the code: versions in step, a set-up that repairs itself, the students' pack."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -12,29 +13,67 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
-from autograder.making.student_pack import TOP, pack, students_project, without_demo
+from autograder.making.student_pack import (
+    FILES,
+    TOP,
+    pack,
+    pack_wheel,
+    students_environment,
+    students_project,
+    students_versions,
+)
 from keyhole.errors import KeyholeError
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO = {"voila", "anywidget", "psutil", "playwright"}  # packages that students do without
 PINS = "autograder/sandbox/pins.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONSTRAINTS = (ROOT / "constraints.txt").read_text("utf-8")
 
 
-def test_conda_and_pip_install_the_same_versions():
+def pinned(constraints):
+    """Package -> its exact version, in the lines of a constraints file."""
+    lines = [line.split(";")[0].strip() for line in constraints.splitlines()]
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_conda_installs_what_make_installs():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     python, pip, packages = environment["dependencies"]
     assert environment["name"] == "keyhole" and pip == "pip"
-    assert packages["pip"] == [*PROJECT["dependencies"], "--editable ."]
     assert PROJECT["requires-python"] == f">={python.removeprefix('python=')}"
+    extras = re.search(r"^EXTRAS := (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert packages["pip"] == ["--constraint constraints.txt", f"--editable .[{extras[1]}]"]
+    assert set(extras[1].split(",")) == EXTRAS.keys()
 
 
-def test_every_version_is_exact():
-    assert all(
-        re.fullmatch(r"[\w-]+==[\d.]+(; sys_platform == 'linux')?", pin)
-        for pin in PROJECT["dependencies"]
-    )
+def test_every_package_has_one_exact_version_within_its_range():
+    needs = [
+        Requirement(each)
+        for each in [*PROJECT["dependencies"], *(each for some in EXTRAS.values() for each in some)]
+    ]
+    versions = pinned(CONSTRAINTS)
+    assert versions.keys() == {need.name for need in needs}
+    assert not [need for need in needs if versions[need.name] not in need.specifier]
+    assert versions["torch"] == "2.13.0"
+
+
+def test_students_install_neither_grader_nor_demo():
+    """keyhole/ names the packages that it imports, and imports none of the staff's."""
+    students = {Requirement(each).name for each in PROJECT["dependencies"]}
+    imported = set()
+    for path in (ROOT / "keyhole").rglob("*.py"):
+        imported |= set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.M))
+    homes = importlib.metadata.packages_distributions()
+    foreign = {
+        homes[name][0].lower()
+        for name in imported - set(sys.stdlib_module_names) - {"keyhole"}
+        if name in homes
+    }
+    # What transformers brings along; and what a notebook shows itself with.
+    assert foreign - students <= {"huggingface_hub", "huggingface-hub", "tokenizers", "ipython"}
 
 
 def test_what_isolates_is_pinned_by_hash_too():
@@ -45,7 +84,7 @@ def test_what_isolates_is_pinned_by_hash_too():
         pins,
         re.MULTILINE,
     )
-    assert hashed == [pin for pin in PROJECT["dependencies"] if "linux" in pin]
+    assert hashed == [pin for pin in EXTRAS["grade"] if "linux" in pin]
     assert f"--require-hashes --no-deps -r {PINS}" in (ROOT / "Makefile").read_text("utf-8")
 
 
@@ -78,7 +117,7 @@ def clone(tmp_path):
     The function returns (exit status, calls, what was said).
     """
     (tmp_path / PINS).parent.mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", PINS):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", PINS):
         shutil.copy(ROOT / name, tmp_path / name)
     python = tmp_path / "pretender"
     python.write_text(PRETENDER)
@@ -116,7 +155,7 @@ def test_set_up_once_then_reuse(clone):
     assert setup() == (0, [], "")
 
 
-@pytest.mark.parametrize("versions", ["pyproject.toml", PINS])
+@pytest.mark.parametrize("versions", ["pyproject.toml", "constraints.txt", PINS])
 def test_set_up_again_in_place_when_the_versions_changed(clone, versions):
     folder, setup = clone
     setup()
@@ -182,7 +221,7 @@ def test_an_old_python_is_refused_in_a_sentence(clone):
 def tree(tmp_path):
     """A small tree of the repository's shape, with something to hide in every corner."""
     root = tmp_path / "root"
-    for name in ("LICENSE", "NOTICE", "environment.yml", "pyproject.toml", "docs/students.md"):
+    for name in ("environment.yml", "pyproject.toml", "constraints.txt", *FILES):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     notebook = {"cells": [{"cell_type": "code", "source": ["x = 1"], "outputs": []}]}
@@ -213,10 +252,14 @@ def contents(path):
 def test_the_pack_holds_what_students_need_and_nothing_else(tree, tmp_path):
     packed = contents(pack(tmp_path / "pack.zip", tree))
     assert sorted(packed) == [
+        ".binder/environment.yml",
+        ".binder/postBuild",
+        ".devcontainer/devcontainer.json",
         "LICENSE",
         "NOTICE",
         "README.md",
         "assignments/model_editing/3_edit.ipynb",
+        "constraints.txt",
         "data/facts.json",
         "environment.yml",
         "keyhole/__init__.py",
@@ -256,14 +299,14 @@ def test_the_students_project_installs_keyhole_alone():
     project = tomllib.loads(students_project((ROOT / "pyproject.toml").read_text("utf-8")))
     assert project["project"]["scripts"] == {"keyhole": "keyhole.cli:main"}
     assert project["tool"] == {"setuptools": {"packages": {"find": {"include": ["keyhole*"]}}}}
-    assert project["project"]["dependencies"] == [
-        pin for pin in PROJECT["dependencies"] if pin.split("==")[0] not in DEMO
-    ]
-    environment = yaml.safe_load(without_demo((ROOT / "environment.yml").read_text("utf-8")))
-    assert environment["dependencies"][2]["pip"] == [
-        *project["project"]["dependencies"],
-        "--editable .",
-    ]
+    assert project["project"]["dependencies"] == PROJECT["dependencies"]
+    assert project["project"]["optional-dependencies"] == {"lab": EXTRAS["lab"]}
+    environment = yaml.safe_load(students_environment((ROOT / "environment.yml").read_text()))
+    assert environment["dependencies"][2]["pip"][1] == "--editable .[lab]"
+    needs = [*PROJECT["dependencies"], *EXTRAS["lab"]]
+    assert pinned(students_versions(CONSTRAINTS)).keys() == {
+        Requirement(need).name for need in needs
+    }
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +369,8 @@ def test_the_real_pack_tells_of_no_fact_that_is_held_back(real_pack):
 def test_the_real_pack_tells_nothing(real_pack):
     packed = contents(real_pack)
     folders = {"assignments", "data", "keyhole"}
-    files = {"LICENSE", "NOTICE", "README.md", "environment.yml", "pyproject.toml"}
+    files = {"LICENSE", "NOTICE", "README.md", ".devcontainer", ".binder"}
+    files |= {"environment.yml", "pyproject.toml", "constraints.txt"}
     assert {name.split("/")[0] for name in packed} <= folders | files
     notebooks = [content for name, content in packed.items() if name.endswith(".ipynb")]
     assert notebooks and not any(b"BEGIN SOLUTION" in content for content in notebooks)
@@ -358,3 +402,76 @@ def test_the_real_pack_imports(real_pack, tmp_path):
     )
     assert out.returncode == 0, out.stderr
     assert out.stdout.split(" ", 1) == [str(tmp_path / TOP / "keyhole" / "__init__.py"), "[]\n"]
+
+
+def test_the_wheel_for_colab_holds_the_students_data(tmp_path):
+    """It needs nothing of the repository: the data lies within the package."""
+    with zipfile.ZipFile(pack_wheel(tmp_path)) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert not [name for name in names if name.startswith(("autograder/", "lecture/", "assign"))]
+    facts = json.loads((tmp_path / "site" / "keyhole" / "data" / "facts.json").read_text("utf-8"))
+    assert facts["facts"] and not any(fact.get("hidden") for fact in facts["facts"])
+    program = "import keyhole; print(len(keyhole.load_facts()), keyhole.load_moment(layer=4).shape)"
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+    )
+    assert out.stdout.split(maxsplit=1) == [
+        str(len(facts["facts"])),
+        "torch.Size([1536, 1536])\n",
+    ], out.stderr
+
+
+# Machines of others: a dev container, Binder
+
+
+def test_the_dev_container_sets_up_as_the_students_page_says(real_pack, tmp_path):
+    """Its command, in the unpacked pack, with a python that only writes down what it was asked."""
+    with zipfile.ZipFile(real_pack) as archive:
+        archive.extractall(tmp_path)
+    container = json.loads(
+        (tmp_path / TOP / ".devcontainer" / "devcontainer.json").read_text("utf-8")
+    )
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python3").write_text(
+        '#!/usr/bin/env bash\necho "$*" >> asked\n'
+        '[ "$1 $2" != "-m venv" ] || { mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; }\n'
+    )
+    (tools / "python3").chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    command = container["onCreateCommand"]
+    subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path / TOP, env={**os.environ, "PATH": path}, check=True
+    )
+    assert (tmp_path / TOP / "asked").read_text().splitlines() == [
+        "-m venv .venv",
+        "-m pip install --editable .[lab]",
+        "-m keyhole fetch",
+    ]
+    page = (ROOT / "docs" / "students.md").read_text("utf-8")
+    assert "-m pip install --editable '.[lab]'" in command.replace("\\", "")
+    assert "-m pip install --editable '.[lab]'" in page.replace('"', "'")
+
+
+def test_binder_installs_the_students_extra_and_brings_the_model(real_pack, tmp_path):
+    with zipfile.ZipFile(real_pack) as archive:
+        archive.extractall(tmp_path)
+    binder = tmp_path / TOP / ".binder"
+    environment = yaml.safe_load((binder / "environment.yml").read_text("utf-8"))
+    *conda, pip = environment["dependencies"]
+    assert pip == {"pip": ["--editable .[lab]"]} and "pytorch-cpu>=2.10" in conda
+    assert "torch>=2.10" in PROJECT["dependencies"]
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "keyhole").write_text('#!/usr/bin/env bash\necho "$*" >> asked\n')
+    (tools / "keyhole").chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", binder / "postBuild"], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True
+    )
+    assert (tmp_path / "asked").read_text() == "fetch\n"

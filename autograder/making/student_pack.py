@@ -1,13 +1,16 @@
-"""Pack what students get into one zip: the notebooks, the library and its data.
+"""Pack what students get: a zip of notebooks, library and data, and a wheel for Google Colab.
 
-No solution, no part of the grader and no hidden fact is in it.
+No solution, no part of the grader and no hidden fact is in either.
 The same tree gives the same bytes, so two packs can be compared by checksum.
 """
 
 import io
 import json
+import os
 import re
+import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -21,10 +24,16 @@ from keyhole.terminal import print_anything
 ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
-FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE"}
+FILES = {
+    "LICENSE": "LICENSE",
+    "NOTICE": "NOTICE",
+    ".devcontainer/devcontainer.json": ".devcontainer/devcontainer.json",
+    ".binder/environment.yml": ".binder/environment.yml",
+    ".binder/postBuild": ".binder/postBuild",
+}
 READMES = {"en": "docs/students.md", "zh-TW": "docs/students.zh-TW.md"}
-# A line of pyproject.toml or environment.yml. The last of them brings 160 MB.
-DEMO_ONLY = re.compile(r'\s+(- |")(voila|anywidget|psutil|playwright)==')
+STAFFS_EXTRAS = ("grade", "demo", "test")  # in pyproject.toml, environment.yml, constraints.txt
+PACKED_DATA = '[tool.setuptools.package-data]\n"*" = ["*.json", "*.safetensors"]\n'  # in the wheel
 LEFT_OUT = {
     "sample_class",
     "__pycache__",
@@ -41,18 +50,7 @@ def pack(target: Path, root: Path = ROOT, language: str = "en") -> Path:
 
     Raises KeyholeError where students must not get something.
     """
-    if language not in READMES:
-        raise KeyholeError(f"no notebooks in {language!r}: there are {', '.join(READMES)}.")
-    contents = {}
-    for folder in FOLDERS:
-        for path in (root / folder).rglob("*"):
-            name = _name(path.relative_to(root), language)
-            if path.is_file() and name and _for_students(name):
-                contents[name.as_posix()] = _content(path)
-    for source, name in {**FILES, READMES[language]: "README.md"}.items():
-        contents[name] = (root / source).read_bytes()
-    for name, made in (("pyproject.toml", students_project), ("environment.yml", without_demo)):
-        contents[name] = made((root / name).read_text("utf-8")).encode()
+    contents = contents_for_students(root, language)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(contents):
@@ -63,23 +61,91 @@ def pack(target: Path, root: Path = ROOT, language: str = "en") -> Path:
     return target
 
 
+def pack_wheel(folder: Path, root: Path = ROOT) -> Path:
+    """Build the wheel of `keyhole` with the students' data inside; its path in `folder`.
+
+    pip builds it, with the setuptools that pyproject.toml names. Raises KeyholeError where pip
+    fails.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        tree = Path(temporary)
+        for name, content in contents_for_students(root).items():
+            if not name.startswith("assignments/"):
+                target = tree / (f"keyhole/{name}" if name.startswith("data/") else name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+        with (tree / "pyproject.toml").open("a") as project:
+            project.write(f"\n{PACKED_DATA}")
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
+        built = subprocess.run(
+            [*pip, tree / "made", tree],
+            env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # 1980, where zip begins
+            capture_output=True,
+            text=True,
+        )
+        made = [*(tree / "made").glob("*.whl")] if built.returncode == 0 else []
+        if not made:
+            raise KeyholeError(f"pip built no wheel: {built.stderr.strip()}")
+        target = folder / made[0].name
+        write_atomically(target, made[0].read_bytes())
+        return target
+
+
+def contents_for_students(root: Path = ROOT, language: str = "en") -> dict[str, bytes]:
+    """What students get, by its name in the pack, with the notebooks in one language.
+
+    Raises KeyholeError where they must not get something.
+    """
+    if language not in READMES:
+        raise KeyholeError(f"no notebooks in {language!r}: there are {', '.join(READMES)}.")
+    contents = {}
+    for folder in FOLDERS:
+        for path in (root / folder).rglob("*"):
+            name = _name(path.relative_to(root), language)
+            if path.is_file() and name and _for_students(name):
+                contents[name.as_posix()] = _content(path)
+    for source, name in {**FILES, READMES[language]: "README.md"}.items():
+        contents[name] = (root / source).read_bytes()
+    for name, made in (
+        ("pyproject.toml", students_project),
+        ("constraints.txt", students_versions),
+        ("environment.yml", students_environment),
+    ):
+        contents[name] = made((root / name).read_text("utf-8")).encode()
+    return contents
+
+
 def students_project(project: str) -> str:
     """pyproject.toml without the staff's command and packages, and without the tests' settings."""
-    project = without_demo(project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n")
+    project = project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n"
+    for extra in STAFFS_EXTRAS:
+        project = _without(project, rf"^{extra} = \[.*?\]\n", f"the extra {extra!r}")
     for staffs in ('autograder = "autograder.cli:main"\n', ', "autograder*"', ', "lecture*"'):
-        if staffs not in project:
-            raise KeyholeError(
-                f"pyproject.toml no longer holds {staffs.strip()!r}: "
-                "teach autograder/making/student_pack.py its new form."
-            )
-        project = project.replace(staffs, "")
+        project = _without(project, re.escape(staffs), staffs.strip())
     return project
 
 
-def without_demo(versions: str) -> str:
-    """A list of pinned packages without those that only the lecture's demo needs."""
-    lines = versions.splitlines(keepends=True)
-    return "".join(line for line in lines if not DEMO_ONLY.match(line))
+def students_versions(constraints: str) -> str:
+    """constraints.txt without the packages of the staff's extras."""
+    for extra in STAFFS_EXTRAS:
+        constraints = _without(constraints, rf"^# {extra}\n.*?(?=^# |\Z)", f"a part {extra!r}")
+    return constraints
+
+
+def students_environment(environment: str) -> str:
+    """environment.yml without the staff's extras."""
+    return _without(environment, "(?<=lab)," + ",".join(STAFFS_EXTRAS), "the staff's extras")
+
+
+def _without(text: str, pattern: str, what: str) -> str:
+    """`text` without the one place that fits. Raises KeyholeError where there is none."""
+    left, found = re.subn(pattern, "", text, flags=re.MULTILINE | re.DOTALL)
+    if found != 1:
+        raise KeyholeError(
+            f"{what} stands {found} times where it should stand once: "
+            "teach autograder/making/student_pack.py the new form."
+        )
+    return left
 
 
 def _name(path: Path, language: str) -> Path | None:
@@ -148,11 +214,12 @@ def main(arguments: list[str]) -> int:
     target = Path(arguments[0] if arguments else "keyhole-students.zip")
     language = arguments[1] if len(arguments) > 1 else "en"
     try:
-        pack(target, language=language)
+        made = [pack(target, language=language), pack_wheel(target.parent)]
     except (KeyholeError, OSError) as problem:
         print(f"The students' pack was not made: {problem}", file=sys.stderr)
         return 1
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+    for path in made:
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -74,6 +74,17 @@ SENTENCES = {
     "points": "得分",
     "test": "測試",
     "seen": "評分程式看到的",
+    # 發下去的筆記本最前面的兩格
+    "colab_open": "在 Colab 開啟",
+    "colab_upload": "要在 Google Colab 上做作業，請把這個檔案上傳到[那裡]({address})，"
+    "再執行下一格。在自己電腦上的 Jupyter 裡，直接往下讀即可。",
+    "colab_comment": "# 在 Google Colab 請先執行這一格：它會安裝 Keyhole 和 Colab 缺少的套件，\n"
+    "# 不會更動 torch 和 numpy。在其他電腦上，這一格什麼都不做。",
+    "colab_choose": "請選擇課程提供的 keyhole_homework-….whl，並一起選擇你已完成的筆記本。",
+    "colab_unfit": "Keyhole 需要 {need}，而 Colab 上是 {found}：請告訴老師或助教。",
+    "colab_ready": "Keyhole 已可使用。模型（93 MB）會在第一次用到時下載，占 0.6 GB 硬碟空間，"
+    "執行時需要 1 到 2.5 GB 記憶體。Colab 不會保留檔案：離開前請下載筆記本、my_fact.json "
+    "和 my_edit.safetensors。",
 }
 
 # By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.
