@@ -313,7 +313,9 @@ def bonus_of(
 ) -> Bonus | None:
     """What the challenge gives; None where these notebooks have none, or nothing was handed in."""
     path = submission.handed.challenge
-    if path is None or not any(getattr(hidden, "challenge", False) for hidden in notebooks.values()):
+    if path is None or not any(
+        getattr(hidden, "challenge", False) for hidden in notebooks.values()
+    ):
         return None
     from autograder.hidden import challenge  # late: it loads every oracle
 
@@ -324,7 +326,7 @@ def bonus_of(
     except Exception:
         log.exception("the challenge")
         failed = messages.sentence("challenge_failed")
-        return Bonus(0.0, sum(challenge.POINTS.values()), str(failed), name)
+        return Bonus(0.0, float(sum(challenge.POINTS.values())), str(failed), name)
 
 
 def graded_tests(

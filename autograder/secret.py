@@ -21,8 +21,8 @@ KINDS = (
     "Amber Ashen Azure Bold Brave Breezy Bright Brisk Bronze Calm Candid Cheery Clear Clever Cobalt"
     " Copper Coral Cosmic Crimson Daring Dapper Eager Early Emerald Fabled Fair Fleet Gentle Gilded"
     " Glad Golden Grand Happy Hardy Hazel Honest Indigo Ivory Jade Jolly Keen Kind Lively Lofty"
-    " Lucid Lucky Lunar Mellow Merry Mighty Misty Noble Olive Patient Plucky Quick Quiet Ruby Rustic"
-    " Silver Solar Steady Sunny Velvet"
+    " Lucid Lucky Lunar Mellow Merry Mighty Misty Noble Olive Patient Plucky Quick Quiet Ruby"
+    " Rustic Silver Solar Steady Sunny Velvet"
 ).split()
 ANIMALS = (
     "Albatross Antelope Badger Beaver Bison Bittern Caribou Cheetah Cicada Condor Cormorant Crane"

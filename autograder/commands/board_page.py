@@ -120,7 +120,8 @@ def _axes(most):
     step = next(each for each in (0.1, 0.2, 0.5, 1.0) if most / each < 9)
     for number in range(int(most / step) + 1):
         x = _x(number * step, most)
-        yield f'<text class="middle" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}">{number * step:g}</text>'
+        y, shown = HEIGHT - BOTTOM + 18, f"{number * step:g}"
+        yield f'<text class="middle" x="{x:.1f}" y="{y}">{shown}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
     label = f"{said('board_size')}, |Ŵ − W| / |W|"
     yield f'<text class="middle" x="{middle}" y="{HEIGHT - 6}">{label}</text>'
@@ -134,7 +135,8 @@ def _lines(baselines, most):
         y, x, end = _y(row.score), _x(row.size, most), WIDTH - RIGHT
         yield f'<path class="baseline" d="M{LEFT} {y:.1f}H{end}L{end + 8} {at:.1f}"/>'
         yield f'<path class="diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"/>'
-        yield f'<text class="name" x="{end + 12}" y="{at + 4:.1f}">{row.name} {row.score:.1f}</text>'
+        name = f"{row.name} {row.score:.1f}"
+        yield f'<text class="name" x="{end + 12}" y="{at + 4:.1f}">{name}</text>'
 
 
 def _spread(heights):
@@ -168,7 +170,10 @@ def table(rows: Sequence[Row]) -> str:
         *shares,
         *(said(f"board_{name}") for name in ("size", "perplexity", "points")),
     ]
-    lines = ["<table>", "<thead><tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr></thead>"]
+    lines = [
+        "<table>",
+        "<thead><tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr></thead>",
+    ]
     places = dict(numbered(rows))
     lines += ["<tbody>", *(_line(row, places.get(row, "")) for row in rows), "</tbody>", "</table>"]
     return "\n".join(lines)

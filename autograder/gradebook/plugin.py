@@ -149,7 +149,7 @@ class GradeInSandbox(NbGraderPreprocessor):
         for cell in nb.cells:
             if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
                 self.fill(cell, tests, result)
-        if result and result.bonus and hidden.NOTEBOOKS[where["notebook"]].challenge:
+        if result and result.bonus and has_challenge(where["notebook"]):
             nb.cells.append(challenge_cell(result.bonus))
         return nb, resources
 
@@ -180,6 +180,11 @@ class GradeInSandbox(NbGraderPreprocessor):
             heading = None if tests else messages.sentence("no_tests")
         points = clamped(sum(test.points for test in tests), most)
         cell.outputs = outputs_of(tests, heading, result and result.isolation, points)
+
+
+def has_challenge(notebook: str) -> bool:
+    """Is the challenge's file handed in beside this notebook?"""
+    return getattr(hidden.NOTEBOOKS[notebook], "challenge", False)
 
 
 @functools.cache

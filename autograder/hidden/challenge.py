@@ -82,7 +82,7 @@ def bonus(path: Path, model: EditableModel, scoring: Callable[[], Scoring], name
     `scoring` is asked for once the file is known to be one. A file that cannot be used gives no
     points, and one sentence says why.
     """
-    most = sum(POINTS.values())
+    most = float(sum(POINTS.values()))
     try:
         edits = read_edits(path, model)
     except KeyholeError as error:

@@ -15,12 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from autograder.hidden.challenge import (
-    PROBES_FILE,
-    REFERENCE,
-    hidden_scoring,
-    s_of,
-)
+from autograder.hidden.challenge import PROBES_FILE, REFERENCE, hidden_scoring, s_of
 from autograder.making.many import SEED
 from autograder.making.many_curves import Bench
 from autograder.oracle.measuring import sequence_nll
@@ -32,7 +27,6 @@ from keyhole.checking.challenge import (
     public_scoring,
     write_edits,
 )
-from keyhole.facts import Fact
 from keyhole.finetuning import FineTuning, trained
 from keyhole.many import load_edits
 from keyhole.models import EditableModel
@@ -60,10 +54,7 @@ def make(model: EditableModel, progress: Callable = iter) -> Path:
     The scores go into data/challenge.json (public probes and text) and into the hidden probes'
     file (hidden ones).
     """
-    files = {
-        data_folder() / FACTS_FILE: public_scoring(model),
-        PROBES_FILE: hidden_scoring(model),
-    }
+    files = {data_folder() / FACTS_FILE: public_scoring(model), PROBES_FILE: hidden_scoring(model)}
     scores = {path: {} for path in files}
     for name, method in progress(METHODS.items()):
         edits = half(method(model))
@@ -143,7 +134,9 @@ def boss(model: EditableModel, settings: Joint = Joint(), progress: Callable = i
             (settings.kl_weight * kept).backward()
         optimiser.step()
         schedule.step()
-    return Edits({layer: tuple(part.detach() for part in parameters[layer]) for layer in parameters})
+    return Edits(
+        {layer: tuple(part.detach() for part in parameters[layer]) for layer in parameters}
+    )
 
 
 def _balanced(left, right):

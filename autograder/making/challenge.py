@@ -128,7 +128,9 @@ def hidden_probes(
     model: EditableModel, facts: tuple[Fact, ...], progress: Callable = iter
 ) -> list[dict]:
     """A record for each fact: its id, its hidden paraphrases, its hidden neighbors."""
-    own = {fact: [_sentence(each, _phrase(fact)) for each in WORDINGS[fact.relation]] for fact in facts}
+    own = {
+        fact: [_sentence(each, _phrase(fact)) for each in WORDINGS[fact.relation]] for fact in facts
+    }
     near = {fact: _near(fact, facts) for fact in facts}
     asked = [
         (text, target)
@@ -147,7 +149,9 @@ def hidden_probes(
         ]
         # One prompt for each subject, whose answer the model says first.
         said = [[pair for pair in pairs if scores[pair].rank == 1][:1] for pairs in near[fact]]
-        neighbors = [{"prompt": prompt, "answer": answer} for [(prompt, answer)] in filter(None, said)]
+        neighbors = [
+            {"prompt": prompt, "answer": answer} for [(prompt, answer)] in filter(None, said)
+        ]
         records.append(
             {"id": fact.id, "paraphrases": ahead[:PARAPHRASES], "neighbors": neighbors[:NEIGHBORS]}
         )

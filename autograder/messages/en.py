@@ -140,9 +140,7 @@ SENTENCES = {
         "paraphrase {paraphrase}, neighborhood {neighborhood}). The change has size {size}, and "
         "the perplexity of hidden text goes from {before} to {after}."
     ),
-    "challenge_text": (
-        "There are no points, because perplexity rises by more than {percent} %."
-    ),
+    "challenge_text": ("There are no points, because perplexity rises by more than {percent} %."),
     "challenge_passed": "You passed: {names}.",
     "challenge_none": "You passed no baseline yet.",
     "challenge_failed": "The grader itself failed on the challenge. Tell the course staff.",

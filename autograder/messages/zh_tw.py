@@ -81,8 +81,8 @@ SENTENCES = {
     ),
     "challenge_measured": (
         "用這 40 個事實的隱藏探針、以生成方式測量，S 是 {S}（efficacy {efficacy}、paraphrase "
-        "{paraphrase}、neighborhood {neighborhood}）。改變的大小是 {size}，隱藏文本的 perplexity 從 "
-        "{before} 變成 {after}。"
+        "{paraphrase}、neighborhood {neighborhood}）。改變的大小是 {size}，隱藏文本的 perplexity "
+        "從 {before} 變成 {after}。"
     ),
     "challenge_text": "因為 perplexity 上升超過 {percent} %，所以沒有分數。",
     "challenge_passed": "你通過了：{names}。",

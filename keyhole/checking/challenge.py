@@ -62,7 +62,7 @@ class Edits:
         return (left.double() @ right.double().T).float()
 
     def size(self, model: EditableModel) -> float:
-        """How large the change is: |Ŵ - W| / |W|; of several layers the root of the squares' sum."""
+        """How large the change is: |Ŵ - W| / |W|; layers add up as squares do."""
         sizes = [self.change(layer).norm() / model.weight(layer).norm() for layer in self.factors]
         return math.hypot(*map(float, sizes))
 
@@ -146,9 +146,7 @@ def read_edits(path: str | Path, model: EditableModel) -> Edits:
 def _factors(tensors, layer, model, file):
     """left and right of a layer. Raises KeyholeError."""
     if layer >= model.n_layers:
-        raise KeyholeError(
-            feedback("edits_layer", file=file, layer=layer, last=model.n_layers - 1)
-        )
+        raise KeyholeError(feedback("edits_layer", file=file, layer=layer, last=model.n_layers - 1))
     pair = []
     for side, size in zip(("left", "right"), model.weight(layer).shape):
         name = f"layer{layer}.{side}"

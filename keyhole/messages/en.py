@@ -1168,9 +1168,7 @@ FEEDBACK = {
     ),
     "own_not_yet": "there is no {file} beside the notebook yet: section 3.8 writes it.",
     # the challenge
-    "edits_nothing": (
-        "{file} holds nothing: write it with save_edits, as section 4.9 does."
-    ),
+    "edits_nothing": ("{file} holds nothing: write it with save_edits, as section 4.10 does."),
     "edits_names": (
         '{file} holds “{got}”, and may hold only names like "layer5.left" and "layer5.right".'
     ),
@@ -1181,9 +1179,7 @@ FEEDBACK = {
         "{file} changes layer {layer}, which the model does not have: its layers are 0 to {last}."
     ),
     "edits_lacks": "{file} lacks “{part}”: each layer needs both factors of its change.",
-    "edits_dtype": (
-        "{what} has dtype {got}: write it in float16, bfloat16, float32 or float64."
-    ),
+    "edits_dtype": ("{what} has dtype {got}: write it in float16, bfloat16, float32 or float64."),
     "edits_shape": "{what} has shape {got}, and it must be ({size}, r), with r the rank.",
     "edits_uneven": (
         "in {file} the factors of layer {layer} do not fit: left has {left} columns and right has "

@@ -650,7 +650,7 @@ FEEDBACK = {
     ),
     "own_not_yet": "筆記本旁邊還沒有 {file}：3.8 節會寫出它。",
     # the challenge
-    "edits_nothing": "{file} 裡什麼都沒有：請照 4.9 節用 save_edits 寫出。",
+    "edits_nothing": "{file} 裡什麼都沒有：請照 4.10 節用 save_edits 寫出。",
     "edits_names": '{file} 裡有「{got}」；只能有像 "layer5.left" 和 "layer5.right" 這樣的名字。',
     "edits_layers": "{file} 改了 {count} 層；可以改 1 到 {most} 層，請調整。",
     "edits_layer": "{file} 改了第 {layer} 層，但模型沒有這一層：它的層是 0 到 {last}。",
