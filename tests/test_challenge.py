@@ -314,7 +314,7 @@ def test_the_hidden_probes_are_of_the_same_facts_in_other_words():
     edited = {(fact.relation, fact.subject) for fact in public}
     for fact, seen in zip(hidden, public):
         assert (fact.prompt, fact.target_new) == (seen.prompt, seen.target_new)
-        assert 2 <= len(fact.paraphrases) <= 3 and 1 <= len(fact.neighbors) <= 4
+        assert 2 <= len(fact.paraphrases) <= 3 and 1 <= len(fact.neighbors) <= 3
         for prompt in (*fact.paraphrases, *(prompt for prompt, _ in fact.neighbors)):
             assert prompt not in told
         assert all(fact.subject in prompt for prompt in fact.paraphrases)

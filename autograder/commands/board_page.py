@@ -11,8 +11,8 @@ from keyhole.checking.challenge import BASELINES, PERPLEXITY_RISE
 from keyhole.messages import language
 
 WIDTH, HEIGHT = 860, 420
-LEFT, RIGHT, TOP, BOTTOM = 48, 150, 16, 44  # margins of the picture, for its axes and names
-APART = 15  # units between the names of two baselines
+LEFT, RIGHT, TOP, BOTTOM = 48, 150, 16, 52  # margins of the picture, for its axes and names
+APART = 22  # units between the names of two baselines
 SHARES = ("original", "paraphrase", "neighborhood")
 
 
@@ -46,15 +46,15 @@ def page_of(entries: Sequence[Bonus], baselines: Mapping[str, Mapping[str, float
     """The page, in the language spoken. `baselines`: what each of them scores, by name."""
     measured = [each for each in entries if each.measured]
     rows = [Row(each.pseudonym, each.measured, each) for each in measured]
-    rows += [Row(said(f"baseline_{name}"), baselines[name]) for name in BASELINES]
+    rows += [Row(name, baselines[name]) for name in BASELINES]
     rows.sort(key=lambda row: (not row.keeps_text, -row.score, row.size, row.name))
     notes = []
     if not measured:
         notes.append(said("board_empty"))
-    if unusable := len(entries) - len(measured):
-        notes.append(said("board_unusable", count=unusable))
     if not all(row.keeps_text for row in rows):
         notes.append(said("board_hollow", percent=round(100 * (PERPLEXITY_RISE - 1))))
+    if unusable := len(entries) - len(measured):
+        notes.append(said("board_unusable", count=unusable))
     style = files("autograder.commands").joinpath("board.css").read_text("utf-8")
     title = said("board_title")
     return "\n".join(
@@ -120,10 +120,10 @@ def _axes(most):
     step = next(each for each in (0.1, 0.2, 0.5, 1.0) if most / each < 9)
     for number in range(int(most / step) + 1):
         x = _x(number * step, most)
-        y, shown = HEIGHT - BOTTOM + 18, f"{number * step:g}"
+        y, shown = HEIGHT - BOTTOM + 22, f"{number * step:g}"
         yield f'<text class="middle" x="{x:.1f}" y="{y}">{shown}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
-    label = f"{said('board_size')}, |Ŵ − W| / |W|"
+    label = f"{said('board_size')} |Ŵ − W| / |W|"
     yield f'<text class="middle" x="{middle}" y="{HEIGHT - 6}">{label}</text>'
     yield f'<text class="strong" x="{LEFT + 8}" y="{TOP + 14}">S</text>'
 
@@ -184,7 +184,7 @@ def _line(row, place):
     after = measured["perplexity"]
     cells = [
         place,
-        escape(row.name),
+        escape(row.name) if row.bonus else said(f"baseline_{row.name}"),
         f"{row.score:.1f}",
         *(f"{100 * measured[kind]:.1f}" for kind in SHARES),
         "∞" if row.size == float("inf") else f"{row.size:.2f}",

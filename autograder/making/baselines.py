@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import kl_div
 
 from autograder.hidden.challenge import PROBES_FILE, REFERENCE, hidden_scoring, s_of
 from autograder.making.many import SEED
@@ -30,7 +31,7 @@ from keyhole.checking.challenge import (
 from keyhole.finetuning import FineTuning, trained
 from keyhole.many import load_edits
 from keyhole.models import EditableModel
-from keyhole.moments import DEFAULT_LAYER, load_prefixes
+from keyhole.moments import DEFAULT_LAYER
 from keyhole.paths import data_folder
 from keyhole.probes import answer_logits
 
@@ -41,11 +42,11 @@ TUNING = FineTuning(learning_rate=1e-3, steps=16)
 class Joint:
     """How the boss trains its factors, starting from MEMIT's."""
 
-    steps: int = 50
-    learning_rate: float = 1.5e-3  # of Adam; it falls to a tenth
-    kl_weight: float = 2.0  # of what neighbors must go on to say
-    neighbors: int = 32  # prompts of a step about subjects that are not edited
-    prefixed: float = 0.5  # the share of prompts behind a prefix
+    steps: int = 30
+    learning_rate: float = 2e-3  # of Adam; it falls to a tenth
+    kl_weight: float = 2.0  # of what prompts about other subjects must go on to say
+    others: int = 160  # such prompts in all
+    others_at_once: int = 32  # ... of a step
 
 
 def make(model: EditableModel, progress: Callable = iter) -> Path:
@@ -109,10 +110,10 @@ def memit(model: EditableModel) -> Edits:
 def boss(model: EditableModel, settings: Joint = Joint(), progress: Callable = iter) -> Edits:
     """MEMIT's factors, trained on.
 
-    The facts are asked in every public wording of their relation, also behind a prefix; what
-    prompts about other subjects go on to say must stay as it was.
+    Each step asks all facts, each in some public wording of its relation. What prompts about other
+    subjects go on to say must stay as it was.
     """
-    drawn = random.Random(SEED)
+    drawn, material = random.Random(SEED), Material()
     parameters = {
         layer: [part.float().requires_grad_() for part in _balanced(*pair)]
         for layer, pair in memit(model).factors.items()
@@ -120,22 +121,21 @@ def boss(model: EditableModel, settings: Joint = Joint(), progress: Callable = i
     every = [part for pair in parameters.values() for part in pair]
     optimiser = torch.optim.Adam(every, lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.1, settings.steps)
-    material = Material(model, settings, drawn)
+    others = drawn.sample(material.others, settings.others)
+    with torch.no_grad():
+        before = torch.cat([_last_log_probs(model, [prompt]) for prompt in others])
     for _ in progress(range(settings.steps)):
-        questions, others = material.questions(), material.others()
-        with torch.no_grad():
-            before = _last_log_probs(model, others)
+        some = drawn.sample(range(len(others)), settings.others_at_once)
         with _beside(model, parameters), torch.enable_grad():
             optimiser.zero_grad()
-            loss = _target_nll(model, questions)
-            loss.backward()
-            now = _last_log_probs(model, others)
-            kept = torch.nn.functional.kl_div(now, before, log_target=True, reduction="batchmean")
+            _target_nll(model, material.questions(drawn)).backward()
+            now = _last_log_probs(model, [others[number] for number in some])
+            kept = kl_div(now, before[some], log_target=True, reduction="batchmean")
             (settings.kl_weight * kept).backward()
         optimiser.step()
         schedule.step()
     return Edits(
-        {layer: tuple(part.detach() for part in parameters[layer]) for layer in parameters}
+        {layer: tuple(part.detach() for part in pair) for layer, pair in parameters.items()}
     )
 
 
@@ -145,53 +145,32 @@ def _balanced(left, right):
     return left * ratio, right / ratio
 
 
-@dataclass
 class Material:
-    """What the boss is trained on: public facts only."""
+    """What the boss is trained on: public facts in public wordings."""
 
-    model: EditableModel
-    settings: Joint
-    drawn: random.Random
-
-    def __post_init__(self):
-        self.facts = challenge_facts()
-        self.prefixes = load_prefixes()
-        self.wordings = defaultdict(set)
-        public = load_edits().facts
+    def __init__(self):
+        self._facts, public = challenge_facts(), load_edits().facts
+        wordings = defaultdict(set)
         for fact in public:
             for text in (fact.prompt, *fact.paraphrases):
-                self.wordings[fact.relation].add(_template(text, fact.subject))
-        edited = {(fact.relation, fact.subject) for fact in self.facts}
-        subjects = defaultdict(set)
+                wordings[fact.relation].add(_template(text, fact.subject))
+        self._wordings = {relation: sorted(some) for relation, some in wordings.items()}
+        edited = {(fact.relation, fact.subject) for fact in self._facts}
+        # Prompts about subjects that are not edited.
+        others = {prompt for fact in self._facts for prompt, _ in fact.neighbors}
         for fact in public:
             if (fact.relation, fact.subject) not in edited:
-                subjects[fact.relation].add(_inside(fact.prompt, fact.subject))
-        self.kept = [prompt for fact in self.facts for prompt, _ in fact.neighbors]
-        self.kept += [
-            _filled(wording, subject)
-            for relation, some in sorted(subjects.items())
-            for subject in sorted(some)
-            for wording in sorted(self.wordings[relation])
-        ]
+                others.update(self._asked(fact))
+        self.others = sorted(others)
 
-    def questions(self) -> list[tuple[str, str]]:
+    def _asked(self, fact):
+        """The prompts about a fact, in every wording of its relation."""
+        subject = _inside(fact.prompt, fact.subject)
+        return [_filled(wording, subject) for wording in self._wordings[fact.relation]]
+
+    def questions(self, drawn: random.Random) -> list[tuple[str, str]]:
         """Each fact once, in some wording: (prompt, new target)."""
-        made = []
-        for fact in self.facts:
-            wording = self.drawn.choice(sorted(self.wordings[fact.relation]))
-            prompt = _filled(wording, _inside(fact.prompt, fact.subject))
-            made.append((self._behind(prompt), fact.target_new))
-        return made
-
-    def others(self) -> list[str]:
-        """Prompts about other subjects."""
-        drawn = self.drawn.sample(self.kept, self.settings.neighbors)
-        return [self._behind(prompt) for prompt in drawn]
-
-    def _behind(self, prompt):
-        if self.drawn.random() < self.settings.prefixed:
-            return self.drawn.choice(self.prefixes) + prompt
-        return prompt
+        return [(drawn.choice(self._asked(fact)), fact.target_new) for fact in self._facts]
 
 
 def _inside(prompt, subject):

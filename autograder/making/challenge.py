@@ -23,9 +23,9 @@ from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.probes import score
 
-PARAPHRASES, NEIGHBORS = 3, 4  # of each fact, at most
+PARAPHRASES, NEIGHBORS = 3, 3  # of each fact, at most
 TRIED = 24  # subjects of a relation that may become neighbors
-SEQUENCES, SEQUENCE_TOKENS = 8, 129  # of the hidden text
+SEQUENCES, SEQUENCE_TOKENS = 5, 129  # of the hidden text
 
 WORDINGS = {
     "birth": (

@@ -152,15 +152,15 @@ SENTENCES = {
     "board_title": "The board: 40 facts in one model",
     "board_about": (
         "S counts by generation, on hidden paraphrases and neighbors of the 40 facts: more is "
-        "better. The size of the change is |Ŵ − W| / |W|. Your pseudonym stands on your feedback "
-        "page."
+        "better. The size of the change is |Ŵ\u00a0−\u00a0W|\u00a0/\u00a0|W|. Your pseudonym "
+        "stands on your feedback page."
     ),
     "board_empty": "Nobody has handed in a file that can be measured yet.",
     "board_unusable": "{count} more handed in a file that could not be used.",
     "board_hollow": "A hollow mark: perplexity rose by more than {percent} %, so no points.",
     "board_place": "place",
     "board_who": "pseudonym",
-    "board_size": "size of the change",
+    "board_size": "size of change",
     "board_perplexity": "perplexity",
     "board_points": "bonus",
     "board_baseline": "baseline",
