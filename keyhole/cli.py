@@ -649,7 +649,8 @@ def score(chosen: argparse.Namespace) -> None:
     model = load_model()
     edits = challenge.read_edits(path, model)
     made = challenge.public_scoring(model).of(edits)
-    whole = result_of("edit_score", function(*made.shares), (), messages.word("score"))
+    value = function(*made.shares)
+    whole = result_of("edit_score", value, (), messages.word("score"), model.device)
     for line in _scored(made, float(whole), edits):
         print(line)
     if not made.keeps_text:

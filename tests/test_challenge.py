@@ -30,7 +30,7 @@ from keyhole.checking.challenge import (
     MARGIN,
     MOST_RANK,
     Edits,
-    Score,
+    EditsScore,
     Scoring,
     apart,
     challenge_facts,
@@ -262,7 +262,7 @@ def test_the_size_of_several_layers_is_put_together(model):
 
 
 def a_score(s, rise=1.0):
-    return Score(s, s, s, 20.0 * rise, 20.0, 0.5)
+    return EditsScore(s, s, s, 20.0 * rise, 20.0, 0.5)
 
 
 def bonus_for(tmp_path, model, score):

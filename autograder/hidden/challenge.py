@@ -19,7 +19,7 @@ from autograder.result import Bonus
 from keyhole.checking.challenge import (
     BASELINES,
     PERPLEXITY_RISE,
-    Score,
+    EditsScore,
     Scoring,
     challenge_facts,
     passed,
@@ -66,7 +66,7 @@ def hidden_scoring(model: EditableModel) -> Scoring:
     return Scoring(model, hidden_facts(), hidden_text())
 
 
-def s_of(score: Score) -> float:
+def s_of(score: EditsScore) -> float:
     """S in [0, 1], by generation."""
     return harmonic_mean(score.shares)
 
@@ -103,7 +103,7 @@ def bonus(path: Path, model: EditableModel, scoring: Callable[[], Scoring], name
     )
 
 
-def said(score: Score, reached: Sequence[str]) -> Iterator[Remark]:
+def said(score: EditsScore, reached: Sequence[str]) -> Iterator[Remark]:
     """What a student is told of the change: it tells no hidden probe."""
     efficacy, paraphrase, neighborhood = (f"{100 * share:.1f}" for share in score.shares)
     yield sentence(

@@ -24,9 +24,9 @@ from safetensors.torch import save
 from keyhole.checking.selfcheck import CHALLENGE as FILE
 from keyhole.checking.tensor_file import read_tensors
 from keyhole.errors import KeyholeError
-from keyhole.facts import Fact
+from keyhole.facts import Fact, load_facts
 from keyhole.files import write_atomically
-from keyhole.many import SCORED, load_edits, load_fresh_text, perplexity
+from keyhole.many import SCORED, load_fresh_text, perplexity
 from keyhole.messages import feedback, problem
 from keyhole.models import EditableModel
 from keyhole.paths import data_folder
@@ -183,7 +183,7 @@ def edited_by(model: EditableModel, edits: Edits) -> Iterator[EditableModel]:
 
 
 @dataclass(frozen=True)
-class Score:
+class EditsScore:
     """What a change does, by generation: shares in [0, 1], means over facts. S is made of them."""
 
     original: float  # efficacy
@@ -226,7 +226,7 @@ class Scoring:
             for start in range(0, len(probes), PROBES_AT_ONCE)
         ]
 
-    def of(self, edits: Edits) -> Score:
+    def of(self, edits: Edits) -> EditsScore:
         """Apply a change, measure, and take it back."""
         with edited_by(self._model, edits):
             said = torch.cat([probes.generated() for probes in self._sets]).any(1).tolist()
@@ -238,7 +238,7 @@ class Scoring:
             kind: fmean(fmean(each) for each in facts.values()) for kind, facts in by_fact.items()
         }
         size = edits.size(self._model)
-        return Score(**shares, perplexity=read, perplexity_before=self._before, size=size)
+        return EditsScore(**shares, perplexity=read, perplexity_before=self._before, size=size)
 
 
 def _without_rival(kind, probe):
@@ -248,14 +248,12 @@ def _without_rival(kind, probe):
 
 
 def challenge_facts() -> tuple[Fact, ...]:
-    """The 40 given facts, as they stand in the stored edits, with their public probes.
+    """The 40 given facts, the first of the stored edits, with their public probes.
 
     Left out are neighbors about a subject that another of the 40 facts changes.
     """
-    ids = _record()["facts"]
-    facts = load_edits().first(len(ids)).facts
-    if [fact.id for fact in facts] != ids:
-        raise KeyholeError(problem("kit_unreadable", path=_path(), error=ids[0]))
+    known = {fact.id: fact for fact in load_facts()}
+    facts = [known[each] for each in _record()["facts"]]
     return tuple(apart(fact, facts) for fact in facts)
 
 
