@@ -152,8 +152,7 @@ SENTENCES = {
     "board_title": "The board: 40 facts in one model",
     "board_about": (
         "S counts by generation, on hidden paraphrases and neighbors of the 40 facts: more is "
-        "better. The size of the change is |Ŵ\u00a0−\u00a0W|\u00a0/\u00a0|W|. Your pseudonym "
-        "stands on your feedback page."
+        "better. Your pseudonym stands on your feedback page."
     ),
     "board_empty": "Nobody has handed in a file that can be measured yet.",
     "board_unusable": "{count} more handed in a file that could not be used.",

@@ -88,15 +88,15 @@ SENTENCES = {
     "challenge_passed": "你通過了：{names}。",
     "challenge_none": "你還沒有通過任何 baseline。",
     "challenge_failed": "評分程式自己在這個挑戰出了錯；請告訴助教。",
-    "baseline_simple": "simple（fine-tuning）",
-    "baseline_medium": "medium（ROME）",
-    "baseline_strong": "strong（MEMIT）",
-    "baseline_boss": "boss",
+    "baseline_simple": "simple 基準（fine-tuning）",
+    "baseline_medium": "medium 基準（ROME）",
+    "baseline_strong": "strong 基準（MEMIT）",
+    "baseline_boss": "boss 基準",
     # the board
     "board_title": "排行榜：一個模型，40 個事實",
     "board_about": (
-        "S 以生成方式計算，用的是這 40 個事實的隱藏換句話說與鄰近問題：越高越好。改變的大小是 "
-        "|Ŵ\u00a0−\u00a0W|\u00a0/\u00a0|W|。你的代號寫在你的回饋頁上。"
+        "S 以生成方式計算，用的是這 40 個事實的隱藏換句話說與鄰近問題：越高越好。"
+        "你的代號寫在你的回饋頁上。"
     ),
     "board_empty": "還沒有人交出可以測量的檔案。",
     "board_unusable": "另有 {count} 人交的檔案不能用。",
@@ -104,9 +104,9 @@ SENTENCES = {
     "board_place": "名次",
     "board_who": "代號",
     "board_size": "改變的大小",
-    "board_perplexity": "perplexity",
+    "board_perplexity": "困惑度",
     "board_points": "加分",
-    "board_baseline": "baseline",
+    "board_baseline": "基準",
     "board_picture": "S 與改變的大小",
 }
 
