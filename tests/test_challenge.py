@@ -515,13 +515,13 @@ def test_a_report_that_is_none_is_one_sentence(content, tmp_path, capsys):
 # ---------------------------------------------------------------- the sample class
 
 
-def test_the_sample_class_hands_in_files_of_several_kinds(real_model, tmp_path):
-    kinds = []
+def test_the_sample_class_hands_in_files_of_several_kinds(tmp_path):
+    kinds, model = [], SimpleNamespace(n_layers=30, weight=lambda _: torch.empty(576, 1536))
     for student in CHALLENGES:
         [(name, content)] = challenge_of(student).items()
         (tmp_path / name).write_bytes(content)
         try:
-            kinds.append(read_edits(tmp_path / name, real_model).rank)
+            kinds.append(read_edits(tmp_path / name, model).rank)
         except KeyholeError as error:
             kinds.append(error.code)
     assert len(kinds) >= 4 and kinds.count("not_finite") == 1

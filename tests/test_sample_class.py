@@ -126,8 +126,8 @@ BONUS = {
     "ada-complete": (3, True),
     "hana-other-words": (2, True),
     "quin-fine-tunes": (1, True),
-    "jia-no-baseline": (0, True),  # three times as large: the text suffers
-    "ken-first-sample": (0, False),  # holds a number that is none
+    "jia-no-baseline": (0, True),  # four times as large: the text suffers
+    "gus-first-token": (0, False),  # holds a number that is none
 }
 # What a W without C does to the neighbors of eight facts is measured, not deduced.
 MEASURED = {"bo-forgets-c": {"rank_one_update.paraphrase", "rank_one_update.neighborhood"}}

@@ -35,7 +35,7 @@ from keyhole.moments import DEFAULT_LAYER
 from keyhole.paths import data_folder
 from keyhole.probes import answer_logits
 
-TUNING = FineTuning(learning_rate=1e-3, steps=16)
+TUNING = FineTuning(learning_rate=1e-3, steps=8)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Joint:
 
 
 def make(model: EditableModel, progress: Callable = iter) -> Path:
-    """autograder/reference/baseline_*.safetensors, and what they score (about 20 minutes).
+    """autograder/reference/baseline_*.safetensors, and what they score (about 12 minutes).
 
     The scores go into data/challenge.json (public probes and text) and into the hidden probes'
     file (hidden ones).

@@ -29,8 +29,8 @@ CHALLENGES = {
     "ada-complete": ("strong", 1.0),
     "hana-other-words": ("medium", 1.0),
     "quin-fine-tunes": ("simple", 1.0),
-    "jia-no-baseline": ("strong", 3.0),
-    "ken-first-sample": ("medium", float("nan")),
+    "jia-no-baseline": ("strong", 4.0),
+    "gus-first-token": ("medium", float("nan")),
 }
 LEARNING_RATE, MOST_STEPS = 2.0, 200  # of fine-tuning W alone by plain gradient descent
 
@@ -59,7 +59,7 @@ def files_of(student: str) -> dict[str, bytes]:
 def challenge_of(student: str) -> dict[str, bytes]:
     """What a member of the class hands in for the challenge: {name: content}, mostly nothing.
 
-    It is a baseline as it is, one made three times as large, or one with a number that is none.
+    It is a baseline as it is, one made four times as large, or one with a number that is none.
     """
     if student not in CHALLENGES:
         return {}

@@ -37,7 +37,7 @@ LIMIT_MB, MOST_RANK, MOST_LAYERS = 6, 120, 4  # of the file, of all layers toget
 FACTS, FACTS_FILE = 40, "challenge.json"
 PERPLEXITY_RISE = 1.1  # at most so many times that of the unedited model
 PROBES_AT_ONCE = 48
-PUBLIC_ROWS = 8  # of the public text: half of it, in half the time
+PUBLIC_NEIGHBORS, PUBLIC_ROWS = 3, 5  # of each fact, of the text: as many as are hidden
 BASELINES = ("simple", "medium", "strong", "boss")
 MARGIN = 0.005  # of S: about one probe. Whoever repeats a baseline passes it, on any machine
 NAME = re.compile(r"layer(\d{1,4})\.(left|right)")
@@ -248,13 +248,16 @@ def _without_rival(kind, probe):
 
 
 def challenge_facts() -> tuple[Fact, ...]:
-    """The 40 given facts, the first of the stored edits, with their public probes.
+    """The 40 given facts, the first of the stored edits, with the public probes that are scored.
 
     Left out are neighbors about a subject that another of the 40 facts changes.
     """
     known = {fact.id: fact for fact in load_facts()}
     facts = [known[each] for each in _record()["facts"]]
-    return tuple(apart(fact, facts) for fact in facts)
+    return tuple(
+        replace(each, neighbors=each.neighbors[:PUBLIC_NEIGHBORS])
+        for each in (apart(fact, facts) for fact in facts)
+    )
 
 
 def public_scoring(model: EditableModel) -> Scoring:
