@@ -33,9 +33,8 @@ from keyhole.many import load_edits
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER
 from keyhole.paths import data_folder
-from keyhole.probes import answer_logits
 
-TUNING = FineTuning(learning_rate=1e-3, steps=8)
+TUNING = FineTuning(learning_rate=3e-3, steps=8)
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,8 @@ def fine_tuned(model: EditableModel) -> Edits:
     """W of layer 5 trained on the 40 sentences, and cut to low rank."""
     weight = model.memory(DEFAULT_LAYER).weight
     before = model.weight(DEFAULT_LAYER).detach().clone()
-    facts = challenge_facts()
-
-    def loss():
-        pairs = [answer_logits(model, fact.prompt, fact.target_new) for fact in facts]
-        return torch.stack([sequence_nll(*pair) for pair in pairs]).mean()
-
-    with trained(model, loss, [weight], TUNING):
+    questions = [(fact.prompt, fact.target_new) for fact in challenge_facts()]
+    with trained(model, lambda: _target_nll(model, questions), [weight], TUNING):
         change = model.weight(DEFAULT_LAYER).detach() - before
     return low_rank({DEFAULT_LAYER: change})
 
