@@ -10,6 +10,7 @@ from keyhole.messages import problem
 # The student's own fact: the name of the graded part, and what is handed in beside notebook 3.
 OWN_FACT = "my_edit"
 OWN_FILES = FACT_FILE, EDIT_FILE = "my_fact.json", "my_edit.safetensors"
+CHALLENGE_FILE = "my_edits.safetensors"
 
 
 def data_folder() -> Path:

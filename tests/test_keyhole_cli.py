@@ -137,8 +137,7 @@ def test_the_defaults_are_the_library_s():
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [[], ["nonsense"], ["check"], ["edit"], ["check", "x.ipynb", "--seconds", "0"]],
+    "arguments", [[], ["nonsense"], ["check"], ["edit"], ["check", "x.ipynb", "--seconds", "0"]]
 )
 def test_unusable_arguments_give_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -19,6 +19,7 @@ from autograder.submissions.zips import ARCHIVES, READING, unpacked
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark
 from keyhole.notebooks.file import MOST_ENTRIES, file_called, is_called
+from keyhole.paths import CHALLENGE_FILE
 from keyhole.paths import OWN_FILES as BESIDE
 from keyhole.text import one_line
 
@@ -62,6 +63,15 @@ class HandedIn:
     unread: tuple[Remark, ...] = ()
     # A sentence for each zip that could not be opened, or on the folder that is not there.
     problems: tuple[Remark | str, ...] = ()
+
+    @property
+    def challenge(self) -> Path | None:
+        """The file that was handed in for the challenge, if there is one."""
+        for folder in () if self.shut else dict.fromkeys([self.folder, *self.folders]):
+            with suppress(KeyholeError):  # of a folder that cannot be read; that is said elsewhere
+                if path := file_called(folder, CHALLENGE_FILE):
+                    return path
+        return None
 
     def zip_of(self, path: Path) -> str | None:
         """The name of the zip that a file or a folder was taken out of."""
@@ -275,7 +285,7 @@ def _may_be_notebook(name: str) -> bool:
 
 
 def _goes_with_one(name: str) -> bool:
-    return any(is_called(name, wanted) for wanted in BESIDE)
+    return any(is_called(name, wanted) for wanted in (*BESIDE, CHALLENGE_FILE))
 
 
 def _may_be_needed(path: PurePosixPath) -> bool:
