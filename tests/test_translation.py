@@ -21,6 +21,7 @@ from autograder.making.student_pack import TOP, pack
 from autograder.making.translation import Part, fingerprint, state_of, translated
 from autograder.result import function_of
 from autograder.secret import TEST_SECRET
+from keyhole.checking.selfcheck import language_of
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.messages import zh_tw
@@ -293,6 +294,23 @@ def test_a_pack_holds_the_notebooks_of_one_language_at_the_usual_place(language,
 def write_all(made, folder):
     for name, notebook in made.items():
         nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        ('messages.use("zh-TW")  # 中文', "zh-TW"),
+        ("messages.use('en')", "en"),
+        ('messages.use("tlh")', None),
+        ('# messages.use("zh-TW")', None),
+        ("x = 1", None),
+    ],
+)
+def test_the_language_of_a_notebook_is_read_from_its_own_line(tmp_path, line, told):
+    nbformat.write(a_notebook(first=f"import math\n{line}"), tmp_path / "1_measure.ipynb")
+    assert language_of(tmp_path / "1_measure.ipynb") == told
+    (tmp_path / "none.ipynb").write_text("no notebook")
+    assert language_of(tmp_path / "none.ipynb") is None
 
 
 @pytest.mark.slow
