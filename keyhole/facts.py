@@ -35,6 +35,10 @@ class Probe:
     target_new: str | None
 
 
+# In the students' pack this stands for a reversion probe that would tell a fact that is held back.
+HELD_BACK = {"held_back": True}
+
+
 @dataclass(frozen=True)
 class Fact:
     """One fact to edit. Targets keep their leading space, in scripts that have one."""
@@ -47,7 +51,7 @@ class Fact:
     target_new: str
     paraphrases: tuple[str, ...]
     neighbors: tuple[tuple[str, str], ...]  # (prompt, the answer that must not change)
-    reversion: Probe
+    reversion: Probe | None  # None where it is held back from students
     portability: Probe
     hidden: bool = False
 
@@ -55,9 +59,9 @@ class Fact:
         """All probes by kind: original, paraphrase, neighborhood, reversion, portability.
 
         On a neighbor the true answer is the neighbor's own. The new target there is the edit's,
-        which must not win.
+        which must not win. A fact without a reversion probe has no such kind.
         """
-        return {
+        probes = {
             "original": [Probe(self.prompt, self.target_true, self.target_new)],
             "paraphrase": [
                 Probe(prompt, self.target_true, self.target_new) for prompt in self.paraphrases
@@ -68,6 +72,7 @@ class Fact:
             "reversion": [self.reversion],
             "portability": [self.portability],
         }
+        return {kind: some for kind, some in probes.items() if some != [None]}
 
 
 def load_facts(path: str | Path | None = None) -> list[Fact]:
@@ -119,7 +124,9 @@ def fact_from(record: Any, where: Any = "fact") -> Fact:
             tuple(text_at(entry, key, f"{where}, neighbors") for key in ("prompt", "answer"))
             for entry in list_at(record, "neighbors", dict, where)
         ),
-        reversion=_probe(record, "reversion", where),
+        reversion=(
+            None if record.get("reversion") == HELD_BACK else _probe(record, "reversion", where)
+        ),
         portability=_probe(record, "portability", where),
         hidden=bool(record.get("hidden", False)),
     )

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from autograder.hidden import challenge
 from autograder.making.student_pack import (
     FILES,
+    READMES,
     TOP,
     pack,
     pack_wheel,
@@ -26,6 +27,7 @@ from autograder.making.student_pack import (
     students_versions,
 )
 from keyhole.errors import KeyholeError
+from keyhole.facts import fact_from
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = "autograder/sandbox/pins.txt"
@@ -222,7 +224,7 @@ def test_an_old_python_is_refused_in_a_sentence(clone):
 def tree(tmp_path):
     """A small tree of the repository's shape, with something to hide in every corner."""
     root = tmp_path / "root"
-    for name in ("environment.yml", "pyproject.toml", "constraints.txt", *FILES):
+    for name in ("environment.yml", "pyproject.toml", "constraints.txt", *FILES, READMES["en"]):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     notebook = {"cells": [{"cell_type": "code", "source": ["x = 1"], "outputs": []}]}
@@ -269,6 +271,15 @@ def test_the_pack_holds_what_students_need_and_nothing_else(tree, tmp_path):
     assert not any(b"SECRET" in content for content in packed.values())
     assert [fact["id"] for fact in json.loads(packed["data/facts.json"])["facts"]] == ["shown"]
     assert packed["README.md"] == (ROOT / "docs" / "students.md").read_bytes()
+
+
+def test_a_probe_that_tells_a_held_back_fact_is_taken_out_and_its_fact_stays(real_pack):
+    whole = json.loads((ROOT / "data" / "facts.json").read_text("utf-8"))["facts"]
+    shown = json.loads(contents(real_pack)["data/facts.json"])["facts"]
+    assert [each["id"] for each in shown] == [each["id"] for each in whole if not each["hidden"]]
+    without = [fact_from(each) for each in shown if each["reversion"] == {"held_back": True}]
+    assert 1 < len(without) < 10
+    assert all(fact.reversion is None and "reversion" not in fact.probes() for fact in without)
 
 
 def test_the_pack_is_the_same_whenever_it_is_made(tree, tmp_path):
@@ -425,7 +436,11 @@ def test_the_wheel_for_colab_holds_the_students_data(tmp_path):
     assert not [name for name in names if name.startswith(("autograder/", "lecture/", "assign"))]
     facts = json.loads((tmp_path / "site" / "keyhole" / "data" / "facts.json").read_text("utf-8"))
     assert facts["facts"] and not any(fact.get("hidden") for fact in facts["facts"])
-    program = "import keyhole; print(len(keyhole.load_facts()), keyhole.load_moment(layer=4).shape)"
+    program = (
+        "import keyhole; facts = [fact.id for fact in keyhole.load_facts()]; "
+        "assert all(fact.id in facts for fact in keyhole.load_edits().facts); "
+        "print(len(facts), keyhole.load_moment(layer=4).shape)"
+    )
     out = subprocess.run(
         [sys.executable, "-P", "-c", program],
         cwd=tmp_path,

@@ -49,6 +49,7 @@ if files:
         if not need.marker and version(need.name) not in need.specifier:
             print({unfit}.format(need=need, found=version(need.name)))
     print({ready})
+    print({leave})
 """
 
 
@@ -92,6 +93,7 @@ def cells(path: str, repository: str, branch: str, wheel: str) -> list[NotebookN
         "choose": sentence("colab_choose"),
         "unfit": sentence("colab_unfit", need="{need}", found="{found}"),
         "ready": sentence("colab_ready"),
+        "leave": sentence("colab_leave"),
     }
     literals = {name: _literal(str(words)) for name, words in said.items()}
     code = CELL.format(address=wheel, comment=sentence("colab_comment"), **literals).strip()

@@ -17,6 +17,7 @@ from pathlib import Path
 from autograder.hidden import NOTEBOOKS
 from autograder.result import function_of
 from keyhole.errors import KeyholeError
+from keyhole.facts import HELD_BACK
 from keyhole.files import write_atomically
 from keyhole.notebooks.definitions import definitions, read_notebook
 from keyhole.terminal import print_anything
@@ -177,19 +178,24 @@ def _content(path: Path) -> bytes:
 
 
 def _shown(facts: list[dict]) -> list[dict]:
-    """The facts that students may see: those that tell of none that is held back.
+    """The facts that students may see, without what tells of a fact that is held back.
 
-    Left out are those held back, those whose reversion probe has such a fact's subject as its
-    answer, and of the others the second fact behind the portability probe.
+    That is a reversion probe with such a fact's subject as its answer, and of all facts the second
+    fact behind the portability probe. The facts themselves stay: notebook 4 has edits of each.
     """
     held = {(fact.get("relation"), fact.get("subject")) for fact in facts if fact.get("hidden")}
     shown = []
     for fact in facts:
+        if fact.get("hidden"):
+            continue
+        fact = dict(fact)
         answer = fact.get("reversion", {}).get("target_true", "").strip()
-        if not fact.get("hidden") and (fact.get("relation"), answer) not in held:
-            probe = dict(fact.get("portability", {}))
-            probe.pop("second_fact", None)
-            shown.append(fact | ({"portability": probe} if probe else {}))
+        if (fact.get("relation"), answer) in held:
+            fact["reversion"] = HELD_BACK
+        if "portability" in fact:
+            probe = fact["portability"]
+            fact["portability"] = {key: probe[key] for key in probe if key != "second_fact"}
+        shown.append(fact)
     return shown
 
 

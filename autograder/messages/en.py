@@ -131,16 +131,17 @@ SENTENCES = {
     "seen": "what the grader saw",
     # The first cells of a released notebook
     "colab_open": "Open in Colab",
-    "colab_upload": "To work in Google Colab, upload this file [there]({address}). Then run the "
-    "next cell. In Jupyter on your own machine go on below.",
+    "colab_upload": "To work in Google Colab, upload this file [there]({address}), and run "
+    "the next cell. In Jupyter on your own machine go on below.",
     "colab_comment": "# In Google Colab run this cell first. It installs Keyhole and what Colab "
     "lacks; torch and\n# numpy stay as they are. On any other machine it does nothing.",
     "colab_choose": "Choose the file keyhole_homework-….whl from your course, and together with it "
     "the notebooks that you have finished.",
     "colab_unfit": "Keyhole needs {need}, and Colab has {found}: tell your instructor.",
-    "colab_ready": "Keyhole is ready. The model (93 MB) comes when a cell first asks for it. It "
-    "takes 0.6 GB on disk and 1 to 2.5 GB of memory. Colab forgets files: download the notebook, "
-    "my_fact.json and my_edit.safetensors before you leave.",
+    "colab_ready": "Keyhole is ready. The model (93 MB) comes when a cell first asks for it; it "
+    "takes 0.6 GB on disk and 1 to 2.5 GB of memory.",
+    "colab_leave": "Colab forgets files: download the notebook, my_fact.json and "
+    "my_edit.safetensors before you leave.",
     # the challenge
     "challenge": "The challenge: 40 facts at once",
     "challenge_points": (

@@ -83,15 +83,15 @@ SENTENCES = {
     "colab_choose": "請選擇課程提供的 keyhole_homework-….whl，並一起選擇你已完成的筆記本。",
     "colab_unfit": "Keyhole 需要 {need}，而 Colab 上是 {found}：請告訴老師或助教。",
     "colab_ready": "Keyhole 已可使用。模型（93 MB）會在第一次用到時下載，占 0.6 GB 硬碟空間，"
-    "執行時需要 1 到 2.5 GB 記憶體。Colab 不會保留檔案：離開前請下載筆記本、my_fact.json "
-    "和 my_edit.safetensors。",
+    "執行時需要 1 到 2.5 GB 記憶體。",
+    "colab_leave": "Colab 不會保留檔案：離開前請下載筆記本、my_fact.json 和 my_edit.safetensors。",
     # the challenge
     "challenge": "挑戰：一次植入 40 個事實",
     "challenge_points": (
         "加分：{points} / {most} 分，另計於課程的 100 分之外。你在排行榜上的代號是 {pseudonym}。"
     ),
     "challenge_measured": (
-        "用這 40 個事實的隱藏探針、以生成方式測量，S 是 {S}（efficacy {efficacy}、paraphrase "
+        "用這 40 個事實的隱藏題目、以生成方式測量，S 是 {S}（efficacy {efficacy}、paraphrase "
         "{paraphrase}、neighborhood {neighborhood}）。改變的大小是 {size}，隱藏文本的 perplexity "
         "從 {before} 變成 {after}。"
     ),

@@ -926,7 +926,7 @@ SHOWN = {
     "searched": "{steps} 步，loss {loss}",
     "measured": "量到的數字：{path}",
     "score_shares": (
-        "S {S}，以生成方式、用公開探針測量：efficacy {efficacy}、paraphrase {paraphrase}、"
+        "S {S}，以生成方式、用公開題目測量：efficacy {efficacy}、paraphrase {paraphrase}、"
         "neighborhood {neighborhood}"
     ),
     "score_size": "|Ŵ − W| / |W| = {size}；秩合計 {rank}，改了這些層：{layers}",
