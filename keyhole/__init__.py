@@ -28,6 +28,7 @@ _HOMES = {
     "checking.checks": ("check", "compare"),
     "checking.functions": ("functions_of",),
     "checking.own_fact": ("check_files",),
+    "checking.challenge": ("challenge_facts", "save_edits"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNUSABLE = 2  # exit status for arguments that nothing can be done with
 DEFAULT_MODEL, DEFAULT_LAYER = "smollm2-135m", 5
+MEASURE = "model_editing/1_measure.ipynb"
 LOCATE, EDIT = "model_editing/2_locate.ipynb", "model_editing/3_edit.ipynb"
 PATIENCE = 3.0  # seconds before a progress bar is shown, where the work may be short
 # torch reads this when it is imported: threads that wait leave the processor to others.
@@ -74,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add_edit(commands)
     _add_moment(commands)
     _add_facts(commands)
+    _add_score(commands)
     return top
 
 
@@ -228,6 +230,17 @@ def _add_facts(commands):
         "--list", action="store_true", help="name every record that cannot be used, and why"
     )
     _of_a_model(added)
+
+
+def _add_score(commands):
+    added = _command(
+        commands,
+        score,
+        "measure my_edits.safetensors, the file of the challenge, on the public probes, with the"
+        " `edit_score` of a notebook",
+    )
+    added.add_argument("file", metavar="FILE", type=Path)
+    _with_a_notebook(added, MEASURE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -619,6 +632,45 @@ def _refused_one_by_one(read):
 def _reason(error):
     """Why a record cannot be used, in a few words that are the same for all such records."""
     return shown(REASONS[error.code], key=error.key)
+
+
+# ---------------------------------------------------------------- score
+
+
+def score(chosen: argparse.Namespace) -> None:
+    """`keyhole score`."""
+    path = _there(chosen.file)
+
+    from keyhole.checking import challenge
+    from keyhole.checking.functions import functions_of, result_of
+    from keyhole.models import load_model
+
+    function = functions_of(_notebook(chosen, MEASURE), ("edit_score",))["edit_score"]
+    model = load_model()
+    edits = challenge.read_edits(path, model)
+    made = challenge.public_scoring(model).of(edits)
+    value = function(*made.shares)
+    whole = result_of("edit_score", value, (), messages.word("score"), model.device)
+    for line in _scored(made, float(whole), edits):
+        print(line)
+    if not made.keeps_text:
+        print(shown("score_text", percent=round(100 * (challenge.PERPLEXITY_RISE - 1))))
+        return
+    reached = challenge.passed(float(whole), challenge.public_baselines())
+    for name, least in challenge.public_baselines().items():
+        mark = "✓" if name in reached else "✗"
+        print(f"{mark} {name:<7} S {100 * least:.1f}")
+
+
+def _scored(made, whole, edits):
+    """What was measured, a line each."""
+    efficacy, paraphrase, neighborhood = (f"{100 * share:.1f}" for share in made.shares)
+    shares = {"efficacy": efficacy, "paraphrase": paraphrase, "neighborhood": neighborhood}
+    yield shown("score_shares", S=f"{100 * whole:.1f}", **shares)
+    layers = messages.listed(sorted(edits.factors))
+    yield shown("score_size", size=f"{made.size:.3f}", rank=edits.rank, layers=layers)
+    before, after = f"{made.perplexity_before:.1f}", f"{made.perplexity:.1f}"
+    yield shown("score_perplexity", before=before, after=after)
 
 
 # ---------------------------------------------------------------- arguments

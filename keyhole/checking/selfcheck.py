@@ -40,6 +40,7 @@ LACKING = re.compile(
 )
 # As in keyhole.checking.own_fact, which needs torch.
 OWN, FILES = "my_edit", ("my_fact.json", "my_edit.safetensors")
+CHALLENGE = "my_edits.safetensors"
 
 
 def graded_functions(path: str | Path, defined: Definitions) -> list[str]:

@@ -1167,6 +1167,27 @@ FEEDBACK = {
         "(Numbers that disagree: {count}.)"
     ),
     "own_not_yet": "there is no {file} beside the notebook yet: section 3.8 writes it.",
+    # the challenge
+    "edits_nothing": ("{file} holds nothing: write it with save_edits, as section 4.10 does."),
+    "edits_names": (
+        '{file} holds “{got}”, and may hold only names like "layer5.left" and "layer5.right".'
+    ),
+    "edits_layers": (
+        "{file} changes {count} layers, and it may change 1 to {most}: leave some out."
+    ),
+    "edits_layer": (
+        "{file} changes layer {layer}, which the model does not have: its layers are 0 to {last}."
+    ),
+    "edits_lacks": "{file} lacks “{part}”: each layer needs both factors of its change.",
+    "edits_dtype": ("{what} has dtype {got}: write it in float16, bfloat16, float32 or float64."),
+    "edits_shape": "{what} has shape {got}, and it must be ({size}, r), with r the rank.",
+    "edits_uneven": (
+        "in {file} the factors of layer {layer} do not fit: left has {left} columns and right has "
+        "{right}."
+    ),
+    "edits_rank": (
+        "{file} has rank {rank} in all, and the limit is {most}: save_edits cuts it to that."
+    ),
 }
 
 # What a KeyholeError says: why Keyhole cannot do something.
@@ -1208,6 +1229,9 @@ PROBLEMS = {
     "no_occurrence": (
         "subject {subject!r} occurs {count} times in prompt {prompt!r}: there is no occurrence "
         "{occurrence}."
+    ),
+    "change_not_usable": (
+        "the change of layer {layer} must be a matrix (d_out, d_in) of finite numbers."
     ),
     "change_shape": (
         "the change has shape {got}, but W of layer {layer} seen as (d_out, d_in) has {expected}."
@@ -1471,6 +1495,13 @@ SHOWN = {
     "step": "step",
     "searched": "{steps} steps, loss {loss}",
     "measured": "Measured: {path}",
+    "score_shares": (
+        "S {S}, by generation on the public probes: efficacy {efficacy}, paraphrase {paraphrase}, "
+        "neighborhood {neighborhood}"
+    ),
+    "score_size": "|Ŵ − W| / |W| = {size}; rank {rank} in all, in layers {layers}",
+    "score_perplexity": "perplexity of the public text: {before} before, {after} with the change",
+    "score_text": "no baseline passed: perplexity may rise by at most {percent} %",
     "picture": "Picture: {path}",
     "says": "says",
     "first_answers": "first answers",

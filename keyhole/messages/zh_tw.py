@@ -649,6 +649,18 @@ FEEDBACK = {
         "）"
     ),
     "own_not_yet": "筆記本旁邊還沒有 {file}：3.8 節會寫出它。",
+    # the challenge
+    "edits_nothing": "{file} 裡什麼都沒有：請照 4.10 節用 save_edits 寫出。",
+    "edits_names": '{file} 裡有「{got}」；只能有像 "layer5.left" 和 "layer5.right" 這樣的名字。',
+    "edits_layers": "{file} 改了 {count} 層；可以改 1 到 {most} 層，請調整。",
+    "edits_layer": "{file} 改了第 {layer} 層，但模型沒有這一層：它的層是 0 到 {last}。",
+    "edits_lacks": "{file} 少了「{part}」：每一層的改變都要有兩個因子。",
+    "edits_dtype": "{what}的 dtype 是 {got}：請用 float16、bfloat16、float32 或 float64 寫出。",
+    "edits_shape": "{what}的形狀是 {got}，應該是 ({size}, r)，其中 r 是秩。",
+    "edits_uneven": (
+        "{file} 裡第 {layer} 層的兩個因子對不上：left 有 {left} 行，right 有 {right} 行。"
+    ),
+    "edits_rank": "{file} 的秩合計是 {rank}，上限是 {most}：save_edits 會把它截到這個大小。",
 }
 
 # What a KeyholeError says: why Keyhole cannot do something.
@@ -689,6 +701,7 @@ PROBLEMS = {
         "主詞 {subject!r} 出現了 {count} 次（prompt 是 {prompt!r}）："
         "沒有編號 {occurrence} 的那一次。"
     ),
+    "change_not_usable": "第 {layer} 層的改變必須是 (d_out, d_in) 的矩陣，而且每個數都有限。",
     "change_shape": (
         "改變量的形狀是 {got}，但第 {layer} 層的 W 看成 (d_out, d_in) 時是 {expected}。"
     ),
@@ -903,6 +916,13 @@ SHOWN = {
     "step": "步",
     "searched": "{steps} 步，loss {loss}",
     "measured": "量到的數字：{path}",
+    "score_shares": (
+        "S {S}，以生成方式、用公開探針測量：efficacy {efficacy}、paraphrase {paraphrase}、"
+        "neighborhood {neighborhood}"
+    ),
+    "score_size": "|Ŵ − W| / |W| = {size}；秩合計 {rank}，改了這些層：{layers}",
+    "score_perplexity": "公開文本的 perplexity：原本 {before}，改變後 {after}",
+    "score_text": "沒有通過任何 baseline：perplexity 最多只能上升 {percent} %",
     "picture": "圖：{path}",
     "says": "模型說",
     "first_answers": "前幾個答案",

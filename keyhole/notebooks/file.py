@@ -24,6 +24,8 @@ BRACKETS = 1_000_000  # in what is read as JSON; an honest notebook has some tho
 PASSED_OVER = 2_000_000  # brackets in outputs, about 2 s
 MOST_ENTRIES = 1_000  # of a folder that are looked at
 DAMAGES = 20  # places in a damaged file from which reading goes on
+# my_edits.safetensors is no other name of my_edit.safetensors.
+ONE, SEVERAL = "my_edit.safetensors", "my_edits"
 
 # What ast.parse and json.loads raise on bad text.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -74,6 +76,8 @@ def is_called(name: str, wanted: str) -> bool:
     """
     stem, suffix = os.path.splitext(wanted)
     name = name.casefold().removesuffix(".txt")
+    if wanted == ONE and SEVERAL in name:
+        return False
     return stem in name and name.endswith(suffix) and not name.startswith((".", "~"))
 
 
