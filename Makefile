@@ -42,6 +42,7 @@ fetch: setup
 grade: fetch  # the sample class is the kit's own, so it may run without isolation
 	@$(VENV)/bin/autograder grade data/sample_class --json grading/results.json \
 	--i-accept-no-isolation
+	@$(VENV)/bin/autograder board grading/results.json --out grading/board.html
 
 test: fetch
 	@$(TESTS)

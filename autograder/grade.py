@@ -18,7 +18,7 @@ from torch import Tensor
 
 from autograder import messages
 from autograder import secret as secrets
-from autograder.result import Result, TestResult, function_of
+from autograder.result import Bonus, Result, TestResult, function_of
 from autograder.sandbox import (
     Allowance,
     Limits,
@@ -39,6 +39,7 @@ from keyhole.notebooks.definitions import Definitions
 
 if TYPE_CHECKING:  # it loads every oracle
     from autograder.hidden.case import HiddenTest, NotebookTests, Trial
+    from keyhole.checking.challenge import Scoring
 
 log = logging.getLogger(__name__)
 Once = TypeVar("Once")
@@ -88,7 +89,15 @@ class Grader:
         self.seconds = seconds
         self.limits = limits or Limits.read(LIMITS_FILE)
         self.lock = threading.Lock()
-        self._model = None
+        self._model = self._challenge = None
+
+    def challenge(self) -> "Scoring":
+        """What the challenge is scored by, made once; whoever asks holds the lock."""
+        if self._challenge is None:
+            from autograder.hidden.challenge import hidden_scoring  # late, as above
+
+            self._challenge = hidden_scoring(self.model())
+        return self._challenge
 
     def model(self) -> EditableModel:
         """The grader's own real model, loaded once; for hidden tests, which hold the lock."""
@@ -286,6 +295,7 @@ def grade_read(
     if ours := [test.id for test in tests if test.our_fault]:
         reasons.append(messages.sentence("our_fault_on", tests=listed(ours)))
     readable = any(submission[name].definitions for name in notebooks)
+    bonus = bonus_of(submission, student, grader, notebooks)
     return Result(
         student=student,
         assignment=assignment,
@@ -294,7 +304,29 @@ def grade_read(
         isolation=level,
         seconds=time.perf_counter() - start,
         tests=tuple(tests),
+        bonus=bonus,
     )
+
+
+def bonus_of(
+    submission: Submission, student: str, grader: Grader, notebooks: "Mapping[str, NotebookTests]"
+) -> Bonus | None:
+    """What the challenge gives; None where these notebooks have none, or nothing was handed in."""
+    path = submission.handed.challenge
+    if path is None or not any(
+        getattr(hidden, "challenge", False) for hidden in notebooks.values()
+    ):
+        return None
+    from autograder.hidden import challenge  # late: it loads every oracle
+
+    name = secrets.pseudonym(grader.secret, student)
+    try:
+        with grader.lock:
+            return challenge.bonus(path, grader.model(), grader.challenge, name)
+    except Exception:
+        log.exception("the challenge")
+        failed = messages.sentence("challenge_failed")
+        return Bonus(0.0, float(sum(challenge.POINTS.values())), str(failed), name)
 
 
 def graded_tests(

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from keyhole.files import write_atomically
@@ -55,11 +55,37 @@ class TestResult:
 
 
 @dataclass(frozen=True)
+class Bonus:
+    """What the challenge gave: points beyond those of the course.
+
+    `pseudonym` is how the board calls the student. What was measured is None where the file could
+    not be used. `S` and the shares are in [0, 1].
+    """
+
+    points: float
+    max_points: float
+    message: str
+    pseudonym: str
+    passed: tuple[str, ...] = ()  # the baselines, by name
+    measured: dict[str, float] | None = None
+
+    def to_json(self) -> dict:
+        """Its entry in the report."""
+        return asdict(self) | {"passed": list(self.passed)}
+
+    @classmethod
+    def from_json(cls, entry: dict) -> "Bonus":
+        """What `to_json` wrote down."""
+        return cls(**entry | {"passed": tuple(entry["passed"])})
+
+
+@dataclass(frozen=True)
 class Result:
     """One graded submission.
 
     `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` is for
-    the staff alone: no student reads it.
+    the staff alone: no student reads it. `bonus` is no part of the score; it is None where nothing
+    was handed in for the challenge.
     """
 
     student: str
@@ -70,6 +96,7 @@ class Result:
     seconds: float
     tests: tuple[TestResult, ...]
     note: str | None = None
+    bonus: Bonus | None = None
 
     @property
     def told(self) -> str | None:
@@ -97,6 +124,7 @@ class Result:
             **({"note": self.note} if self.note else {}),
             "score": self.score,
             "max_score": self.max_score,
+            **({"bonus": self.bonus.to_json()} if self.bonus else {}),
             "isolation": self.isolation,
             "seconds": round(self.seconds, 3),
             "tests": [
@@ -123,7 +151,8 @@ class Result:
         told, note = entry["reason"], entry.get("note")
         reason = told[: -len(note)].rstrip() or None if note else told
         tests = tuple(TestResult(**test) for test in entry["tests"])
-        return cls(**fields, reason=reason, note=note, tests=tests)
+        bonus = Bonus.from_json(entry["bonus"]) if entry.get("bonus") else None
+        return cls(**fields, reason=reason, note=note, tests=tests, bonus=bonus)
 
 
 def function_of(test_id: str) -> str:

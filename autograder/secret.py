@@ -16,6 +16,21 @@ SECRET_FILE = Path(__file__).resolve().parent / "secret.key"
 # tests/secret.key holds it too.
 TEST_SECRET = hashlib.sha256(b"known to everybody: for the tests of Keyhole only").digest()
 BYTES = 32
+# 64 of each, of a pseudonym.
+KINDS = (
+    "Amber Ashen Azure Bold Brave Breezy Bright Brisk Bronze Calm Candid Cheery Clear Clever Cobalt"
+    " Copper Coral Cosmic Crimson Daring Dapper Eager Early Emerald Fabled Fair Fleet Gentle Gilded"
+    " Glad Golden Grand Happy Hardy Hazel Honest Indigo Ivory Jade Jolly Keen Kind Lively Lofty"
+    " Lucid Lucky Lunar Mellow Merry Mighty Misty Noble Olive Patient Plucky Quick Quiet Ruby"
+    " Rustic Silver Solar Steady Sunny Velvet"
+).split()
+ANIMALS = (
+    "Albatross Antelope Badger Beaver Bison Bittern Caribou Cheetah Cicada Condor Cormorant Crane"
+    " Cricket Curlew Dolphin Dormouse Dragonfly Eagle Egret Falcon Ferret Finch Firefly Gazelle"
+    " Gecko Gibbon Hare Hawk Hedgehog Heron Ibex Ibis Jackdaw Jaguar Kestrel Kingfisher Koala Lark"
+    " Lemur Leopard Lynx Magpie Marmot Marten Mole Moth Newt Nightjar Ocelot Octopus Oriole Osprey"
+    " Otter Owl Panda Pangolin Pelican Penguin Plover Puffin Robin Seal Swift Tapir"
+).split()
 EVERYBODY_KNOWS = (
     "the secret in use is the repository's own, which is for its tests only: whoever has the"
     " repository can foretell every hidden input. `autograder secret new` makes one of your own"
@@ -102,6 +117,14 @@ def _make(path: Path) -> None:
 def _fresh() -> bytes:
     """What a file with a new secret holds."""
     return f"{secrets.token_hex(BYTES)}\n".encode()
+
+
+def pseudonym(secret: bytes, student: str) -> str:
+    """How the board calls a student: two words and a number, which do not give the name away."""
+    name = student.encode("utf-8", "surrogateescape")
+    digest = hmac.new(secret, b"pseudonym\x1f" + name, hashlib.sha256).digest()
+    kind, animal = KINDS[digest[0] % len(KINDS)], ANIMALS[digest[1] % len(ANIMALS)]
+    return f"{kind} {animal} {100 + int.from_bytes(digest[2:6], 'big') % 900}"
 
 
 def generator(secret: bytes, *names: str) -> torch.Generator:

@@ -15,6 +15,8 @@ PIECES = (
     "further-moments",
     "fresh-text",
     "curves",
+    "challenge",
+    "baselines",
     "checks",
     "sample-edits",
     "sample-class",
@@ -44,6 +46,8 @@ def remake(chosen: Namespace) -> int:
     from tqdm import tqdm
 
     from autograder.making import (
+        baselines,
+        challenge,
         checks,
         curves,
         facts,
@@ -68,6 +72,8 @@ def remake(chosen: Namespace) -> int:
         "further-moments": lambda: many.moments(load_model(), tqdm),
         "fresh-text": lambda: many.fresh_text(load_model()),
         "curves": lambda: curves.make(load_model(), tqdm),
+        "challenge": lambda: challenge.make(load_model(), tqdm),
+        "baselines": lambda: baselines.make(load_model(), tqdm),
         "checks": checks.make,
         "sample-edits": lambda: sample_edits.make(load_model(), tqdm),
         "sample-class": sample_class.make,

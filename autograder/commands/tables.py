@@ -34,13 +34,17 @@ def as_table(results: list[Result]) -> str:
     notebooks = sorted({test.notebook for result in results for test in result.tests})
     most = [max(_in_notebook(each, name, "max_points") for each in results) for name in notebooks]
     most.append(max(each.max_score for each in results))
+    bonuses = [each.bonus.max_points for each in results if each.bonus]
+    extra = ["bonus"] if bonuses else []  # nobody took up the challenge: no column
     rows = [
-        ["student", *notebooks, "total", "", "points lost"],
-        ["", *(f"/ {points:g}" for points in most), "", ""],
+        ["student", *notebooks, "total", *extra, "", "points lost"],
+        ["", *(f"/ {points:g}" for points in (*most, *bonuses[:1])), "", ""],
     ]
     for each in results:
         points = [_in_notebook(each, name, "points") for name in notebooks]
         shown = [f"{value:g}" for value in (*points, each.score)]
+        if extra:
+            shown.append(f"{each.bonus.points:g}" if each.bonus else "")
         failed = "failed" if each.status == "failed" else ""
         rows.append([name_shown(each.student), *shown, failed, _lost(each)])
     lines = _aligned(rows)
@@ -65,7 +69,8 @@ def as_csv(results: list[Result]) -> str:
     functions = _functions_of(results)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["student", "assignment", "status", *functions, "score", "max_score", "reason"])
+    head = ["student", "assignment", "status", *functions, "score", "max_score", "bonus", "reason"]
+    writer.writerow(head)
     for each in results:
         points = [
             round(sum(test.points for test in each.tests if test.function == name), DECIMALS)
@@ -73,7 +78,8 @@ def as_csv(results: list[Result]) -> str:
         ]
         names = [_cell(name_shown(name, LONGEST_NAME)) for name in (each.student, each.assignment)]
         reason = _cell(one_line(each.told or "", LONGEST_REASON).replace(";", ","))
-        writer.writerow([*names, each.status, *points, each.score, each.max_score, reason])
+        bonus = each.bonus.points if each.bonus else ""
+        writer.writerow([*names, each.status, *points, each.score, each.max_score, bonus, reason])
     return file.getvalue()
 
 

@@ -6,7 +6,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import messages
-from autograder.result import TestResult
+from autograder.result import Bonus, TestResult
 from keyhole.text import one_line
 
 MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "*_{}[]()#+-.!|~^=:@<>&\"'"}
@@ -34,6 +34,19 @@ def outputs_of(
             "execute_result", data={"text/plain": repr(points)}, execution_count=1
         ),
     ]
+
+
+def challenge_cell(bonus: Bonus) -> NotebookNode:
+    """The cell at a page's end that tells of the challenge. It is worth no points of nbgrader's."""
+    about = messages.sentence(
+        "challenge_points",
+        points=f"{bonus.points:g}",
+        most=f"{bonus.max_points:g}",
+        pseudonym=bonus.pseudonym,
+    )
+    title = messages.sentence("challenge")
+    text = f"## {escaped(title)}\n\n{escaped(about)}\n\n{escaped(bonus.message)}"
+    return nbformat.v4.new_markdown_cell(text, id="challenge-result")
 
 
 def table_of(tests: list[TestResult], heading: object = None) -> str:

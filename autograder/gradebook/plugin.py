@@ -23,7 +23,7 @@ from autograder.grade import Grader, admit, grade_read, submission_in
 from autograder.gradebook.config import language_in, results_file
 from autograder.gradebook.course import have_assignment
 from autograder.gradebook.intake import Intake
-from autograder.gradebook.page import outputs_of
+from autograder.gradebook.page import challenge_cell, outputs_of
 from autograder.result import Result, clamped, name_shown, read_json
 from autograder.secret import warning
 from autograder.submissions.folder import misplaced, students_in, time_of
@@ -149,6 +149,8 @@ class GradeInSandbox(NbGraderPreprocessor):
         for cell in nb.cells:
             if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
                 self.fill(cell, tests, result)
+        if result and result.bonus and has_challenge(where["notebook"]):
+            nb.cells.append(challenge_cell(result.bonus))
         return nb, resources
 
     def hidden_tests(self, notebook: str) -> dict[str, list[str]]:
@@ -178,6 +180,11 @@ class GradeInSandbox(NbGraderPreprocessor):
             heading = None if tests else messages.sentence("no_tests")
         points = clamped(sum(test.points for test in tests), most)
         cell.outputs = outputs_of(tests, heading, result and result.isolation, points)
+
+
+def has_challenge(notebook: str) -> bool:
+    """Is the challenge's file handed in beside this notebook?"""
+    return getattr(hidden.NOTEBOOKS[notebook], "challenge", False)
 
 
 @functools.cache

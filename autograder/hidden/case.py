@@ -81,11 +81,13 @@ class HiddenTest:
 class NotebookTests:
     """The hidden tests of one notebook: grade id of a test cell -> its tests.
 
-    `models` are loaded before a student's code runs.
+    `models` are loaded before a student's code runs. `challenge`: its file is handed in beside this
+    notebook.
     """
 
     cells: Mapping[str, tuple[HiddenTest, ...]]
     models: tuple[str, ...] = ()
+    challenge: bool = False
 
 
 def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:

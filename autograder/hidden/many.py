@@ -441,6 +441,7 @@ def alphaedit_inputs(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    challenge=True,
     cells={
         "test_demonstrations": (
             HiddenTest("demonstrations.nearest", 0.25, examples_nearest),

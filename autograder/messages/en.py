@@ -129,6 +129,41 @@ SENTENCES = {
     "points": "points",
     "test": "test",
     "seen": "what the grader saw",
+    # the challenge
+    "challenge": "The challenge: 40 facts at once",
+    "challenge_points": (
+        "Bonus: {points} of {most} points, beyond the 100 of the course. On the board you are "
+        "{pseudonym}."
+    ),
+    "challenge_measured": (
+        "Measured by generation on hidden probes of the 40 facts, S is {S} (efficacy {efficacy}, "
+        "paraphrase {paraphrase}, neighborhood {neighborhood}). The change has size {size}, and "
+        "the perplexity of hidden text goes from {before} to {after}."
+    ),
+    "challenge_text": ("There are no points, because perplexity rises by more than {percent} %."),
+    "challenge_passed": "You passed: {names}.",
+    "challenge_none": "You passed no baseline yet.",
+    "challenge_failed": "The grader itself failed on the challenge. Tell the course staff.",
+    "baseline_simple": "simple (fine-tuning)",
+    "baseline_medium": "medium (ROME)",
+    "baseline_strong": "strong (MEMIT)",
+    "baseline_boss": "boss",
+    # the board
+    "board_title": "The board: 40 facts in one model",
+    "board_about": (
+        "S counts by generation, on hidden paraphrases and neighbors of the 40 facts: more is "
+        "better. Your pseudonym stands on your feedback page."
+    ),
+    "board_empty": "Nobody has handed in a file that can be measured yet.",
+    "board_unusable": "{count} more handed in a file that could not be used.",
+    "board_hollow": "A hollow mark: perplexity rose by more than {percent} %, so no points.",
+    "board_place": "place",
+    "board_who": "pseudonym",
+    "board_size": "size of change",
+    "board_perplexity": "perplexity",
+    "board_points": "bonus",
+    "board_baseline": "baseline",
+    "board_picture": "S against the size of the change",
 }
 
 # By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.

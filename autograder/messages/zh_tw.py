@@ -74,6 +74,40 @@ SENTENCES = {
     "points": "得分",
     "test": "測試",
     "seen": "評分程式看到的",
+    # the challenge
+    "challenge": "挑戰：一次植入 40 個事實",
+    "challenge_points": (
+        "加分：{points} / {most} 分，另計於課程的 100 分之外。你在排行榜上的代號是 {pseudonym}。"
+    ),
+    "challenge_measured": (
+        "用這 40 個事實的隱藏探針、以生成方式測量，S 是 {S}（efficacy {efficacy}、paraphrase "
+        "{paraphrase}、neighborhood {neighborhood}）。改變的大小是 {size}，隱藏文本的 perplexity "
+        "從 {before} 變成 {after}。"
+    ),
+    "challenge_text": "因為 perplexity 上升超過 {percent} %，所以沒有分數。",
+    "challenge_passed": "你通過了：{names}。",
+    "challenge_none": "你還沒有通過任何 baseline。",
+    "challenge_failed": "評分程式自己在這個挑戰出了錯；請告訴助教。",
+    "baseline_simple": "simple 基準（fine-tuning）",
+    "baseline_medium": "medium 基準（ROME）",
+    "baseline_strong": "strong 基準（MEMIT）",
+    "baseline_boss": "boss 基準",
+    # the board
+    "board_title": "排行榜：一個模型，40 個事實",
+    "board_about": (
+        "S 以生成方式計算，用的是這 40 個事實的隱藏換句話說與鄰近問題：越高越好。"
+        "你的代號寫在你的回饋頁上。"
+    ),
+    "board_empty": "還沒有人交出可以測量的檔案。",
+    "board_unusable": "另有 {count} 人交的檔案不能用。",
+    "board_hollow": "空心的記號：perplexity 上升超過 {percent} %，沒有分數。",
+    "board_place": "名次",
+    "board_who": "代號",
+    "board_size": "改變的大小",
+    "board_perplexity": "困惑度",
+    "board_points": "加分",
+    "board_baseline": "基準",
+    "board_picture": "S 與改變的大小",
 }
 
 # By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.

@@ -16,6 +16,7 @@ from autograder.messages import sentence
 from autograder.result import name_shown
 from autograder.submissions.timestamp import TIMESTAMP, time_in
 from autograder.submissions.zips import ARCHIVES, READING, unpacked
+from keyhole.checking.selfcheck import CHALLENGE
 from keyhole.checking.selfcheck import FILES as BESIDE
 from keyhole.errors import KeyholeError
 from keyhole.messages import Remark
@@ -62,6 +63,15 @@ class HandedIn:
     unread: tuple[Remark, ...] = ()
     # A sentence for each zip that could not be opened, or on the folder that is not there.
     problems: tuple[Remark | str, ...] = ()
+
+    @property
+    def challenge(self) -> Path | None:
+        """The file that was handed in for the challenge, if there is one."""
+        for folder in () if self.shut else dict.fromkeys([self.folder, *self.folders]):
+            with suppress(KeyholeError):  # of a folder that cannot be read; that is said elsewhere
+                if path := file_called(folder, CHALLENGE):
+                    return path
+        return None
 
     def zip_of(self, path: Path) -> str | None:
         """The name of the zip that a file or a folder was taken out of."""
@@ -275,7 +285,7 @@ def _may_be_notebook(name: str) -> bool:
 
 
 def _goes_with_one(name: str) -> bool:
-    return any(is_called(name, wanted) for wanted in BESIDE)
+    return any(is_called(name, wanted) for wanted in (*BESIDE, CHALLENGE))
 
 
 def _may_be_needed(path: PurePosixPath) -> bool:
