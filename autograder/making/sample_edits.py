@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save, save_file
 
+from autograder.hidden.challenge import REFERENCE
 from autograder.oracle import editing
 from keyhole.checking.own_fact import EDIT_FILE, FACT_FILE, OwnFact, measure
+from keyhole.checking.selfcheck import CHALLENGE
 from keyhole.facts import Fact, fact_from
 from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, load_moment, load_prefixes
@@ -23,6 +25,13 @@ FOLDER = Path(__file__).resolve().parents[1] / "sample"
 FACTS, EDITS = FOLDER / "my_facts.json", FOLDER / "my_edits.safetensors"
 # Both files are somebody else's; only the id is new.
 COPIES = {"otto-copies-a-fact": "hana-other-words"}
+CHALLENGES = {
+    "ada-complete": ("strong", 1.0),
+    "hana-other-words": ("medium", 1.0),
+    "quin-fine-tunes": ("simple", 1.0),
+    "jia-no-baseline": ("strong", 4.0),
+    "gus-first-token": ("medium", float("nan")),
+}
 LEARNING_RATE, MOST_STEPS = 2.0, 200  # of fine-tuning W alone by plain gradient descent
 
 
@@ -43,7 +52,23 @@ def files_of(student: str) -> dict[str, bytes]:
     return {
         FACT_FILE: json.dumps(record, indent=1, ensure_ascii=False).encode(),
         EDIT_FILE: save(tensors),
+        **challenge_of(student),
     }
+
+
+def challenge_of(student: str) -> dict[str, bytes]:
+    """What a member of the class hands in for the challenge: {name: content}, mostly nothing.
+
+    It is a baseline as it is, one made four times as large, or one with a number that is none.
+    """
+    if student not in CHALLENGES:
+        return {}
+    baseline, factor = CHALLENGES[student]
+    tensors = load_file(REFERENCE / f"baseline_{baseline}.safetensors")
+    for name in tensors:
+        if name.endswith(".left"):
+            tensors[name] = tensors[name] * factor
+    return {CHALLENGE: save(tensors)}
 
 
 def fact_of(student: str) -> dict | None:

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "__pycache__",
     "my_fact.json",
     "my_edit.safetensors",
+    "my_edits.safetensors",
     # With these two, anybody finds out which facts are held back.
     "fact_candidates.json",
     "FACTS.md",
