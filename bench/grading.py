@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from pathlib import Path
 from autograder import grade
 from autograder.grade import ASSIGNMENT, Grader, grade_submission
 from autograder.gradebook.config import REPOSITORY
-from autograder.hidden import NOTEBOOKS
+from autograder.hidden import NOTEBOOKS, challenge
 from autograder.hidden.case import HiddenTest, NotebookTests
 from autograder.oracle import references
 from autograder.result import function_of
@@ -24,6 +25,7 @@ from autograder.sandbox import Sandbox
 from autograder.sandbox.zygote_client import SHARED, ZygoteClient
 from autograder.secret import TEST_SECRET
 from bench.row import Row, timed
+from keyhole.checking.selfcheck import CHALLENGE
 from keyhole.paths import data_folder
 
 
@@ -40,7 +42,9 @@ def watched(spent: dict[str, float]) -> dict[str, NotebookTests]:
 
     return {
         name: replace(
-            tests, cells={cell: tuple(map(timing, cases)) for cell, cases in tests.cells.items()}
+            tests,
+            cells={cell: tuple(map(timing, cases)) for cell, cases in tests.cells.items()},
+            challenge=False,  # it has a row of its own
         )
         for name, tests in NOTEBOOKS.items()
     }
@@ -83,6 +87,7 @@ def rows() -> Iterator[Row]:
     for name, target in (("2_locate", 8), ("3_edit", 10)):
         one = seconds_of(only=name)
         yield Row(f"grade {name} alone, in a batch", one, target=f"at most {target} s")
+    yield challenge_row(folder, grader)
     SHARED.close()  # so that its memory counts, and the baseline has the machine to itself
     yield Row(
         "the same, beside nbgrader's own autograde",
@@ -94,6 +99,16 @@ def rows() -> Iterator[Row]:
             " checks alone, and no hidden test",
         ),
     )
+
+
+def challenge_row(folder: Path, grader: Grader) -> Row:
+    """One submission of the challenge, in a batch: the hidden probes and text are there."""
+    scoring = grader.challenge()
+    path, model = folder / CHALLENGE, grader.model()
+    start = time.process_time()
+    challenge.bonus(path, model, lambda: scoring, "nobody")
+    seconds = time.process_time() - start
+    return Row("the challenge, seconds of a processor", seconds, target="at most 12 s a submission")
 
 
 class Alone(Sandbox):

@@ -26,7 +26,7 @@ from autograder.gradebook.course import Course
 from autograder.gradebook.mending import closed_up, harmless, mended
 from autograder.gradebook.page import table_of
 from autograder.gradebook.plugin import INTAKE, LATEST, GradeInSandbox, grader
-from autograder.result import TestResult
+from autograder.result import Bonus, TestResult
 from autograder.sandbox import isolation
 from autograder.submissions.latest import LatestSubmission
 from keyhole import messages
@@ -408,6 +408,24 @@ def test_feedback_shows_tests_and_messages(course):
         "✗ not yet 1 / 2 A title It is another multiple." in text
         and "✓ passed 3 / 3 A title It is as it should be." in text
     )
+
+
+def test_the_page_tells_of_the_challenge_and_the_gradebook_does_not_count_it(course, monkeypatch):
+    tests = {"3_edit": SimpleNamespace(cells=TESTS["3_edit"].cells, challenge=True)}
+    monkeypatch.setattr(hidden, "NOTEBOOKS", tests)
+    bonus = Bonus(3.0, 5.0, "Well <b>done</b>.", "Amber Otter 123")
+    monkeypatch.setattr(grading, "bonus_of", lambda *_: bonus)
+    hand_in(course, "ada")
+    autograde(course)
+    page = body(course, "ada")
+    text = html.unescape(visible(page))
+    assert "<b>done" not in page and "Well <b>done</b>." in text
+    assert "3 of 5 points" in text and "Amber Otter 123" in text
+    without = gradebook(course)
+    monkeypatch.setattr(grading, "bonus_of", lambda *_: None)
+    autograde(course)
+    assert gradebook(course) == without
+    assert "Amber Otter" not in visible(body(course, "ada"))
 
 
 def test_nothing_of_a_student_becomes_markup(course):

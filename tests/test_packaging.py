@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from autograder.hidden import challenge
 from autograder.making.student_pack import TOP, pack, students_project, without_demo
 from keyhole.errors import KeyholeError
 
@@ -321,6 +322,18 @@ def test_the_real_pack_tells_of_no_fact_that_is_held_back(real_pack):
     ]
     assert not told
     assert not any("second_fact" in fact["portability"] for fact in shown)
+
+
+def test_the_real_pack_tells_nothing_of_the_challenge_s_hidden_probes(real_pack):
+    said = texts(contents(real_pack))
+    hidden = [
+        prompt
+        for fact in challenge.stored()["facts"]
+        for prompt in (*fact["paraphrases"], *(each["prompt"] for each in fact["neighbors"]))
+    ]
+    assert len(hidden) > 200
+    assert not [prompt for prompt in hidden for text in said.values() if prompt.casefold() in text]
+    assert "data/challenge.json" in said and not [name for name in said if "baseline_" in name]
 
 
 def test_the_real_pack_tells_nothing(real_pack):

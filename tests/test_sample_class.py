@@ -121,6 +121,14 @@ EXPECTED = {
         "noise_at_beginning",
     ),
 }
+# Of the challenge: the points, and whether it was measured at all.
+BONUS = {
+    "ada-complete": (3, True),
+    "hana-other-words": (2, True),
+    "quin-fine-tunes": (1, True),
+    "jia-no-baseline": (0, True),  # four times as large: the text suffers
+    "gus-first-token": (0, False),  # holds a number that is none
+}
 # What a W without C does to the neighbors of eight facts is measured, not deduced.
 MEASURED = {"bo-forgets-c": {"rank_one_update.paraphrase", "rank_one_update.neighborhood"}}
 
@@ -164,3 +172,5 @@ def test_each_member_loses_exactly_what_the_mistake_touches(student, grader):
     if misconception:
         assert misconception in {test.misconception for test in failed.values()}
     assert all(test.message for test in result.tests)
+    bonus = result.bonus
+    assert (bonus and (bonus.points, bonus.measured is not None)) == BONUS.get(student)
