@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from keyhole.files import write_atomically
@@ -55,11 +55,23 @@ class TestResult:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """A group of students who handed in alike: its number in the report, and in what.
+
+    The kinds are those of submissions/copies.py; `detail` names the fact, where it is one.
+    """
+
+    group: int
+    kinds: tuple[str, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Result:
     """One graded submission.
 
-    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` is for
-    the staff alone: no student reads it.
+    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` and
+    `alike`, on likely copies, are for the staff alone: no student reads them.
     """
 
     student: str
@@ -70,6 +82,7 @@ class Result:
     seconds: float
     tests: tuple[TestResult, ...]
     note: str | None = None
+    alike: tuple[Alike, ...] = ()
 
     @property
     def told(self) -> str | None:
@@ -95,6 +108,7 @@ class Result:
             "status": self.status,
             "reason": self.told,
             **({"note": self.note} if self.note else {}),
+            **({"alike": [asdict(each) for each in self.alike]} if self.alike else {}),
             "score": self.score,
             "max_score": self.max_score,
             "isolation": self.isolation,
@@ -123,7 +137,11 @@ class Result:
         told, note = entry["reason"], entry.get("note")
         reason = told[: -len(note)].rstrip() or None if note else told
         tests = tuple(TestResult(**test) for test in entry["tests"])
-        return cls(**fields, reason=reason, note=note, tests=tests)
+        alike = tuple(
+            Alike(each["group"], tuple(each["kinds"]), each["detail"])
+            for each in entry.get("alike", ())
+        )
+        return cls(**fields, reason=reason, note=note, alike=alike, tests=tests)
 
 
 def function_of(test_id: str) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from autograder.making.student_pack import TOP, pack, students_project, without_demo
+from autograder.making.student_pack import TOP, pack, staff_left_out, students_project
 from keyhole.errors import KeyholeError
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO = {"voila", "anywidget", "psutil", "playwright"}  # packages that students do without
+STAFF_ONLY = {"copydetect", "voila", "anywidget", "psutil", "playwright"}
 PINS = "autograder/sandbox/pins.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -257,9 +257,9 @@ def test_the_students_project_installs_keyhole_alone():
     assert project["project"]["scripts"] == {"keyhole": "keyhole.cli:main"}
     assert project["tool"] == {"setuptools": {"packages": {"find": {"include": ["keyhole*"]}}}}
     assert project["project"]["dependencies"] == [
-        pin for pin in PROJECT["dependencies"] if pin.split("==")[0] not in DEMO
+        pin for pin in PROJECT["dependencies"] if pin.split("==")[0] not in STAFF_ONLY
     ]
-    environment = yaml.safe_load(without_demo((ROOT / "environment.yml").read_text("utf-8")))
+    environment = yaml.safe_load(staff_left_out((ROOT / "environment.yml").read_text("utf-8")))
     assert environment["dependencies"][2]["pip"] == [
         *project["project"]["dependencies"],
         "--editable .",

@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
 FILES = {"LICENSE": "LICENSE", "NOTICE": "NOTICE", "docs/students.md": "README.md"}
-# A line of pyproject.toml or environment.yml. The last of them brings 160 MB.
-DEMO_ONLY = re.compile(r'\s+(- |")(voila|anywidget|psutil|playwright)==')
+# A line of pyproject.toml or environment.yml: for copies, and for the demo. The last of them brings
+# 160 MB.
+STAFF_ONLY = re.compile(r'\s+(- |")(copydetect|voila|anywidget|psutil|playwright)==')
 LEFT_OUT = {
     "sample_class",
     "__pycache__",
@@ -44,7 +45,7 @@ def pack(target: Path, root: Path = ROOT) -> Path:
                 contents[path.relative_to(root).as_posix()] = _content(path)
     for source, name in FILES.items():
         contents[name] = (root / source).read_bytes()
-    for name, made in (("pyproject.toml", students_project), ("environment.yml", without_demo)):
+    for name, made in (("pyproject.toml", students_project), ("environment.yml", staff_left_out)):
         contents[name] = made((root / name).read_text("utf-8")).encode()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -58,7 +59,7 @@ def pack(target: Path, root: Path = ROOT) -> Path:
 
 def students_project(project: str) -> str:
     """pyproject.toml without the staff's command and packages, and without the tests' settings."""
-    project = without_demo(project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n")
+    project = staff_left_out(project.split("[tool.pytest.ini_options]")[0].rstrip() + "\n")
     for staffs in ('autograder = "autograder.cli:main"\n', ', "autograder*"', ', "lecture*"'):
         if staffs not in project:
             raise KeyholeError(
@@ -69,10 +70,10 @@ def students_project(project: str) -> str:
     return project
 
 
-def without_demo(versions: str) -> str:
-    """A list of pinned packages without those that only the lecture's demo needs."""
+def staff_left_out(versions: str) -> str:
+    """A list of pinned packages without those that only the staff needs."""
     lines = versions.splitlines(keepends=True)
-    return "".join(line for line in lines if not DEMO_ONLY.match(line))
+    return "".join(line for line in lines if not STAFF_ONLY.match(line))
 
 
 def _for_students(path: Path) -> bool:
