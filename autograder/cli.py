@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from autograder.commands import course_secret, grade_class, remake, validity
+from autograder.commands import class_report, course_secret, grade_class, remake, validity
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.terminal import print_anything
 
@@ -13,7 +13,7 @@ UNUSABLE = 2  # exit status for arguments that nothing can be done with
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
-COMMANDS = [grade_class, validity, course_secret, remake]
+COMMANDS = [grade_class, class_report, validity, course_secret, remake]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from autograder.result import Alike, Result, name_shown
-from autograder.submissions.writing import HELPERS, Prints
+from autograder.submissions.writing import Prints
 from keyhole.checking.own_fact import OwnEdit, OwnFact, plain, read_edit, read_fact
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
@@ -32,9 +32,7 @@ WORDS = {
     FACT: "the same fact ({detail}), every probe word for word",
     OTHER_PROBES: "the same fact ({detail}), other probes",
     EDIT: "the same change of W",
-    HELPERS: "nearly the same helper functions",
 }
-WRITING = "nearly the same {part}"  # the rest: `trace`, and the written answers by their grade ids
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,10 @@ class OwnWork:
 
 @dataclass(frozen=True)
 class Group:
-    """Students who handed in alike, in order, and in what: kinds of WORDS, or a part of writing.
+    """Students who handed in alike, in order, and in what: kinds of WORDS, or parts of writing.
 
-    `detail` says which fact it is, where it is one.
+    Those are `trace`, "helpers", and the grade ids of written questions. `detail` says which fact
+    it is, where it is one.
     """
 
     students: tuple[str, ...]
@@ -63,10 +62,10 @@ class Group:
     @property
     def alike(self) -> str:
         """In what, in words."""
-        said = (WORDS.get(kind, WRITING) for kind in self.kinds)
-        return "; ".join(
-            words.format(detail=self.detail, part=kind) for words, kind in zip(said, self.kinds)
-        )
+        said = [WORDS[kind].format(detail=self.detail) for kind in self.kinds if kind in WORDS]
+        if writing := [kind for kind in self.kinds if kind not in WORDS]:
+            said.append(f"nearly the same {', '.join(writing)}")
+        return "; ".join(said)
 
     def __str__(self):
         return f"{_names(self.students)}: {self.alike}"

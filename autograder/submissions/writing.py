@@ -54,17 +54,16 @@ def handout_in(folder: Path, names: Mapping[str, object]) -> Handout:
 
 def own_writing(submission: Submission, handout: Handout) -> dict[str, Prints]:
     """Part of a submission -> its fingerprints: of `trace`, of HELPERS, of each written answer."""
-    code: dict[str, list[str]] = {}
-    found = {}
+    found: dict[str, Prints] = {}
     for submitted in submission.values():
         for part, text in _functions(submitted):
-            code.setdefault(part, []).append(text)
+            # One by one: where two functions meet there would be fingerprints of neither.
+            own = np.setdiff1d(_code_prints(text), handout.code)
+            found[part] = np.union1d(found.get(part, own), own)
         for name, cell in zip(submitted.ids, submitted.cells):
             if name in handout.questions:
                 prints = _prose_prints(cell["source"])
                 found[name] = np.setdiff1d(prints, handout.questions[name])
-    for part, texts in code.items():
-        found[part] = np.setdiff1d(_code_prints("\n".join(texts)), handout.code)
     return found
 
 
