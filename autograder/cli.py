@@ -4,7 +4,17 @@ import argparse
 import os
 import sys
 
-from autograder.commands import class_report, course_secret, grade_class, remake, validity
+from autograder.commands import (
+    class_report,
+    collect,
+    course_secret,
+    export,
+    feedback,
+    grade_class,
+    gradescope,
+    remake,
+    validity,
+)
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.terminal import print_anything
 
@@ -13,7 +23,17 @@ UNUSABLE = 2  # exit status for arguments that nothing can be done with
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
-COMMANDS = [grade_class, class_report, validity, course_secret, remake]
+COMMANDS = [
+    collect,
+    grade_class,
+    feedback,
+    class_report,
+    export,
+    gradescope,
+    validity,
+    course_secret,
+    remake,
+]
 
 
 def main(arguments: list[str] | None = None) -> int:

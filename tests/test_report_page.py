@@ -52,7 +52,7 @@ def test_figures_are_those_of_the_results():
     first, second = costly_tests(a_class(), anonymous=False)
     assert (first.name, first.points, first.students) == ("double.plain", 3, {"bea"})
     assert second.example.startswith("`triple` raised") and second.points == 2
-    [group] = groups_of(a_class())
+    [group] = groups_of(a_class(), anonymous=False)
     assert group.students == ("ann", "bea") and SECRET_FACT in group.alike
 
 

@@ -16,6 +16,7 @@ from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
 from autograder.gradebook.course import Course, alone
+from autograder.pages.feedback import PAGE
 from autograder.result import Result, name_shown, read_json, write_json, write_text
 from autograder.submissions.copies import Group, OwnWork, likely_copies, own_work, with_note
 from autograder.submissions.folder import misplaced, students_in
@@ -83,7 +84,7 @@ class Batch:
         print(f"\nReport: {self.json}")
         if self.course:
             pages = self.course.grading / "feedback"
-            print(f"Feedback pages: {pages}/<student>/{self.assignment}/")
+            print(f"Feedback pages: {pages}/<student>/{self.assignment}/{PAGE}")
         for why in self._all_unrecorded():
             print(why, file=sys.stderr)
         return UNRECORDED if self.unrecorded or self.no_course else 0

@@ -91,15 +91,21 @@ class Standing:
         return round(sum(mark.max_points for mark in self.marks), DECIMALS)
 
     @property
+    def automatic_most(self) -> float:
+        """How many points the hidden tests can give."""
+        return round(sum(mark.max_points for mark in self.marks if not mark.written), DECIMALS)
+
+    @property
     def open(self) -> list[Mark]:
         """What somebody still has to grade or to look at."""
         return [mark for mark in self.marks if mark.open]
 
 
-def standings(root: str | Path, assignment: str) -> dict[str, Standing]:
+def standings(root: str | Path, assignment: str, student: str | None = None) -> dict[str, Standing]:
     """Student -> what the gradebook of the course in the folder `root` says of an assignment.
 
-    Raises KeyholeError where there is no such gradebook, or nobody in it.
+    With a `student` only of this one. Raises KeyholeError where there is no such gradebook, or
+    nobody in it.
     """
     try:
         address = config_of(root).CourseDirectory.db_url
@@ -112,7 +118,7 @@ def standings(root: str | Path, assignment: str) -> dict[str, Standing]:
         raise KeyholeError(f"there is no gradebook {place.database} yet: grade the class first")
     try:
         with Gradebook(address) as book:
-            found = _standings(book.db, assignment)
+            found = _standings(book.db, assignment, student)
     except SQLAlchemyError as error:
         raise KeyholeError(f"the gradebook cannot be read: {one_line(error)}") from None
     if not found:
@@ -120,7 +126,10 @@ def standings(root: str | Path, assignment: str) -> dict[str, Standing]:
     return found
 
 
-def _standings(database, assignment: str) -> dict[str, Standing]:
+def _standings(database, assignment: str, student: str | None) -> dict[str, Standing]:
+    wanted = [Assignment.name == assignment]
+    if student is not None:
+        wanted.append(SubmittedAssignment.student_id == student)
     rows = (
         database.query(SubmittedAssignment, SubmittedNotebook, Notebook, Student)
         .select_from(SubmittedAssignment)
@@ -128,15 +137,15 @@ def _standings(database, assignment: str) -> dict[str, Standing]:
         .join(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
         .join(Student, SubmittedAssignment.student_id == Student.id)
-        .filter(Assignment.name == assignment)
+        .filter(*wanted)
         .order_by(Student.id, Notebook.name)
     )
-    marks, comments = _marks(database, assignment), _comments(database, assignment)
+    marks, comments = _marks(database, wanted), _comments(database, wanted)
     found: dict[str, Standing] = {}
-    for submitted, notebook, of, student in rows:
-        earlier = found.get(student.id)
-        found[student.id] = Standing(
-            student.id,
+    for submitted, notebook, of, owner in rows:
+        earlier = found.get(owner.id)
+        found[owner.id] = Standing(
+            owner.id,
             (*(earlier.marks if earlier else ()), *marks[notebook.id]),
             {
                 **(earlier.comments if earlier else {}),
@@ -148,7 +157,7 @@ def _standings(database, assignment: str) -> dict[str, Standing]:
     return found
 
 
-def _marks(database, assignment: str) -> dict[str, list[Mark]]:
+def _marks(database, wanted: list) -> dict[str, list[Mark]]:
     """Id of a submitted notebook -> its marks."""
     question = aliased(SolutionCell, flat=True)
     rows = (
@@ -157,10 +166,12 @@ def _marks(database, assignment: str) -> dict[str, list[Mark]]:
         .join(GradeCell, Grade.cell_id == GradeCell.id)
         .join(Notebook, GradeCell.notebook_id == Notebook.id)
         .join(Assignment, Notebook.assignment_id == Assignment.id)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
         .outerjoin(  # a cell that students write and that has points is a question
             question, (question.notebook_id == Notebook.id) & (question.name == GradeCell.name)
         )
-        .filter(Assignment.name == assignment)
+        .filter(*wanted)
     )
     found = defaultdict(list)
     for grade, cell, notebook, written in rows:
@@ -179,7 +190,7 @@ def _marks(database, assignment: str) -> dict[str, list[Mark]]:
     return found
 
 
-def _comments(database, assignment: str) -> dict[str, dict[str, str]]:
+def _comments(database, wanted: list) -> dict[str, dict[str, str]]:
     """Id of a submitted notebook -> name of a cell -> what the staff wrote there."""
     rows = (
         database.query(Comment.notebook_id, BaseCell.name, Comment.manual_comment)
@@ -187,7 +198,9 @@ def _comments(database, assignment: str) -> dict[str, dict[str, str]]:
         .join(BaseCell, Comment.cell_id == BaseCell.id)
         .join(Notebook, BaseCell.notebook_id == Notebook.id)
         .join(Assignment, Notebook.assignment_id == Assignment.id)
-        .filter(Assignment.name == assignment)
+        .join(SubmittedNotebook, Comment.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .filter(*wanted)
     )
     found = defaultdict(dict)
     for notebook, cell, text in rows:

@@ -258,8 +258,8 @@ PAGES = {
     "feedback_answer": "Your answer",
     "feedback_code": "Your code",
     "feedback_all_passed": "All {count} tests passed.",
+    "feedback_passed": "{count} tests passed.",
     "feedback_handed_in": "Handed in on {time} UTC.",
-    "feedback_no_answer": "You left this question as it was.",
 }
 
 TITLES = {

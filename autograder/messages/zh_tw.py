@@ -195,8 +195,8 @@ PAGES = {
     "feedback_answer": "你的答案",
     "feedback_code": "你的程式",
     "feedback_all_passed": "{count} 項測試全部通過。",
+    "feedback_passed": "{count} 項測試通過。",
     "feedback_handed_in": "繳交時間（UTC）：{time}。",
-    "feedback_no_answer": "這一題沒有作答。",
 }
 
 TITLES = {

@@ -120,7 +120,7 @@ def class_page(
         no_gradebook=no_gradebook,
         misunderstandings=misunderstandings(results, anonymous),
         costly=costly_tests(results, anonymous),
-        groups=groups_of(results),
+        groups=groups_of(results, anonymous),
         notebooks=sorted({test.notebook for each in results for test in each.tests}),
         in_notebook=_in_notebook,
         times=_times(results),
@@ -163,22 +163,26 @@ def misunderstandings(results: Sequence[Result], anonymous: bool) -> list[Cost]:
     return sorted(costs.values(), key=lambda cost: (-cost.points, cost.name))
 
 
-def groups_of(results: Sequence[Result]) -> list[AlikeGroup]:
-    """The groups of likely copies, by their number in the report."""
+def groups_of(results: Sequence[Result], anonymous: bool) -> list[AlikeGroup]:
+    """The groups of likely copies, by their number in the report.
+
+    An anonymous one does not say which fact it is: in the lecture its finders would be known.
+    """
     members: dict[int, list[str]] = defaultdict(list)
     alike: dict[int, Alike] = {}
     for each in results:
         for mine in each.alike:
             members[mine.group].append(each.student)
             alike[mine.group] = mine
-    return [AlikeGroup(tuple(members[n]), _alike(alike[n])) for n in sorted(members)]
+    return [AlikeGroup(tuple(members[n]), _alike(alike[n], anonymous)) for n in sorted(members)]
 
 
-def _alike(alike: Alike) -> str:
+def _alike(alike: Alike, anonymous: bool) -> str:
     kinds = [on_page(COPIES[kind]) for kind in alike.kinds if kind in COPIES]
     if parts := [f"`{kind}`" for kind in alike.kinds if kind not in COPIES]:
         kinds.append(on_page("copies_writing", parts=", ".join(parts)))
-    return titled(clauses(*kinds), alike.detail) if alike.detail else clauses(*kinds)
+    detail = "" if anonymous else alike.detail
+    return titled(clauses(*kinds), detail) if detail else clauses(*kinds)
 
 
 def _lost(results: Sequence[Result]):

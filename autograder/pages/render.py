@@ -16,7 +16,7 @@ from keyhole.text import one_line
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 HTML_LANGUAGES = {"en": "en", "zh-TW": "zh-Hant-TW"}
 QUOTED = re.compile("`([^`]*)`")
-LONGEST = 600  # characters of a message
+LONGEST, LONGEST_REASON = 600, 10_000  # characters of a message, and of all on a submission
 
 
 def rendered(template: str, **values: object) -> str:
@@ -29,6 +29,8 @@ def rendered(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     made.globals |= {"say": messages.on_page, "language": HTML_LANGUAGES[language()]}
+    made.globals["longest_reason"] = LONGEST_REASON
+    made.globals["sentence"] = messages.sentence
     made.filters |= {"number": number, "prose": prose, "visible": visible, "name": name_shown}
     made.globals["script"] = Markup((TEMPLATES / "table.js").read_text(encoding="utf-8"))
     made.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
@@ -47,9 +49,9 @@ def number(value: float) -> str:
     return f"{round(value, 2):g}"
 
 
-def prose(text: object) -> Markup:
+def prose(text: object, longest: int = LONGEST) -> Markup:
     """A message of one line. A name between backquotes is shown as code."""
-    line = str(escape(one_line(text, LONGEST)))
+    line = str(escape(one_line(text, longest)))
     return Markup(QUOTED.sub(r"<code>\1</code>", line))
 
 
