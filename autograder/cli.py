@@ -1,6 +1,7 @@
 """The command `autograder`: what teaching assistants run."""
 
 import argparse
+import importlib.metadata
 import os
 import sys
 
@@ -36,12 +37,21 @@ COMMANDS = [
 ]
 
 
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return importlib.metadata.version("keyhole-homework")
+    except importlib.metadata.PackageNotFoundError:
+        return "of a folder that is not installed"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status."""
     print_anything()
     parser = argparse.ArgumentParser(
         prog="autograder", description="Grade a class's notebooks, and test the grader itself."
     )
+    parser.add_argument("--version", action="version", version=f"Keyhole {version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

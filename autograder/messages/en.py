@@ -33,6 +33,10 @@ SENTENCES = {
         "there is no {file}, unless it is behind {links}. The grader follows no symbolic link: "
         "hand in the files themselves."
     ),
+    "in_icloud": (
+        "{file} is not here, only iCloud's note that it lies elsewhere: download it in the Finder, "
+        "and hand it in again."
+    ),
     "unread": (
         "`{place}` cannot be read: {why}. Course staff: let the grader read it, then grade again."
     ),

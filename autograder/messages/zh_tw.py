@@ -21,6 +21,7 @@ SENTENCES = {
     "folder_absent": "這位學生沒有 {folder} 資料夾。",
     "place_linked": "`{place}` 是符號連結，評分程式不會跟著它走：請交資料夾本身。",
     "only_links": "找不到 {file}，除非它在 {links} 後面。評分程式不跟著符號連結走：請交檔案本身。",
+    "in_icloud": ("{file} 不在這裡，只有 iCloud 的替代檔：請先在 Finder 裡下載，再交一次。"),
     "unread": "`{place}` 讀不到（{why}）。請助教讓評分程式讀得到它，然後重新評分。",
     "only_others": "沒有 {file}，現有的筆記本也都不是它：{others}。",
     "none_at_all": "沒有 {file}，也沒有別的筆記本。",
