@@ -57,7 +57,7 @@ def test_points_and_comments_by_hand_and_an_override_that_says_so(course):
     assert on_page("feedback_overridden", points="4") in text and "double 1 / 4" in text
     assert "Copied from the board." in text and "See p. 4." in text
     assert "not graded yet" not in text and "Not final" not in text
-    assert html.count("<script>") == 1 and "\x1b" not in html and "\u202e" not in html
+    assert "<script" not in html and "\x1b" not in html and "\u202e" not in html
     assert not re.search(r"(?:src|href)=|url\(|https?://", html)
 
 

@@ -358,7 +358,6 @@ def test_gradescopes_zip_grades_in_a_bare_folder(tmp_path):
     submission = data_folder() / "sample_class" / "ivo-untouched" / "model_editing"
     shutil.copytree(submission, tmp_path / "autograder" / "submission")
     environment = {**os.environ, "AUTOGRADER_ROOT": str(tmp_path / "autograder")}
-    environment.setdefault("KEYHOLE_MODEL", str(Path(".cache/keyhole/smollm2-135m").resolve()))
     command = ["bash", str(source / "run_autograder")]
     results = tmp_path / "autograder" / "results" / "results.json"
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -64,7 +64,7 @@ def pack() -> bytes:
             archive.write(ROOT / name, name)
         archive.writestr(_entry("setup.sh", 0o755), SETUP)
         archive.writestr(_entry("run_autograder", 0o755), RUN)
-        archive.writestr(_entry(SECRET, 0o600), course_secret())
+        archive.writestr(_entry(SECRET, 0o600), course_secret().hex())
     return packed.getvalue()
 
 
