@@ -78,6 +78,14 @@ def test_an_anonymous_page_names_and_quotes_nobody():
     assert "It is half &lt;b&gt;." in text_of(page)  # about a number: no student wrote it
 
 
+def test_an_anonymous_page_quotes_no_error_for_a_misunderstanding_whose_words_have_gaps():
+    tests = (test(0, "error", f"raised {SECRET_FACT}", "input_changed"),)
+    result = Result("ann", "model_editing", "graded", None, "A", 1.0, tests)
+    assert SECRET_FACT in class_page([result])
+    page = class_page([result], anonymous=True)
+    assert SECRET_FACT not in page and "input_changed" in page
+
+
 def test_the_misunderstanding_is_told_in_the_language_of_the_page():
     messages.use("zh-TW")
     assert messages.misconception("nll_summed").__str__().split("，")[0] in class_page(a_class())

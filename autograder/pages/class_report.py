@@ -158,8 +158,9 @@ def misunderstandings(results: Sequence[Result], anonymous: bool) -> list[Cost]:
     costs: dict[str, Cost] = {}
     for each, test in _lost(results):
         if name := test.misconception:
-            cost = costs.setdefault(name, Cost(name, _sentence(name) or test.message))
-            cost.add(each.student, test, not anonymous or _says_nothing_personal(test))
+            quotable = not anonymous or _says_nothing_personal(test)
+            said = _sentence(name) or (test.message if quotable else "")
+            costs.setdefault(name, Cost(name, said)).add(each.student, test, quotable)
     return sorted(costs.values(), key=lambda cost: (-cost.points, cost.name))
 
 
