@@ -1,10 +1,22 @@
 """The command `autograder`: what teaching assistants run."""
 
 import argparse
+import importlib.metadata
 import os
 import sys
 
-from autograder.commands import board, course_secret, grade_class, remake, validity
+from autograder.commands import (
+    board,
+    class_report,
+    collect,
+    course_secret,
+    export,
+    feedback,
+    grade_class,
+    gradescope,
+    remake,
+    validity,
+)
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.terminal import print_anything
 
@@ -13,7 +25,26 @@ UNUSABLE = 2  # exit status for arguments that nothing can be done with
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Each adds one subcommand, whose `run` takes the arguments and returns an exit status.
-COMMANDS = [grade_class, board, validity, course_secret, remake]
+COMMANDS = [
+    collect,
+    grade_class,
+    feedback,
+    class_report,
+    board,
+    export,
+    gradescope,
+    validity,
+    course_secret,
+    remake,
+]
+
+
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return importlib.metadata.version("keyhole-homework")
+    except importlib.metadata.PackageNotFoundError:
+        return "of a folder that is not installed"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="autograder", description="Grade a class's notebooks, and test the grader itself."
     )
+    parser.add_argument("--version", action="version", version=f"Keyhole {version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

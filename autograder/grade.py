@@ -33,7 +33,7 @@ from autograder.submissions.notebooks import Submission, Submitted, read_submiss
 from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable, why_otherwise
 from keyhole.errors import KeyholeError
-from keyhole.messages import Remark, listed, misconception, opened, sentences
+from keyhole.messages import Remark, listed, misconception, opened, sentences, titled
 from keyhole.models import EditableModel
 from keyhole.notebooks.definitions import Definitions
 
@@ -49,6 +49,7 @@ LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
 QUOTING = ("raised", "definitions", "type")  # failures whose detail is in the student's own words
 WORD = re.compile(r"\w{4,}")  # shorter ones stand in every sentence
+NOT_RUN = ("set_by_call", "changed_later")  # remarks on a line that the grader does not run
 OWN_SUBJECT = ("absent", "definitions")  # failures whose sentence is not about the function
 OUR_FAULT = Verdict(0.0, (messages.sentence("our_fault"),), status="error")
 UNREADABLE = Verdict(0.0, (messages.sentence("unreadable"),), status="missing")
@@ -332,7 +333,10 @@ def bonus_of(
 def graded_tests(
     name: str, hidden: "NotebookTests", sitting: Sitting, reasons: list
 ) -> list[TestResult]:
-    """The results of a notebook's hidden tests; `reasons` gets what kept one from running."""
+    """The results of a notebook's hidden tests; `reasons` gets what kept one from running.
+
+    That is also a constant that the student's own notebook makes by a call.
+    """
     results = []
     for case in cases_of(hidden):
         try:
@@ -342,6 +346,11 @@ def graded_tests(
             log.error("hidden test %s: %s", case.id, error)
             reasons += error.remarks
             verdict = OUR_FAULT
+        reasons += [
+            titled(f"{name}.ipynb", remark)
+            for remark in verdict.remarks
+            if getattr(remark, "code", None) in NOT_RUN
+        ]
         results.append(result_of(case, name, verdict))
     return results
 

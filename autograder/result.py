@@ -80,12 +80,24 @@ class Bonus:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """A group of students who handed in alike: its number in the report, and in what.
+
+    The kinds are those of submissions/copies.py; `detail` names the fact, where it is one.
+    """
+
+    group: int
+    kinds: tuple[str, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Result:
     """One graded submission.
 
-    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` is for
-    the staff alone: no student reads it. `bonus` is no part of the score; it is None where nothing
-    was handed in for the challenge.
+    `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` and
+    `alike`, on likely copies, are for the staff alone: no student reads them. `bonus` is no part of
+    the score; it is None where nothing was handed in for the challenge.
     """
 
     student: str
@@ -97,6 +109,7 @@ class Result:
     tests: tuple[TestResult, ...]
     note: str | None = None
     bonus: Bonus | None = None
+    alike: tuple[Alike, ...] = ()
 
     @property
     def told(self) -> str | None:
@@ -122,6 +135,7 @@ class Result:
             "status": self.status,
             "reason": self.told,
             **({"note": self.note} if self.note else {}),
+            **({"alike": [asdict(each) for each in self.alike]} if self.alike else {}),
             "score": self.score,
             "max_score": self.max_score,
             **({"bonus": self.bonus.to_json()} if self.bonus else {}),
@@ -152,7 +166,12 @@ class Result:
         reason = told[: -len(note)].rstrip() or None if note else told
         tests = tuple(TestResult(**test) for test in entry["tests"])
         bonus = Bonus.from_json(entry["bonus"]) if entry.get("bonus") else None
-        return cls(**fields, reason=reason, note=note, tests=tests, bonus=bonus)
+        alike = tuple(
+            Alike(each["group"], tuple(each["kinds"]), each["detail"])
+            for each in entry.get("alike", ())
+        )
+        given = {"note": note, "alike": alike, "bonus": bonus}
+        return cls(**fields, reason=reason, tests=tests, **given)
 
 
 def function_of(test_id: str) -> str:

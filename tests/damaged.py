@@ -1023,3 +1023,67 @@ def _(folder, notebook):
     content = bytearray(zipped({"3_edit.ipynb": json.dumps(notebook)}))
     content[content.rindex(b"PK\x01\x02") + 8] |= 1
     save(folder, bytes(content), "locked.zip")
+
+
+# ---------------------------------------------------------------- what other programs left
+
+
+@of_cells("the text of cells twice without a line end", ALL, "file_doubled")
+def _(cells, notebook):
+    for name in ("double", "triple"):
+        cell(cells, name)["source"] = 2 * "".join(cell(cells, name)["source"])
+
+
+@kind("a web page of the notebook", NOTHING, "file_page")
+def _(folder, notebook):
+    save(
+        folder, "\n<!DOCTYPE html>\n<html lang=en><body>" + json.dumps(notebook) + "</body></html>"
+    )
+
+
+@kind("a pointer of Git LFS", NOTHING, "file_lfs")
+def _(folder, notebook):
+    oid = "oid sha256:" + 64 * "a"
+    save(folder, f"version https://git-lfs.github.com/spec/v1\n{oid}\nsize 12345\n")
+
+
+@kind("what iCloud left, under the notebook's name", NOTHING, "file_icloud")
+def _(folder, notebook):
+    save(folder, b"bplist00\xd3\x01\x02\x03" + bytes(range(40)))
+
+
+@kind("what iCloud left", NOTHING, "in_icloud")
+def _(folder, notebook):
+    save(folder, b"bplist00\xd3\x01\x02\x03" + bytes(range(40)), ".3_edit.ipynb.icloud")
+
+
+@of_text("a blank notebook and a filled one in one file", ALL, "file_two")
+def _(text):
+    return json.dumps(blank(json.loads(text)), indent=1) + "\n" + text
+
+
+@of_text("a filled notebook and a blank one in one file", ALL, "file_two")
+def _(text):
+    return text + json.dumps(blank(json.loads(text)), indent=1)
+
+
+@of_cells("Markdown's fences around code", ALL, "cells_fenced")
+def _(cells, notebook):
+    code = "".join(cell(cells, "double")["source"])
+    cell(cells, "double")["source"] = f"Here is the function:\n\n```python\n{code}\n```\nIt works."
+    cell(cells, "triple")["source"] = "".join(cell(cells, "triple")["source"]) + "\n```"
+
+
+@of_cells("prose with the ids of cells of code", ALL, "cells_twice")
+def _(cells, notebook):
+    for name in ("double", "triple"):
+        prose = copy.deepcopy(cell(cells, name))
+        prose |= {"cell_type": "markdown", "source": "I think that this is (nearly) right."}
+        prose.pop("outputs", None)
+        cells.append(prose)
+
+
+@of_cells("a constant made by a call", ONLY_TRIPLE, "set_by_call")
+def _(cells, notebook):
+    cells.insert(1, unmarked("FACTOR = int('2')"))
+    cell(cells, "double")["source"] = "def double(x):\n    return FACTOR * x"

@@ -30,7 +30,7 @@ FLOORS = (
     ("keyhole.cli",),
     ("keyhole.__main__", "autograder.sandbox", "autograder.oracle", "autograder.result"),
     ("autograder.submissions", "autograder.hidden"),
-    ("autograder.grade",),
+    ("autograder.grade", "autograder.pages"),
     ("autograder.gradebook", "autograder.making"),
     ("autograder.validity", "autograder.nbgrader_plugin", "lecture"),
     ("autograder.commands", "lecture.page"),

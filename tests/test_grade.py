@@ -555,6 +555,12 @@ def test_unusable_arguments_end_with_two(a_class, capsys):
     assert run(a_class, "--assignment", "../in") == 2
     assert cli.main(["grade", str(a_class / "nowhere"), "--json", str(a_class / "r.json")]) == 2
     assert cli.main(["grade", str(a_class / "in"), "--json", str(a_class)]) == 2
+    assert run(a_class, "--students", " , ") == 2 and "names nobody" in capsys.readouterr().err
+    assert run(a_class, "--csv", str(a_class / "in" / ".." / "r.json")) == 2
+    assert "the same file" in capsys.readouterr().err
+    for place, why in (("in/bob", "--students bob"), ("in/bob/model_editing/3_edit.ipynb", "file")):
+        assert cli.main(["grade", str(a_class / place), "--json", str(a_class / "r.json")]) == 2
+        assert why in capsys.readouterr().err
     for wrong in (["--jobs", "0"], ["--timeout", "nan"], ["--require-isolation", "Z"]):
         with pytest.raises(SystemExit) as end:
             run(a_class, *wrong)
@@ -601,6 +607,12 @@ def test_likely_copies_are_told_whatever_the_order(
         "  ann and otto: the same fact (Sagrada Familia: Barcelona → Lisbon), every probe word for"
         " word; the same change of W" in shown
     )
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0 and re.fullmatch(r"Keyhole [\d.]+\n", capsys.readouterr().out)
 
 
 def test_nothing_is_graded_below_the_required_level(a_class, monkeypatch, capsys):

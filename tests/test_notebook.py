@@ -593,3 +593,15 @@ def test_an_indented_rest_belongs_to_the_function_before_it_and_a_whole_cell_doe
     )
     lost = of("def f(x):", "y = 1\n\tz = 2", "    return x")
     assert set(lost.broken) == {"f"} and len(lost.notes) == 2
+
+
+def test_prose_with_the_id_of_a_cell_of_code_is_no_syntax_error():
+    def marked(make, source):
+        return make(source, metadata={"nbgrader": {"grade_id": "f"}})
+
+    code = marked(new_code_cell, "def f(x):\n    return x")
+    prose = [marked(new_markdown_cell, f"(This is number {n}.") for n in range(20)]
+    found = definitions(new_notebook(cells=[code, *prose]), code=["f"])
+    assert found.notes == () and found.functions == {"f"} and not found.broken
+    turned = marked(new_markdown_cell, code.source)  # code that was turned into Markdown
+    assert definitions(new_notebook(cells=[turned, *prose]), code=["f"]).functions == {"f"}

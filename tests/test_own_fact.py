@@ -463,16 +463,14 @@ def test_likely_copies_are_told_to_the_staff_and_nobody_else(tmp_path):
         {each.name: own_work(each / "model_editing", SHAPE) for each in tmp_path.iterdir()}
     )
     fact = "the same fact (Sagrada Familia: Barcelona → Lisbon), "
-    assert [(copy.students, copy.alike.partition(")")[2].lstrip(", ")) for copy in copies] == [
-        (("ann", "bea"), "every probe word for word; the same change of W"),
-        (("ann", "cyd"), "other probes"),
-        (("bea", "cyd"), "other probes"),
+    assert list(map(str, copies)) == [
+        f"ann, bea and cyd: {fact}other probes",
+        f"ann and bea: {fact}every probe word for word; the same change of W",
     ]
-    assert str(copies[0]) == f"ann and bea: {fact}every probe word for word; the same change of W"
 
     result = Result("bea", "model_editing", "graded", "A note.", "E", 1.0, ())
     noted = with_note(result, copies)
-    assert noted.note.startswith(f"{STAFF} like ann: ") and "like cyd" in noted.note
+    assert noted.note.startswith(f"{STAFF} like ann and cyd: ") and "like ann: " in noted.note
     assert noted.reason == "A note." and noted.told == f"A note. {noted.note}"
     assert Result.from_json(noted.to_json()) == noted
     assert with_note(noted, copies) == noted and with_note(noted, []) == result

@@ -46,7 +46,7 @@ def test_a_course_in_a_folder_of_an_odd_name_is_graded_and_recorded(course, name
     there = moved(course, name)
     assert grade(there) == 0
     assert small.gradebook(there) == {"ada": 4}
-    assert (there / "grading" / "feedback" / "ada" / "model_editing" / "3_edit.html").is_file()
+    assert (there / "grading" / "feedback" / "ada" / "model_editing" / "feedback.html").is_file()
 
 
 @pytest.mark.parametrize("name", ["[2026] NLP", "what? #1", "a*b", "50%20 off"])

@@ -5,9 +5,12 @@ from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
 
+from autograder.result import Result, read_json
+from keyhole import messages
 from keyhole.errors import Unusable
 from keyhole.paths import check_temporary_folder
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 Subparsers = _SubParsersAction  # argparse has no public name for the place of subcommands
 
 
@@ -20,6 +23,40 @@ def add_jobs(parser: ArgumentParser) -> None:
         default=min(2, os.cpu_count() or 1),
         help="submissions graded at once (default %(default)s)",
     )
+
+
+def add_course(parser: ArgumentParser) -> None:
+    """Add --course."""
+    parser.add_argument(
+        "--course",
+        metavar="DIR",
+        type=Path,
+        default=REPOSITORY,
+        help="the folder that holds nbgrader_config.py (default: this repository)",
+    )
+
+
+def add_language(parser: ArgumentParser) -> None:
+    """Add --language, which may also be called --lang, as in `autograder grade`."""
+    parser.add_argument(
+        "--language",
+        "--lang",
+        choices=tuple(messages.LANGUAGES),
+        help="language of what is made (default: as that of the feedback)",
+    )
+
+
+def read_report(path: Path) -> list[Result]:
+    """The results in a report. Raises Unusable."""
+    try:
+        results = read_json(path)
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unusable(f"{path} is no report that `autograder grade --json` wrote") from None
+    if not results:
+        raise Unusable(f"the report {path} holds no result")
+    return results
 
 
 def positive(kind: Callable) -> Callable:

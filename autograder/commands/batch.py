@@ -16,10 +16,12 @@ from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
 from autograder.gradebook.course import Course, alone
+from autograder.pages.feedback import PAGE
 from autograder.result import Result, name_shown, read_json, write_json, write_text
-from autograder.submissions.copies import Copy, OwnWork, likely_copies, own_work, with_note
-from autograder.submissions.folder import BESIDE, HandedIn, misplaced, open_folder, students_in
+from autograder.submissions.copies import Group, OwnWork, likely_copies, own_work, with_note
+from autograder.submissions.folder import misplaced, students_in
 from autograder.submissions.notebooks import Submission
+from autograder.submissions.writing import handout_in, own_writing
 from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.moments import DEFAULT_LAYER
@@ -59,6 +61,8 @@ class Batch:
         tell_if_known(self.grader.secret)
         self.grader.prepare()
         self.weight_shape = self._weight_shape()
+        released = REPOSITORY / "assignments" / self.assignment
+        self.handout = handout_in(released, self.grader.notebooks)
         self.results: dict[str, Result] = {}
         self.works: dict[str, OwnWork] = {}
         self.unrecorded: dict[str, str] = {}  # why a student is not in the gradebook
@@ -71,35 +75,35 @@ class Batch:
         if self.chosen.students:
             self._take_over(students)
         with self.held:
-            noted = self._grade_all(students)
-        print("\n" + as_table(list(noted.values())))
-        if copies := self._copies():
+            self._grade_all(students)
+        groups = likely_copies(self.works)
+        print("\n" + as_table(self._write(groups)))
+        if groups:
             print("\nHanded in alike, for you to look at (no points lost):")
-            print("\n".join(f"  {copy}" for copy in copies))
+            print("\n".join(f"  {group}" for group in groups))
         print(f"\nReport: {self.json}")
         if self.course:
             pages = self.course.grading / "feedback"
-            print(f"Feedback pages: {pages}/<student>/{self.assignment}/")
+            print(f"Feedback pages: {pages}/<student>/{self.assignment}/{PAGE}")
         for why in self._all_unrecorded():
             print(why, file=sys.stderr)
         return UNRECORDED if self.unrecorded or self.no_course else 0
 
-    def _grade_all(self, students: list[str]) -> dict[str, Result]:
-        """Grade and record the students, one line each; all results by name."""
+    def _grade_all(self, students: list[str]) -> None:
+        """Grade and record the students, one line each."""
         clock = time.perf_counter()
         for done, graded in enumerate(self._graded(students), start=1):
             student, submission = graded.result.student, graded.submission
             self.results[student] = graded.result
             if submission is not None:
-                self._look_for_own_work(student, submission.handed)
-            noted = self._write()
+                self._look_for_own_work(student, submission)
+            self._write([])
             passed = time.perf_counter() - clock
-            print(progress(noted[student], done, len(students), passed), flush=True)
+            print(progress(graded.result, done, len(students), passed), flush=True)
             if self.course:
-                self._record(noted[student], submission)
+                self._record(graded.result, submission)
             if submission is not None:
                 submission.close()
-        return noted
 
     def _all_unrecorded(self) -> Iterator[str]:
         """The lines of the summary on students who are not in the gradebook."""
@@ -141,13 +145,12 @@ class Batch:
             result = not_graded(student, self.grader, self.assignment)
         return GradedSubmission(result, submission)
 
-    def _write(self) -> dict[str, Result]:
-        """Write the reports of all results so far, which say what is known of copies by now."""
-        copies = self._copies()
-        noted = {name: with_note(self.results[name], copies) for name in sorted(self.results)}
-        write_json(self.json, noted.values())
+    def _write(self, groups: list[Group]) -> list[Result]:
+        """Write the reports of all results so far, with what is known of copies; the results."""
+        noted = [with_note(self.results[name], groups) for name in sorted(self.results)]
+        write_json(self.json, noted)
         if self.csv:
-            write_text(self.csv, as_csv(list(noted.values())))
+            write_text(self.csv, as_csv(noted))
         return noted
 
     def _record(self, result: Result, submission: Submission | None) -> None:
@@ -193,8 +196,8 @@ class Batch:
             earlier = {}
         self.results = {name: result for name, result in earlier.items() if name in present}
         for name in others:
-            with open_folder(self._folder(name), BESIDE) as handed:
-                self._look_for_own_work(name, handed)
+            with submission_in(self._folder(name), self.grader.notebooks) as submission:
+                self._look_for_own_work(name, submission)
 
     def _weight_shape(self) -> tuple[int, int] | None:
         """The shape of the W that students edit; None where the assignment has no such part."""
@@ -202,13 +205,12 @@ class Batch:
         of_files = any(case.of_files for hidden in tests for case in cases_of(hidden))
         return self.grader.model().weight(DEFAULT_LAYER).shape if of_files else None
 
-    def _look_for_own_work(self, student: str, handed: HandedIn) -> None:
-        """Keep the student's own fact and edit, where the assignment has such a part.
+    def _look_for_own_work(self, student: str, submission: Submission) -> None:
+        """Keep what the student wrote, and the own fact and edit if the assignment has such a part.
 
         A folder that may not be looked into is skipped, as a link is: its files are another's.
         """
-        if self.weight_shape and not handed.shut:
-            self.works[student] = own_work(handed.folder_of(None), self.weight_shape)
-
-    def _copies(self) -> list[Copy]:
-        return likely_copies(self.works)
+        if self.weight_shape and not submission.handed.shut:
+            writing = own_writing(submission, self.handout)
+            folder = submission.handed.folder_of(None)
+            self.works[student] = own_work(folder, self.weight_shape, writing)

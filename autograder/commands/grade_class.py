@@ -111,6 +111,8 @@ def grade_class(chosen: Namespace) -> int:
     check_folders()
     submitted = chosen.submitted.resolve()
     students = find_students(submitted, chosen.assignment, chosen.students)
+    if chosen.csv and chosen.csv.resolve() == chosen.json.resolve():
+        raise Unusable("--json and --csv name the same file")
     for path in filter(None, (chosen.json, chosen.csv)):
         check_writable(path.resolve())
 
@@ -126,12 +128,21 @@ def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[
     """
     if assignment in ("", ".", "..") or Path(assignment).name != assignment:
         raise Unusable(f"{assignment!r} is not the name of an assignment")
+    if submitted.is_file():
+        raise Unusable(f"{submitted} is a file: name the folder that holds the students' folders")
     try:
         students = students_in(submitted)
     except KeyholeError as error:
         raise Unusable(str(error)) from None
+    if (submitted / assignment).is_dir() and not (submitted / assignment / assignment).exists():
+        raise Unusable(
+            f"{submitted} is the folder of one student: grade {submitted.parent}, and add"
+            f" --students {submitted.name}"
+        )
     if wanted is not None:
         names = set(names_in(wanted))
+        if not names:
+            raise Unusable("--students names nobody")
         if unknown := sorted(names.difference(map(str.strip, students))):
             raise Unusable(f"no such student in {submitted}: {', '.join(unknown)}")
         students = [name for name in students if name.strip() in names]

@@ -1,12 +1,13 @@
-"""Results into nbgrader's gradebook, autograded notebooks and feedback pages.
+"""Results into nbgrader's gradebook, autograded notebooks and the students' pages.
 
-nbgrader's own converters do it, in this process.
+nbgrader's own converters do all but the pages, in this process.
 """
 
 import glob
 import logging
 import math
 import re
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, BaseConverter, GenerateAssignment, GenerateFeedback
+from nbgrader.converters import Autograde, BaseConverter, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import OperationalError
 from traitlets.config import Config
@@ -29,7 +30,9 @@ from autograder.gradebook.config import (
     results_file,
     unusable,
 )
+from autograder.gradebook.feedback import write_page
 from autograder.gradebook.intake import take_in
+from autograder.gradebook.standings import standings
 from autograder.result import Result, write_json
 from autograder.submissions.notebooks import Submission
 from keyhole.errors import KeyholeError
@@ -99,7 +102,6 @@ class Course:
         with self._logged():
             self._register()
         self._autograde = _Reused.of(Autograde, self.folders, self.config)
-        self._feedback = _Reused.of(GenerateFeedback, self.folders, self.config)
 
     @property
     def grading(self) -> Path:
@@ -107,7 +109,7 @@ class Course:
         return self.root / GRADING
 
     def record(self, result: Result, submission: Submission) -> Path:
-        """Put one graded submission into the gradebook; the folder of its feedback pages.
+        """Put one graded submission into the gradebook; the folder of its feedback page.
 
         Raises KeyholeError.
         """
@@ -132,7 +134,6 @@ class Course:
             try:
                 with self._logged():
                     self._autograde.start()
-                    self._feedback.start()
             except Exception as error:
                 # nbgrader wraps what it meets. A locked gradebook may be free again soon.
                 causes = error, error.__context__
@@ -142,7 +143,18 @@ class Course:
                 raise KeyholeError(
                     f"nbgrader could not record {student}: {self.log_file} says why"
                 ) from error
-            return self._folder(self.folders.feedback_directory, student)
+            return self._make_page(result)
+
+    def _make_page(self, result: Result) -> Path:
+        """Make the student's page anew, in the place of all earlier ones; its folder."""
+        folder = self._folder(self.folders.feedback_directory, result.student)
+        shutil.rmtree(folder, ignore_errors=True)
+        known = standings(self.root, self.assignment, result.student)
+        try:
+            write_page(self.folders, result, known[result.student])
+        except OSError as error:
+            raise KeyholeError(f"no page can be written to {folder}: {error.strerror}") from None
+        return folder
 
     def _config(self) -> Config:
         if not (self.root / CONFIG_FILE).is_file():

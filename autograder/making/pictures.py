@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from autograder.making.demo_picture import photograph_demo
 from autograder.making.sample_edits import by_rome
+from autograder.pages.feedback import PAGE
 from keyhole.errors import KeyholeError
 from keyhole.facts import Fact, fact_from
 from keyhole.models import EditableModel
@@ -35,11 +36,10 @@ STUDENT, NOTEBOOK, FUNCTION = "bo-forgets-c", "3_edit", "rank_one_update"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT = 1000, 620  # of the page's window, in pixels
 SECONDS = 300  # for a program that is run: the grader, the browser
-# Of the page, only the two cells of one function: the student's answer, and what the grader says.
+# Of the page, only the card of one function, with the student's code.
 ONLY_ONE_FUNCTION = f"""<style>
-#toc, .input > .prompt, .output_area > .prompt, .output_wrapper > .prompt {{ display: none }}
-#notebook .cell:not(:has(a[name="comment-{FUNCTION}"], a[name="test_{FUNCTION}"])) {{
-    display: none }}
+body > header, footer, h2, .card:not(#{FUNCTION}) {{ display: none }}
+body {{ padding: .25rem 1rem }}
 ::-webkit-scrollbar {{ display: none }}
 </style></head>"""
 
@@ -99,7 +99,7 @@ def feedback_page(folder: Path) -> Path:
     command += ["--json", folder / "results.json", "--lang", "en"]
     command += ["--i-accept-no-isolation"]  # the sample class is the kit's own
     _run(command, {**os.environ, "KEYHOLE_SECRET_FILE": str(ROOT / "tests" / "secret.key")})
-    page = course / "grading" / "feedback" / STUDENT / "model_editing" / f"{NOTEBOOK}.html"
+    page = course / "grading" / "feedback" / STUDENT / "model_editing" / PAGE
     if not page.is_file():
         raise KeyholeError(f"grading {STUDENT} made no feedback page")
     return page
@@ -114,7 +114,7 @@ def find_browser() -> str:
 
 
 def photograph(browser: str, page: Path, target: Path) -> None:
-    """A picture of one function's cells on a feedback page. Raises KeyholeError."""
+    """A picture of one function's card on a feedback page. Raises KeyholeError."""
     cut = page.with_name("cut.html")
     content = page.read_text(encoding="utf-8")
     cut.write_text(content.replace("</head>", ONLY_ONE_FUNCTION, 1), encoding="utf-8")

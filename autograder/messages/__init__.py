@@ -35,3 +35,8 @@ def title(test_id: str) -> str:
 def sign(verdict: str) -> str:
     """A verdict as the feedback pages show it."""
     return LANGUAGES[language()].SIGNS[verdict]
+
+
+def on_page(name: str, /, **details: object) -> str:
+    """Words of the report on a class, or of a student's page."""
+    return str(Remark(name, details, "PAGES", LANGUAGES))

@@ -1,8 +1,9 @@
-"""The staff's side in English, in four tables.
+"""The staff's side in English, in five tables.
 
 - `SENTENCES`: everything that is in none of the others.
 - `FAILURES`: why a function gave nothing to grade.
 - `SIGNS`: the verdicts on the feedback pages.
+- `PAGES`: words of the report on a class, and of a student's page.
 - `TITLES`: the names of the hidden tests.
 """
 
@@ -31,6 +32,10 @@ SENTENCES = {
     "only_links": (
         "there is no {file}, unless it is behind {links}. The grader follows no symbolic link: "
         "hand in the files themselves."
+    ),
+    "in_icloud": (
+        "{file} is not here, only iCloud's note that it lies elsewhere: download it in the Finder, "
+        "and hand it in again."
     ),
     "unread": (
         "`{place}` cannot be read: {why}. Course staff: let the grader read it, then grade again."
@@ -218,6 +223,95 @@ SIGNS = {
     "missing": "– missing",
     "error": "✗ error",
     "timeout": "✗ too slow",
+}
+
+# Of the report on a class, and of a student's page.
+PAGES = {
+    "report_title": "{assignment}: report on the class",
+    "report_made": "Made on {time} from {count} submissions.",
+    "report_names_nobody": "This page names nobody.",
+    "report_automatic": (
+        "Points are those of the hidden tests ({most}); written questions are extra."
+    ),
+    "filter": "Filter",
+    "filter_rows": "Show only rows with …",
+    "sort_hint": "Click a heading to sort.",
+    "show_all": "Show all {count}",
+    "contents": "Contents",
+    "submissions": "submissions",
+    "mean": "mean",
+    "median": "median",
+    "not_graded": "not graded",
+    "waiting": "answers to grade by hand",
+    "points": "points",
+    "students": "students",
+    "student": "student",
+    "scores": "Scores",
+    "scores_caption": "Across: points; upwards: students.",
+    "histogram_of": "Histogram of {count} scores; their mean is {mean}.",
+    "questions": "Questions",
+    "question": "question",
+    "notebook": "notebook",
+    "most": "out of",
+    "spread": "spread",
+    "spread_of": "{name}: {full} with all points, {part} with some, {none} with none",
+    "all_points": "all",
+    "no_points": "none",
+    "to_grade": "to grade",
+    "misunderstandings": "Misunderstandings",
+    "misunderstandings_lead": ("What the grader recognised in wrong results, the dearest first."),
+    "misunderstanding": "misunderstanding",
+    "no_misunderstanding": "The grader named none.",
+    "costly": "Hidden tests that cost most",
+    "costly_lead": "Blanks that were left as handed out are not counted here.",
+    "none_lost": "Nobody lost a point.",
+    "hidden_test": "hidden test",
+    "lost": "points lost",
+    "example": "example of a message",
+    "written": "Written questions",
+    "written_all_done": "All answers are graded.",
+    "written_open": "{count} answers still wait for somebody.",
+    "written_unknown": "Not known: {why}.",
+    "copies": "Handed in alike",
+    "copies_lead": "For you to look at; nobody lost a point by it.",
+    "copies_none": "No group was found.",
+    "copies_fact": "the same fact with the same probes",
+    "copies_other_probes": "the same fact with other probes",
+    "copies_edit": "the same change of W",
+    "copies_writing": "nearly the same {parts}",
+    "alike_in": "alike in",
+    "damaged": "What could not be graded, and what was mended",
+    "damaged_failed": "Nothing of these could be graded",
+    "damaged_mended": "Graded, with a remark",
+    "damaged_counts": (
+        "Nothing could be graded of {failed} submissions; {mended} were graded with a remark."
+    ),
+    "damaged_none": "Nothing: all were graded, and none was mended.",
+    "why": "reason",
+    "everybody": "Students",
+    "total": "total",
+    "seconds": "seconds",
+    "how": "How it was graded",
+    "how_time": "{all} s in all, {median} s in the median, {longest} s the longest.",
+    "time": "Time",
+    "isolation": "Isolation",
+    "isolation_level": "level {level}: {count} submissions",
+    "versions": "Versions on the machine that made this page",
+    "feedback_title": "{assignment}: feedback for {student}",
+    "feedback_total": "{points} of {most} points",
+    "feedback_automatic": "hidden tests",
+    "feedback_written": "written questions",
+    "feedback_penalty": "late penalty",
+    "feedback_open": "Not final: {count} written answers are not graded yet.",
+    "feedback_notes": "The grader's notes on what you handed in",
+    "feedback_overridden": "The course staff changed these points: the tests gave {points}.",
+    "feedback_comment": "From the course staff",
+    "feedback_not_yet": "not graded yet",
+    "feedback_answer": "Your answer",
+    "feedback_code": "Your code",
+    "feedback_all_passed": "All {count} tests passed.",
+    "feedback_passed": "{count} tests passed.",
+    "feedback_handed_in": "Handed in on {time} UTC.",
 }
 
 TITLES = {

@@ -323,12 +323,14 @@ def _below(folder: Path) -> _Found:
 def _entries(folder: Path) -> _Found:
     """What a folder holds, in order. Raises OSError where it cannot be read.
 
-    Hidden files and folders are left out, but for Jupyter's checkpoints.
+    Hidden files and folders are left out, but for Jupyter's checkpoints, and for what iCloud leaves
+    of a file that it took away.
     """
     found = _Found()
     with os.scandir(folder) as entries:
         for entry in islice(entries, MOST_ENTRIES):
-            hidden, path = entry.name.startswith("."), Path(entry.path)
+            path = Path(entry.path)
+            hidden = entry.name.startswith(".") and path.suffix != ".icloud"
             if entry.is_symlink():
                 found.links += [] if hidden else [path]
             elif entry.is_file(follow_symlinks=False) and not hidden:

@@ -323,6 +323,8 @@ class _Search:
             return sentence("archive_closed", file=file, archives=named(handed.closed))
         if handed.links:
             return sentence("only_links", file=file, links=named(handed.links))
+        if any(found.path.name == f".{file}.icloud" for found in handed.notebooks):
+            return sentence("in_icloud", file=file)
         if handed.notebooks:
             there = named([found.shown for found in handed.notebooks])
             return sentence("only_others", file=file, others=there)

@@ -987,6 +987,19 @@ FEEDBACK = {
     "file_no_json": (
         "{file} is not valid JSON, so it is not a notebook: open it in Jupyter and save it again."
     ),
+    "file_page": (
+        "{file} is a web page, not the notebook: on the page of the hosting site choose Raw or "
+        "Download, and hand in what that gives."
+    ),
+    "file_lfs": (
+        "{file} is a pointer of Git LFS, not the notebook: run `git lfs pull`, and hand in the "
+        "file again."
+    ),
+    "file_icloud": (
+        "{file} is a note of iCloud's, not the notebook: download the notebook in the Finder "
+        "first, and hand it in again."
+    ),
+    "file_two": ("{file} holds two notebooks one after the other; the fuller one counts."),
     "file_no_cells": "{file} is JSON but not a notebook: it has no list of cells.",
     "file_mark": "{file} begins with a byte-order mark; the grader ignored it.",
     "file_encoding": "{file} is not stored as UTF-8; the grader read it as {encoding}.",
@@ -1016,6 +1029,9 @@ FEEDBACK = {
         "{file} has line ends of another system in its cells; the grader read them as ordinary "
         "ones."
     ),
+    "file_doubled": (
+        "in some cells of {file} the whole text stood twice in a row; the grader read it once."
+    ),
     # its cells
     "cell_left_out": "the grader left out cell {number}: {why}.",
     "cell_too_much": "the code of the notebook has more than {most} characters",
@@ -1030,6 +1046,10 @@ FEEDBACK = {
         "whole function."
     ),
     "cells_more": "the grader left out or joined more cells (places: {count}).",
+    "cells_fenced": (
+        "some cells of code hold Markdown's ``` around the code; the grader read what is inside "
+        "(cell numbers: {numbers})."
+    ),
     "cells_indented": (
         "some cells were indented as a whole; the grader read them without that indentation (cell "
         "numbers: {numbers})."

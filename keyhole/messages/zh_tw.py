@@ -534,6 +534,14 @@ FEEDBACK = {
     "file_crowded": "{file} 裡有好幾百萬個串列或物件，遠超過筆記本需要的：請清除輸出後再存一次。",
     "file_empty": "{file} 是空的：請把筆記本再存一次後繳交。",
     "file_no_json": "{file} 不是合法的 JSON，所以不是筆記本：請用 Jupyter 打開後再存一次。",
+    "file_page": (
+        "{file} 是網頁，不是筆記本：請在網站的那一頁選 Raw 或 Download，交下載到的檔案。"
+    ),
+    "file_lfs": ("{file} 是 Git LFS 的指標，不是筆記本：請先執行 `git lfs pull`，再交一次。"),
+    "file_icloud": (
+        "{file} 是 iCloud 的替代檔，不是筆記本：請先在 Finder 裡下載筆記本，再交一次。"
+    ),
+    "file_two": ("{file} 裡有兩份筆記本接在一起；採用內容較多的那一份。"),
     "file_no_cells": "{file} 是 JSON，但不是筆記本：裡面沒有儲存格。",
     "file_mark": "{file} 的開頭有位元組順序記號（BOM），已經略過。",
     "file_encoding": "{file} 不是用 UTF-8 儲存的；已經當作 {encoding} 來讀。",
@@ -551,6 +559,7 @@ FEEDBACK = {
     "file_nulls": "{file} 的儲存格裡有空字元（null），已經略過。",
     "file_marks": "{file} 的儲存格裡有位元組順序記號（BOM），已經略過。",
     "file_line_ends": "{file} 的儲存格用了別的系統的換行；已經當作一般的換行來讀。",
+    "file_doubled": "{file} 有些儲存格的文字整段接連出現兩次；只讀一次。",
     # its cells
     "cell_left_out": "第 {number} 個儲存格沒有採用：{why}。",
     "cell_too_much": "筆記本的程式超過 {most} 個字元",
@@ -559,6 +568,7 @@ FEEDBACK = {
     "cell_work": "最多讀 {most} 個字元的程式，而儲存格裡每有一個 IPython 指令，就要再算一次",
     "cells_joined": "第 {first} 和第 {second} 個儲存格合起來才是一個完整的函式，所以當作一個來讀。",
     "cells_more": "另外還有 {count} 處的儲存格沒有採用，或合併成一個來讀。",
+    "cells_fenced": "程式儲存格裡有 Markdown 的 ``` 記號；只讀記號裡面的程式（第 {numbers} 個）。",
     "cells_indented": "整段縮排的儲存格，讀的時候去掉了那層縮排（第 {numbers} 個）。",
     "cell_does_not_parse": "定義 `{function}` 的儲存格有語法錯誤：{why}。",
     "syntax": "第 {line} 行有語法錯誤「{error}」",

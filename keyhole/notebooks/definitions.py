@@ -62,6 +62,7 @@ IMPORTED = re.compile(
 )
 # CPython keeps each beginning of a dotted name while it parses: memory grows with the square.
 LONG_DOTTED = re.compile(r"(?:\.[\s\\]*+\w++[\s\\]*+){200}")
+FENCE = re.compile(r"[ \t]*(?:`{3}|~{3})[\w ]*$")
 INDENTED = re.compile(r"\n*([ \t]+)(?=[^\s#])")
 MERGE = re.compile(r"^(?:<{7}|={7}|>{7})", re.MULTILINE)
 # What unicodedata.normalize leaves as it is.
@@ -210,6 +211,10 @@ def _mended_cell(cell: dict, name: str, mends: set):
     if "\r" in source:
         source = source.replace("\r\n", "\n").replace("\r", "\n")
         mends.add(feedback("file_line_ends", file=name))
+    half = source[: len(source) // 2]
+    if "\n" in half and not half.endswith("\n") and source == half + half:
+        source = half  # a server of shared notebooks joined the text to itself
+        mends.add(feedback("file_doubled", file=name))
     kind = cell.get("cell_type")
     if kind == "heading":  # of nbformat 3
         kind, source = "markdown", f"# {source}"
@@ -262,9 +267,18 @@ def definitions(
     still be parsed, where several notebooks share it.
     """
     collector = _Collector(work or Work(), newer.saved_by(notebook.metadata))
+    # Prose that has the id of a cell of code, as copying cells leaves it, stays prose.
+    taken = {grade_id(cell) for cell in notebook.cells if cell["cell_type"] == "code"}
+    taken |= {
+        grade_id(cell)
+        for cell in notebook.cells
+        if cell["cell_type"] != "code" and DEF.search(cell["source"])
+    }
     for number, cell in enumerate(notebook.cells, start=1):
-        if cell["cell_type"] == "code" or grade_id(cell) in code:
-            collector.add_cell(cell["source"], number)
+        name, source = grade_id(cell), cell["source"]
+        is_prose = cell["cell_type"] != "code" and name in taken and not DEF.search(source)
+        if cell["cell_type"] == "code" or name in code and not is_prose:
+            collector.add_cell(source, number)
     return collector.result()
 
 
@@ -275,7 +289,7 @@ class _Collector:
         self.work, self.pieces, self.notes, self.room = work, [], [], SOURCE_CHARACTERS
         self.saved = saved
         self.functions, self.untouched, self.dropped, self.broken = set(), set(), {}, {}
-        self.cells, self.indented = {}, []  # numbers of cells
+        self.cells, self.indented, self.fenced = {}, [], []  # numbers of cells
         self.before = None  # number and text of the cell before, and the number of notes then
         # Names that were kept: how each was bound, of those with a body what that looks up, and
         # of those that a statement changed that was not kept the number of its cell.
@@ -294,6 +308,10 @@ class _Collector:
             more = len(self.indented) > MOST_NUMBERS
             numbers = listed(self.indented[:MOST_NUMBERS], more)
             self.notes.append(feedback("cells_indented", numbers=numbers))
+        if self.fenced:
+            more = len(self.fenced) > MOST_NUMBERS
+            numbers = listed(self.fenced[:MOST_NUMBERS], more)
+            self.notes.append(feedback("cells_fenced", numbers=numbers))
         return Definitions(
             "\n".join(self.pieces),
             frozenset(self.functions),
@@ -337,7 +355,7 @@ class _Collector:
         source = self._without_cell_magic(source)
         before, self.before = self.before, (number, source, len(self.notes))
         try:
-            lines, tree = self._joined(before, source, number) or self._parse(_dedented(source))
+            lines, tree = self._joined(before, source, number) or self._read(source, number)
         except UNREADABLE as error:
             self._leave_out(error, source, number)
             return
@@ -347,6 +365,18 @@ class _Collector:
         lines = [line.encode() for line in lines]  # the tree counts columns in UTF-8 bytes
         for statement in tree.body:
             self._add_statement(statement, lines, joined_to)
+
+    def _read(self, source: str, number: int):
+        """Lines and tree of one cell; where it does not parse, of the code in Markdown's fences."""
+        try:
+            return self._parse(_dedented(source))
+        except UNREADABLE:
+            inside = _fenced(source)
+            if inside is None:
+                raise
+            read = self._parse(_dedented(inside))
+            self.fenced.append(number)
+            return read
 
     def _leave_out(self, error: Exception, source: str, number: int) -> None:
         """Note a cell that cannot be parsed, and what it most likely would have bound."""
@@ -589,6 +619,24 @@ def _tree(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source)
+
+
+def _fenced(source: str) -> str | None:
+    """The text with empty lines in place of Markdown's fences and of all that is outside of them.
+
+    A single fence parts code from what was pasted with it. None where there is no fence.
+    """
+    lines = source.split("\n")
+    fences = [at for at, line in enumerate(lines) if FENCE.match(line)]
+    if not fences:
+        return None
+    code = len(fences) == 1 and any(line.strip() for line in lines[: fences[0]])
+    for at, line in enumerate(lines):
+        if FENCE.match(line):
+            code, lines[at] = not code, ""
+        elif not code:
+            lines[at] = ""
+    return "\n".join(lines)
 
 
 def _dedented(source: str) -> str:
