@@ -30,10 +30,11 @@ from autograder.sandbox import (
 )
 from autograder.submissions.cells import Plan
 from autograder.submissions.notebooks import Submission, Submitted, read_submission
+from keyhole.checking.diagnosis import together
 from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable, why_otherwise
 from keyhole.errors import KeyholeError
-from keyhole.messages import Remark, listed, misconception, opened, sentences
+from keyhole.messages import Remark, feedback, listed, misconception, opened, sentences
 from keyhole.models import EditableModel
 from keyhole.notebooks.definitions import Definitions
 
@@ -230,6 +231,10 @@ class SandboxTrial:
         """How another hidden test went; None where the notebook has no such test."""
         return self.sitting.verdict(test_id)
 
+    def rests_on(self, name: str) -> bool:
+        """Whether the student's function looks up another one, itself or through others."""
+        return self.sitting.submitted.definitions.rests_on(self.function, name)
+
     def once(self, kind: Callable[["Trial"], Once]) -> Once:
         """`kind(trial)`, made when first asked for; all tests of the submission share it."""
         return self.sitting.once(kind, self)
@@ -301,17 +306,20 @@ def graded_tests(
     name: str, hidden: "NotebookTests", sitting: Sitting, reasons: list
 ) -> list[TestResult]:
     """The results of a notebook's hidden tests; `reasons` gets what kept one from running."""
-    results = []
+    verdicts: dict[str, Verdict] = {}
     for case in cases_of(hidden):
         try:
             with sitting.grader.lock:
-                verdict = sitting.verdict(case.id)
+                verdicts[case.id] = sitting.verdict(case.id)
         except NotStarted as error:
             log.error("hidden test %s: %s", case.id, error)
             reasons += error.remarks
-            verdict = OUR_FAULT
-        results.append(result_of(case, name, verdict))
-    return results
+            verdicts[case.id] = OUR_FAULT
+    for function in dict.fromkeys(map(function_of, verdicts)):
+        of_it = [test_id for test_id in verdicts if function_of(test_id) == function]
+        diagnosed = together([verdicts[test_id] for test_id in of_it])
+        verdicts |= zip(of_it, diagnosed, strict=True)
+    return [result_of(case, name, verdicts[case.id]) for case in cases_of(hidden)]
 
 
 def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
@@ -363,6 +371,7 @@ def result_of(case: "HiddenTest", notebook: str, verdict: Verdict) -> TestResult
         verdict="pass" if verdict.passed else verdict.status,
         message=verdict.message,
         misconception=verdict.misconception,
+        symptom=verdict.symptom,
         title=case.title,
         our_fault=verdict == OUR_FAULT,
     )
@@ -390,8 +399,12 @@ def explained(
     failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
 ) -> tuple[Remark, ...]:
     """What is said of a failure, and why it may not happen in the student's own notebook."""
-    remark = redacted(failure, definitions.source, sent).remark
-    if failure.code not in OWN_SUBJECT:
+    told = redacted(failure, definitions.source, sent)
+    remark = told.remark
+    if failure.code == "raised" and failure.line:
+        error = told.detail.rstrip(".。?？")
+        remark = feedback("raised_at", function=function, error=error, line=failure.line)
+    elif failure.code not in OWN_SUBJECT:
         remark = messages.sentence("failed", function=function, failure=remark)
     return remark, *why_otherwise(function, (failure.cause or failure).detail, definitions)
 

@@ -15,6 +15,7 @@ from keyhole.checking import looks
 from keyhole.checking.cases import load_cases
 from keyhole.checking.judging import Verdict
 from keyhole.checking.looks import Expected, Observation
+from keyhole.checking.symptoms import Given
 from keyhole.messages import Remark
 from keyhole.models import EditableModel
 
@@ -50,6 +51,9 @@ class Trial(Protocol):
 
     def verdict(self, test_id: str) -> Verdict | None:
         """How another hidden test went; None where the notebook has no such test."""
+
+    def rests_on(self, name: str) -> bool:
+        """Whether the student's function looks up another one, itself or through others."""
 
     def once(self, kind: Callable[["Trial"], Once]) -> Once:
         """`kind(trial)`, made at the first call; all tests of the submission get the same."""
@@ -95,10 +99,15 @@ def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:
 
 
 def expected_number(
-    trial: Trial, number: Tensor, wrongs: Callable[[], Mapping[str, Tensor]], what: Remark
+    trial: Trial,
+    number: Tensor,
+    wrongs: Callable[[], Mapping[str, Tensor]],
+    what: Remark,
+    given: Given | None = None,
 ) -> Expected:
     """A right result of one number. What a public check expects is a wrong one here, too."""
-    return Expected(number, lambda: wrongs() | _public_answers(trial.function), what)
+    given = replace(given or Given(), function=trial.function)
+    return Expected(number, lambda: wrongs() | _public_answers(trial.function), what, given=given)
 
 
 def asked_again(

@@ -27,7 +27,8 @@ from autograder.sandbox import Reply
 from keyhole.checking import looks
 from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge
 from keyhole.checking.looks import Expected
-from keyhole.messages import feedback, listed, misconception, word
+from keyhole.checking.symptoms import Given
+from keyhole.messages import feedback, listed, word
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise
@@ -69,8 +70,17 @@ def _corrupt_asked(trial, arguments, keep=False):
         tracing.corrupt(tensors["embeddings"], subject, tensors["noise"]),
         partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
         origin=tensors["embeddings"].double(),
+        given=Given("corrupt", tensors, regions=_regions_of_subject(subject, tensors)),
     )
     return tensors, reply.tensors, expected
+
+
+def _regions_of_subject(subject, tensors):
+    return {
+        "before_subject": range(subject.start),
+        "subject_region": range(subject.start, subject.stop),
+        "after_subject": range(subject.stop, len(tensors["embeddings"])),
+    }
 
 
 def _corrupt_case(trial, start, width, after, samples=3):
@@ -85,7 +95,7 @@ def _corrupt_verdict(observation, expected, start, width, after):
     if not verdict.passed and not verdict.misconception and got.shape == hidden.shape:
         elsewhere = [*range(start), *range(start + width, start + width + after)]
         if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
-            return replace(verdict, explanation=misconception("other_noise"))
+            return verdict.explained("other_noise")
     return verdict
 
 
@@ -154,8 +164,17 @@ def _restore_asked(trial, arguments, keep=False):
         tracing.restore(tensors["hidden"], tensors["clean"], position),
         partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
         origin=tensors["hidden"].double(),
+        given=Given("restore", tensors, regions=_regions_of_token(position, tensors)),
     )
     return tensors, reply.tensors, expected
+
+
+def _regions_of_token(position, tensors):
+    return {
+        "tokens_before": range(position),
+        "restored_token": [position],
+        "tokens_after": range(position + 1, len(tensors["clean"])),
+    }
 
 
 def _restore_case(trial, position, samples=3):
@@ -241,6 +260,10 @@ def _effect_asked(trial, restored, corrupted):
         tracing.indirect_effect(restored, corrupted),
         partial(wrongs.indirect_effect, restored, corrupted),
         word("indirect_effect"),
+        Given(
+            arguments={"restored": restored, "corrupted": corrupted},
+            make_parts=lambda: restored.double() - corrupted.double(),
+        ),
     )
 
 
@@ -264,7 +287,7 @@ def effect_negative(trial: Trial) -> Verdict:
     verdict = looks.right_result(*_effect_case(trial, 0.5, 0.15, 6)[2:])
     above = trial.verdict("indirect_effect.difference")
     if verdict.misconception == "effect_reversed" and above and above.passed:
-        return replace(verdict, explanation=misconception("effect_absolute"))
+        return verdict.explained("effect_absolute")
     return verdict
 
 
@@ -328,6 +351,7 @@ class _Map:
             sweep.corrupted_probability if noise.any() else 0,
             wrongs.EFFECT_TOLERANCE,
             "wrong_effects",
+            given=Given("trace", {"noise": noise}, lambda: self.samples),
         )
         self.answer_moves = sweep.answer != sweep.corrupted_answer
 
@@ -336,6 +360,12 @@ class _Map:
         """The maps that misunderstandings give."""
         noise = self.noise.to(self.model.embedding.weight)
         return wrongs.trace(self.model, **self.asked, noise=noise)
+
+    @cached_property
+    def samples(self) -> Tensor:
+        """The probabilities of the samples, of which each cell is the mean: (n, P, L)."""
+        noise = self.noise.to(self.model.embedding.weight)
+        return wrongs.AskedMap(self.model, **self.asked, noise=noise).samples.movedim(-1, 0)
 
     def reply(self, trial: Trial, spec: str | dict, noise: Tensor) -> Reply:
         """What the student's function gives under a noise. `spec` is the model."""
@@ -390,8 +420,15 @@ BUILT_ON = {
 
 
 def _built(trial, verdict):
-    """The verdict; where what `trace` is built on fails too, that is said."""
-    failed = [] if verdict.passed else [name for name in BUILT_ON if _fails(trial, name)]
+    """The verdict; where something fails too on which this student's `trace` rests, that is said.
+
+    Code that does without it cannot go wrong by it.
+    """
+    failed = [
+        name
+        for name in BUILT_ON
+        if not verdict.passed and trial.rests_on(name) and _fails(trial, name)
+    ]
     if not failed:
         return verdict
     hint = feedback("built_on", functions=listed(f"`{name}`" for name in failed))
@@ -499,7 +536,7 @@ def trace_given_noise(trial: Trial) -> Verdict:
         for noise in (problem.noise, other)
     )
     if same_for_other or not same:
-        return replace(verdict, explanation=misconception("noise_of_its_own"))
+        return verdict.explained("noise_of_its_own")
     return verdict
 
 

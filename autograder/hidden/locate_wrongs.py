@@ -305,6 +305,11 @@ class AskedMap:
         """The last token's logits of all cells, rightly made: (positions, layers, n, V)."""
         return self.loop.cells(self.positions, self.layers, self.window_of)
 
+    @property
+    def samples(self) -> Tensor:
+        """The clean answer's probability in each sample of each cell: (positions, layers, n)."""
+        return self.logits.softmax(-1)[..., self.answer]
+
     def window_of(self, layer: int) -> Window:
         """The layers that the cell of `layer` restores."""
         if self.kind == "state":

@@ -52,7 +52,8 @@ class StudentFailed(Exception):
 
     `code` is one of FAILURES, and `kind` "error", "timeout" or "missing". `detail` is one untrusted
     line. `problem`, untrusted too, is the code of a KeyholeError of the library's that was raised.
-    `cause` is the failure that kept definitions from running.
+    `cause` is the failure that kept definitions from running. `line` is the student's own text
+    where it was raised; it may be another line of theirs, if the reply was forged.
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class StudentFailed(Exception):
         detail: object = "",
         problem: str | None = None,
         cause: "StudentFailed | None" = None,
+        line: str = "",
     ):
         self.code, self.detail = code, one_line(detail, 250)
-        self.problem, self.cause = problem, cause
+        self.problem, self.cause, self.line = problem, cause, line
         self.kind = cause.kind if cause else FAILURES[code]
         super().__init__(code, self.detail)
 

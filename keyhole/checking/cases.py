@@ -17,6 +17,7 @@ from keyhole.checking.adapters import BadResult
 from keyhole.checking.judging import Verdict, cause_of, wrong
 from keyhole.checking.start import same_start
 from keyhole.checking.student import describe, file_of, is_blank, raised
+from keyhole.checking.symptoms import Given
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, word
 from keyhole.paths import data_folder
@@ -149,7 +150,13 @@ class Case:
             self.sentence,
             self.scales,
             self.whole,
+            Given(self.function, self._arguments()),
         )
+
+    def _arguments(self):
+        """What the function is given, by name: tensors as it sees them, and plain numbers."""
+        given = self._stored("in/")
+        return {name: given[name] for name in self.order if name in given} | self.values
 
     def _stored(self, prefix):
         return _without(prefix, self.stored)

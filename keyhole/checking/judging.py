@@ -63,6 +63,10 @@ class Verdict:
     status: str = (
         "fail"  # how it went where it is not right: "fail", "missing", "error" or "timeout"
     )
+    observed: Remark | None = None  # the symptom, said where there is no misconception
+    # Of the misconceptions whose results are known: those that give this one, and the others.
+    fits: frozenset[str] = frozenset()
+    misses: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -74,14 +78,27 @@ class Verdict:
         """The name of the misunderstanding, if it was recognised."""
         return self.explanation and self.explanation.code
 
+    @property
+    def symptom(self) -> str | None:
+        """The name of what is systematically different, where no misconception is named."""
+        return self.observed.code if self.observed and not self.explanation else None
+
+    def explained(self, name: str, **details: object) -> "Verdict":
+        """The same with that misconception, which is sure, in the place of others."""
+        explanation = messages.misconception(name, **details)
+        return replace(
+            self, explanation=explanation, fits=frozenset([name]), misses=self.misses - {name}
+        )
+
     def unexplained(self, *remarks: Remark) -> "Verdict":
-        """The same without its misconception; `remarks` come in its place."""
-        return replace(self, remarks=(*self.remarks, *remarks), explanation=None)
+        """The same without its misconception and symptom; `remarks` come in their place."""
+        return replace(self, remarks=(*self.remarks, *remarks), explanation=None, observed=None)
 
     @property
     def said(self) -> tuple[Remark, ...]:
         """All that is said of it, in order."""
-        return (*self.remarks, self.explanation) if self.explanation else self.remarks
+        last = self.explanation or self.observed
+        return (*self.remarks, last) if last else self.remarks
 
     @property
     def message(self) -> str:
@@ -219,7 +236,9 @@ def judge(
     if unusable := usable(got, expected.shape, what):
         named = None if unusable.misconception else _named_by_shape(got, wrongs())
         # The name says it better than the second remark does, that the shape is transposed.
-        return wrong(unusable.remarks[0], misconception=named) if named else unusable
+        if not named:
+            return unusable
+        return replace(wrong(unusable.remarks[0], misconception=named), fits=frozenset([named]))
     off = distance(got, expected, origin)
     if off <= tolerance:
         return right(feedback("right", what=what))
@@ -228,14 +247,17 @@ def judge(
     # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to
     # many wrong ones.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
+    results = rounded | wrongs()
     near = {
         name: away
-        for name, mistaken in (rounded | wrongs()).items()
+        for name, mistaken in results.items()
         if mistaken.shape == got.shape
         and _of_its_size(got, mistaken, origin)
         and (away := distance(got, expected, origin, mistaken)) <= radius
     }
-    return wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
+    fits = frozenset(map(name_of, near))
+    verdict = wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
+    return replace(verdict, fits=fits, misses=frozenset(map(name_of, results)) - fits)
 
 
 def _of_its_size(got, mistaken, origin):

@@ -1,6 +1,7 @@
-"""Every sentence in English, in five tables.
+"""Every sentence in English, in six tables.
 
 - `MISCONCEPTIONS`: what a student probably misunderstood.
+- `SYMPTOMS`: what is systematically different about a wrong result.
 - `FEEDBACK`: the other sentences on an answer.
 - `PROBLEMS`: what a KeyholeError says.
 - `SHOWN`: what commands print.
@@ -882,6 +883,71 @@ MISCONCEPTIONS = {
     ),
 }
 
+# What is systematically different about a wrong result, where no misconception explains it. Each is
+# one sentence, an observation: it must be true of the result, whatever made it so.
+SYMPTOMS = {
+    "out_of_range": "It goes below 0 or above 1, which no probability and no share can.",
+    "no_share": (
+        "It is not a number of probes divided by all of them: count those that succeed, and "
+        "measure nothing else."
+    ),
+    "zero": "Every number of it is 0.",
+    "all_alike": "All its numbers are the same, and they should differ.",
+    "alike_along": "It is the same for all {axis}, and it should differ from one to the next.",
+    "asymmetric": "It should equal its own transpose, and it does not.",
+    "only_wrong": "Of the {axis}, {which} came out wrong, and all others right.",
+    "only_right": "Of the {axis}, only {which} came out right.",
+    "region_wrong": "What came out wrong are {where}; everything else is right.",
+    "edges": "It is right inside and wrong at its border.",
+    "diagonal_wrong": "Only its diagonal is wrong.",
+    "diagonal_right": "Only its diagonal is right.",
+    "half_right": "It is right {half} the diagonal, and wrong on the other side.",
+    "axes_swapped": "Its numbers are right, but two dimensions are swapped: {axes}.",
+    "reversed": "Its {axis} are right, but stand in the reverse order.",
+    "reordered": "Its {axis} are right, but stand in another order: {order}, counted from 0.",
+    "late": "Its {axis} are right, but each stands one place too late.",
+    "early": "Its {axis} are right, but each stands one place too early.",
+    "sign": "It is right but for its sign.",
+    "sign_of_change": "What your function changes has the right size and the wrong sign.",
+    "factor": "It is exactly {factor} times what it should be.",
+    "factor_of_change": "What your function changes is exactly {factor} times what it should be.",
+    "offset": "Each of its numbers is off by the same amount, {amount}.",
+    "scale_and_offset": (
+        "Each of its numbers is the right one times {factor}, plus {amount}, as after a rescaling."
+    ),
+    "like_argument": "It is {what}.",
+    "with_argument": "It is the right result plus {factor} times {what}.",
+    "transformed": "It is {how} the right result.",
+    "reduced": "It is {how} over the {over}, where their mean is asked for.",
+    "part_alone": "Of the {over}, it counts {which} alone.",
+    "parts_alone": "Of the {over}, it counts only {which}.",
+    "part_missing": "The mean over the {over} leaves {which} out.",
+    "part_uncounted": "The {over} all count in the divisor, but {which} is not in the sum.",
+    "part_twice": "The mean over the {over} counts {which} twice.",
+    "rounded": "It is the right result, rounded to {decimals} decimals.",
+    "cut_above": "It is right up to {bound}, and what should be larger is cut off there.",
+    "cut_below": "It is right down to {bound}, and what should be smaller is cut off there.",
+    "only_written_right": (
+        "The change writes in the right direction, v* − W k*, but it answers to the wrong keys: "
+        "look at the other factor of the outer product."
+    ),
+    "only_key_right": (
+        "The change answers to the right keys, but it writes in the wrong direction: look at the "
+        "factor that should be v* − W k*."
+    ),
+    "neither_side": (
+        "The change has rank one, but both factors of the outer product have the wrong direction."
+    ),
+    "axis_missing": "The dimension of the {axis} is missing.",
+    "axis_kept": "The dimension of the {axis} has size 1: was something summed or averaged away?",
+    "axis_short": "It has too few {axis}: {count} are missing.",
+    "axis_long": "It has too many {axis}: {count} more than it should.",
+    "axes_ordered": "Its dimensions stand in another order; it should be {axes}.",
+    "axis_of_one": "A dimension of size 1 is too many, or is missing.",
+    "axis_too_many": "It has one dimension too many, of size {count}.",
+    "not_reduced": "It still has one number for each of the {over}.",
+}
+
 FEEDBACK = {
     "right": "{what} is right: it agrees with the reference.",
     "wrong": "{what} is off by {distance} of its size.",
@@ -1633,6 +1699,77 @@ WORDS = {
     "no_letter": "nothing",
     "times": "{count:.0f}00 %",
     "many_times": "more than 100,000 %",
+    "samples": "samples",
+    "tokens": "tokens",
+    "dimensions": "dimensions",
+    "positions": "rows (positions)",
+    "layers": "columns (layers)",
+    "facts": "facts",
+    "rows": "rows",
+    "columns": "columns",
+    "numbers": "numbers",
+    "probes": "probes",
+    "shares": "shares",
+    "prefixes": "prefixes",
+    "keys": "keys",
+    "prompts": "prompts",
+    "texts": "texts",
+    "vocabulary": "words of the vocabulary",
+    "subject_tokens": "tokens of the subject",
+    "earlier_facts": "earlier facts",
+    "first": "the first",
+    "last": "the last",
+    "first_ones": "the first {count}",
+    "last_ones": "the last {count}",
+    "numbers_of": "those of number {numbers}, counted from 0,",
+    "lower": "below",
+    "upper": "above",
+    "subject_region": "the tokens of the subject",
+    "before_subject": "tokens before the subject",
+    "after_subject": "tokens after the subject",
+    "restored_token": "the token at `position`",
+    "tokens_before": "tokens before `position`",
+    "tokens_after": "tokens after `position`",
+    "negative": "−{factor}",
+    "one_over": "1 / ({what})",
+    "count_of": "the number of {what}",
+    "n_by_less": "N / (N − 1), where N is {what},",
+    "less_by_n": "(N − 1) / N, where N is {what},",
+    "root_of": "the root of {what}",
+    "length_of": "the length of `{name}`",
+    "square_length_of": "the squared length of `{name}`",
+    "argument": "`{name}`",
+    "transpose_of": "the transpose of `{name}`",
+    "mean_of": "the mean of `{name}`",
+    "sum_of": "the sum of `{name}`",
+    "first_of": "the first of `{name}`",
+    "last_of": "the last of `{name}`",
+    "copies_of": "`{name}`, copied",
+    "exponential": "the exponential of",
+    "exponential_of_minus": "the exponential of minus",
+    "logarithm": "the logarithm of",
+    "minus_logarithm": "minus the logarithm of",
+    "square": "the square of",
+    "root": "the square root of",
+    "reciprocal": "1 divided by",
+    "one_minus": "1 minus",
+    "one_plus": "1 plus",
+    "absolute": "the absolute value of",
+    "sigmoid": "the sigmoid of",
+    "tanh": "the tanh of",
+    "sum": "the sum",
+    "median": "the median",
+    "largest": "the largest",
+    "smallest": "the smallest",
+    "root_mean_square": "the root mean square",
+    "mean_of_absolutes": "the mean of the absolute values",
+    "mean_of_squares": "the mean of the squares",
+    "product": "the product",
+    "euclidean": "the root of the sum of squares",
+    "deviation": "the standard deviation",
+    "variance": "the variance",
+    "geometric_mean": "the geometric mean",
+    "harmonic_mean": "the harmonic mean",
 }
 
 # How sentences, a title and its message, and names are joined.
