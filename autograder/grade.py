@@ -392,6 +392,8 @@ def failed(
     if definitions.why_altered(function):
         cause = None
     remarks = explained(failure, function, definitions, sent)
+    if cause == "name_unknown" and len(remarks) > 1:
+        cause = None  # the notebook does define it, and the remark says where
     return Verdict(0.0, remarks, misconception(cause) if cause else None, failure.kind)
 
 

@@ -48,6 +48,7 @@ WELL_CONDITIONED, WELL_CONDITIONED_TOLERANCE = 10.0, 3e-5
 
 # ---------------------------------------------------------------- subject_key
 
+MOST_NUMBERS = 10**6
 TOY_KEY = 20  # d_in of the toy models
 
 
@@ -181,6 +182,12 @@ def _moment_asked(trial, keys, mistaken=None):
     return observation, _expected_moment(keys, mistaken)
 
 
+def _outer_products(keys):
+    """Those of a few keys, of which C is the mean; for many it would not fit into memory."""
+    few = keys.double() if keys.numel() * keys.shape[1] < MOST_NUMBERS else keys[:0].double()
+    return few[:, :, None] * few[:, None]
+
+
 def _expected_moment(keys, mistaken=None):
     """A sum is as right as a mean: the scale of C cancels in ROME."""
     mistaken = mistaken or partial(wrongs.second_moment, keys)
@@ -189,7 +196,7 @@ def _expected_moment(keys, mistaken=None):
         mistaken,
         word("moment"),
         scales=(1, len(keys)),
-        given=Given("second_moment", {"keys": keys}),
+        given=Given("second_moment", {"keys": keys}, partial(_outer_products, keys)),
     )
 
 

@@ -92,7 +92,8 @@ def _corrupt_case(trial, start, width, after, samples=3):
 def _corrupt_verdict(observation, expected, start, width, after):
     hidden = expected.right
     got, verdict = observation["result"], looks.right_result(observation, expected)
-    if not verdict.passed and not verdict.misconception and got.shape == hidden.shape:
+    unexplained = not verdict.passed and not verdict.misconception
+    if unexplained and verdict.symptom in (None, "region_wrong") and got.shape == hidden.shape:
         elsewhere = [*range(start), *range(start + width, start + width + after)]
         if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
             return verdict.explained("other_noise")

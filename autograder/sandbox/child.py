@@ -24,9 +24,9 @@ from keyhole.checking.adapters import ADAPTERS, LEFT_BEHIND, BadResult
 from keyhole.checking.student import (
     SOURCE_NAME,
     Student,
+    blank_of,
     describe,
     fresh_main,
-    is_blank,
     line_number,
 )
 from keyhole.errors import KeyholeError
@@ -176,8 +176,9 @@ def _answer(student, tensors, content, models) -> bytes:
         ):
             step = step_of(error)
             code, detail = ("memory_step" if step else "memory"), step
-        elif is_blank(error, SOURCE_NAME):
-            code, detail = "stub", ""
+        elif blank := blank_of(error, SOURCE_NAME):
+            other = blank != content["function"] and blank.isidentifier()
+            code, detail = ("stub_called", blank) if other else ("stub", "")
         else:
             code, detail = "raised", student.explain(error)
     return wire.pack({}, status=code, detail=one_line(detail), problem=problem, line=str(line))

@@ -12,7 +12,7 @@ from keyhole.text import one_line
 
 # Code of a failure -> verdict of the test. The child sends a code and a detail, never a sentence.
 FAILURES = {
-    **dict.fromkeys(["stub", "absent"], "missing"),
+    **dict.fromkeys(["stub", "stub_called", "absent"], "missing"),
     **dict.fromkeys(["definitions", "raised", "none", "type"], "error"),
     **dict.fromkeys(["device", "layout", "dtype", "big"], "error"),
     **dict.fromkeys(["memory", "memory_step"], "error"),
@@ -24,7 +24,7 @@ FAILURES = {
 # that exist; None stands for free text, which is quoted with care.
 SAID = {
     **dict.fromkeys(["stub", "none"], {""}),
-    **dict.fromkeys(["definitions", "raised", "type"]),
+    **dict.fromkeys(["definitions", "raised", "type", "stub_called"]),
     "device": {"meta"},
     "layout": {str(each) for each in vars(torch).values() if isinstance(each, torch.layout)},
     "dtype": {

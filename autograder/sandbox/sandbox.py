@@ -206,6 +206,8 @@ class Sandbox:
             return code, known[code]
         if code == "memory_step":
             return self._out_of_memory(detail)
+        if code == "stub_called" and not re.search(rf"\b{re.escape(detail)}\b", self._source):
+            raise wire.WireError("it names no function")
         if code == "done" or code in SAID and (SAID[code] is None or detail in SAID[code]):
             return code, detail
         raise wire.WireError("it has no status")

@@ -16,7 +16,7 @@ from keyhole.checking import adapters, looks
 from keyhole.checking.adapters import BadResult
 from keyhole.checking.judging import Verdict, cause_of, wrong
 from keyhole.checking.start import same_start
-from keyhole.checking.student import describe, file_of, is_blank, raised
+from keyhole.checking.student import blank_of, describe, file_of, raised
 from keyhole.checking.symptoms import Given
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, word
@@ -129,7 +129,7 @@ class Case:
             code = error.code if isinstance(error, KeyholeError) else None
             cause = cause_of(self.function, describe(error), code)
             verdict = wrong(raised(self.function, error, function), misconception=cause)
-            raise NoAnswer(verdict, is_blank(error, file_of(function))) from error
+            raise NoAnswer(verdict, blank_of(error, file_of(function)) == self.function) from error
 
     def sent(self) -> dict[str, torch.Tensor]:
         """Fresh copies of the tensors that an adapter is given, by name."""

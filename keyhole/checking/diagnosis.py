@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keyhole.checking.judging import Verdict
-from keyhole.messages import misconception
+from keyhole.messages import Remark, misconception
+
+FACTORS = ("factor", "factor_of_change", "sign", "sign_of_change")
 
 
 def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -19,7 +21,18 @@ def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
     one explains. Points and remarks stay as they are.
     """
     told = _accepted([verdict for verdict in verdicts if not verdict.passed])
-    return [_with(verdict, told) for verdict in verdicts]
+    return _same_factor([_with(verdict, told) for verdict in verdicts])
+
+
+def _same_factor(verdicts: list[Verdict]) -> list[Verdict]:
+    """Where the factor by which results are off differs from test to test, that is said."""
+    factors = [each.observed for each in verdicts if each.symptom in FACTORS]
+    if len(set(map(str, factors))) < 2:
+        return verdicts
+    varies = Remark("factor_varies", {}, "SYMPTOMS")
+    return [
+        replace(each, observed=varies) if each.symptom in FACTORS else each for each in verdicts
+    ]
 
 
 def _accepted(failed: list[Verdict]) -> list[str]:
@@ -39,6 +52,10 @@ def _accepted(failed: list[Verdict]) -> list[str]:
 
     accepted: list[str] = []
     for name in sorted(names, key=weight, reverse=True):
+        if any(each.single and name in each.misses for each in failed):
+            continue  # single numbers coincide, so one test that says otherwise is enough
+        if weight(name) < 0:
+            continue  # it would have given something else in most tests
         explained = [each for each in failed if not _fitting(each).isdisjoint(accepted)]
         if not any(name in each.misses for each in explained):
             accepted.append(name)

@@ -42,6 +42,29 @@ ERRORS = (
         r"size mismatch|shapes cannot be multiplied|size of tensor",
         "shapes_disagree",
     ),
+    (("efficacy", "neighborhood"), "RuntimeError", r"mean\(\).*(dtype|Bool)", "mean_of_booleans"),
+    (("edit_score",), "ZeroDivisionError", r"", "zero_division"),
+    (
+        ("edit_score",),
+        "AttributeError",
+        r"'(float|int)' object has no attribute",
+        "method_of_tensors",
+    ),
+    (
+        (),
+        "RuntimeError",
+        r"same dtype|expected .*scalar type|expected m1 and m2|dtype.* but (got|found)",
+        "dtypes_mixed",
+    ),
+    (
+        (),
+        "TypeError",
+        r"^{function}\(\) (missing \d+ required|takes \d+ positional)",
+        "arguments_changed",
+    ),
+    ((), "RuntimeError", r"can't start new thread", "no_processes"),
+    ((), "BlockingIOError", r"", "no_processes"),
+    ((), "NameError", r"name '\w+' is not defined$", "name_unknown"),
     ((), "IndexError", r"index.* out of (bounds|range)", "index_past_end"),
     ((), "RuntimeError", r"index \S+ is out of bounds", "index_past_end"),
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
@@ -67,6 +90,7 @@ class Verdict:
     # Of the misconceptions whose results are known: those that give this one, and the others.
     fits: frozenset[str] = frozenset()
     misses: frozenset[str] = frozenset()
+    single: bool = False  # whether it is about one number, which may fit by chance
 
     @property
     def passed(self) -> bool:
@@ -168,22 +192,35 @@ def scalar(got: Tensor) -> Tensor:
     return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
 
 
+class Wrongs(dict):
+    """Results of misconceptions by name; `same` are those that happen to give the right one."""
+
+    same: frozenset[str] = frozenset()
+
+    def __or__(self, other: Mapping) -> "Wrongs":
+        joined = Wrongs({**self, **other})
+        joined.same = self.same
+        return joined
+
+
 def told_apart(
     wrongs: Mapping[str, Tensor],
     expected: Tensor,
     origin: Tensor | int = 0,
     tolerance: float = TOLERANCE,
-) -> dict[str, Tensor]:
+) -> Wrongs:
     """Those of `wrongs` (misconception -> result) that would not happen to pass for the right one.
 
     `origin` and `tolerance` are as in `judge`. A misconception that gives several results has
     several entries, "name:variant". One that is not finite stands for all such.
     """
-    return {
-        name: result
+    apart = Wrongs(
+        (name, result)
         for name, result in wrongs.items()
         if result.shape != expected.shape or not distance(result, expected, origin) <= tolerance
-    }
+    )
+    apart.same = frozenset(map(name_of, wrongs)) - frozenset(map(name_of, apart))
+    return apart
 
 
 def name_of(entry: str) -> str:
@@ -202,8 +239,9 @@ def cause_of(function: str, error: str, problem: str | None = None) -> str | Non
         if problem == code and (not functions or function in functions):
             return name
     for functions, known, pattern, name in ERRORS:
-        if kind == known and (not functions or function in functions) and re.search(pattern, text):
-            return name
+        if kind == known and (not functions or function in functions):
+            if re.search(pattern.replace("{function}", re.escape(function)), text):
+                return name
     return None
 
 
@@ -247,7 +285,8 @@ def judge(
     # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to
     # many wrong ones.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
-    results = rounded | wrongs()
+    results = Wrongs(rounded) | (mistaken := wrongs())
+    others = frozenset(map(name_of, results)) | getattr(mistaken, "same", frozenset())
     near = {
         name: away
         for name, mistaken in results.items()
@@ -257,7 +296,7 @@ def judge(
     }
     fits = frozenset(map(name_of, near))
     verdict = wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
-    return replace(verdict, fits=fits, misses=frozenset(map(name_of, results)) - fits)
+    return replace(verdict, fits=fits, misses=others - fits, single=expected.dim() == 0)
 
 
 def _of_its_size(got, mistaken, origin):

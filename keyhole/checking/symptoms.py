@@ -30,7 +30,21 @@ SHARES = ("efficacy", "neighborhood")  # their results are k / N, which coincide
 PROBABILITIES = ("trace", "efficacy", "neighborhood", "edit_score")
 SYMMETRIC = ("second_moment", "null_space_projector")
 RANK_ONE = ("rank_one_update",)
-NUMBERS = (2, 3, 4, 8, 10, 100, 1000, math.log(2), math.sqrt(2), math.log(10), 2 * math.pi, math.e)
+NUMBERS = (
+    2,
+    3,
+    4,
+    8,
+    10,
+    100,
+    1000,
+    3 / 2,
+    math.log(2),
+    math.sqrt(2),
+    math.log(10),
+    2 * math.pi,
+    math.e,
+)
 
 # What the dimensions of a result are, and what it is a mean over.
 AXES = {
@@ -48,6 +62,7 @@ MEANS = {
     "indirect_effect": "samples",
     "trace": "samples",
     "subject_key": "prefixes",
+    "second_moment": "keys",
 }
 # What the sizes of arguments count.
 SIZES = {
@@ -139,7 +154,9 @@ class Comparison:
         start = self.origin if origin is None else origin
         allowed = min(SCALAR, self.tolerance) if self.single else self.tolerance
         size = (other - start).norm()
-        return bool(size > 0) and bool((self.got - other).norm() <= allowed * size)
+        if not 0 < size < math.inf:
+            return False
+        return bool((self.got - other).norm() <= allowed * size)
 
     def differs(self, other: Tensor) -> bool:
         """Whether `other` is far enough from the right result to be told from it."""
@@ -177,11 +194,18 @@ def out_of_range(seen: Comparison) -> Remark | None:
 
 def no_share(seen: Comparison) -> Remark | None:
     """A share of N that is no multiple of 1 / N: it did not count. Chance plays no part."""
-    given = seen.given
-    if given.function not in SHARES or not seen.single or "nll_true" not in given.numbers:
+    if seen.given.function not in SHARES or not seen.single or _is_share(seen):
         return None
-    counted = float(seen.got) * len(given.numbers["nll_true"])
-    return said("no_share") if abs(counted - round(counted)) > 1e-3 else None
+    return said("no_share")
+
+
+def _is_share(seen: Comparison) -> bool:
+    """Whether a share is wanted and the result is k / N: that meets others by chance."""
+    rows = seen.given.numbers.get("nll_true")
+    if seen.given.function not in SHARES or not seen.single or rows is None:
+        return False
+    counted = float(seen.got) * len(rows)
+    return abs(counted - round(counted)) <= 1e-3
 
 
 def all_alike(seen: Comparison) -> Remark | None:
@@ -371,7 +395,7 @@ def factor(seen: Comparison) -> Remark | None:
     Chance: (2 ε)ⁿ⁻¹ with n ≥ 4 numbers, of which one fits the factor. A single number must meet a
     familiar factor: 2 ε K, where K is the number of these.
     """
-    if not seen.single and seen.right.numel() < SEVERAL:
+    if not seen.single and seen.right.numel() < SEVERAL or _is_share(seen):
         return None
     starts = [0.0] if isinstance(seen.origin, float | int) else [0.0, seen.origin]
     if isinstance(seen.origin, float | int) and seen.origin:
@@ -403,34 +427,27 @@ def _familiar(times: float, seen: Comparison) -> Remark | str | None:
     """What a factor is: a small number, or one that the arguments give; else None."""
     near = SCALAR if seen.single else max(10 * seen.tolerance, 1e-4)
     for value, meaning in familiar_factors(seen):
-        for sign, mark in ((1, ""), (-1, "−")):
-            if abs(times - sign * value) <= near * abs(value) and abs(value - 1) > 1e-3:
-                return word("negative", factor=meaning) if mark else meaning
+        if abs(times - value) <= near * abs(value) and abs(value - 1) > 1e-3:
+            return meaning
     return None
 
 
 def familiar_factors(seen: Comparison) -> Iterator[tuple[float, Remark | str]]:
-    """(value, what it is): the factors that a single number is compared with, but for the sign."""
+    """(value, what it is): the factors that a single number is compared with."""
     for number in NUMBERS:
-        yield number, _named_number(number)
-        yield 1 / number, word("one_over", what=_named_number(number))
+        for value in (number, 1 / number):
+            name = _named_number(number) if value == number else _inverse_named(number)
+            yield value, name
+            yield -value, word("negative", factor=name)
     sizes = SIZES.get(seen.given.function, {})
     for argument, counts in sizes.items():
         tensor = seen.given.numbers.get(argument)
         for count, what in zip(tensor.shape if tensor is not None else (), counts):
             yield from _of_count(count, word("count_of", what=word(what)))
-    if seen.given.parts is not None and not sizes:
-        what = word("count_of", what=word(MEANS.get(seen.given.function, "numbers")))
-        yield from _of_count(len(seen.given.parts), what)
+    if seen.given.function == "subject_key" and seen.given.parts is not None:
+        yield from _of_count(len(seen.given.parts), word("count_of", what=word("prefixes")))
     for name, tensor in seen.given.numbers.items():
-        if tensor.dim() == 0:
-            sides = [(float(tensor), word("argument", name=name))]
-        elif tensor.dim() == 1 and tensor.is_floating_point():
-            sides = [(float(tensor.norm()), word("length_of", name=name))]
-            sides.append((sides[0][0] ** 2, word("square_length_of", name=name)))
-        else:
-            continue
-        for value, what in sides:
+        for value, what in _measures(name, tensor):
             if value and math.isfinite(value):
                 yield value, what
                 yield 1 / value, word("one_over", what=what)
@@ -438,7 +455,26 @@ def familiar_factors(seen: Comparison) -> Iterator[tuple[float, Remark | str]]:
 
 def _named_number(number: float) -> str:
     names = {math.log(2): "ln 2", math.sqrt(2): "√2", math.log(10): "ln 10"}
-    return {**names, 2 * math.pi: "2π", math.e: "e"}.get(number) or f"{number}"
+    return {**names, 2 * math.pi: "2π", math.e: "e"}.get(number) or f"{number:g}"
+
+
+def _inverse_named(number: float) -> str | Remark:
+    return {3 / 2: "2/3"}.get(number) or word("one_over", what=_named_number(number))
+
+
+def _measures(name: str, tensor: Tensor) -> Iterator[tuple[float, Remark]]:
+    """Numbers that an argument gives: itself, or its length, mean and spread."""
+    if tensor.dim() == 0:
+        yield float(tensor), word("argument", name=name)
+    if tensor.dim() == 1:
+        length = float(tensor.norm())
+        yield length, word("length_of", name=name)
+        yield length**2, word("square_length_of", name=name)
+        yield float(tensor.mean()), word("mean_of", name=name)
+        yield 1 - float(tensor.mean()), word("rest_of_mean", name=name)
+        yield float(tensor.max()), word("largest_of", name=name)
+    if tensor.dim() == 1 and len(tensor) > 1:
+        yield float(tensor.std()), word("spread_of", name=name)
 
 
 def _of_count(count: int, what: Remark) -> Iterator[tuple[float, Remark]]:
@@ -449,6 +485,64 @@ def _of_count(count: int, what: Remark) -> Iterator[tuple[float, Remark]]:
         yield (count - 1) / count, word("less_by_n", what=what)
         yield count**0.5, word("root_of", what=what)
         yield count**-0.5, word("one_over", what=word("root_of", what=what))
+
+
+def row_factors(seen: Comparison) -> Remark | None:
+    """Each vector along the last dimension is the right one times a number of its own.
+
+    Chance: (2 ε)ⁿ⁻¹ for a vector of n ≥ 4 numbers, of which there are two or more.
+    """
+    if seen.right.dim() < 2 or seen.right.shape[-1] < SEVERAL:
+        return None
+    for dims, name in ((-1, seen.right.dim() - 2), (-2, seen.right.dim() - 1)):
+        if seen.right.shape[dims] < SEVERAL or seen.right.shape[-3 - dims] < 2:
+            continue
+        square = seen.right.square().sum(dims, keepdim=True)
+        times = (seen.got * seen.right).sum(dims, keepdim=True) / square.clamp(min=1e-300)
+        if bool((square > 0).all()) and _near(seen, times * seen.right) and times.std() > 1e-3:
+            return said("row_factors", axis=seen.given.axis(name, seen.right.dim()))
+    return None
+
+
+def unit_diagonal(seen: Comparison) -> Remark | None:
+    """A matrix with ones on its diagonal, where others are due. Chance: none."""
+    if seen.got.dim() != 2 or seen.got.shape[0] != seen.got.shape[1] or len(seen.got) < 3:
+        return None
+    ones = torch.ones(len(seen.got), dtype=seen.got.dtype)
+    alike = (seen.got.diag() - ones).norm() <= 1e-4 and not seen.got.equal(ones.diag())
+    return said("unit_diagonal") if alike and (seen.right.diag() - ones).norm() > 1e-2 else None
+
+
+def patchwork(seen: Comparison) -> Remark | None:
+    """Tokens of one argument among those of another, in other places than it should be.
+
+    Chance: (2 ε)ⁿ for each slice of n numbers.
+    """
+    sources = {
+        name: tensor.expand(seen.right.shape)
+        for name, tensor in seen.given.numbers.items()
+        if 1 < tensor.dim() and tensor.shape == seen.right.shape[-tensor.dim() :]
+    }
+    if not seen.given.regions or len(sources) < 2:
+        return None
+    where: dict[str, list[Remark]] = {}
+    for region, places in seen.given.regions.items():
+        places = list(places)
+        if not places:
+            continue
+        near = [
+            name
+            for name, tensor in sources.items()
+            if (seen.got[..., places, :] - tensor[..., places, :]).abs().max()
+            <= seen.tolerance * seen.size
+        ]
+        if len(near) != 1:
+            return None
+        where.setdefault(near[0], []).append(word(region))
+    if len(where) < 2:
+        return None
+    (first, some), (second, others) = list(where.items())[:2]
+    return said("patchwork", first=first, some=listed(some), second=second, others=listed(others))
 
 
 def offset(seen: Comparison) -> Remark | None:
@@ -511,7 +605,7 @@ def arguments(seen: Comparison) -> Iterator[tuple[Tensor, Remark]]:
 
 def like_argument(seen: Comparison) -> Remark | None:
     """An argument, its transpose, its mean. Chance: (2 ε)ⁿ; for one number 2 ε K."""
-    for made, what in arguments(seen):
+    for made, what in () if _is_share(seen) else arguments(seen):
         if made.shape == seen.right.shape and seen.meets(made, 0) and seen.differs(made):
             return said("like_argument", what=what)
     return None
@@ -552,7 +646,7 @@ def transformed(seen: Comparison) -> Remark | None:
 
     Of a share k / N most of them are shares again, so none is told.
     """
-    if seen.given.function in SHARES:
+    if seen.given.function in SHARES or seen.right.dim() and _flat(seen.right):
         return None
     for name, function in TRANSFORMS.items():
         made = function(seen.right)
@@ -591,8 +685,12 @@ def reduced(seen: Comparison) -> Remark | None:
         return None
     over = word(MEANS.get(seen.given.function, "numbers"))
     for name, made in reductions(parts):
-        if seen.meets(made, 0) and seen.differs(made):
+        if not seen.differs(made):
+            continue
+        if seen.meets(made, 0):
             return said("reduced", how=word(name), over=over)
+        if seen.meets(-made, 0) and seen.differs(-made):
+            return said("reduced", how=word("negative", factor=word(name)), over=over)
     return None
 
 
@@ -624,7 +722,12 @@ def one_missing(seen: Comparison) -> Remark | None:
 
 def _parts(seen: Comparison) -> Tensor | None:
     parts = seen.given.parts
-    if parts is None or parts.shape[1:] != seen.right.shape or seen.given.function in SHARES:
+    if (
+        parts is None
+        or not len(parts)
+        or parts.shape[1:] != seen.right.shape
+        or seen.given.function in SHARES
+    ):
         return None
     return parts if parts.numel() <= LARGE else None
 
@@ -697,10 +800,13 @@ SYMPTOMS: tuple[Symptom, ...] = (
     rounded,
     offset,
     clipped,
+    unit_diagonal,
     diagonal,
+    patchwork,
     places,
     edges,
     with_argument,
+    row_factors,
     scale_and_offset,
     one_side,
     no_share,

@@ -125,6 +125,10 @@ MISCONCEPTIONS = {
         "The result is the mean difference of the probabilities, which the paper calls magnitude. "
         "Return the share of probes."
     ),
+    "ties_left_out": (
+        "Your function leaves ties out of the number by which it divides. "
+        "A tie is a failure: divide by the number of all probes."
+    ),
     "share_per_probe": "The result has one number for each probe. Return their mean.",
     "near_tie": (
         "Your function takes a small difference for a tie. "
@@ -367,6 +371,10 @@ MISCONCEPTIONS = {
         "attention."
     ),
     "other_kind": "MLP and attention are swapped.",
+    "late_binding": (
+        "All hooks of a window put back the same layer's states: a lambda in a loop reads the "
+        "loop's variable when it is called, so bind it, as in `lambda h, l=l: ...`."
+    ),
     "window_ignored": "Your function restores only one layer; restore all layers of the window.",
     "window_upward": "The window begins at the layer and goes up; put the layer in its middle.",
     "window_downward": "The window ends at the layer; put the layer in its middle.",
@@ -415,6 +423,14 @@ MISCONCEPTIONS = {
     "last_prefix_only": (
         "The result is the key after the last prefix alone. "
         "Does your loop overwrite the earlier keys?"
+    ),
+    "subject_averaged": (
+        "The result is the mean key over all tokens of the subject. Take the key at its last "
+        "token alone."
+    ),
+    "bare_prompt_left_out": (
+        "Your function skips the empty prefix. It stands for the bare prompt, which counts like "
+        "the others."
     ),
     "sum_of_keys": "The result is the sum of the keys over the prefixes. Take their mean.",
     "place_in_bare_prompt": (
@@ -472,6 +488,9 @@ MISCONCEPTIONS = {
         "The result is the outer product of the mean key with itself. "
         "Take the mean of the outer products."
     ),
+    "divided_by_one_less": (
+        "Your function divides by N − 1, as for a covariance. Take the mean, or the sum."
+    ),
     "moment_inverted": "The result is the inverse of C. Return C itself; the solving comes later.",
     "identity_added": (
         "Your function adds something to the diagonal. C is the mean of the outer products alone."
@@ -504,6 +523,17 @@ MISCONCEPTIONS = {
     "kl_mean": (
         "Your function divides the KL term by the size of the vocabulary. "
         "A divergence is a sum over the vocabulary."
+    ),
+    "kl_without_exp": (
+        "Your function weighs the differences by log probabilities. "
+        "A divergence weighs them by the probabilities, `now.exp()`."
+    ),
+    "kl_symmetric": (
+        "Your function takes the divergence in both directions. It is KL(now ‖ before) alone."
+    ),
+    "decay_of_absolutes": (
+        "Your decay term adds up the absolute values of delta. |delta| is its length, the root of "
+        "the sum of squares."
     ),
     "decay_missing": "The decay term is missing. It keeps delta small.",
     "decay_not_weighted": "The decay term has no weight. Multiply it by `decay`.",
@@ -561,6 +591,14 @@ MISCONCEPTIONS = {
     "key_clipped": (
         "Your function cuts off large entries of k*. Use k* as it is, whatever its size."
     ),
+    "key_normalised": (
+        "Your function scales k* to length 1, and then asks for v* there. Use k* as it is."
+    ),
+    "half_a_solve": (
+        "Your function applies only half of C⁻¹, as after one of the two solves with a Cholesky "
+        "factor. Solve with the other triangle too."
+    ),
+    "residual_added": "Your function takes v* + W k*. What is missing of v* is v* − W k*.",
     "shapes_disagree": (
         "Two shapes do not fit. "
         "W is (d_out, d_in), k* is (d_in,) and v* is (d_out,), so W k* needs no transpose."
@@ -865,6 +903,29 @@ MISCONCEPTIONS = {
         "The result is the answer to a public check. "
         "Other arguments have other answers, so compute the result."
     ),
+    "mean_of_booleans": (
+        "A comparison gives booleans, and torch takes no mean of these. "
+        "Make numbers of them first, with `.float()` or `.double()`."
+    ),
+    "dtypes_mixed": (
+        "Float and double do not mix here. "
+        "Give everything in this step the same dtype, for example with `.double()`."
+    ),
+    "arguments_changed": (
+        "The function takes other arguments than in the handout. Keep those that it gives."
+    ),
+    "name_unknown": (
+        "No cell of the notebook defines this name. "
+        "In your session it may still be there from a cell that you changed or deleted: restart "
+        "the kernel and run all cells."
+    ),
+    "no_processes": (
+        "No thread and no other process can be started where this is graded. "
+        "Compute in a plain loop."
+    ),
+    "method_of_tensors": (
+        "A Python number has no methods of tensors. Use plain arithmetic, min() or max()."
+    ),
     "contiguity_assumed": (
         "`view` needs a tensor that lies in memory in one piece, and a transposed one does not: "
         "use `reshape`."
@@ -895,9 +956,11 @@ SYMPTOMS = {
     "all_alike": "All its numbers are the same, and they should differ.",
     "alike_along": "It is the same for all {axis}, and it should differ from one to the next.",
     "asymmetric": "It should equal its own transpose, and it does not.",
+    "term_wrong": "Only the term of `{weight}` is wrong: without it, the result is right.",
     "only_wrong": "Of the {axis}, {which} came out wrong, and all others right.",
     "only_right": "Of the {axis}, only {which} came out right.",
-    "region_wrong": "What came out wrong are {where}; everything else is right.",
+    "region_wrong": "Only {where} came out wrong; everything else is right.",
+    "patchwork": "It has `{first}` at {some}, and `{second}` at {others}.",
     "edges": "It is right inside and wrong at its border.",
     "diagonal_wrong": "Only its diagonal is wrong.",
     "diagonal_right": "Only its diagonal is right.",
@@ -911,6 +974,14 @@ SYMPTOMS = {
     "sign_of_change": "What your function changes has the right size and the wrong sign.",
     "factor": "It is exactly {factor} times what it should be.",
     "factor_of_change": "What your function changes is exactly {factor} times what it should be.",
+    "factor_varies": (
+        "It is right but for a factor, which differs from test to test: look at what your "
+        "function multiplies by or divides by."
+    ),
+    "row_factors": (
+        "Its {axis} have the right directions and wrong lengths, as after a normalisation."
+    ),
+    "unit_diagonal": "Its diagonal is 1 everywhere, as after a normalisation.",
     "offset": "Each of its numbers is off by the same amount, {amount}.",
     "scale_and_offset": (
         "Each of its numbers is the right one times {factor}, plus {amount}, as after a rescaling."
@@ -982,6 +1053,7 @@ FEEDBACK = {
     "blank": (
         "`{function}` is still a blank: replace `raise NotImplementedError()` with your own lines."
     ),
+    "calls_blank": "`{function}` calls `{blank}`, which is still a blank: fill that in first.",
     "raised": "`{function}` raised {error}.",
     "no_check": "There is no check called {function!r}; there are checks of {known}.",
     "no_picture": "There is no picture for {function!r}.",
@@ -1741,6 +1813,9 @@ WORDS = {
     "argument": "`{name}`",
     "transpose_of": "the transpose of `{name}`",
     "mean_of": "the mean of `{name}`",
+    "rest_of_mean": "1 minus the mean of `{name}`",
+    "largest_of": "the largest of `{name}`",
+    "spread_of": "the standard deviation of `{name}`",
     "sum_of": "the sum of `{name}`",
     "first_of": "the first of `{name}`",
     "last_of": "the last of `{name}`",

@@ -56,6 +56,7 @@ MISCONCEPTIONS = {
     "all_or_nothing": "這是在問是不是每一題都成功；要的是成功的比例。",
     "difference_not_share": "這是 NLL 的平均差；要的是「該贏的一方 NLL 較小」的比例。",
     "probability_difference": "這是機率的平均差，也就是論文的 magnitude；要的是比例。",
+    "ties_left_out": "你除的時候沒有算平手的 probe；平手算失敗，要除以所有 probe 的個數。",
     "share_per_probe": "每一題各有一個判定；比例是它們的平均。",
     "near_tie": (
         "很小的差距被當成平手了：NLL 是不是四捨五入過，或是比較時設了門檻？不論差多少，小的就是贏。"
@@ -192,6 +193,10 @@ MISCONCEPTIONS = {
     ),
     "kind_ignored": "還原的是整個狀態；`kind` 要的是 MLP 或 attention 的輸出。",
     "other_kind": "MLP 和 attention 對調了。",
+    "late_binding": (
+        "一個視窗裡的 hook 放回的都是同一層的狀態：迴圈裡的 lambda 要到被呼叫時才讀迴圈變數，"
+        "所以要先綁定，像 `lambda h, l=l: ...`。"
+    ),
     "window_ignored": "只還原了一層；這裡要還原一個視窗裡的各層。",
     "window_upward": "視窗從這一層往上開始；這一層應該在視窗中間。",
     "window_downward": "視窗到這一層為止；這一層應該在視窗中間。",
@@ -212,6 +217,8 @@ MISCONCEPTIONS = {
     ),
     "first_prefix_only": "這是只接在第一個前綴後面的 key：迴圈裡是不是有 `return`？",
     "last_prefix_only": "這是只接在最後一個前綴後面的 key：迴圈是不是把前面找到的 key 蓋掉了？",
+    "subject_averaged": "這是主詞所有 token 的 key 的平均；只要最後一個 token 的 key。",
+    "bare_prompt_left_out": "你跳過了空的前綴；它代表原本的 prompt，和其他的一樣要算。",
     "sum_of_keys": "這是各前綴的 key 的總和；k* 是平均。",
     "place_in_bare_prompt": (
         "主詞的位置是在 prompt 本身裡找的；前綴會把它往右移，要在 前綴 + prompt 裡找。"
@@ -241,6 +248,7 @@ MISCONCEPTIONS = {
     "moment_of_rows": "這是把 key 當列的 K Kᵀ，每一對「key」有一個數；C 是每一對「維度」有一個數。",
     "moment_diagonal": "這只有 C 的對角線；其他的數也要，它們記的正是維度之間的相關。",
     "moment_of_mean": "這是平均的 key 和自己的外積；C 是外積的平均。",
+    "divided_by_one_less": "你除以了 N − 1，像共變異數那樣；請取平均或總和。",
     "moment_inverted": "這是 C 的反矩陣；`second_moment` 要給 C 本身，之後才解方程式。",
     "identity_added": "對角線上加了東西；C 就只是外積的平均。",
     "keys_normalised": "key 先被縮成長度 1 了；C 用的是原來的 key。",
@@ -255,6 +263,9 @@ MISCONCEPTIONS = {
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
     "kl_not_weighted": "KL 項沒有加權：請乘上 `kl_weight`。",
     "kl_mean": "KL 項除以了詞彙表的大小；散度是對詞彙表的總和。",
+    "kl_without_exp": ("你用對數機率當權重；散度的權重應該是機率，也就是 `now.exp()`。"),
+    "kl_symmetric": "兩個方向的散度你都算了；只要 KL(now ‖ before)。",
+    "decay_of_absolutes": ("decay 項加總了 delta 的絕對值；|delta| 是它的長度，也就是平方和的根。"),
     "decay_missing": "少了 decay 項：沒有東西讓 delta 保持小。",
     "decay_not_weighted": "decay 項沒有加權：請乘上 `decay`。",
     "decay_of_square": "decay 的分子是 |delta|²；應該是 |delta| / |v0|²。",
@@ -285,6 +296,9 @@ MISCONCEPTIONS = {
         "解方程式之前在 C 的對角線上加了東西；key 小的時候方向會因此改變，而 C 不需要這樣做。"
     ),
     "key_clipped": "k* 裡大的數被截掉了；key 不論大小都是 key。",
+    "key_normalised": "你先把 k* 縮成長度 1，才要求那裡給出 v*；請直接用 k*。",
+    "half_a_solve": ("C⁻¹ 只用了一半，像是兩次 Cholesky 三角求解只做了一次；另一個三角也要解。"),
+    "residual_added": "你用的是 v* + W k*；v* 還缺的是 v* − W k*。",
     "shapes_disagree": (
         "有兩個形狀對不起來：W 是 (d_out, d_in)，k* 是 (d_in,)，v* 是 (d_out,)，"
         "所以 W k* 不必轉置。"
@@ -450,6 +464,17 @@ MISCONCEPTIONS = {
     "half_precision": "半精度只有三位有效數字；請用 float32 或 float64。",
     "whole_numbers": "中間是不是四捨五入過，或是用了 // 來除？",
     "hard_coded": "這是公開檢查的答案；引數不同，答案也不同，請從引數算出結果。",
+    "mean_of_booleans": (
+        "比較的結果是布林值，torch 不能對它們取平均；請先用 `.float()` 或 `.double()` 變成數。"
+    ),
+    "dtypes_mixed": "這裡 float 和 double 不能混用；請讓 dtype 都相同，例如用 `.double()`。",
+    "arguments_changed": "這個函式的參數和講義的不同；請保留講義給的參數。",
+    "name_unknown": (
+        "notebook 裡沒有任何 cell 定義這個名字。"
+        "你的 session 裡可能還留著改掉或刪掉的 cell 所定義的：請重新啟動 kernel，再全部執行一次。"
+    ),
+    "no_processes": "評分的地方不能開執行緒，也不能開別的行程；請用一般的迴圈計算。",
+    "method_of_tensors": "Python 的數沒有 tensor 的方法；請用一般的四則運算、min() 或 max()。",
     "contiguity_assumed": "`view` 需要在記憶體裡連續的 tensor，轉置過的不是：請用 reshape。",
     "layer_outside": "用到了模型沒有的層：層從 0 算起，視窗在兩端要截斷。",
     "slice_empty": (
@@ -468,9 +493,11 @@ SYMPTOMS = {
     "all_alike": "它的數全都一樣，而它們應該各不相同。",
     "alike_along": "沿著{axis}它都一樣，而它應該逐一不同。",
     "asymmetric": "它應該等於自己的轉置，現在卻不是。",
+    "term_wrong": "只有 `{weight}` 那一項是錯的：沒有它，結果就對。",
     "only_wrong": "{axis}之中，{which}是錯的，其餘都對。",
     "only_right": "{axis}之中，只有{which}是對的。",
-    "region_wrong": "錯的是{where}；其餘都對。",
+    "region_wrong": "只有{where}是錯的；其餘都對。",
+    "patchwork": "{some}是 `{first}`，{others}是 `{second}`。",
     "edges": "它裡面是對的，邊上是錯的。",
     "diagonal_wrong": "只有對角線是錯的。",
     "diagonal_right": "只有對角線是對的。",
@@ -484,6 +511,9 @@ SYMPTOMS = {
     "sign_of_change": "你的函式所做的改變大小對，正負號相反。",
     "factor": "它恰好是應有的 {factor} 倍。",
     "factor_of_change": "你的函式所做的改變恰好是應有的 {factor} 倍。",
+    "factor_varies": "除了一個因子以外都對，而這個因子每個測試都不同：請看你乘了什麼、除了什麼。",
+    "row_factors": "{axis}的方向都對，長度不對，像是正規化過。",
+    "unit_diagonal": "它的對角線全是 1，像是正規化過。",
     "offset": "它的每個數都差了同樣的量：{amount}。",
     "scale_and_offset": "它的每個數都是正確的數乘以 {factor} 再加 {amount}，像是重新縮放過。",
     "like_argument": "它就是{what}。",
@@ -543,6 +573,7 @@ FEEDBACK = {
     "metric_without_edit": "可是沒有一個編輯成功，所以鄰居沒變並不說明什麼。",
     "metric_missing": "評分程式沒有量 {what}：你的 {all} 個 Ŵ 裡有 {count} 個不能用。",
     "blank": "`{function}` 還是空白：請把 `raise NotImplementedError()` 換成你自己的程式。",
+    "calls_blank": "`{function}` 呼叫了 `{blank}`，而它還是空白：請先填好它。",
     "raised": "`{function}` 發生了錯誤「{error}」。",
     "no_check": "沒有叫做 {function!r} 的檢查；有檢查的是 {known}。",
     "no_picture": "{function!r} 的結果沒有圖可畫。",
@@ -1162,6 +1193,9 @@ WORDS = {
     "argument": " `{name}` ",
     "transpose_of": " `{name}` 的轉置",
     "mean_of": " `{name}` 的平均",
+    "rest_of_mean": " 1 減去 `{name}` 的平均",
+    "largest_of": " `{name}` 的最大值",
+    "spread_of": " `{name}` 的標準差",
     "sum_of": " `{name}` 的總和",
     "first_of": " `{name}` 的第一個",
     "last_of": " `{name}` 的最後一個",
