@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -127,6 +127,7 @@ class Sitting:
         self.grader, self.sandbox, self.submitted = grader, sandbox, submitted
         # Of the texts that were handed to the student's functions.
         self.sent_words: set[str] = set()
+        self._example = getattr(hidden, "example", None)
         self._cases = {case.id: case for case in cases_of(hidden)}
         self._verdicts: dict[str, Verdict] = {}
         self._made: dict[object, object] = {}
@@ -136,6 +137,28 @@ class Sitting:
         if test_id in self._cases and test_id not in self._verdicts:
             self._verdicts[test_id] = self._run(self._cases[test_id])
         return self._verdicts.get(test_id)
+
+    def with_example(self, function: str, verdicts: list[Verdict]) -> list[Verdict]:
+        """The verdicts on a function; those that nothing explains get a tiny call that fails."""
+        silent = [
+            each
+            for each in verdicts
+            if each.status == "fail" and not (each.passed or each.misconception or each.symptom)
+        ]
+        failed = [each for each in verdicts if not each.passed]
+        if not self._example or not silent or any(each.status != "fail" for each in failed):
+            return verdicts
+        if len(silent) < len(failed) and any(each.misconception for each in failed):
+            return verdicts  # a misconception is named elsewhere
+        if self.submitted.definitions.why_altered(function):
+            return verdicts
+        try:
+            with self.grader.lock:
+                remark = self._example(SandboxTrial(self, f"{function}.example", None))
+        except Exception:
+            log.exception("example of %s", function)
+            return verdicts
+        return [replace(each, observed=remark) if each in silent else each for each in verdicts]
 
     def once(self, kind: Callable[["Trial"], Once], trial: "Trial") -> Once:
         """`kind(trial)`, made for the first who asks."""
@@ -318,6 +341,7 @@ def graded_tests(
     for function in dict.fromkeys(map(function_of, verdicts)):
         of_it = [test_id for test_id in verdicts if function_of(test_id) == function]
         diagnosed = together([verdicts[test_id] for test_id in of_it])
+        diagnosed = sitting.with_example(function, diagnosed)
         verdicts |= zip(of_it, diagnosed, strict=True)
     return [result_of(case, name, verdicts[case.id]) for case in cases_of(hidden)]
 

@@ -78,6 +78,7 @@ class NearTrial:
             ValueError,
             TypeError,
             AttributeError,
+            NameError,
             KeyholeError,
             ZeroDivisionError,
         ) as error:

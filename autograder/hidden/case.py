@@ -90,6 +90,8 @@ class NotebookTests:
 
     cells: Mapping[str, tuple[HiddenTest, ...]]
     models: tuple[str, ...] = ()
+    # A tiny call that comes out wrong, in words, for a mistake that nothing else explains.
+    example: Callable[[Trial], Remark | None] | None = None
 
 
 def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:

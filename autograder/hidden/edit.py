@@ -26,6 +26,7 @@ from autograder.hidden.case import (
     words,
 )
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
+from autograder.hidden.examples import example
 from autograder.oracle import editing, references
 from autograder.oracle.metrics import ProbabilityScore
 from autograder.sandbox import StudentFailed
@@ -665,6 +666,7 @@ def write_in_place(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_subject_key": (
             HiddenTest("subject_key.llama", 2, key_llama),

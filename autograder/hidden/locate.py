@@ -22,6 +22,7 @@ from autograder.hidden.case import (
     not_kept,
     words,
 )
+from autograder.hidden.examples import example
 from autograder.oracle import tracing
 from autograder.sandbox import Reply
 from keyhole.checking import looks
@@ -576,6 +577,7 @@ def trace_real(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_corrupt": (
             HiddenTest("corrupt.middle", 2, corrupt_middle),

@@ -15,6 +15,7 @@ from autograder import secret as secrets
 from autograder.hidden import many_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
+from autograder.hidden.examples import example
 from autograder.oracle import many
 from keyhole.checking import looks
 from keyhole.checking.judging import Verdict
@@ -446,6 +447,7 @@ def alphaedit_inputs(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_demonstrations": (
             HiddenTest("demonstrations.nearest", 0.25, examples_nearest),

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from autograder.hidden import measure_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
+from autograder.hidden.examples import example
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.checking import looks
@@ -302,6 +303,7 @@ def score_nothing(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_sequence_nll": (
             HiddenTest("sequence_nll.one_token", 1, nll_one_token),

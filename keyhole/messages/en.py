@@ -956,7 +956,6 @@ SYMPTOMS = {
     "all_alike": "All its numbers are the same, and they should differ.",
     "alike_along": "It is the same for all {axis}, and it should differ from one to the next.",
     "asymmetric": "It should equal its own transpose, and it does not.",
-    "term_wrong": "Only the term of `{weight}` is wrong: without it, the result is right.",
     "only_wrong": "Of the {axis}, {which} came out wrong, and all others right.",
     "only_right": "Of the {axis}, only {which} came out right.",
     "region_wrong": "Only {where} came out wrong; everything else is right.",
@@ -1016,6 +1015,9 @@ SYMPTOMS = {
     "axes_ordered": "Its dimensions stand in another order; it should be {axes}.",
     "axis_of_one": "A dimension of size 1 is too many, or is missing.",
     "axis_too_many": "It has one dimension too many, of size {count}.",
+    "example": (
+        "Try a small call, with tensors for lists: `{call}` gives {got}, and should give {right}."
+    ),
     "not_reduced": "It still has one number for each of the {over}.",
 }
 
@@ -1816,6 +1818,7 @@ WORDS = {
     "rest_of_mean": "1 minus the mean of `{name}`",
     "largest_of": "the largest of `{name}`",
     "spread_of": "the standard deviation of `{name}`",
+    "of_shape": "a tensor of shape {shape}",
     "sum_of": "the sum of `{name}`",
     "first_of": "the first of `{name}`",
     "last_of": "the last of `{name}`",

@@ -493,7 +493,6 @@ SYMPTOMS = {
     "all_alike": "它的數全都一樣，而它們應該各不相同。",
     "alike_along": "沿著{axis}它都一樣，而它應該逐一不同。",
     "asymmetric": "它應該等於自己的轉置，現在卻不是。",
-    "term_wrong": "只有 `{weight}` 那一項是錯的：沒有它，結果就對。",
     "only_wrong": "{axis}之中，{which}是錯的，其餘都對。",
     "only_right": "{axis}之中，只有{which}是對的。",
     "region_wrong": "只有{where}是錯的；其餘都對。",
@@ -542,6 +541,7 @@ SYMPTOMS = {
     "axes_ordered": "它的維度順序不同；應該是{axes}。",
     "axis_of_one": "多了或少了一個大小為 1 的維度。",
     "axis_too_many": "它多了一個維度，大小是 {count}。",
+    "example": "試一個小例子（list 換成 tensor）：`{call}` 給出 {got}，應該是 {right}。",
     "not_reduced": "它還是每個{over}各有一個數。",
 }
 
@@ -1196,6 +1196,7 @@ WORDS = {
     "rest_of_mean": " 1 減去 `{name}` 的平均",
     "largest_of": " `{name}` 的最大值",
     "spread_of": " `{name}` 的標準差",
+    "of_shape": "形狀為 {shape} 的 tensor",
     "sum_of": " `{name}` 的總和",
     "first_of": " `{name}` 的第一個",
     "last_of": " `{name}` 的最後一個",

@@ -443,6 +443,21 @@ WRONG = {
         ),
     },
     "indirect_effect": {
+        "an argument added": Wrong(
+            "asks for an argument that the handout does not give",
+            misconception="arguments_changed",
+            fails=ALL,
+            code=block("""
+                def indirect_effect(restored, corrupted, samples):
+                    return (restored - corrupted).sum() / samples
+            """),
+        ),
+        "a name of another session": Wrong(
+            "uses a name that a cell defined which is gone",
+            misconception="name_unknown",
+            fails=ALL,
+            code=_effect("(restored - baseline).mean()"),
+        ),
         "kept by restored": Wrong(
             "kept the effect of every restored run, whatever the corrupted one",
             misconception="memo_too_small",
@@ -888,6 +903,26 @@ WRONG = {
             misconception="window_of_states",
             fails=STATE_CASES,
             code=_trace(bounds="(layer - window // 2, layer + window - window // 2)"),
+        ),
+        "late binding": Wrong(
+            "gave hooks a lambda that reads the loop's variable when it is called",
+            misconception="late_binding",
+            fails=WINDOW_CASES,
+            code=_trace(clean="seen[min(stop, model.n_layers) - 1].output[0]"),
+        ),
+        "kind ignored, in the window": Wrong(
+            "restored whole states in all layers of the window",
+            misconception="kind_ignored",
+            fails=WINDOW_CASES,
+            code=_trace(kind='"state"'),
+        ),
+        "corrupt is still a blank": Wrong(
+            "called corrupt, which raises NotImplementedError",
+            fails=ALL,
+            code=(
+                "def corrupt(embeddings, subject, noise):\n    raise NotImplementedError()",
+                _trace(before_span="corrupt(None, None, noise)"),
+            ),
         ),
         "kind ignored": Wrong(
             "restored whole states, whatever kind is asked for",

@@ -1,0 +1,50 @@
+"""The tiny calls that a student is shown where nothing else explains a mistake."""
+
+import pytest
+
+from autograder.hidden.examples import CALLS, SECONDS, example
+from autograder.sandbox import StudentFailed
+from autograder.validity.catalogue import RIGHT
+from autograder.validity.solution import Solution
+from tests.test_hidden import NearTrial
+
+SMOOTHED = """
+def sequence_nll(logits, target_ids):
+    return torch.nn.functional.cross_entropy(logits, target_ids, label_smoothing=0.1)
+"""
+
+
+def of(code, function="sequence_nll"):
+    return NearTrial(Solution(function, "wrong", (code,)))
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_a_right_solution_gets_all_of_them_right(function):
+    assert len(CALLS[function]) <= 3 and 3 * SECONDS <= 2
+    for solution in RIGHT:
+        if solution.function == function:
+            assert example(NearTrial(solution)) is None, solution.name
+
+
+def test_the_first_call_that_comes_out_wrong_is_shown_with_both_results():
+    said = str(example(of(SMOOTHED)))
+    assert "`sequence_nll([[9, 0, 0], [0, 0, 9]], [0, 2])` gives 0.6002" in said
+    assert "should give 0.0002468" in said
+
+
+def test_a_large_result_is_shown_by_its_shape():
+    wide = "def indirect_effect(restored, corrupted):\n    return torch.zeros(9, 9)"
+    assert "gives a tensor of shape (9, 9)" in str(example(of(wide, "indirect_effect")))
+
+
+def test_nothing_is_shown_of_what_raises_or_takes_too_long():
+    raising = "def sequence_nll(logits, target_ids):\n    raise ValueError(logits)"
+    assert example(of(raising)) is None
+    trial, asked = of(SMOOTHED), []
+
+    def too_slow(**arguments):
+        asked.append(arguments)
+        raise StudentFailed("timeout")
+
+    trial.call = too_slow
+    assert example(trial) is None and len(asked) == 1
