@@ -504,7 +504,7 @@ def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
     ]
     assert [(e["student"], e["score"], e["status"]) for e in entries] == expected
     rows = (a_class / "r.csv").read_text().splitlines()
-    assert rows[0] == "student,assignment,status,double,triple,score,max_score,reason"
+    assert rows[0] == "student,assignment,status,double,triple,score,max_score,reason,told"
     assert (
         rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0")
         and "no 3_edit.ipynb" in rows[3]

@@ -65,7 +65,9 @@ def as_csv(results: list[Result]) -> str:
     functions = _functions_of(results)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["student", "assignment", "status", *functions, "score", "max_score", "reason"])
+    writer.writerow(
+        ["student", "assignment", "status", *functions, "score", "max_score", "reason", "told"]
+    )
     for each in results:
         points = [
             round(sum(test.points for test in each.tests if test.function == name), DECIMALS)
@@ -73,8 +75,18 @@ def as_csv(results: list[Result]) -> str:
         ]
         names = [_cell(name_shown(name, LONGEST_NAME)) for name in (each.student, each.assignment)]
         reason = _cell(one_line(each.told or "", LONGEST_REASON).replace(";", ","))
-        writer.writerow([*names, each.status, *points, each.score, each.max_score, reason])
+        row = [*names, each.status, *points, each.score, each.max_score, reason, _told(each)]
+        writer.writerow(row)
     return file.getvalue()
+
+
+def _told(result: Result) -> str:
+    """The misconceptions and symptoms of each function: "restore: restored_before, trace: late"."""
+    names: dict[str, dict[str, None]] = {}
+    for test in result.tests:
+        if name := test.misconception or test.symptom:
+            names.setdefault(test.function, {})[name] = None
+    return ", ".join(f"{function}: {' '.join(each)}" for function, each in names.items())
 
 
 def _cell(text: str) -> str:
