@@ -173,7 +173,7 @@ def test_every_symptom_has_an_example():
         (1 / 7, "1 / (the number of samples)"),
         (7 / 6, "N / (N − 1)"),
         (torch.log(torch.tensor(2.0).double()), "ln 2"),
-        (-0.5, "−1 / (2)"),
+        (-0.5, "−1/2"),
     ],
 )
 def test_a_familiar_factor_is_named(times, says):

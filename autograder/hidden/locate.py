@@ -28,7 +28,7 @@ from autograder.sandbox import Reply
 from keyhole.checking import looks
 from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge
 from keyhole.checking.looks import Expected
-from keyhole.checking.symptoms import Given
+from keyhole.checking.symptoms import Given, regions_of
 from keyhole.messages import feedback, listed, word
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
@@ -71,17 +71,9 @@ def _corrupt_asked(trial, arguments, keep=False):
         tracing.corrupt(tensors["embeddings"], subject, tensors["noise"]),
         partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
         origin=tensors["embeddings"].double(),
-        given=Given("corrupt", tensors, regions=_regions_of_subject(subject, tensors)),
+        given=Given("corrupt", tensors, regions=regions_of("corrupt", arguments)),
     )
     return tensors, reply.tensors, expected
-
-
-def _regions_of_subject(subject, tensors):
-    return {
-        "before_subject": range(subject.start),
-        "subject_region": range(subject.start, subject.stop),
-        "after_subject": range(subject.stop, len(tensors["embeddings"])),
-    }
 
 
 def _corrupt_case(trial, start, width, after, samples=3):
@@ -166,17 +158,9 @@ def _restore_asked(trial, arguments, keep=False):
         tracing.restore(tensors["hidden"], tensors["clean"], position),
         partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
         origin=tensors["hidden"].double(),
-        given=Given("restore", tensors, regions=_regions_of_token(position, tensors)),
+        given=Given("restore", tensors, regions=regions_of("restore", arguments)),
     )
     return tensors, reply.tensors, expected
-
-
-def _regions_of_token(position, tensors):
-    return {
-        "tokens_before": range(position),
-        "restored_token": [position],
-        "tokens_after": range(position + 1, len(tensors["clean"])),
-    }
 
 
 def _restore_case(trial, position, samples=3):

@@ -17,7 +17,7 @@ from keyhole.checking.adapters import BadResult
 from keyhole.checking.judging import Verdict, cause_of, wrong
 from keyhole.checking.start import same_start
 from keyhole.checking.student import blank_of, describe, file_of, raised
-from keyhole.checking.symptoms import Given
+from keyhole.checking.symptoms import Given, regions_of
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, word
 from keyhole.paths import data_folder
@@ -63,8 +63,8 @@ def _without(prefix, tensors):
 class Case:
     """One check of a graded function: its arguments, and how its answer is looked at.
 
-    `stored` holds the tensors "in/ARGUMENT", "right", "wrong/MISCONCEPTION" and "grad/ARGUMENT";
-    results and derivatives are float64.
+    `stored` holds the tensors "in/ARGUMENT", "right", "wrong/MISCONCEPTION", "grad/ARGUMENT", and
+    "parts", of which the right result is a mean; results and derivatives are float64.
     """
 
     function: str
@@ -150,7 +150,12 @@ class Case:
             self.sentence,
             self.scales,
             self.whole,
-            Given(self.function, self._arguments()),
+            Given(
+                self.function,
+                arguments := self._arguments(),
+                (lambda: self.stored["parts"]) if "parts" in self.stored else None,
+                regions_of(self.function, arguments),
+            ),
         )
 
     def _arguments(self):

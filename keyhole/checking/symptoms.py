@@ -122,6 +122,20 @@ class Given:
         return word((AXES.get(self.function) or plain)[number])
 
 
+def regions_of(function: str, arguments: Mapping) -> dict[str, Iterable[int]]:
+    """The groups of tokens that an argument of `corrupt` or `restore` sets apart; else none."""
+    if function == "corrupt":
+        place, count = arguments["subject"], len(arguments["embeddings"])
+        start, stop = place["slice"] if isinstance(place, Mapping) else place
+        names = ("before_subject", "subject_region", "after_subject")
+    elif function == "restore":
+        start, count = arguments["position"], len(arguments["clean"])
+        stop, names = start + 1, ("tokens_before", "restored_token", "tokens_after")
+    else:
+        return {}
+    return dict(zip(names, (range(start), range(start, stop), range(stop, count))))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A wrong result beside the right one, of the same shape; both finite, in float64."""
@@ -459,7 +473,7 @@ def _named_number(number: float) -> str:
 
 
 def _inverse_named(number: float) -> str | Remark:
-    return {3 / 2: "2/3"}.get(number) or word("one_over", what=_named_number(number))
+    return {3 / 2: "2/3"}.get(number) or f"1/{_named_number(number)}"
 
 
 def _measures(name: str, tensor: Tensor) -> Iterator[tuple[float, Remark]]:
