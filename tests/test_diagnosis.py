@@ -14,13 +14,10 @@ from tests.test_hidden import NearTrial
 from tests.test_notebook import of
 
 
-def verdict(named, *others, misses=(), single=False):
+def verdict(named, *others, misses=()):
     """A failing verdict: the misconceptions that give its result, and those that would not."""
     return replace(
-        wrong(misconception=named),
-        fits=frozenset([named, *others]),
-        misses=frozenset(misses),
-        single=single,
+        wrong(misconception=named), fits=frozenset([named, *others]), misses=frozenset(misses)
     )
 
 
@@ -78,9 +75,9 @@ def test_a_second_mistake_in_other_tests_is_named_too():
     assert names(states, window) == ["layer_below_restored", "window_one_short"]
 
 
-def test_a_single_number_that_fits_by_chance_is_not_named_against_another_test():
-    chance = verdict("all_or_nothing", single=True)
-    other = replace(wrong(), misses=frozenset(["all_or_nothing"]), single=True)
+def test_a_mistake_with_which_another_test_would_not_have_failed_is_not_named():
+    chance = replace(verdict("all_or_nothing"), single=True)
+    other = replace(wrong(), excludes=frozenset(["all_or_nothing"]))
     assert names(chance, chance, other) == [None] * 3
     assert names(chance, chance, right()) == ["all_or_nothing"] * 2 + [None]
 

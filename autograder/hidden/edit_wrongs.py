@@ -224,18 +224,10 @@ def rank_one_update(
     def along(vector: Tensor, left: Tensor = residual, divisor: Tensor | int | None = None):
         return weight + torch.outer(left, vector) / (vector @ key if divisor is None else divisor)
 
-    right, unit = along(direction), key / key.norm()
-    half = torch.linalg.solve_triangular(
-        torch.linalg.cholesky(moment), key[:, None], upper=False
-    ).squeeze(1)
+    right = along(direction)
     wrongs = {
-        "key_normalised": _of_key(weight, moment, unit, value),
-        "half_a_solve": along(half),
-        "half_a_solve:other side": along(
-            torch.linalg.solve_triangular(
-                torch.linalg.cholesky(moment).T, key[:, None], upper=True
-            ).squeeze(1)
-        ),
+        "key_normalised": _of_unit_key(weight, moment, key, value),
+        **{f"half_a_solve:{i}": along(half) for i, half in enumerate(_half_solved(moment, key))},
         "residual_added": along(direction, left=value + weight @ key),
         "moment_omitted": along(key),
         "moment_not_inverted": along(moment @ key),
@@ -264,7 +256,18 @@ def rank_one_update(
     return told_apart(wrongs, right, weight, tolerance)
 
 
-def _of_key(weight: Tensor, moment: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def _half_solved(moment: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """What one of the two solves with a Cholesky factor gives: L⁻¹ k* and L⁻ᵀ k*."""
+    factor, column = torch.linalg.cholesky_ex(moment).L, key[:, None]
+    return (
+        torch.linalg.solve_triangular(factor, column, upper=False).squeeze(1),
+        torch.linalg.solve_triangular(factor.T, column, upper=True).squeeze(1),
+    )
+
+
+def _of_unit_key(weight: Tensor, moment: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Ŵ of a k* of length 1."""
+    key = key / key.norm()
     direction = torch.linalg.solve(moment, key)
     return weight + torch.outer(value - weight @ key, direction) / (direction @ key)
 

@@ -48,12 +48,16 @@ def _accepted(failed: list[Verdict]) -> list[str]:
 
     def weight(name: str) -> int:
         """The tests that it explains, without those in which it would have given another result."""
-        return sum((name in _fitting(each)) - (name in each.misses) for each in failed)
+        return sum(
+            (name in _fitting(each)) - (name in each.misses | each.excludes) for each in failed
+        )
 
     accepted: list[str] = []
     for name in sorted(names, key=weight, reverse=True):
-        if any(each.single and name in each.misses for each in failed):
-            continue  # single numbers coincide, so one test that says otherwise is enough
+        fitted = [each for each in failed if name in _fitting(each)]
+        by_chance = all(each.single for each in fitted)
+        if by_chance and any(name in each.excludes for each in failed):
+            continue  # with that mistake this test would not have failed
         if weight(name) < 0:
             continue  # it would have given something else in most tests
         explained = [each for each in failed if not _fitting(each).isdisjoint(accepted)]

@@ -90,6 +90,7 @@ class Verdict:
     # Of the misconceptions whose results are known: those that give this one, and the others.
     fits: frozenset[str] = frozenset()
     misses: frozenset[str] = frozenset()
+    excludes: frozenset[str] = frozenset()  # those that would have given the right result
     single: bool = False  # whether it is about one number, which may fit by chance
 
     @property
@@ -285,18 +286,28 @@ def judge(
     # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to
     # many wrong ones.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
-    results = Wrongs(rounded) | (mistaken := wrongs())
-    others = frozenset(map(name_of, results)) | getattr(mistaken, "same", frozenset())
+    results = wrongs()
     near = {
         name: away
-        for name, mistaken in results.items()
+        for name, mistaken in (rounded | results).items()
         if mistaken.shape == got.shape
         and _of_its_size(got, mistaken, origin)
         and (away := distance(got, expected, origin, mistaken)) <= radius
     }
-    fits = frozenset(map(name_of, near))
     verdict = wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
-    return replace(verdict, fits=fits, misses=others - fits, single=expected.dim() == 0)
+    return _beside(verdict, near, results, single=expected.dim() == 0)
+
+
+def _beside(verdict: Verdict, near: Mapping, results: Mapping, single: bool) -> Verdict:
+    """The verdict with the misconceptions that give its result, and those that do not."""
+    fits = frozenset(map(name_of, near))
+    return replace(
+        verdict,
+        fits=fits,
+        misses=frozenset(map(name_of, results)) - fits,
+        excludes=getattr(results, "same", frozenset()),
+        single=single,
+    )
 
 
 def _of_its_size(got, mistaken, origin):

@@ -297,7 +297,6 @@ WRONG = {
         ),
         "three times": Wrong(
             "scaled the noise once more, though it comes scaled",
-            misconception="other_noise",
             fails={"middle", "start", "end", "single"},
             code=_corrupt("corrupted[:, subject] += 3 * noise"),
         ),
