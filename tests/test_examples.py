@@ -1,11 +1,15 @@
 """The tiny calls that a student is shown where nothing else explains a mistake."""
 
 import pytest
+import torch
 
-from autograder.hidden.examples import CALLS, SECONDS, example
+from autograder.hidden.case import asked_again
+from autograder.hidden.examples import CALLS, PATTERNS, SECONDS, example
 from autograder.sandbox import StudentFailed
 from autograder.validity.catalogue import RIGHT
 from autograder.validity.solution import Solution
+from keyhole.checking.judging import right, wrong
+from keyhole.checking.looks import Expected
 from tests.test_hidden import NearTrial
 
 SMOOTHED = """
@@ -30,6 +34,25 @@ def test_the_first_call_that_comes_out_wrong_is_shown_with_both_results():
     said = str(example(of(SMOOTHED)))
     assert "`sequence_nll([[9, 0, 0], [0, 0, 9]], [0, 2])` gives 0.6002" in said
     assert "should give 0.0002468" in said
+
+
+@pytest.mark.parametrize("code", PATTERNS["trace"])
+def test_which_kinds_of_map_are_wrong_is_said(code):
+    passed, failed = PATTERNS["trace"][code]
+    trial = of("def trace(model):\n    return model", "trace")
+    trial.verdict = lambda test: wrong() if test.partition(".")[2] in failed else right()
+    assert example(trial).code == code
+    trial.verdict = lambda test: wrong()
+    assert example(trial) is None
+
+
+def test_a_later_call_that_comes_out_wrong_is_told_by_its_argument():
+    states = torch.ones(3, 4)
+    first = Expected(states.double())
+    later = asked_again(
+        right(), first, {"a": 1, "b": 2}, {"b": 3}, lambda asked: ({"result": states * 1.3}, first)
+    )
+    assert later.symptom == "later_call" and "another `b`" in later.message
 
 
 def test_a_large_result_is_shown_by_its_shape():

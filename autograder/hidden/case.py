@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autograder import messages
 from autograder.sandbox import Reply
-from keyhole.checking import looks
+from keyhole.checking import looks, symptoms
 from keyhole.checking.cases import load_cases
 from keyhole.checking.judging import Verdict
 from keyhole.checking.looks import Expected, Observation
@@ -129,6 +129,8 @@ def asked_again(
         if not verdict.passed:
             break
         verdict = not_kept(earlier, *ask({**arguments, name: other}))
+        if not verdict.passed and not verdict.misconception:
+            verdict = replace(verdict, observed=symptoms.said("later_call", argument=name))
     return verdict
 
 

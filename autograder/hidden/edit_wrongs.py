@@ -105,7 +105,23 @@ def subject_key(
     if not (prompt + "".join(prefixes)).isascii():
         wrongs |= _letters_for_tokens(asked)
     wrongs |= _other_layers(asked)
+    if model.n_layers <= FEW_LAYERS:
+        wrongs |= _other_tokens(asked)  # the last, so that a place with a name of its own keeps it
     return told_apart(wrongs, keys.mean(0))
+
+
+def _other_tokens(asked: AskedKey) -> Results:
+    """Keys further away than beside the right token, counted from there or from the text's end."""
+    steps = [step for step in range(-9, 10) if abs(step) > 1]
+    return {
+        f"other_token:{step}": asked.mean(lambda text, step=step: asked.span(text).stop - 1 + step)
+        for step in steps
+    } | {
+        f"other_token:{back} from the end": asked.mean(
+            lambda text, back=back: len(asked.model.encode([text])[0]) - back
+        )
+        for back in range(2, 8)
+    }
 
 
 def _letters_for_tokens(asked: AskedKey) -> Results:

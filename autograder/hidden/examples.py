@@ -141,15 +141,30 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         ),
     }
 )
+# Function -> symptom -> (some of its tests that passed, and some that failed).
+STATES, WINDOWS = ("state_llama", "state_gpt2"), ("mlp", "attention")
+PATTERNS: Mapping[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = MappingProxyType(
+    {
+        "trace": {
+            "only_windows": (STATES, WINDOWS),
+            "only_states": (WINDOWS, STATES),
+            "only_edges": (WINDOWS, ("window_start", "window_end")),
+            "only_even": ((*WINDOWS, "window_start", "window_end"), ("window_even",)),
+            "only_order": ((*STATES, *WINDOWS), ("order",)),
+        }
+    }
+)
 ORACLES = (measuring, tracing, editing, many)
 NUMBERS = {"target_nll"}  # a number that is a tensor
 
 
 def example(trial: Trial) -> Remark | None:
-    """The first of the calls that comes out wrong, in words; None where none does.
+    """What is wrong as a whole, or the first call that comes out wrong; None where none does.
 
     At most three calls. What the function raises says nothing here.
     """
+    if code := _pattern(trial):
+        return Remark(code, {}, "SYMPTOMS")
     for arguments in CALLS.get(trial.function, ()):
         try:
             got = _called(trial, arguments)
@@ -162,6 +177,19 @@ def example(trial: Trial) -> Remark | None:
             call = f"{trial.function}({', '.join(map(_shown, arguments.values()))})"
             details = {"call": call, "got": _shown(got), "right": _shown(right)}
             return Remark("example", details, "SYMPTOMS")
+    return None
+
+
+def _pattern(trial: Trial) -> str | None:
+    """Which kinds of call are right and which are wrong, where that is plain."""
+
+    def all_passed(cases: tuple[str, ...], passed: bool) -> bool:
+        verdicts = [trial.verdict(f"{trial.function}.{case}") for case in cases]
+        return all(verdict and verdict.passed == passed for verdict in verdicts)
+
+    for code, (right, wrong) in PATTERNS.get(trial.function, {}).items():
+        if all_passed(right, True) and all_passed(wrong, False):
+            return code
     return None
 
 

@@ -158,7 +158,7 @@ def gradient(
         if name in log_probabilities:
             shares = log_probabilities[name].double().exp()
             got, derivative = (each - shares * each.sum() for each in (got.double(), derivative))
-        verdict = judge(got, derivative, what=f"`{name}`", sentence="gradient")
+        verdict = Expected(derivative, what=f"`{name}`", sentence="gradient").judge(got)
         if not verdict.passed:
             return verdict
     return right(feedback("gradient_right"))

@@ -452,6 +452,10 @@ MISCONCEPTIONS = {
         "The result is the key one token after the subject's last one. "
         "The end of a slice is the first position *after* it."
     ),
+    "other_token": (
+        "The result is the key at another token. Use the subject's last one: its place is "
+        "`model.subject_slice(text, subject).stop - 1`."
+    ),
     "other_layer": (
         "Your function looks at another layer than the given one. Use the argument `layer`."
     ),
@@ -1015,6 +1019,21 @@ SYMPTOMS = {
     "axes_ordered": "Its dimensions stand in another order; it should be {axes}.",
     "axis_of_one": "A dimension of size 1 is too many, or is missing.",
     "axis_too_many": "It has one dimension too many, of size {count}.",
+    "later_call": (
+        "A first call came out right, and the same call with another `{argument}` did not."
+    ),
+    "only_windows": (
+        "Maps of states are right, and maps of windows of MLP or attention outputs are not."
+    ),
+    "only_states": (
+        "Maps of windows of MLP and attention outputs are right, and maps of states are not."
+    ),
+    "only_edges": "Windows inside the model are right, and those at its edge are not.",
+    "only_even": "Windows of an odd number of layers are right, and those of an even number not.",
+    "only_order": (
+        "Maps are right where positions and layers rise, and wrong where they are asked for in "
+        "another order."
+    ),
     "example": (
         "Try a small call, with tensors for lists: `{call}` gives {got}, and should give {right}."
     ),

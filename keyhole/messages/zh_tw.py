@@ -234,6 +234,10 @@ MISCONCEPTIONS = {
     "one_token_after": (
         "這是主詞最後一個 token 再後一個的 key：slice 的終點是「之後」的第一個位置。"
     ),
+    "other_token": (
+        "這是另一個 token 的 key；請用主詞的最後一個 token，它的位置是 "
+        "`model.subject_slice(text, subject).stop - 1`。"
+    ),
     "other_layer": "看的是另一層，不是所要的那一層：請用引數 `layer`。",
     "padding_read": "一批 prompt 裡短的會在尾端補齊，那裡的 -1 不是它自己的 token：請從頭數。",
     "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接 前綴 + prompt 就好。",
@@ -541,6 +545,12 @@ SYMPTOMS = {
     "axes_ordered": "它的維度順序不同；應該是{axes}。",
     "axis_of_one": "多了或少了一個大小為 1 的維度。",
     "axis_too_many": "它多了一個維度，大小是 {count}。",
+    "later_call": "第一次呼叫是對的，換了另一個 `{argument}` 再呼叫就不對了。",
+    "only_windows": "狀態的圖是對的，MLP 或 attention 輸出的視窗的圖不對。",
+    "only_states": "MLP 和 attention 輸出的視窗的圖是對的，狀態的圖不對。",
+    "only_edges": "模型裡面的視窗是對的，靠邊的視窗不對。",
+    "only_even": "層數為奇數的視窗是對的，偶數的不對。",
+    "only_order": "位置和層由小到大時圖是對的，換成別的順序就不對了。",
     "example": "試一個小例子（list 換成 tensor）：`{call}` 給出 {got}，應該是 {right}。",
     "not_reduced": "它還是每個{over}各有一個數。",
 }

@@ -149,6 +149,12 @@ WRONG = {
             fails=KEY_CASES,
             code=_key(position="span").replace("span])", "span].mean(0))"),
         ),
+        "two before": Wrong(
+            "took the token two before the subject's last one",
+            misconception="other_token",
+            fails=KEY_CASES,
+            code=_key(position="span.stop - 3"),
+        ),
         "no bare prompt": Wrong(
             "skipped the empty prefix",
             misconception="bare_prompt_left_out",
