@@ -78,7 +78,7 @@ class NearTrial:
             ValueError,
             TypeError,
             AttributeError,
-            NameError,
+            NameError,  # UnboundLocalError, too
             KeyholeError,
             ZeroDivisionError,
         ) as error:

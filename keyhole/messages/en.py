@@ -919,9 +919,36 @@ MISCONCEPTIONS = {
         "The function takes other arguments than in the handout. Keep those that it gives."
     ),
     "name_unknown": (
-        "No cell of the notebook defines this name. "
-        "In your session it may still be there from a cell that you changed or deleted: restart "
-        "the kernel and run all cells."
+        "Nothing defines this name: write or run the cell that does. "
+        "Restart the kernel and run all cells to see what the grader sees, which knows nothing of "
+        "cells that you changed or deleted."
+    ),
+    "shapes_mismatch": (
+        "Two shapes do not fit in this line. "
+        "Print the `.shape` of each tensor in it, and compare them with the docstring."
+    ),
+    "truth_of_many": (
+        "An `if`, `and` or `min()` asks a whole tensor for one yes or no. "
+        "Work on all its numbers at once, or ask with `.all()` or `.any()`."
+    ),
+    "number_of_many": (
+        "A single number is asked of a tensor that holds several. "
+        "Reduce it first, for example with `.mean()`."
+    ),
+    "index_not_whole": (
+        "An index is no whole number. Make one of it with `.long()`, or index by another tensor."
+    ),
+    "no_such_method": (
+        "torch has nothing of this name, perhaps numpy or JAX has. "
+        "In torch `.copy()` is `.clone()`, and `.astype(...)` is `.to(...)`."
+    ),
+    "none_used": (
+        "Something is None here that should hold a value: is a `return` missing, or was it read "
+        "before anything was recorded?"
+    ),
+    "used_before_set": (
+        "A variable is read before it has a value: is it set only in one branch, or in a loop that "
+        "may not run?"
     ),
     "no_processes": (
         "No thread and no other process can be started where this is graded. "

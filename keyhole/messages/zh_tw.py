@@ -474,8 +474,25 @@ MISCONCEPTIONS = {
     "dtypes_mixed": "這裡 float 和 double 不能混用；請讓 dtype 都相同，例如用 `.double()`。",
     "arguments_changed": "這個函式的參數和講義的不同；請保留講義給的參數。",
     "name_unknown": (
-        "notebook 裡沒有任何 cell 定義這個名字。"
-        "你的 session 裡可能還留著改掉或刪掉的 cell 所定義的：請重新啟動 kernel，再全部執行一次。"
+        "這個名字沒有定義：請寫出或執行定義它的 cell。"
+        "重新啟動 kernel 再全部執行一次，就會看到評分時的情形：改掉或刪掉的 cell 那裡是沒有的。"
+    ),
+    "shapes_mismatch": (
+        "這一行裡有兩個形狀對不起來；請印出其中每個 tensor 的 `.shape`，和 docstring 比一比。"
+    ),
+    "truth_of_many": (
+        "`if`、`and` 或 `min()` 向整個 tensor 要一個是或否；"
+        "請一次算所有的數，或用 `.all()`、`.any()`。"
+    ),
+    "number_of_many": ("這裡要一個數，tensor 卻有好幾個；請先化成一個，例如用 `.mean()`。"),
+    "index_not_whole": ("索引不是整數；請用 `.long()` 變成整數，或換別的 tensor 當索引。"),
+    "no_such_method": (
+        "torch 沒有這個名字，也許是 numpy 或 JAX 的；"
+        "在 torch 裡 `.copy()` 是 `.clone()`，`.astype(...)` 是 `.to(...)`。"
+    ),
+    "none_used": ("這裡有個東西是 None，本來應該有值：是不是少了 `return`，或是還沒記錄就先讀了？"),
+    "used_before_set": (
+        "變數還沒有值就被讀了：是不是只在某個分支裡設定，或設在可能不執行的迴圈裡？"
     ),
     "no_processes": "評分的地方不能開執行緒，也不能開別的行程；請用一般的迴圈計算。",
     "method_of_tensors": "Python 的數沒有 tensor 的方法；請用一般的四則運算、min() 或 max()。",

@@ -442,6 +442,53 @@ WRONG = {
         ),
     },
     "indirect_effect": {
+        "a shape that does not fit": Wrong(
+            "multiplied tensors as if their shapes did not matter",
+            misconception="shapes_mismatch",
+            fails=ALL,
+            code=_effect("(restored[1:] - torch.ones(99)).mean()"),
+        ),
+        "a tensor for a truth value": Wrong(
+            "asked a whole tensor for one yes or no",
+            misconception="truth_of_many",
+            fails=ALL,
+            code=_effect("restored if restored > corrupted else corrupted"),
+        ),
+        "a number of several": Wrong(
+            "made one number of a tensor that holds several",
+            misconception="number_of_many",
+            fails=ALL,
+            code=_effect("restored.item() - corrupted.item()"),
+        ),
+        "an index that is no whole number": Wrong(
+            "used probabilities as indices",
+            misconception="index_not_whole",
+            fails=ALL,
+            code=_effect("restored[corrupted].mean()"),
+        ),
+        "a method of numpy": Wrong(
+            "called a method that numpy has and torch has not",
+            misconception="no_such_method",
+            fails=ALL,
+            code=_effect("(restored - corrupted).astype(float).mean()"),
+        ),
+        "no return in a helper": Wrong(
+            "used what a helper without return gives",
+            misconception="none_used",
+            fails=ALL,
+            code=("def gap(a, b):\n    a - b", _effect("gap(restored, corrupted).mean()")),
+        ),
+        "set in one branch": Wrong(
+            "set a variable in a branch that may not be taken",
+            misconception="used_before_set",
+            fails=ALL,
+            code=block("""
+                def indirect_effect(restored, corrupted):
+                    if len(restored) > 99:
+                        gap = restored - corrupted
+                    return gap.mean()
+            """),
+        ),
         "an argument added": Wrong(
             "asks for an argument that the handout does not give",
             misconception="arguments_changed",
@@ -734,10 +781,10 @@ WRONG = {
             code=_trace(cell="100 * found[:, answer].mean()"),
         ),
         "rounded": Wrong(
-            "rounded the cells to one decimal",
+            "rounded the cells to two decimals",
             misconception="cells_rounded",
             fails=MAP_CASES | {"given_noise"},
-            code=_trace(cell="found[:, answer].mean().round(decimals=1)"),
+            code=_trace(cell="found[:, answer].mean().round(decimals=2)"),
         ),
         "mean of logarithms": Wrong(
             "averaged logarithms, and took their exponential",
@@ -909,7 +956,7 @@ WRONG = {
             fails=WINDOW_CASES,
             code=_trace(clean="seen[min(stop, model.n_layers) - 1].output[0]"),
         ),
-        "kind ignored, in the window": Wrong(
+        "kind ignored in the window": Wrong(
             "restored whole states in all layers of the window",
             misconception="kind_ignored",
             fails=WINDOW_CASES,
