@@ -46,6 +46,17 @@ def test_which_kinds_of_map_are_wrong_is_said(code):
     assert example(trial) is None
 
 
+def test_noise_in_the_wrong_order_is_told_by_its_order():
+    code = """
+def corrupt(embeddings, subject, noise):
+    corrupted = embeddings.repeat(len(noise), 1, 1)
+    corrupted[:, subject] += noise.flip(1)
+    return corrupted
+"""
+    verdict = of(code, "corrupt").verdict("corrupt.middle")
+    assert verdict.symptom == "noise_otherwise" and "reverse order" in verdict.message
+
+
 def test_a_later_call_that_comes_out_wrong_is_told_by_its_argument():
     states = torch.ones(3, 4)
     first = Expected(states.double())

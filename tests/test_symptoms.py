@@ -165,7 +165,13 @@ def test_each_symptom_of_a_shape_is_seen(name):
 
 def test_every_symptom_has_an_example():
     # tests/test_diagnosis.py and tests/test_examples.py have these
-    elsewhere = {"factor_varies", "example", "later_call", *examples.PATTERNS["trace"]}
+    elsewhere = {
+        "factor_varies",
+        "example",
+        "later_call",
+        "noise_otherwise",
+        *examples.PATTERNS["trace"],
+    }
     assert SEEN.keys() | SHAPES.keys() | elsewhere == SYMPTOMS.keys()
 
 

@@ -25,7 +25,7 @@ from autograder.hidden.case import (
 from autograder.hidden.examples import example
 from autograder.oracle import tracing
 from autograder.sandbox import Reply
-from keyhole.checking import looks
+from keyhole.checking import looks, symptoms
 from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge
 from keyhole.checking.looks import Expected
 from keyhole.checking.symptoms import Given, regions_of
@@ -35,6 +35,7 @@ from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise
 
 ORDER = ["prompt", "subject", "noise", "positions", "layers", "kind", "window"]
+VAGUE = (None, "region_wrong", "only_right")  # symptoms that a look at the noise can better
 WORD = 4  # letters, hence tokens, of a word of a toy prompt
 FIRST, LAST, END = (
     WORD + 1,
@@ -83,14 +84,22 @@ def _corrupt_case(trial, start, width, after, samples=3):
 
 
 def _corrupt_verdict(observation, expected, start, width, after):
-    hidden = expected.right
+    """Where all other tokens are right, what was added is compared with the given noise."""
+    hidden, origin, span = expected.right, expected.origin, slice(start, start + width)
     got, verdict = observation["result"], looks.right_result(observation, expected)
-    unexplained = not verdict.passed and not verdict.misconception
-    if unexplained and verdict.symptom in (None, "region_wrong") and got.shape == hidden.shape:
-        elsewhere = [*range(start), *range(start + width, start + width + after)]
-        if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
-            return verdict.explained("other_noise")
-    return verdict
+    if verdict.passed or verdict.misconception or got.shape != hidden.shape:
+        return verdict
+    elsewhere = [*range(start), *range(start + width, start + width + after)]
+    if (
+        verdict.symptom not in VAGUE
+        or distance(got[:, elsewhere], hidden[:, elsewhere]) > TOLERANCE
+    ):
+        return verdict
+    added, noise = (each[:, span].double() - origin[span] for each in (got, hidden))
+    seen = symptoms.found(symptoms.Comparison(added, noise, given=Given("corrupt")))
+    if not seen:
+        return verdict.explained("other_noise")
+    return replace(verdict, observed=symptoms.said("noise_otherwise", seen=seen))
 
 
 def corrupt_middle(trial: Trial) -> Verdict:

@@ -363,7 +363,7 @@ def moved(seen: Comparison) -> Remark | None:
     for axis in range(dims):
         count, name = seen.right.shape[axis], seen.given.axis(axis, dims)
         flipped = seen.right.flip(axis)
-        if count > 2 and seen.meets(flipped, 0) and seen.differs(flipped):
+        if count > 1 and seen.meets(flipped, 0) and seen.differs(flipped):
             return said("reversed", axis=name)
         if remark := _shifted(seen, axis, name):
             return remark

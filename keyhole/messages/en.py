@@ -1046,6 +1046,7 @@ SYMPTOMS = {
     "axes_ordered": "Its dimensions stand in another order; it should be {axes}.",
     "axis_of_one": "A dimension of size 1 is too many, or is missing.",
     "axis_too_many": "It has one dimension too many, of size {count}.",
+    "noise_otherwise": "The noise that your function adds is not the given one. {seen}",
     "later_call": (
         "A first call came out right, and the same call with another `{argument}` did not."
     ),

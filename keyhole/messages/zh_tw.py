@@ -562,6 +562,7 @@ SYMPTOMS = {
     "axes_ordered": "它的維度順序不同；應該是{axes}。",
     "axis_of_one": "多了或少了一個大小為 1 的維度。",
     "axis_too_many": "它多了一個維度，大小是 {count}。",
+    "noise_otherwise": "你的函式加上去的雜訊和給的不同。{seen}",
     "later_call": "第一次呼叫是對的，換了另一個 `{argument}` 再呼叫就不對了。",
     "only_windows": "狀態的圖是對的，MLP 或 attention 輸出的視窗的圖不對。",
     "only_states": "MLP 和 attention 輸出的視窗的圖是對的，狀態的圖不對。",
