@@ -10,6 +10,7 @@ from autograder.validity.solution import Solution
 from keyhole.checking.diagnosis import together
 from keyhole.checking.judging import judge, right, wrong
 from keyhole.checking.looks import Expected
+from keyhole.checking.symptoms import Given
 from tests.test_hidden import NearTrial
 from tests.test_notebook import of
 
@@ -93,3 +94,16 @@ def test_a_factor_that_differs_from_test_to_test_is_said_as_that():
     assert [each.symptom for each in off] == ["factor"] * 2
     assert [each.symptom for each in together(off)] == ["factor_varies"] * 2
     assert [each.symptom for each in together(off[:1])] == ["factor"]
+
+
+def test_a_factor_is_what_it_is_in_all_tests():
+    """Of two samples N / (N − 1) is 2, too."""
+    effects = [torch.rand(count).double() + 1 for count in (2, 7)]
+    off = [
+        Expected(each.mean(), given=Given("indirect_effect", {"restored": each})).judge(
+            each.sum() / (len(each) - 1)
+        )
+        for each in effects
+    ]
+    assert "2 times" in off[0].message
+    assert all("N / (N − 1)" in each.message for each in together(off))

@@ -25,13 +25,21 @@ def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _same_factor(verdicts: list[Verdict]) -> list[Verdict]:
-    """Where the factor by which results are off differs from test to test, that is said."""
+    """Where results are off by factors: what these are in all tests, else that they differ."""
     factors = [each.observed for each in verdicts if each.symptom in FACTORS]
-    if len(set(map(str, factors))) < 2:
+    first, *others = [each.details.get("meanings", ()) for each in factors] or [()]
+    common = [meaning for meaning in first if all(meaning in each for each in others)]
+    if len(factors) < 2 or len({each.code for each in factors}) < 2 and "sign" in factors[0].code:
         return verdicts
-    varies = Remark("factor_varies", {}, "SYMPTOMS")
+
+    def told(observed: Remark) -> Remark:
+        if not common:
+            return Remark("factor_varies", {}, "SYMPTOMS")
+        return replace(observed, details={**observed.details, "factor": common[0]})
+
     return [
-        replace(each, observed=varies) if each.symptom in FACTORS else each for each in verdicts
+        replace(each, observed=told(each.observed)) if each.symptom in FACTORS else each
+        for each in verdicts
     ]
 
 

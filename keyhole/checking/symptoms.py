@@ -425,10 +425,11 @@ def factor(seen: Comparison) -> Remark | None:
         moved = "_of_change" if isinstance(start, Tensor) or start else ""
         if abs(times + 1) < (SCALAR if seen.single else 1e-3):
             return said("sign" + moved)
-        if meaning := _familiar(times, seen):
-            return said("factor" + moved, factor=meaning)
+        if meanings := _familiar(times, seen):
+            # The others may be what it is in all tests of a function: see diagnosis.py.
+            return said("factor" + moved, factor=meanings[0], meanings=tuple(meanings))
         if not seen.single and abs(times - 1) > 1e-3:
-            return said("factor" + moved, factor=_digits(times))
+            return said("factor" + moved, factor=_digits(times), meanings=(_digits(times),))
     return None
 
 
@@ -437,13 +438,14 @@ def _digits(number: float) -> str:
     return f"{number:.3g}".replace("-", "−")
 
 
-def _familiar(times: float, seen: Comparison) -> Remark | str | None:
-    """What a factor is: a small number, or one that the arguments give; else None."""
+def _familiar(times: float, seen: Comparison) -> list[Remark | str]:
+    """What a factor is: small numbers, or those that the arguments give."""
     near = SCALAR if seen.single else max(10 * seen.tolerance, 1e-4)
-    for value, meaning in familiar_factors(seen):
-        if abs(times - value) <= near * abs(value) and abs(value - 1) > 1e-3:
-            return meaning
-    return None
+    return [
+        meaning
+        for value, meaning in familiar_factors(seen)
+        if abs(times - value) <= near * abs(value) and abs(value - 1) > 1e-3
+    ]
 
 
 def familiar_factors(seen: Comparison) -> Iterator[tuple[float, Remark | str]]:
