@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,10 +30,19 @@ from autograder.sandbox import (
 )
 from autograder.submissions.cells import Plan
 from autograder.submissions.notebooks import Submission, Submitted, read_submission
+from keyhole.checking.diagnosis import together
 from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable, why_otherwise
 from keyhole.errors import KeyholeError
-from keyhole.messages import Remark, listed, misconception, opened, sentences, titled
+from keyhole.messages import (
+    Remark,
+    feedback,
+    listed,
+    misconception,
+    opened,
+    sentences,
+    titled,
+)
 from keyhole.models import EditableModel
 from keyhole.notebooks.definitions import Definitions
 
@@ -136,6 +145,7 @@ class Sitting:
         self.grader, self.sandbox, self.submitted = grader, sandbox, submitted
         # Of the texts that were handed to the student's functions.
         self.sent_words: set[str] = set()
+        self._example = getattr(hidden, "example", None)
         self._cases = {case.id: case for case in cases_of(hidden)}
         self._verdicts: dict[str, Verdict] = {}
         self._made: dict[object, object] = {}
@@ -145,6 +155,28 @@ class Sitting:
         if test_id in self._cases and test_id not in self._verdicts:
             self._verdicts[test_id] = self._run(self._cases[test_id])
         return self._verdicts.get(test_id)
+
+    def with_example(self, function: str, verdicts: list[Verdict]) -> list[Verdict]:
+        """The verdicts on a function; those that nothing explains get a tiny call that fails."""
+        silent = [
+            each
+            for each in verdicts
+            if each.status == "fail" and not (each.passed or each.misconception or each.symptom)
+        ]
+        failed = [each for each in verdicts if not each.passed]
+        if not self._example or not silent or any(each.status != "fail" for each in failed):
+            return verdicts
+        if len(silent) < len(failed) and any(each.misconception for each in failed):
+            return verdicts  # a misconception is named elsewhere
+        if self.submitted.definitions.why_altered(function):
+            return verdicts
+        try:
+            with self.grader.lock:
+                remark = self._example(SandboxTrial(self, f"{function}.example", None))
+        except Exception:
+            log.exception("example of %s", function)
+            return verdicts
+        return [replace(each, observed=remark) if each in silent else each for each in verdicts]
 
     def once(self, kind: Callable[["Trial"], Once], trial: "Trial") -> Once:
         """`kind(trial)`, made for the first who asks."""
@@ -239,6 +271,10 @@ class SandboxTrial:
     def verdict(self, test_id: str) -> Verdict | None:
         """How another hidden test went; None where the notebook has no such test."""
         return self.sitting.verdict(test_id)
+
+    def rests_on(self, name: str) -> bool:
+        """Whether the student's function looks up another one, itself or through others."""
+        return self.sitting.submitted.definitions.rests_on(self.function, name)
 
     def once(self, kind: Callable[["Trial"], Once]) -> Once:
         """`kind(trial)`, made when first asked for; all tests of the submission share it."""
@@ -337,22 +373,26 @@ def graded_tests(
 
     That is also a constant that the student's own notebook makes by a call.
     """
-    results = []
+    verdicts: dict[str, Verdict] = {}
     for case in cases_of(hidden):
         try:
             with sitting.grader.lock:
-                verdict = sitting.verdict(case.id)
+                verdicts[case.id] = sitting.verdict(case.id)
         except NotStarted as error:
             log.error("hidden test %s: %s", case.id, error)
             reasons += error.remarks
-            verdict = OUR_FAULT
+            verdicts[case.id] = OUR_FAULT
         reasons += [
             titled(f"{name}.ipynb", remark)
-            for remark in verdict.remarks
+            for remark in verdicts[case.id].remarks
             if getattr(remark, "code", None) in NOT_RUN
         ]
-        results.append(result_of(case, name, verdict))
-    return results
+    for function in dict.fromkeys(map(function_of, verdicts)):
+        of_it = [test_id for test_id in verdicts if function_of(test_id) == function]
+        diagnosed = together([verdicts[test_id] for test_id in of_it])
+        diagnosed = sitting.with_example(function, diagnosed)
+        verdicts |= zip(of_it, diagnosed, strict=True)
+    return [result_of(case, name, verdicts[case.id]) for case in cases_of(hidden)]
 
 
 def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Result:
@@ -404,6 +444,7 @@ def result_of(case: "HiddenTest", notebook: str, verdict: Verdict) -> TestResult
         verdict="pass" if verdict.passed else verdict.status,
         message=verdict.message,
         misconception=verdict.misconception,
+        symptom=verdict.symptom,
         title=case.title,
         our_fault=verdict == OUR_FAULT,
     )
@@ -424,6 +465,8 @@ def failed(
     if definitions.why_altered(function):
         cause = None
     remarks = explained(failure, function, definitions, sent)
+    if cause == "name_unknown" and len(remarks) > 1:
+        cause = None  # the notebook does define it, and the remark says where
     return Verdict(0.0, remarks, misconception(cause) if cause else None, failure.kind)
 
 
@@ -431,8 +474,12 @@ def explained(
     failure: StudentFailed, function: str, definitions: Definitions, sent: Collection[str] = ()
 ) -> tuple[Remark, ...]:
     """What is said of a failure, and why it may not happen in the student's own notebook."""
-    remark = redacted(failure, definitions.source, sent).remark
-    if failure.code not in OWN_SUBJECT:
+    told = redacted(failure, definitions.source, sent)
+    remark = told.remark
+    if failure.code == "raised" and failure.line:
+        error = told.detail.rstrip(".。?？")
+        remark = feedback("raised_at", function=function, error=error, line=failure.line)
+    elif failure.code not in OWN_SUBJECT:
         remark = messages.sentence("failed", function=function, failure=remark)
     return remark, *why_otherwise(function, (failure.cause or failure).detail, definitions)
 

@@ -37,6 +37,7 @@ class TestResult:
     verdict: str
     message: str
     misconception: str | None = None
+    symptom: str | None = None  # what is systematic about it, where no misconception is named
     title: str = ""
     our_fault: bool = False  # the grader itself failed on it; this is not in the report
 
@@ -151,6 +152,7 @@ class Result:
                     "verdict": test.verdict,
                     "message": test.message,
                     "misconception": test.misconception,
+                    "symptom": test.symptom,
                 }
                 for test in self.tests
             ],

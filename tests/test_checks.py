@@ -190,7 +190,6 @@ HIDDEN_ONLY = {
     "root_at_zero",
     "noise_of_its_own",
     "noise_at_letters",
-    "zero_division",
     "hard_coded",
     "near_tie",
     "near_zero_for_zero",

@@ -29,7 +29,7 @@ from autograder.result import Result, TestResult, name_shown
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
-from keyhole.messages import sentences
+from keyhole.messages import Remark, sentences
 from keyhole.notebooks.definitions import definitions
 from keyhole.terminal import columns
 from keyhole.text import one_line
@@ -370,6 +370,7 @@ def test_report_has_the_agreed_keys_and_comes_back(tmp_path):
         "verdict",
         "message",
         "misconception",
+        "symptom",
         "title",
     }
     assert results.read_json(tmp_path / "r.json") == [result]
@@ -504,7 +505,7 @@ def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
     ]
     assert [(e["student"], e["score"], e["status"]) for e in entries] == expected
     rows = (a_class / "r.csv").read_text().splitlines()
-    assert rows[0] == "student,assignment,status,double,triple,score,max_score,bonus,reason"
+    assert rows[0] == "student,assignment,status,double,triple,score,max_score,bonus,reason,told"
     assert (
         rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0")
         and "no 3_edit.ipynb" in rows[3]
@@ -733,6 +734,30 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
     ended = StudentFailed("definitions", cause=StudentFailed("raised", "SyntaxError: 'zzzz' 12"))
     [remark] = grading.explained(ended, "f", found)
     assert str(remark) == "your definitions did not run: raised SyntaxError: ‘…’ …."
+    slow = StudentFailed("definitions", cause=StudentFailed("timeout", "10"))
+    assert "10 s" in str(grading.explained(slow, "f", found)[0])  # the grader's own number
+
+
+def test_an_error_is_told_with_the_students_own_line():
+    found = definitions(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]))
+    failure = StudentFailed("raised", "ValueError: 'zzzz' 12.", line="y = x[12] + 'zzzz'")
+    [remark] = grading.explained(failure, "f", found)
+    assert str(remark) == ("`f` raised ValueError: ‘…’ …, in the line `y = x[12] + 'zzzz'`.")
+
+
+def test_where_nothing_explains_a_mistake_an_example_is_shown(tmp_path, quick):
+    example = Remark("example", {"call": "f(1)", "got": "2", "right": "3"}, "SYMPTOMS")
+    silent = Verdict(0.0, (said("It is wrong."),))
+    cells = {"test_double": (HiddenTest("double.plain", 3, lambda trial: silent),)}
+    cells["test_triple"] = (HiddenTest("triple.plain", 2, times(3)),)
+    notebooks = {"3_edit": SimpleNamespace(cells=cells, example=lambda trial: example)}
+    result = grade(hand_in(tmp_path, DOUBLE, TRIPLE.replace("3", "4")), notebooks)
+    told = {test.id: (test.symptom, test.misconception) for test in result.tests}
+    assert told == {"double.plain": ("example", None), "triple.plain": (None, "other_factor")}
+    assert result.tests[0].message == f"It is wrong. {example}"
+    notebooks = {"3_edit": SimpleNamespace(cells=cells, example=lambda trial: 1 / 0)}
+    [broken, _] = grade(hand_in(tmp_path, DOUBLE, TRIPLE), notebooks).tests
+    assert (broken.symptom, broken.message) == (None, "It is wrong.")
 
 
 # --- what cannot be read, and names
@@ -816,7 +841,7 @@ def test_no_cell_of_the_csv_is_a_formula_in_any_locale(delimiter):
     assert all(c.isprintable() or c == "\n" for c in text)
     for row in csv.reader(text.splitlines(), delimiter=delimiter):
         assert not [cell for cell in row if re.match(r'"?[=+\-@＝＋－＠]', cell.strip())]
-        assert len(row) == (6 if delimiter == "," else 1)
+        assert len(row) == (7 if delimiter == "," else 1)
 
 
 def test_a_name_that_an_ascii_locale_splits_is_put_together_again():

@@ -78,6 +78,7 @@ class NearTrial:
             ValueError,
             TypeError,
             AttributeError,
+            NameError,  # UnboundLocalError, too
             KeyholeError,
             ZeroDivisionError,
         ) as error:
@@ -113,6 +114,9 @@ class NearTrial:
         if test_id not in self.verdicts:
             self.verdicts[test_id] = self.of(test_id).run()
         return self.verdicts[test_id]
+
+    def rests_on(self, name):
+        return True
 
     def once(self, kind):
         if kind not in self.made:

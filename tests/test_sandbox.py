@@ -65,6 +65,7 @@ def in_place(a): a += 1; return a
 def square(a): return (a ** 2).sum()
 def random(): return torch.rand(3)
 def stub(a): raise NotImplementedError("fill in")
+def calls_a_blank(a): return stub(a)
 def meets_torch(): return torch.empty(2, device="meta").tolist()
 def process_id(): return SELF
 
@@ -598,6 +599,10 @@ def test_what_a_notebook_imports_is_no_affair_of_the_start(source):
 
 def test_blanks_and_absent_functions(box):
     assert failure(box, "stub", 1) == ("missing", FAILURES["stub"])
+    assert failure(box, "calls_a_blank", 1) == (
+        "missing",
+        "calls `stub`, which is still a blank: fill that in first.",
+    )
     assert failure(box, "nowhere") == ("missing", "there is no function `nowhere`.")
     kind, message = failure(box, "meets_torch", seconds=10)
     assert kind == "error" and "NotImplementedError" in message

@@ -69,8 +69,8 @@ def as_csv(results: list[Result]) -> str:
     functions = _functions_of(results)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    head = ["student", "assignment", "status", *functions, "score", "max_score", "bonus", "reason"]
-    writer.writerow(head)
+    head = ["student", "assignment", "status", *functions, "score", "max_score", "bonus"]
+    writer.writerow([*head, "reason", "told"])
     for each in results:
         points = [
             round(sum(test.points for test in each.tests if test.function == name), DECIMALS)
@@ -79,8 +79,18 @@ def as_csv(results: list[Result]) -> str:
         names = [_cell(name_shown(name, LONGEST_NAME)) for name in (each.student, each.assignment)]
         reason = _cell(one_line(each.told or "", LONGEST_REASON).replace(";", ","))
         bonus = each.bonus.points if each.bonus else ""
-        writer.writerow([*names, each.status, *points, each.score, each.max_score, bonus, reason])
+        row = [*names, each.status, *points, each.score, each.max_score, bonus]
+        writer.writerow([*row, reason, _told(each)])
     return file.getvalue()
+
+
+def _told(result: Result) -> str:
+    """The misconceptions and symptoms of each function: "restore: restored_before, trace: late"."""
+    names: dict[str, dict[str, None]] = {}
+    for test in result.tests:
+        if name := test.misconception or test.symptom:
+            names.setdefault(test.function, {})[name] = None
+    return ", ".join(f"{function}: {' '.join(each)}" for function, each in names.items())
 
 
 def _cell(text: str) -> str:

@@ -1,6 +1,7 @@
 """`autograder validity`: hold the hidden tests against wrong and right solutions."""
 
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from autograder.commands.arguments import (
@@ -10,8 +11,11 @@ from autograder.commands.arguments import (
     check_writable,
     names_in,
 )
+from autograder.gradebook.config import REPOSITORY
 from autograder.result import write_text
 from keyhole.errors import KeyholeError, Unusable
+
+UNSEEN = REPOSITORY / "unseen"  # the kit's own set
 
 
 def add(commands: Subparsers) -> None:
@@ -33,6 +37,12 @@ def add(commands: Subparsers) -> None:
         type=Path,
         help="draw hidden inputs from the secret in this file (default: the course's)",
     )
+    parser.add_argument(
+        "--unseen",
+        metavar="FOLDER",
+        type=Path,
+        help="grade the wrong solutions of this folder instead (docs/validity.md describes it)",
+    )
     add_jobs(parser)
     parser.add_argument(
         "--write", metavar="FILE", type=Path, help="write the report as Markdown, too"
@@ -46,7 +56,7 @@ def validity(chosen: Namespace) -> int:
 
     from tqdm import tqdm
 
-    from autograder.validity import examined
+    from autograder.validity import examined, unseen
     from autograder.validity.report import as_markdown, as_text
 
     if chosen.write:
@@ -55,11 +65,31 @@ def validity(chosen: Namespace) -> int:
         raise Unusable(f"there is no secret {chosen.secret}")
     functions = names_in(chosen.functions) if chosen.functions else None
     try:
+        if chosen.unseen:
+            return _unseen(chosen, tqdm)
         report = examined(functions, chosen.secret, chosen.jobs, tqdm)
     except KeyholeError as error:
         raise Unusable(error) from None
     print(as_text(report))
     if chosen.write:
-        write_text(chosen.write, as_markdown(report))
+        page = as_markdown(report)
+        write_text(chosen.write, unseen.put_into(page, UNSEEN))
         print(f"Written: {chosen.write}")
     return 1 if report.problems() else 0
+
+
+def _unseen(chosen: Namespace, progress: Callable) -> int:
+    """Print what the solutions of a folder are told; the exit status is 1 below the figures."""
+    from autograder.validity import unseen
+
+    if not chosen.unseen.is_dir():
+        raise Unusable(f"there is no folder {chosen.unseen}")
+    check_writable((chosen.unseen / unseen.TOLD).resolve())
+    rows = unseen.examined(chosen.unseen, chosen.secret, chosen.jobs, progress)
+    print(unseen.as_text(rows))
+    print(f"Written: {chosen.unseen / unseen.TOLD}; fill in its column `verdict`")
+    if chosen.write:
+        page = chosen.write.read_text("utf-8") if chosen.write.is_file() else ""
+        write_text(chosen.write, unseen.put_into(page, chosen.unseen))
+        print(f"Written: {chosen.write}")
+    return 1 if unseen.short_of(rows) else 0

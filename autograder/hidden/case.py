@@ -11,10 +11,11 @@ from torch import Tensor
 
 from autograder import messages
 from autograder.sandbox import Reply
-from keyhole.checking import looks
+from keyhole.checking import looks, symptoms
 from keyhole.checking.cases import load_cases
 from keyhole.checking.judging import Verdict
 from keyhole.checking.looks import Expected, Observation
+from keyhole.checking.symptoms import Given
 from keyhole.messages import Remark
 from keyhole.models import EditableModel
 
@@ -50,6 +51,9 @@ class Trial(Protocol):
 
     def verdict(self, test_id: str) -> Verdict | None:
         """How another hidden test went; None where the notebook has no such test."""
+
+    def rests_on(self, name: str) -> bool:
+        """Whether the student's function looks up another one, itself or through others."""
 
     def once(self, kind: Callable[["Trial"], Once]) -> Once:
         """`kind(trial)`, made at the first call; all tests of the submission get the same."""
@@ -88,6 +92,8 @@ class NotebookTests:
     cells: Mapping[str, tuple[HiddenTest, ...]]
     models: tuple[str, ...] = ()
     challenge: bool = False
+    # A tiny call that comes out wrong, in words, for a mistake that nothing else explains.
+    example: Callable[[Trial], Remark | None] | None = None
 
 
 def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:
@@ -97,10 +103,15 @@ def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:
 
 
 def expected_number(
-    trial: Trial, number: Tensor, wrongs: Callable[[], Mapping[str, Tensor]], what: Remark
+    trial: Trial,
+    number: Tensor,
+    wrongs: Callable[[], Mapping[str, Tensor]],
+    what: Remark,
+    given: Given | None = None,
 ) -> Expected:
     """A right result of one number. What a public check expects is a wrong one here, too."""
-    return Expected(number, lambda: wrongs() | _public_answers(trial.function), what)
+    given = replace(given or Given(), function=trial.function)
+    return Expected(number, lambda: wrongs() | _public_answers(trial.function), what, given=given)
 
 
 def asked_again(
@@ -120,6 +131,8 @@ def asked_again(
         if not verdict.passed:
             break
         verdict = not_kept(earlier, *ask({**arguments, name: other}))
+        if not verdict.passed and not verdict.misconception:
+            verdict = replace(verdict, observed=symptoms.said("later_call", argument=name))
     return verdict
 
 

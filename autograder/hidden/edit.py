@@ -7,6 +7,7 @@ the test of square ones.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 
 import torch
@@ -25,12 +26,14 @@ from autograder.hidden.case import (
     words,
 )
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
+from autograder.hidden.examples import example
 from autograder.oracle import editing, references
 from autograder.oracle.metrics import ProbabilityScore
 from autograder.sandbox import StudentFailed
 from keyhole.checking import looks
-from keyhole.checking.judging import Verdict, right, usable, wrong
+from keyhole.checking.judging import Verdict, judge, right, usable, wrong
 from keyhole.checking.looks import Expected
+from keyhole.checking.symptoms import Given
 from keyhole.facts import load_facts
 from keyhole.messages import feedback, percent, word
 from keyhole.models import DEFAULT_MODEL
@@ -46,6 +49,7 @@ WELL_CONDITIONED, WELL_CONDITIONED_TOLERANCE = 10.0, 3e-5
 
 # ---------------------------------------------------------------- subject_key
 
+MOST_NUMBERS = 10**6
 TOY_KEY = 20  # d_in of the toy models
 
 
@@ -81,7 +85,13 @@ def _toy_key_asked(trial, spec, asked):
     """(observation, Expected)."""
     model = toy_model(**spec)
     key, mistaken = editing.subject_key(model, **asked), partial(wrongs.subject_key, model, **asked)
-    return _observed_key(trial, spec, asked), Expected(key, mistaken, word("key"))
+    return _observed_key(trial, spec, asked), Expected(
+        key, mistaken, word("key"), given=_given_key(model, asked)
+    )
+
+
+def _given_key(model, asked):
+    return Given("subject_key", {}, lambda: wrongs.AskedKey(model, **asked).keys())
 
 
 def _toy_key_case(trial, layout, **drawn):
@@ -148,7 +158,8 @@ def _real_keys(secret, test_id, model):
         "prefixes": [first, "", *rest],
     }
     key, mistaken = editing.subject_key(model, **asked), wrongs.subject_key(model, **asked)
-    return asked, Expected(key, lambda: mistaken, word("key"))
+    given = _given_key(model, asked)
+    return asked, Expected(key, lambda: mistaken, word("key"), given=given)
 
 
 def key_real(trial: Trial) -> Verdict:
@@ -172,10 +183,22 @@ def _moment_asked(trial, keys, mistaken=None):
     return observation, _expected_moment(keys, mistaken)
 
 
+def _outer_products(keys):
+    """Those of a few keys, of which C is the mean; for many it would not fit into memory."""
+    few = keys.double() if keys.numel() * keys.shape[1] < MOST_NUMBERS else keys[:0].double()
+    return few[:, :, None] * few[:, None]
+
+
 def _expected_moment(keys, mistaken=None):
     """A sum is as right as a mean: the scale of C cancels in ROME."""
     mistaken = mistaken or partial(wrongs.second_moment, keys)
-    return Expected(editing.second_moment(keys), mistaken, word("moment"), scales=(1, len(keys)))
+    return Expected(
+        editing.second_moment(keys),
+        mistaken,
+        word("moment"),
+        scales=(1, len(keys)),
+        given=Given("second_moment", {"keys": keys}, partial(_outer_products, keys)),
+    )
 
 
 def _random_keys(generator, n, d):
@@ -269,6 +292,7 @@ def _objective_asked(trial, inputs, weights):
         editing.value_objective(**inputs, **weights),
         partial(wrongs.value_objective, **inputs, **weights),
         word("loss"),
+        Given(arguments=inputs | weights),
     )
     return _observed_objective(trial, inputs, weights), expected
 
@@ -379,12 +403,16 @@ def _update(trial, problem, conv1d=False, after=False):
 def _expected_update(problem, tolerance=CHANGE_TOLERANCE):
     mistaken = partial(wrongs.rank_one_update, **problem, tolerance=tolerance)
     new = editing.rank_one_update(**problem)
-    return _expected_change(new, problem["weight"].double(), mistaken, tolerance)
-
-
-def _expected_change(new, weight, mistaken=dict, tolerance=CHANGE_TOLERANCE):
-    """A Ŵ, by its change of W."""
-    return Expected(new, mistaken, word("new_weight"), weight, tolerance, "wrong_change")
+    given = Given("rank_one_update", problem)
+    return Expected(
+        new,
+        mistaken,
+        word("new_weight"),
+        problem["weight"].double(),
+        tolerance,
+        "wrong_change",
+        given=given,
+    )
 
 
 def _update_test(trial, conv1d=False, tolerance=CHANGE_TOLERANCE, **problem):
@@ -450,7 +478,7 @@ def update_rank(trial: Trial) -> Verdict:
         return wrong(misconception="nothing_changed")
     if second > CHANGE_TOLERANCE * first:
         remark = feedback("not_rank_one", ratio=percent(float(second / first)))
-        return wrong(remark, misconception=expected.judge(got).misconception)
+        return replace(expected.judge(got), remarks=(remark,))
     return right(feedback("rank_one"))
 
 
@@ -530,16 +558,19 @@ def update_reference(trial: Trial) -> Verdict:
     failed = [
         (reference, got)
         for reference, got in mine.updates
-        if not _expected_change(weight + reference.change(), weight).judge(got).passed
+        if not judge(
+            got, weight + reference.change(), origin=weight, tolerance=CHANGE_TOLERANCE
+        ).passed
     ]
     count, agree = len(mine.updates), len(mine.updates) - len(failed)
-    remarks, explanation = [feedback("references", right=agree, all=count)], None
+    remarks = [feedback("references", right=agree, all=count)]
+    explanation = observed = None
     if failed:  # the first is told, and named
         reference, got = failed[0]
         verdict = _expected_update(mine.problem(reference)).judge(got)
         remarks += [] if verdict.explanation else verdict.remarks
-        explanation = verdict.explanation
-    return Verdict(agree / count, tuple(remarks), explanation)
+        explanation, observed = verdict.explanation, verdict.observed
+    return Verdict(agree / count, tuple(remarks), explanation, observed=observed)
 
 
 def _metric_test(name: str, kind: str, scored: bool = True) -> Callable[[Trial], Verdict]:
@@ -595,7 +626,8 @@ def _write_test(trial, look, kind, d_out, d_in, bias=False, drawn="weights"):
         return wrong(remark, misconception=name)
     due = (new.T if kind == "conv1d" else new).double()
     mistaken = partial(wrongs.write_edit, kind, before.double(), due)
-    return look(observation, Expected(due, mistaken, word("stored_weight")), tensors)
+    given = Given("write_edit", tensors)
+    return look(observation, Expected(due, mistaken, word("stored_weight"), given=given), tensors)
 
 
 def write_linear(trial: Trial) -> Verdict:
@@ -634,6 +666,7 @@ def write_in_place(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_subject_key": (
             HiddenTest("subject_key.llama", 2, key_llama),

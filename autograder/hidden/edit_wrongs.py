@@ -62,6 +62,15 @@ class AskedKey:
         """The subject's tokens in `text`."""
         return self.model.subject_slice(text, self.subject, *occurrence)
 
+    def mean_over_subject(self) -> Tensor:
+        """The mean over all tokens of the subject, then over the prefixes: (d_in,)."""
+        width = self.span(self.prompt).stop - self.span(self.prompt).start
+        each = [
+            self.mean(lambda text, back=back: self.span(text).stop - 1 - back)
+            for back in range(width)
+        ]
+        return torch.stack(each).mean(0)
+
     def mean(self, place: Callable[[str], int] | None = None, **options: object) -> Tensor:
         """The mean of `keys`: (d_in,)."""
         return self.keys(place, **options).mean(0)
@@ -87,6 +96,8 @@ def subject_key(
         "first_prefix_only": keys[0],
         "last_prefix_only": keys[-1],
         "sum_of_keys": keys.sum(0),
+        "subject_averaged": asked.mean_over_subject(),
+        "bare_prompt_left_out": keys[[i for i, prefix in enumerate(prefixes) if prefix]].mean(0),
         "padding_read": seen.input[:, -1].double().mean(0),
         "space_inserted": asked.mean(between=" "),
         "value_not_key": asked.mean(side="output"),
@@ -94,7 +105,23 @@ def subject_key(
     if not (prompt + "".join(prefixes)).isascii():
         wrongs |= _letters_for_tokens(asked)
     wrongs |= _other_layers(asked)
+    if model.n_layers <= FEW_LAYERS:
+        wrongs |= _other_tokens(asked)  # the last, so that a place with a name of its own keeps it
     return told_apart(wrongs, keys.mean(0))
+
+
+def _other_tokens(asked: AskedKey) -> Results:
+    """Keys further away than beside the right token, counted from there or from the text's end."""
+    steps = [step for step in range(-9, 10) if abs(step) > 1]
+    return {
+        f"other_token:{step}": asked.mean(lambda text, step=step: asked.span(text).stop - 1 + step)
+        for step in steps
+    } | {
+        f"other_token:{back} from the end": asked.mean(
+            lambda text, back=back: len(asked.model.encode([text])[0]) - back
+        )
+        for back in range(2, 8)
+    }
 
 
 def _letters_for_tokens(asked: AskedKey) -> Results:
@@ -138,6 +165,7 @@ def second_moment(keys: Tensor) -> Results:
     wrongs = {
         "moment_centred": editing.second_moment(centred),
         "moment_centred:N - 1": centred.T @ centred / (len(keys) - 1),
+        "divided_by_one_less": keys.T @ keys / max(len(keys) - 1, 1),
         "moment_of_rows": keys @ keys.T,
         "moment_diagonal": right.diag().diag(),
         "moment_of_mean": torch.outer(keys.mean(0), keys.mean(0)),
@@ -180,6 +208,12 @@ def value_objective(
         "nll_missing_minus": rest - nll,
         "probability_before_log": rest - targets.exp().mean().log(),
         "kl_reversed": no_kl + kl_weight * (before.exp() * (before - now)).sum(),
+        "kl_without_exp": no_kl + kl_weight * (now * (now - before)).sum(),
+        "kl_without_exp:before": no_kl + kl_weight * (before * (before - now)).sum(),
+        "kl_without_exp:at all": no_kl + kl_weight * (now - before).sum(),
+        "kl_symmetric": right + kl_weight * (before.exp() * (before - now)).sum(),
+        "kl_symmetric:mean": no_kl + kl_weight * (kl + (before.exp() * (before - now)).sum()) / 2,
+        "decay_of_absolutes": no_decay + decay * delta.double().abs().sum() / square,
         "log_of_log": torch.tensor(torch.inf, dtype=torch.float64),  # or NaN
         "kl_missing": no_kl,
         "kl_not_weighted": no_kl + kl,
@@ -208,6 +242,9 @@ def rank_one_update(
 
     right = along(direction)
     wrongs = {
+        "key_normalised": _of_unit_key(weight, moment, key, value),
+        **{f"half_a_solve:{i}": along(half) for i, half in enumerate(_half_solved(moment, key))},
+        "residual_added": along(direction, left=value + weight @ key),
         "moment_omitted": along(key),
         "moment_not_inverted": along(moment @ key),
         "moment_twice": along(torch.linalg.solve(moment, direction)),
@@ -233,6 +270,22 @@ def rank_one_update(
             clipped = torch.linalg.solve(moment, key.clamp(-most, most))
             wrongs[f"key_clipped:{most}"] = along(clipped)
     return told_apart(wrongs, right, weight, tolerance)
+
+
+def _half_solved(moment: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """What one of the two solves with a Cholesky factor gives: L⁻¹ k* and L⁻ᵀ k*."""
+    factor, column = torch.linalg.cholesky_ex(moment).L, key[:, None]
+    return (
+        torch.linalg.solve_triangular(factor, column, upper=False).squeeze(1),
+        torch.linalg.solve_triangular(factor.T, column, upper=True).squeeze(1),
+    )
+
+
+def _of_unit_key(weight: Tensor, moment: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Ŵ of a k* of length 1."""
+    key = key / key.norm()
+    direction = torch.linalg.solve(moment, key)
+    return weight + torch.outer(value - weight @ key, direction) / (direction @ key)
 
 
 def write_edit(kind: str, before: Tensor, right: Tensor) -> Results:

@@ -22,17 +22,20 @@ from autograder.hidden.case import (
     not_kept,
     words,
 )
+from autograder.hidden.examples import example
 from autograder.oracle import tracing
 from autograder.sandbox import Reply
-from keyhole.checking import looks
+from keyhole.checking import looks, symptoms
 from keyhole.checking.judging import TOLERANCE, Verdict, distance, judge
 from keyhole.checking.looks import Expected
-from keyhole.messages import feedback, listed, misconception, word
+from keyhole.checking.symptoms import Given, regions_of
+from keyhole.messages import feedback, listed, word
 from keyhole.models import DEFAULT_MODEL, EditableModel
 from keyhole.toy import toy_model
 from keyhole.tracing import subject_noise
 
 ORDER = ["prompt", "subject", "noise", "positions", "layers", "kind", "window"]
+VAGUE = (None, "region_wrong", "only_right")  # symptoms that a look at the noise can better
 WORD = 4  # letters, hence tokens, of a word of a toy prompt
 FIRST, LAST, END = (
     WORD + 1,
@@ -69,6 +72,7 @@ def _corrupt_asked(trial, arguments, keep=False):
         tracing.corrupt(tensors["embeddings"], subject, tensors["noise"]),
         partial(wrongs.corrupt, tensors["embeddings"], subject, tensors["noise"]),
         origin=tensors["embeddings"].double(),
+        given=Given("corrupt", tensors, regions=regions_of("corrupt", arguments)),
     )
     return tensors, reply.tensors, expected
 
@@ -80,13 +84,22 @@ def _corrupt_case(trial, start, width, after, samples=3):
 
 
 def _corrupt_verdict(observation, expected, start, width, after):
-    hidden = expected.right
+    """Where all other tokens are right, what was added is compared with the given noise."""
+    hidden, origin, span = expected.right, expected.origin, slice(start, start + width)
     got, verdict = observation["result"], looks.right_result(observation, expected)
-    if not verdict.passed and not verdict.misconception and got.shape == hidden.shape:
-        elsewhere = [*range(start), *range(start + width, start + width + after)]
-        if distance(got[:, elsewhere], hidden[:, elsewhere]) <= TOLERANCE:
-            return replace(verdict, explanation=misconception("other_noise"))
-    return verdict
+    if verdict.passed or verdict.misconception or got.shape != hidden.shape:
+        return verdict
+    elsewhere = [*range(start), *range(start + width, start + width + after)]
+    if (
+        verdict.symptom not in VAGUE
+        or distance(got[:, elsewhere], hidden[:, elsewhere]) > TOLERANCE
+    ):
+        return verdict
+    added, noise = (each[:, span].double() - origin[span] for each in (got, hidden))
+    seen = symptoms.found(symptoms.Comparison(added, noise, given=Given("corrupt")))
+    if not seen:
+        return verdict.explained("other_noise")
+    return replace(verdict, observed=symptoms.said("noise_otherwise", seen=seen))
 
 
 def corrupt_middle(trial: Trial) -> Verdict:
@@ -154,6 +167,7 @@ def _restore_asked(trial, arguments, keep=False):
         tracing.restore(tensors["hidden"], tensors["clean"], position),
         partial(wrongs.restore, tensors["hidden"], tensors["clean"], position),
         origin=tensors["hidden"].double(),
+        given=Given("restore", tensors, regions=regions_of("restore", arguments)),
     )
     return tensors, reply.tensors, expected
 
@@ -241,6 +255,10 @@ def _effect_asked(trial, restored, corrupted):
         tracing.indirect_effect(restored, corrupted),
         partial(wrongs.indirect_effect, restored, corrupted),
         word("indirect_effect"),
+        Given(
+            arguments={"restored": restored, "corrupted": corrupted},
+            make_parts=lambda: restored.double() - corrupted.double(),
+        ),
     )
 
 
@@ -264,7 +282,7 @@ def effect_negative(trial: Trial) -> Verdict:
     verdict = looks.right_result(*_effect_case(trial, 0.5, 0.15, 6)[2:])
     above = trial.verdict("indirect_effect.difference")
     if verdict.misconception == "effect_reversed" and above and above.passed:
-        return replace(verdict, explanation=misconception("effect_absolute"))
+        return verdict.explained("effect_absolute")
     return verdict
 
 
@@ -328,6 +346,7 @@ class _Map:
             sweep.corrupted_probability if noise.any() else 0,
             wrongs.EFFECT_TOLERANCE,
             "wrong_effects",
+            given=Given("trace", {"noise": noise}, lambda: self.samples),
         )
         self.answer_moves = sweep.answer != sweep.corrupted_answer
 
@@ -336,6 +355,12 @@ class _Map:
         """The maps that misunderstandings give."""
         noise = self.noise.to(self.model.embedding.weight)
         return wrongs.trace(self.model, **self.asked, noise=noise)
+
+    @cached_property
+    def samples(self) -> Tensor:
+        """The probabilities of the samples, of which each cell is the mean: (n, P, L)."""
+        noise = self.noise.to(self.model.embedding.weight)
+        return wrongs.AskedMap(self.model, **self.asked, noise=noise).samples.movedim(-1, 0)
 
     def reply(self, trial: Trial, spec: str | dict, noise: Tensor) -> Reply:
         """What the student's function gives under a noise. `spec` is the model."""
@@ -390,8 +415,15 @@ BUILT_ON = {
 
 
 def _built(trial, verdict):
-    """The verdict; where what `trace` is built on fails too, that is said."""
-    failed = [] if verdict.passed else [name for name in BUILT_ON if _fails(trial, name)]
+    """The verdict; where something fails too on which this student's `trace` rests, that is said.
+
+    Code that does without it cannot go wrong by it.
+    """
+    failed = [
+        name
+        for name in BUILT_ON
+        if not verdict.passed and trial.rests_on(name) and _fails(trial, name)
+    ]
     if not failed:
         return verdict
     hint = feedback("built_on", functions=listed(f"`{name}`" for name in failed))
@@ -499,7 +531,7 @@ def trace_given_noise(trial: Trial) -> Verdict:
         for noise in (problem.noise, other)
     )
     if same_for_other or not same:
-        return replace(verdict, explanation=misconception("noise_of_its_own"))
+        return verdict.explained("noise_of_its_own")
     return verdict
 
 
@@ -538,6 +570,7 @@ def trace_real(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_corrupt": (
             HiddenTest("corrupt.middle", 2, corrupt_middle),

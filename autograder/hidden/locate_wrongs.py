@@ -6,7 +6,7 @@ edge, say, or a layer that is asked for alone.
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import product
 
@@ -112,7 +112,9 @@ def indirect_effect(restored: Tensor, corrupted: Tensor) -> Results:
         "effect_cut_at_zero": right.clamp(min=0),
     }
     for decimals in (1, 2, 3, 4):
-        wrongs[f"effect_rounded:{decimals}"] = right.round(decimals=decimals)
+        rounded = right.round(decimals=decimals)
+        if rounded:  # zero is not made by rounding alone
+            wrongs[f"effect_rounded:{decimals}"] = rounded
     return told_apart(wrongs, right)
 
 
@@ -169,6 +171,7 @@ class Twist:
     late: bool = False  # the noise comes after the first block
     piles_up: bool = False  # what earlier cells restored stays restored
     of_corrupted: bool = False  # what is put back is the corrupted run's, its first sample's
+    bound_late: bool = False  # every part gets the states of the window's last one
     added: bool = False  # what is put back is added to what is there
     place: Callable[[int], int | slice] = lambda position: position  # the tokens restored
 
@@ -239,9 +242,11 @@ class Loop:
         with self._corrupted(twist.late), ExitStack() as all_cells:
             for position, layer in product(positions, layers):
                 with ExitStack() as one_cell:
+                    last = windows(layer)[1] - 1
                     for number in range(*windows(layer)):
                         restored = number % len(self.parts)
-                        here = partial(put, states=stored[restored], place=twist.place(position))
+                        source = last % len(self.parts) if twist.bound_late else restored
+                        here = partial(put, states=stored[source], place=twist.place(position))
                         (all_cells if twist.piles_up else one_cell).enter_context(
                             edit(self.parts[restored], here)
                         )
@@ -304,6 +309,18 @@ class AskedMap:
     def logits(self) -> Tensor:
         """The last token's logits of all cells, rightly made: (positions, layers, n, V)."""
         return self.loop.cells(self.positions, self.layers, self.window_of)
+
+    @property
+    def samples(self) -> Tensor:
+        """The clean answer's probability in each sample of each cell: (positions, layers, n)."""
+        return self.logits.softmax(-1)[..., self.answer]
+
+    def of_states(self) -> "AskedMap":
+        """The same with the whole blocks in the place of their MLP or attention outputs."""
+        other = replace(self)
+        blocks = [self.model.block(layer) for layer in range(self.model.n_layers)]
+        vars(other)["loop"] = Loop(self.model, self.prompt, self.span, self.noise, blocks)
+        return other
 
     def window_of(self, layer: int) -> Window:
         """The layers that the cell of `layer` restores."""
@@ -424,7 +441,7 @@ def _wrong_places(asked: AskedMap) -> Results:
     }
     for decimals in (1, 2, 3):
         rounded = right.round(decimals=decimals)
-        if asked.noise.any() or rounded.any():
+        if rounded.any():  # a map of zeros was not made by rounding
             wrongs[f"cells_rounded:{decimals}"] = rounded
     return wrongs
 
@@ -480,6 +497,8 @@ def _wrong_windows(asked: AskedMap) -> Results:
         "nothing_corrupted": torch.full_like(asked.right, asked.sweep.clean_probability),
         "restored_everything": asked.looped(Twist(place=lambda position: slice(None))),
         "kind_ignored": asked.swept(kind="state"),
+        "kind_ignored:window": asked.of_states().looped(),
+        "late_binding": asked.looped(Twist(bound_late=True)),
         "other_kind": asked.swept(kind="attention" if asked.kind == "mlp" else "mlp"),
     }
     wrongs |= {name: asked.swept(bounds=bounds) for name, bounds in WINDOWS.items()}

@@ -15,10 +15,12 @@ from autograder import secret as secrets
 from autograder.hidden import many_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
 from autograder.hidden.edit_wrongs import CHANGE_TOLERANCE
+from autograder.hidden.examples import example
 from autograder.oracle import many
 from keyhole.checking import looks
 from keyhole.checking.judging import Verdict
 from keyhole.checking.looks import Expected, Observation
+from keyhole.checking.symptoms import Given
 from keyhole.incontext import COPY, RETAIN, UPDATE
 from keyhole.messages import word
 from keyhole.models import DEFAULT_MODEL
@@ -49,7 +51,9 @@ def _observed(trial: Trial, asked: Asked, after: bool = False) -> Observation:
 def _expected(trial: Trial, asked: Asked, what: str, **more: Any) -> Expected:
     """The oracle's result, and the wrong ones."""
     right = _of(many, trial, asked)
-    return Expected(right.double(), partial(_of, wrongs, trial, asked), word(what), **more)
+    given = Given(trial.function, asked)
+    mistaken = partial(_of, wrongs, trial, asked)
+    return Expected(right.double(), mistaken, word(what), given=given, **more)
 
 
 def _change(trial: Trial, asked: Asked) -> Expected:
@@ -153,7 +157,8 @@ def _losses(
 
 def _loss(trial: Trial, asked: Asked) -> Expected:
     mistaken = partial(_of, wrongs, trial, asked)
-    return expected_number(trial, _of(many, trial, asked), mistaken, word("loss"))
+    right, given = _of(many, trial, asked), Given(arguments=asked)
+    return expected_number(trial, right, mistaken, word("loss"), given)
 
 
 def loss_whole(trial: Trial) -> Verdict:
@@ -323,6 +328,7 @@ def memit_real(trial: Trial) -> Verdict:
         asked["weight"].double(),
         CHANGE_TOLERANCE,
         "wrong_change",
+        given=Given("memit_update", asked),
     )
     return looks.right_result(_observed(trial, asked), expected)
 
@@ -442,6 +448,7 @@ def alphaedit_inputs(trial: Trial) -> Verdict:
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
     challenge=True,
+    example=example,
     cells={
         "test_demonstrations": (
             HiddenTest("demonstrations.nearest", 0.25, examples_nearest),

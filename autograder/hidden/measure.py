@@ -14,12 +14,14 @@ from torch import Tensor
 
 from autograder.hidden import measure_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
+from autograder.hidden.examples import example
 from autograder.oracle import measuring
 from autograder.sandbox import StudentFailed
 from keyhole.checking import looks
 from keyhole.checking.judging import TOLERANCE, Verdict, wrong
+from keyhole.checking.symptoms import Given
 from keyhole.facts import load_facts
-from keyhole.messages import feedback, misconception, word
+from keyhole.messages import feedback, word
 from keyhole.models import DEFAULT_MODEL
 from keyhole.probes import answer_logits
 
@@ -40,6 +42,7 @@ def _nll_case(trial, logits, target_ids, **options):
         measuring.sequence_nll(logits, target_ids),
         partial(wrongs.sequence_nll, logits, target_ids),
         word("nll"),
+        Given(arguments=tensors, make_parts=partial(measuring.token_nlls, **tensors)),
     )
 
 
@@ -169,7 +172,7 @@ def _share_test(
             observation = trial.call(tensors=given, options={"order": list(given)}).tensors
             share = getattr(measuring, name)(**given)
             return observation, expected_number(
-                trial, share, partial(mistaken, **given), word(name)
+                trial, share, partial(mistaken, **given), word(name), Given(arguments=given)
             )
 
         given = _given(name, wanted, wanted + gaps)
@@ -228,7 +231,7 @@ def _score_case(trial, parts, tolerance=TOLERANCE):
     observation, expected = asked
     got, verdict = observation["result"], looks.right_result(observation, expected)
     if not verdict.passed and 0 in parts and got.numel() == 1 and not got.isfinite():
-        return replace(verdict, explanation=misconception("zero_division"))
+        return verdict.explained("zero_division")
     return verdict
 
 
@@ -248,7 +251,8 @@ def _score_asked(trial, parts, tolerance=TOLERANCE):
         remark = feedback("raised", function="edit_score", error="ZeroDivisionError")
         return wrong(remark, misconception="zero_division")
     score, mistaken = measuring.edit_score(**shares), partial(wrongs.edit_score, **shares)
-    expected = expected_number(trial, score, mistaken, word("score"))
+    given = Given(arguments=shares, make_parts=lambda: torch.tensor(parts, dtype=torch.float64))
+    expected = expected_number(trial, score, mistaken, word("score"), given)
     return observation, replace(expected, tolerance=tolerance)
 
 
@@ -299,6 +303,7 @@ def score_nothing(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
+    example=example,
     cells={
         "test_sequence_nll": (
             HiddenTest("sequence_nll.one_token", 1, nll_one_token),

@@ -97,6 +97,7 @@ def _shares(wanted: Tensor, rival: Tensor) -> Results:
     wrongs = {
         "tie_counts": (won + tied).mean(),
         "tie_counts_half": (won + tied / 2).mean(),
+        "ties_left_out": won.sum() / (count - tied.sum()).clamp(min=1),
         "counted_not_shared": won.sum(),
         "share_in_percent": 100 * won.mean(),
         "one_verdict_for_all": (wanted.mean() < rival.mean()).double(),

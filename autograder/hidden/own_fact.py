@@ -17,7 +17,7 @@ from keyhole.checking.judging import Verdict, judge, right, wrong
 from keyhole.checking.own_fact import Measured, OwnEdit, OwnFact
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
-from keyhole.messages import feedback, misconception
+from keyhole.messages import feedback
 from keyhole.moments import load_moment, load_prefixes
 from keyhole.paths import EDIT_FILE, FACT_FILE
 from keyhole.probes import PROBE_KINDS
@@ -283,7 +283,7 @@ def _claims_test(kind):
         verdict = own_fact.claims_hold(own, measured, kind)
         if verdict.passed:
             return verdict
-        return replace(verdict, explanation=misconception("claim_not_measured"))
+        return verdict.explained("claim_not_measured")
 
     return run
 

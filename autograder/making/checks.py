@@ -109,9 +109,10 @@ def _likelihoods():
         live = given["logits"].double().requires_grad_()
         right = measuring.sequence_nll(live, given["target_ids"])
         right.backward()
-        gradients = {"grad/logits": live.grad} if looks_at == "gradient" else {}
+        more = {"grad/logits": live.grad} if looks_at == "gradient" else {}
+        more["parts"] = measuring.token_nlls(**given)
         record = {"id": name, "looks_at": looks_at, "what": "nll", "order": list(given)}
-        return record, _tensors(given, right, measure_wrongs.sequence_nll(**given), **gradients)
+        return record, _tensors(given, right, measure_wrongs.sequence_nll(**given), **more)
 
     return [
         case("one_token", 1, [7]),
@@ -153,7 +154,10 @@ def _scores():
             "values": given,
         }
         return record, _tensors(
-            {}, measuring.edit_score(*shares), measure_wrongs.edit_score(*shares)
+            {},
+            measuring.edit_score(*shares),
+            measure_wrongs.edit_score(*shares),
+            parts=torch.tensor(shares, dtype=torch.float64),
         )
 
     return [
@@ -225,7 +229,10 @@ def _effects():
         }
         record = {"id": name, "looks_at": "result", "what": "indirect_effect", "order": list(given)}
         return record, _tensors(
-            given, tracing.indirect_effect(**given), locate_wrongs.indirect_effect(**given)
+            given,
+            tracing.indirect_effect(**given),
+            locate_wrongs.indirect_effect(**given),
+            parts=given["restored"].double() - given["corrupted"].double(),
         )
 
     return [
@@ -305,7 +312,12 @@ def _subject_keys():
             "model": spec,
             "values": given,
         }
-        return record, _tensors({}, editing.subject_key(*asked), wrongs.subject_key(*asked))
+        return record, _tensors(
+            {},
+            editing.subject_key(*asked),
+            wrongs.subject_key(*asked),
+            parts=wrongs.AskedKey(*asked).keys(),
+        )
 
     return [
         case("llama", "llama", 3, "The old bridge stands in", "old bridge", PREFIXES),

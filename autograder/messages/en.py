@@ -187,6 +187,7 @@ SENTENCES = {
 # By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.
 FAILURES = {
     "stub": "still raises NotImplementedError: the blank is not filled in.",
+    "stub_called": "calls `{detail}`, which is still a blank: fill that in first.",
     "absent": "there is no function `{detail}`.",
     "definitions": "your definitions did not run: {detail}.",
     "raised": "raised {detail}.",

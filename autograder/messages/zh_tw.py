@@ -125,6 +125,7 @@ SENTENCES = {
 # By the codes of sandbox/failures.py. The function is the subject, unless a sentence has another.
 FAILURES = {
     "stub": "還會發生 NotImplementedError：空白還沒有填。",
+    "stub_called": "呼叫了 `{detail}`，而它還是空白：請先填好它。",
     "absent": "沒有函式 `{detail}`。",
     "definitions": "你的定義沒有成功執行：{detail}。",
     "raised": "發生了錯誤「{detail}」。",

@@ -15,13 +15,18 @@ def sequence_nll(logits: Tensor, target_ids: Tensor) -> Tensor:
     Row i of logits (T, V) predicts token i of target_ids (T,).
     The other route: the log-likelihood is how far the target's logit is below the log-sum-exp.
     """
+    return token_nlls(logits, target_ids).sum() / len(target_ids)
+
+
+def token_nlls(logits: Tensor, target_ids: Tensor) -> Tensor:
+    """The negative log-likelihood of each token of a target: (T,), float64. See `sequence_nll`."""
     logits = logits.double()
     chosen = torch.stack(
         [row[token] for row, token in zip(logits, target_ids.tolist(), strict=True)]
     )
     highest = logits.detach().max(dim=1, keepdim=True).values
     total = highest.squeeze(1) + (logits - highest).exp().sum(1).log()
-    return (total - chosen).sum() / len(target_ids)
+    return total - chosen
 
 
 def efficacy(nll_true: Tensor, nll_new: Tensor) -> Tensor:

@@ -24,9 +24,9 @@ from keyhole.checking.adapters import ADAPTERS, LEFT_BEHIND, BadResult
 from keyhole.checking.student import (
     SOURCE_NAME,
     Student,
+    blank_of,
     describe,
     fresh_main,
-    is_blank,
     line_number,
 )
 from keyhole.errors import KeyholeError
@@ -152,7 +152,7 @@ def _process_limit(more: int):
 
 def _answer(student, tensors, content, models) -> bytes:
     """The frame that answers one call."""
-    problem = ""
+    problem, line = "", 0
     try:
         function = student.function(content["function"])
         reply = ADAPTERS[content["adapter"]](
@@ -168,7 +168,7 @@ def _answer(student, tensors, content, models) -> bytes:
         code, detail = bad.code, bad.detail
     except BaseException as error:
         _toy.cache_clear()  # nobody looked at what the call left on it
-        problem = _problem_of(error)
+        problem, line = _problem_of(error), _line_of(error)
         if (
             isinstance(error, MemoryError)
             or isinstance(error, (RuntimeError, OSError))
@@ -176,11 +176,12 @@ def _answer(student, tensors, content, models) -> bytes:
         ):
             step = step_of(error)
             code, detail = ("memory_step" if step else "memory"), step
-        elif is_blank(error, SOURCE_NAME):
-            code, detail = "stub", ""
+        elif blank := blank_of(error, SOURCE_NAME):
+            other = blank != content["function"] and blank.isidentifier()
+            code, detail = ("stub_called", blank) if other else ("stub", "")
         else:
             code, detail = "raised", student.explain(error)
-    return wire.pack({}, status=code, detail=one_line(detail), problem=problem)
+    return wire.pack({}, status=code, detail=one_line(detail), problem=problem, line=str(line))
 
 
 def step_of(error: BaseException) -> str:
@@ -194,6 +195,14 @@ def step_of(error: BaseException) -> str:
     of_torch, of_numpy, unit = asked.groups()
     count = int(of_torch) if of_torch else float(of_numpy) * 1024 ** (" KMGTP".index(unit))
     return f"{line} {wire.rounded(count / 2**20)}"
+
+
+def _line_of(error) -> int:
+    """The notebook's line that raised, counted from 1; 0 where none did, or nothing can be told."""
+    try:
+        return int(line_number(error, SOURCE_NAME))
+    except BaseException:
+        return 0
 
 
 def _problem_of(error) -> str:

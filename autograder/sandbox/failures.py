@@ -12,7 +12,7 @@ from keyhole.text import one_line
 
 # Code of a failure -> verdict of the test. The child sends a code and a detail, never a sentence.
 FAILURES = {
-    **dict.fromkeys(["stub", "absent"], "missing"),
+    **dict.fromkeys(["stub", "stub_called", "absent"], "missing"),
     **dict.fromkeys(["definitions", "raised", "none", "type"], "error"),
     **dict.fromkeys(["device", "layout", "dtype", "big"], "error"),
     **dict.fromkeys(["memory", "memory_step"], "error"),
@@ -24,7 +24,7 @@ FAILURES = {
 # that exist; None stands for free text, which is quoted with care.
 SAID = {
     **dict.fromkeys(["stub", "none"], {""}),
-    **dict.fromkeys(["definitions", "raised", "type"]),
+    **dict.fromkeys(["definitions", "raised", "type", "stub_called"]),
     "device": {"meta"},
     "layout": {str(each) for each in vars(torch).values() if isinstance(each, torch.layout)},
     "dtype": {
@@ -52,7 +52,8 @@ class StudentFailed(Exception):
 
     `code` is one of FAILURES, and `kind` "error", "timeout" or "missing". `detail` is one untrusted
     line. `problem`, untrusted too, is the code of a KeyholeError of the library's that was raised.
-    `cause` is the failure that kept definitions from running.
+    `cause` is the failure that kept definitions from running. `line` is the student's own text
+    where it was raised; it may be another line of theirs, if the reply was forged.
     """
 
     def __init__(
@@ -61,9 +62,10 @@ class StudentFailed(Exception):
         detail: object = "",
         problem: str | None = None,
         cause: "StudentFailed | None" = None,
+        line: str = "",
     ):
         self.code, self.detail = code, one_line(detail, 250)
-        self.problem, self.cause = problem, cause
+        self.problem, self.cause, self.line = problem, cause, line
         self.kind = cause.kind if cause else FAILURES[code]
         super().__init__(code, self.detail)
 

@@ -188,7 +188,9 @@ class Sandbox:
                     raise StudentFailed("lost") from None
             raise
         if code != "done":
-            raise StudentFailed(code, detail, text.get("problem"))
+            raise StudentFailed(
+                code, detail, text.get("problem"), line=self._line(text.get("line", ""))
+            )
         return tensors
 
     def _status(self, text: dict[str, str], content: dict) -> tuple[str, object]:
@@ -204,9 +206,18 @@ class Sandbox:
             return code, known[code]
         if code == "memory_step":
             return self._out_of_memory(detail)
+        if code == "stub_called" and not re.search(rf"\b{re.escape(detail)}\b", self._source):
+            raise wire.WireError("it names no function")
         if code == "done" or code in SAID and (SAID[code] is None or detail in SAID[code]):
             return code, detail
         raise wire.WireError("it has no status")
+
+    def _line(self, number: str) -> str:
+        """The line of the student's own text that a reply names; empty where there is none."""
+        lines = self._source.splitlines()
+        if not re.fullmatch(r"\d{1,6}", number) or not 0 < int(number) <= len(lines):
+            return ""
+        return one_line(lines[int(number) - 1].strip(), 100)
 
     def _out_of_memory(self, detail: str) -> tuple[str, object]:
         """(code, detail) of what child.step_of says. Raises WireError for anything else.

@@ -5,14 +5,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
 
 from autograder.grade import Grader, cases_of, grade_submission
 from autograder.hidden import NOTEBOOKS
-from autograder.hidden.case import HiddenTest, NotebookTests
+from autograder.hidden.case import HiddenTest
 from autograder.result import Result, TestResult, function_of
 from autograder.validity.solution import Solution
 from keyhole.errors import KeyholeError
@@ -130,7 +130,7 @@ def only(grader: Grader, function: str) -> Grader:
             for cell, cases in hidden.cells.items()
         }
         if cells := {cell: cases for cell, cases in cells.items() if cases}:
-            restricted.notebooks[name] = NotebookTests(cells, hidden.models)
+            restricted.notebooks[name] = replace(hidden, cells=cells)
     return restricted
 
 

@@ -16,7 +16,8 @@ from keyhole.checking import adapters, looks
 from keyhole.checking.adapters import BadResult
 from keyhole.checking.judging import Verdict, cause_of, wrong
 from keyhole.checking.start import same_start
-from keyhole.checking.student import describe, file_of, is_blank, raised
+from keyhole.checking.student import blank_of, describe, file_of, raised
+from keyhole.checking.symptoms import Given, regions_of
 from keyhole.errors import KeyholeError
 from keyhole.messages import problem, word
 from keyhole.paths import data_folder
@@ -62,8 +63,8 @@ def _without(prefix, tensors):
 class Case:
     """One check of a graded function: its arguments, and how its answer is looked at.
 
-    `stored` holds the tensors "in/ARGUMENT", "right", "wrong/MISCONCEPTION" and "grad/ARGUMENT";
-    results and derivatives are float64.
+    `stored` holds the tensors "in/ARGUMENT", "right", "wrong/MISCONCEPTION", "grad/ARGUMENT", and
+    "parts", of which the right result is a mean; results and derivatives are float64.
     """
 
     function: str
@@ -128,7 +129,7 @@ class Case:
             code = error.code if isinstance(error, KeyholeError) else None
             cause = cause_of(self.function, describe(error), code)
             verdict = wrong(raised(self.function, error, function), misconception=cause)
-            raise NoAnswer(verdict, is_blank(error, file_of(function))) from error
+            raise NoAnswer(verdict, blank_of(error, file_of(function)) == self.function) from error
 
     def sent(self) -> dict[str, torch.Tensor]:
         """Fresh copies of the tensors that an adapter is given, by name."""
@@ -149,7 +150,18 @@ class Case:
             self.sentence,
             self.scales,
             self.whole,
+            Given(
+                self.function,
+                arguments := self._arguments(),
+                (lambda: self.stored["parts"]) if "parts" in self.stored else None,
+                regions_of(self.function, arguments),
+            ),
         )
+
+    def _arguments(self):
+        """What the function is given, by name: tensors as it sees them, and plain numbers."""
+        given = self._stored("in/")
+        return {name: given[name] for name in self.order if name in given} | self.values
 
     def _stored(self, prefix):
         return _without(prefix, self.stored)

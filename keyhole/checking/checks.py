@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keyhole.checking.cases import NoAnswer, load_cases
+from keyhole.checking.diagnosis import together
 from keyhole.checking.judging import Verdict
 from keyhole.fonts import lacks_font
 from keyhole.messages import check_title, clauses, feedback, listed, titled
@@ -91,10 +92,11 @@ def _news(verdict, said):
     `said` is a set of remarks and explanations; this adds to it.
     """
     explanation = None if verdict.explanation in said else verdict.explanation
-    if verdict.remarks in said and not explanation:
+    observed = None if verdict.observed in said or verdict.explanation else verdict.observed
+    if verdict.remarks in said and not explanation and not observed:
         return feedback("the_same")
-    said.update((verdict.remarks, verdict.explanation))
-    return replace(verdict, explanation=explanation).message
+    said.update((verdict.remarks, verdict.explanation, verdict.observed))
+    return replace(verdict, explanation=explanation, observed=observed).message
 
 
 def check(function: Callable) -> CheckReport:
@@ -123,8 +125,9 @@ def examine(name: str, function: Callable) -> CheckReport:
             causes.append(none.__cause__)
             if none.blank:
                 return CheckReport(name, (("", verdict),), *causes)
-        verdicts.append((check_title(f"{name}.{case.id}"), verdict))
-    return CheckReport(name, tuple(verdicts), *causes[:1])
+        verdicts.append(verdict)
+    titles = [check_title(f"{name}.{case.id}") for case in cases[name]]
+    return CheckReport(name, tuple(zip(titles, together(verdicts))), *causes[:1])
 
 
 def compare(function: Callable) -> "Figure":

@@ -42,6 +42,44 @@ ERRORS = (
         r"size mismatch|shapes cannot be multiplied|size of tensor",
         "shapes_disagree",
     ),
+    (("efficacy", "neighborhood"), "RuntimeError", r"mean\(\).*Bool", "mean_of_booleans"),
+    (("edit_score",), "ZeroDivisionError", r"", "zero_division"),
+    (
+        ("edit_score",),
+        "AttributeError",
+        r"'(float|int)' object has no attribute",
+        "method_of_tensors",
+    ),
+    (
+        (),
+        "RuntimeError",
+        r"(?i)(dtype|scalar type|type).*(float\b.*double|double.*float\b)",
+        "dtypes_mixed",
+    ),
+    (
+        (),
+        "TypeError",
+        r"^{function}\(\) (missing \d+ required|takes \d+ positional)",
+        "arguments_changed",
+    ),
+    (
+        (),
+        "RuntimeError",
+        r"shapes cannot be multiplied|size of tensor|size mismatch|inconsistent tensor size",
+        "shapes_mismatch",
+    ),
+    ((), "RuntimeError", r"Boolean value of Tensor", "truth_of_many"),
+    ((), "ValueError", r"only one element tensors|truth value of an array", "number_of_many"),
+    ((), "RuntimeError", r"a Tensor with \d+ elements cannot be converted", "number_of_many"),
+    ((), "IndexError", r"tensors used as indices must be", "index_not_whole"),
+    ((), "AttributeError", r"'(Tensor|Parameter)' object has no attribute", "no_such_method"),
+    ((), "AttributeError", r"module '(torch|numpy)[\w.]*' has no attribute", "no_such_method"),
+    ((), "AttributeError", r"'NoneType' object has no attribute", "none_used"),
+    ((), "TypeError", r"'NoneType' object is not|unsupported operand.*NoneType", "none_used"),
+    ((), "UnboundLocalError", r"", "used_before_set"),
+    ((), "RuntimeError", r"can't start new thread", "no_processes"),
+    ((), "BlockingIOError", r"", "no_processes"),
+    ((), "NameError", r"name '\w+' is not defined$", "name_unknown"),
     ((), "IndexError", r"index.* out of (bounds|range)", "index_past_end"),
     ((), "RuntimeError", r"index \S+ is out of bounds", "index_past_end"),
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
@@ -63,6 +101,12 @@ class Verdict:
     status: str = (
         "fail"  # how it went where it is not right: "fail", "missing", "error" or "timeout"
     )
+    observed: Remark | None = None  # the symptom, said where there is no misconception
+    # Of the misconceptions whose results are known: those that give this one, and the others.
+    fits: frozenset[str] = frozenset()
+    misses: frozenset[str] = frozenset()
+    excludes: frozenset[str] = frozenset()  # those that would have given the right result
+    single: bool = False  # whether it is about one number, which may fit by chance
 
     @property
     def passed(self) -> bool:
@@ -74,14 +118,27 @@ class Verdict:
         """The name of the misunderstanding, if it was recognised."""
         return self.explanation and self.explanation.code
 
+    @property
+    def symptom(self) -> str | None:
+        """The name of what is systematically different, where no misconception is named."""
+        return self.observed.code if self.observed and not self.explanation else None
+
+    def explained(self, name: str, **details: object) -> "Verdict":
+        """The same with that misconception, which is sure, in the place of others."""
+        explanation = messages.misconception(name, **details)
+        return replace(
+            self, explanation=explanation, fits=frozenset([name]), misses=self.misses - {name}
+        )
+
     def unexplained(self, *remarks: Remark) -> "Verdict":
-        """The same without its misconception; `remarks` come in its place."""
-        return replace(self, remarks=(*self.remarks, *remarks), explanation=None)
+        """The same without its misconception and symptom; `remarks` come in their place."""
+        return replace(self, remarks=(*self.remarks, *remarks), explanation=None, observed=None)
 
     @property
     def said(self) -> tuple[Remark, ...]:
         """All that is said of it, in order."""
-        return (*self.remarks, self.explanation) if self.explanation else self.remarks
+        last = self.explanation or self.observed
+        return (*self.remarks, last) if last else self.remarks
 
     @property
     def message(self) -> str:
@@ -151,22 +208,35 @@ def scalar(got: Tensor) -> Tensor:
     return got.reshape(()) if got.dtype.is_floating_point else got.reshape(()).double()
 
 
+class Wrongs(dict):
+    """Results of misconceptions by name; `same` are those that happen to give the right one."""
+
+    same: frozenset[str] = frozenset()
+
+    def __or__(self, other: Mapping) -> "Wrongs":
+        joined = Wrongs({**self, **other})
+        joined.same = self.same
+        return joined
+
+
 def told_apart(
     wrongs: Mapping[str, Tensor],
     expected: Tensor,
     origin: Tensor | int = 0,
     tolerance: float = TOLERANCE,
-) -> dict[str, Tensor]:
+) -> Wrongs:
     """Those of `wrongs` (misconception -> result) that would not happen to pass for the right one.
 
     `origin` and `tolerance` are as in `judge`. A misconception that gives several results has
     several entries, "name:variant". One that is not finite stands for all such.
     """
-    return {
-        name: result
+    apart = Wrongs(
+        (name, result)
         for name, result in wrongs.items()
         if result.shape != expected.shape or not distance(result, expected, origin) <= tolerance
-    }
+    )
+    apart.same = frozenset(map(name_of, wrongs)) - frozenset(map(name_of, apart))
+    return apart
 
 
 def name_of(entry: str) -> str:
@@ -185,8 +255,9 @@ def cause_of(function: str, error: str, problem: str | None = None) -> str | Non
         if problem == code and (not functions or function in functions):
             return name
     for functions, known, pattern, name in ERRORS:
-        if kind == known and (not functions or function in functions) and re.search(pattern, text):
-            return name
+        if kind == known and (not functions or function in functions):
+            if re.search(pattern.replace("{function}", re.escape(function)), text):
+                return name
     return None
 
 
@@ -219,7 +290,9 @@ def judge(
     if unusable := usable(got, expected.shape, what):
         named = None if unusable.misconception else _named_by_shape(got, wrongs())
         # The name says it better than the second remark does, that the shape is transposed.
-        return wrong(unusable.remarks[0], misconception=named) if named else unusable
+        if not named:
+            return unusable
+        return replace(wrong(unusable.remarks[0], misconception=named), fits=frozenset([named]))
     off = distance(got, expected, origin)
     if off <= tolerance:
         return right(feedback("right", what=what))
@@ -228,14 +301,28 @@ def judge(
     # Numbers coincide by chance more often than tensors do, and a nearly right answer lies close to
     # many wrong ones.
     radius = min(tolerance if got.dim() == 0 else 10 * tolerance, 0.05, off / 4)
+    results = wrongs()
     near = {
         name: away
-        for name, mistaken in (rounded | wrongs()).items()
+        for name, mistaken in (rounded | results).items()
         if mistaken.shape == got.shape
         and _of_its_size(got, mistaken, origin)
         and (away := distance(got, expected, origin, mistaken)) <= radius
     }
-    return wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
+    verdict = wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
+    return _beside(verdict, near, results, single=expected.dim() == 0)
+
+
+def _beside(verdict: Verdict, near: Mapping, results: Mapping, single: bool) -> Verdict:
+    """The verdict with the misconceptions that give its result, and those that do not."""
+    fits = frozenset(map(name_of, near))
+    return replace(
+        verdict,
+        fits=fits,
+        misses=frozenset(map(name_of, results)) - fits,
+        excludes=getattr(results, "same", frozenset()),
+        single=single,
+    )
 
 
 def _of_its_size(got, mistaken, origin):

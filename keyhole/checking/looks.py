@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import torch
 
+from keyhole.checking import symptoms
 from keyhole.checking.adapters import LEFT_BEHIND
 from keyhole.checking.judging import (
     TOLERANCE,
@@ -35,6 +36,7 @@ class Expected:
     wrongs: makes the results of known misunderstandings, misconception -> tensor.
     scales: the right result times any of these is right, too. (The scale of C cancels in ROME.)
     whole: the right result holds whole numbers, which may come in any dtype.
+    given: what was asked, of which a symptom may speak.
     """
 
     right: torch.Tensor
@@ -45,6 +47,7 @@ class Expected:
     sentence: str = "wrong"
     scales: tuple = (1,)
     whole: bool = False
+    given: symptoms.Given = symptoms.Given()
 
     def judge(self, got: torch.Tensor) -> Verdict:
         """`got` against the right result and the wrong ones, in the scale that suits it best.
@@ -58,7 +61,20 @@ class Expected:
             if verdict.passed:
                 return verdict
             verdicts.append(verdict)
-        return next((verdict for verdict in verdicts if verdict.misconception), verdicts[0])
+        named = next((verdict for verdict in verdicts if verdict.misconception), None)
+        return named or replace(verdicts[0], observed=self._symptom(got))
+
+    def _symptom(self, got):
+        """What is systematic about a wrong result that no misconception explains."""
+        got = self._numbers(got)
+        got = got if self.right.dim() else scalar(got)
+        if got.shape != self.right.shape:
+            return symptoms.of_shape(got, self.right, self.given)
+        if not got.is_floating_point() or not bool(got.isfinite().all()):
+            return None
+        return symptoms.found(
+            symptoms.Comparison(got.double(), self.right, self.origin, self.tolerance, self.given)
+        )
 
     def _judge(self, got, scale):
         def scaled():
@@ -142,7 +158,7 @@ def gradient(
         if name in log_probabilities:
             shares = log_probabilities[name].double().exp()
             got, derivative = (each - shares * each.sum() for each in (got.double(), derivative))
-        verdict = judge(got, derivative, what=f"`{name}`", sentence="gradient")
+        verdict = Expected(derivative, what=f"`{name}`", sentence="gradient").judge(got)
         if not verdict.passed:
             return verdict
     return right(feedback("gradient_right"))

@@ -161,8 +161,9 @@ def raised(name: str, error: BaseException, function: object = None) -> Remark:
     in which of its lines.
     """
     file = file_of(function)
-    if is_blank(error, file):
-        return feedback("blank", function=name)
+    if blank := blank_of(error, file):
+        other = blank != name and blank.isidentifier()
+        return feedback("calls_blank" if other else "blank", function=name, blank=blank)
     what = describe(error).rstrip(".。")
     line = linecache.getline(file, line_number(error, file)).strip() if file else ""
     if not line:
@@ -170,13 +171,17 @@ def raised(name: str, error: BaseException, function: object = None) -> Remark:
     return feedback("raised_at", function=name, error=what, line=one_line(line, 100))
 
 
-def is_blank(error: BaseException, file: str | None) -> bool:
-    """Whether `error` is a `raise NotImplementedError()` in `file`. (torch raises it, too.)"""
+def blank_of(error: BaseException, file: str | None) -> str | None:
+    """The function whose `raise NotImplementedError()` in `file` this is; None where it is none.
+
+    (torch raises NotImplementedError, too.)
+    """
     if not isinstance(error, NotImplementedError):
-        return False
+        return None
     *_, last = _places(error)
     code = last.tb_frame.f_code
-    return code.co_filename == file and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+    plain = dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+    return code.co_name if code.co_filename == file and plain else None
 
 
 def line_number(error: BaseException, file: str) -> int:

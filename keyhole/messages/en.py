@@ -1,6 +1,7 @@
-"""Every sentence in English, in five tables.
+"""Every sentence in English, in six tables.
 
 - `MISCONCEPTIONS`: what a student probably misunderstood.
+- `SYMPTOMS`: what is systematically different about a wrong result.
 - `FEEDBACK`: the other sentences on an answer.
 - `PROBLEMS`: what a KeyholeError says.
 - `SHOWN`: what commands print.
@@ -123,6 +124,10 @@ MISCONCEPTIONS = {
     "probability_difference": (
         "The result is the mean difference of the probabilities, which the paper calls magnitude. "
         "Return the share of probes."
+    ),
+    "ties_left_out": (
+        "Your function leaves ties out of the number by which it divides. "
+        "A tie is a failure: divide by the number of all probes."
     ),
     "share_per_probe": "The result has one number for each probe. Return their mean.",
     "near_tie": (
@@ -366,6 +371,10 @@ MISCONCEPTIONS = {
         "attention."
     ),
     "other_kind": "MLP and attention are swapped.",
+    "late_binding": (
+        "All hooks of a window put back the same layer's states: a lambda in a loop reads the "
+        "loop's variable when it is called, so bind it, as in `lambda h, l=l: ...`."
+    ),
     "window_ignored": "Your function restores only one layer; restore all layers of the window.",
     "window_upward": "The window begins at the layer and goes up; put the layer in its middle.",
     "window_downward": "The window ends at the layer; put the layer in its middle.",
@@ -415,6 +424,14 @@ MISCONCEPTIONS = {
         "The result is the key after the last prefix alone. "
         "Does your loop overwrite the earlier keys?"
     ),
+    "subject_averaged": (
+        "The result is the mean key over all tokens of the subject. Take the key at its last "
+        "token alone."
+    ),
+    "bare_prompt_left_out": (
+        "Your function skips the empty prefix. It stands for the bare prompt, which counts like "
+        "the others."
+    ),
     "sum_of_keys": "The result is the sum of the keys over the prefixes. Take their mean.",
     "place_in_bare_prompt": (
         "Your function looks the subject up in the bare prompt. "
@@ -434,6 +451,10 @@ MISCONCEPTIONS = {
     "one_token_after": (
         "The result is the key one token after the subject's last one. "
         "The end of a slice is the first position *after* it."
+    ),
+    "other_token": (
+        "The result is the key at another token. Use the subject's last one: its place is "
+        "`model.subject_slice(text, subject).stop - 1`."
     ),
     "other_layer": (
         "Your function looks at another layer than the given one. Use the argument `layer`."
@@ -471,6 +492,9 @@ MISCONCEPTIONS = {
         "The result is the outer product of the mean key with itself. "
         "Take the mean of the outer products."
     ),
+    "divided_by_one_less": (
+        "Your function divides by N − 1, as for a covariance. Take the mean, or the sum."
+    ),
     "moment_inverted": "The result is the inverse of C. Return C itself; the solving comes later.",
     "identity_added": (
         "Your function adds something to the diagonal. C is the mean of the outer products alone."
@@ -503,6 +527,17 @@ MISCONCEPTIONS = {
     "kl_mean": (
         "Your function divides the KL term by the size of the vocabulary. "
         "A divergence is a sum over the vocabulary."
+    ),
+    "kl_without_exp": (
+        "Your function weighs the differences by log probabilities. "
+        "A divergence weighs them by the probabilities, `now.exp()`."
+    ),
+    "kl_symmetric": (
+        "Your function takes the divergence in both directions. It is KL(now ‖ before) alone."
+    ),
+    "decay_of_absolutes": (
+        "Your decay term adds up the absolute values of delta. |delta| is its length, the root of "
+        "the sum of squares."
     ),
     "decay_missing": "The decay term is missing. It keeps delta small.",
     "decay_not_weighted": "The decay term has no weight. Multiply it by `decay`.",
@@ -560,6 +595,14 @@ MISCONCEPTIONS = {
     "key_clipped": (
         "Your function cuts off large entries of k*. Use k* as it is, whatever its size."
     ),
+    "key_normalised": (
+        "Your function scales k* to length 1, and then asks for v* there. Use k* as it is."
+    ),
+    "half_a_solve": (
+        "Your function applies only half of C⁻¹, as after one of the two solves with a Cholesky "
+        "factor. Solve with the other triangle too."
+    ),
+    "residual_added": "Your function takes v* + W k*. What is missing of v* is v* − W k*.",
     "shapes_disagree": (
         "Two shapes do not fit. "
         "W is (d_out, d_in), k* is (d_in,) and v* is (d_out,), so W k* needs no transpose."
@@ -864,6 +907,56 @@ MISCONCEPTIONS = {
         "The result is the answer to a public check. "
         "Other arguments have other answers, so compute the result."
     ),
+    "mean_of_booleans": (
+        "A comparison gives booleans, and torch takes no mean of these. "
+        "Make numbers of them first, with `.float()` or `.double()`."
+    ),
+    "dtypes_mixed": (
+        "Float and double do not mix here. "
+        "Give everything in this step the same dtype, for example with `.double()`."
+    ),
+    "arguments_changed": (
+        "The function takes other arguments than in the handout. Keep those that it gives."
+    ),
+    "name_unknown": (
+        "Nothing defines this name: write or run the cell that does. "
+        "Restart the kernel and run all cells to see what the grader sees, which knows nothing of "
+        "cells that you changed or deleted."
+    ),
+    "shapes_mismatch": (
+        "Two shapes do not fit in this line. "
+        "Print the `.shape` of each tensor in it, and compare them with the docstring."
+    ),
+    "truth_of_many": (
+        "An `if`, `and` or `min()` asks a whole tensor for one yes or no. "
+        "Work on all its numbers at once, or ask with `.all()` or `.any()`."
+    ),
+    "number_of_many": (
+        "A single number is asked of a tensor that holds several. "
+        "Reduce it first, for example with `.mean()`."
+    ),
+    "index_not_whole": (
+        "An index is no whole number. Make one of it with `.long()`, or index by another tensor."
+    ),
+    "no_such_method": (
+        "torch has nothing of this name, perhaps numpy or JAX has. "
+        "In torch `.copy()` is `.clone()`, and `.astype(...)` is `.to(...)`."
+    ),
+    "none_used": (
+        "Something is None here that should hold a value: is a `return` missing, or was it read "
+        "before anything was recorded?"
+    ),
+    "used_before_set": (
+        "A variable is read before it has a value: is it set only in one branch, or in a loop that "
+        "may not run?"
+    ),
+    "no_processes": (
+        "No thread and no other process can be started where this is graded. "
+        "Compute in a plain loop."
+    ),
+    "method_of_tensors": (
+        "A Python number has no methods of tensors. Use plain arithmetic, min() or max()."
+    ),
     "contiguity_assumed": (
         "`view` needs a tensor that lies in memory in one piece, and a transposed one does not: "
         "use `reshape`."
@@ -880,6 +973,99 @@ MISCONCEPTIONS = {
         "An index goes past the end: do you write a size as a fixed number, or use the index of "
         "one dimension for another?"
     ),
+}
+
+# What is systematically different about a wrong result, where no misconception explains it. Each is
+# one sentence, an observation: it must be true of the result, whatever made it so.
+SYMPTOMS = {
+    "out_of_range": "It goes below 0 or above 1, which no probability and no share can.",
+    "no_share": (
+        "It is not a number of probes divided by all of them: count those that succeed, and "
+        "measure nothing else."
+    ),
+    "zero": "Every number of it is 0.",
+    "all_alike": "All its numbers are the same, and they should differ.",
+    "alike_along": "It is the same for all {axis}, and it should differ from one to the next.",
+    "asymmetric": "It should equal its own transpose, and it does not.",
+    "only_wrong": "Of the {axis}, {which} came out wrong, and all others right.",
+    "only_right": "Of the {axis}, only {which} came out right.",
+    "region_wrong": "Only {where} came out wrong; everything else is right.",
+    "patchwork": "It has `{first}` at {some}, and `{second}` at {others}.",
+    "edges": "It is right inside and wrong at its border.",
+    "diagonal_wrong": "Only its diagonal is wrong.",
+    "diagonal_right": "Only its diagonal is right.",
+    "half_right": "It is right {half} the diagonal, and wrong on the other side.",
+    "axes_swapped": "Its numbers are right, but two dimensions are swapped: {axes}.",
+    "reversed": "Its {axis} are right, but stand in the reverse order.",
+    "reordered": "Its {axis} are right, but stand in another order: {order}, counted from 0.",
+    "late": "Its {axis} are right, but each stands one place too late.",
+    "early": "Its {axis} are right, but each stands one place too early.",
+    "sign": "It is right but for its sign.",
+    "sign_of_change": "What your function changes has the right size and the wrong sign.",
+    "factor": "It is exactly {factor} times what it should be.",
+    "factor_of_change": "What your function changes is exactly {factor} times what it should be.",
+    "factor_varies": (
+        "It is right but for a factor, which differs from test to test: look at what your "
+        "function multiplies by or divides by."
+    ),
+    "row_factors": (
+        "Its {axis} have the right directions and wrong lengths, as after a normalisation."
+    ),
+    "unit_diagonal": "Its diagonal is 1 everywhere, as after a normalisation.",
+    "offset": "Each of its numbers is off by the same amount, {amount}.",
+    "scale_and_offset": (
+        "Each of its numbers is the right one times {factor}, plus {amount}, as after a rescaling."
+    ),
+    "like_argument": "It is {what}.",
+    "with_argument": "It is the right result plus {factor} times {what}.",
+    "transformed": "It is {how} the right result.",
+    "reduced": "It is {how} over the {over}, where their mean is asked for.",
+    "part_alone": "Of the {over}, it counts {which} alone.",
+    "parts_alone": "Of the {over}, it counts only {which}.",
+    "part_missing": "The mean over the {over} leaves {which} out.",
+    "part_uncounted": "The {over} all count in the divisor, but {which} is not in the sum.",
+    "part_twice": "The mean over the {over} counts {which} twice.",
+    "rounded": "It is the right result, rounded to {decimals} decimals.",
+    "cut_above": "It is right up to {bound}, and what should be larger is cut off there.",
+    "cut_below": "It is right down to {bound}, and what should be smaller is cut off there.",
+    "only_written_right": (
+        "The change writes in the right direction, v* − W k*, but it answers to the wrong keys: "
+        "look at the other factor of the outer product."
+    ),
+    "only_key_right": (
+        "The change answers to the right keys, but it writes in the wrong direction: look at the "
+        "factor that should be v* − W k*."
+    ),
+    "neither_side": (
+        "The change has rank one, but both factors of the outer product have the wrong direction."
+    ),
+    "axis_missing": "The dimension of the {axis} is missing.",
+    "axis_kept": "The dimension of the {axis} has size 1: was something summed or averaged away?",
+    "axis_short": "It has too few {axis}: {count} are missing.",
+    "axis_long": "It has too many {axis}: {count} more than it should.",
+    "axes_ordered": "Its dimensions stand in another order; it should be {axes}.",
+    "axis_of_one": "A dimension of size 1 is too many, or is missing.",
+    "axis_too_many": "It has one dimension too many, of size {count}.",
+    "noise_otherwise": "The noise that your function adds is not the given one. {seen}",
+    "later_call": (
+        "A first call came out right, and the same call with another `{argument}` did not."
+    ),
+    "only_windows": (
+        "Maps of states are right, and maps of windows of MLP or attention outputs are not."
+    ),
+    "only_states": (
+        "Maps of windows of MLP and attention outputs are right, and maps of states are not."
+    ),
+    "only_edges": "Windows inside the model are right, and those at its edge are not.",
+    "only_even": "Windows of an odd number of layers are right, and those of an even number not.",
+    "only_order": (
+        "Maps are right where positions and layers rise, and wrong where they are asked for in "
+        "another order."
+    ),
+    "example": (
+        "Try a small call, with tensors for lists: `{call}` gives {got}, and should give {right}."
+    ),
+    "not_reduced": "It still has one number for each of the {over}.",
 }
 
 FEEDBACK = {
@@ -916,6 +1102,7 @@ FEEDBACK = {
     "blank": (
         "`{function}` is still a blank: replace `raise NotImplementedError()` with your own lines."
     ),
+    "calls_blank": "`{function}` calls `{blank}`, which is still a blank: fill that in first.",
     "raised": "`{function}` raised {error}.",
     "no_check": "There is no check called {function!r}; there are checks of {known}.",
     "no_picture": "There is no picture for {function!r}.",
@@ -1714,6 +1901,81 @@ WORDS = {
     "no_letter": "nothing",
     "times": "{count:.0f}00 %",
     "many_times": "more than 100,000 %",
+    "samples": "samples",
+    "tokens": "tokens",
+    "dimensions": "dimensions",
+    "positions": "rows (positions)",
+    "layers": "columns (layers)",
+    "facts": "facts",
+    "rows": "rows",
+    "columns": "columns",
+    "numbers": "numbers",
+    "probes": "probes",
+    "shares": "shares",
+    "prefixes": "prefixes",
+    "keys": "keys",
+    "prompts": "prompts",
+    "texts": "texts",
+    "vocabulary": "words of the vocabulary",
+    "subject_tokens": "tokens of the subject",
+    "earlier_facts": "earlier facts",
+    "first": "the first",
+    "last": "the last",
+    "first_ones": "the first {count}",
+    "last_ones": "the last {count}",
+    "numbers_of": "those of number {numbers}, counted from 0,",
+    "lower": "below",
+    "upper": "above",
+    "subject_region": "the tokens of the subject",
+    "before_subject": "tokens before the subject",
+    "after_subject": "tokens after the subject",
+    "restored_token": "the token at `position`",
+    "tokens_before": "tokens before `position`",
+    "tokens_after": "tokens after `position`",
+    "negative": "−{factor}",
+    "one_over": "1 / ({what})",
+    "count_of": "the number of {what}",
+    "n_by_less": "N / (N − 1), where N is {what},",
+    "less_by_n": "(N − 1) / N, where N is {what},",
+    "root_of": "the root of {what}",
+    "length_of": "the length of `{name}`",
+    "square_length_of": "the squared length of `{name}`",
+    "argument": "`{name}`",
+    "transpose_of": "the transpose of `{name}`",
+    "mean_of": "the mean of `{name}`",
+    "rest_of_mean": "1 minus the mean of `{name}`",
+    "largest_of": "the largest of `{name}`",
+    "spread_of": "the standard deviation of `{name}`",
+    "of_shape": "a tensor of shape {shape}",
+    "sum_of": "the sum of `{name}`",
+    "first_of": "the first of `{name}`",
+    "last_of": "the last of `{name}`",
+    "copies_of": "`{name}`, copied",
+    "exponential": "the exponential of",
+    "exponential_of_minus": "the exponential of minus",
+    "logarithm": "the logarithm of",
+    "minus_logarithm": "minus the logarithm of",
+    "square": "the square of",
+    "root": "the square root of",
+    "reciprocal": "1 divided by",
+    "one_minus": "1 minus",
+    "one_plus": "1 plus",
+    "absolute": "the absolute value of",
+    "sigmoid": "the sigmoid of",
+    "tanh": "the tanh of",
+    "sum": "the sum",
+    "median": "the median",
+    "largest": "the largest",
+    "smallest": "the smallest",
+    "root_mean_square": "the root mean square",
+    "mean_of_absolutes": "the mean of the absolute values",
+    "mean_of_squares": "the mean of the squares",
+    "product": "the product",
+    "euclidean": "the root of the sum of squares",
+    "deviation": "the standard deviation",
+    "variance": "the variance",
+    "geometric_mean": "the geometric mean",
+    "harmonic_mean": "the harmonic mean",
 }
 
 # What stands in pictures.

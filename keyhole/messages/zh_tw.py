@@ -56,6 +56,7 @@ MISCONCEPTIONS = {
     "all_or_nothing": "這是在問是不是每一題都成功；要的是成功的比例。",
     "difference_not_share": "這是 NLL 的平均差；要的是「該贏的一方 NLL 較小」的比例。",
     "probability_difference": "這是機率的平均差，也就是論文的 magnitude；要的是比例。",
+    "ties_left_out": "你除的時候沒有算平手的 probe；平手算失敗，要除以所有 probe 的個數。",
     "share_per_probe": "每一題各有一個判定；比例是它們的平均。",
     "near_tie": (
         "很小的差距被當成平手了：NLL 是不是四捨五入過，或是比較時設了門檻？不論差多少，小的就是贏。"
@@ -192,6 +193,10 @@ MISCONCEPTIONS = {
     ),
     "kind_ignored": "還原的是整個狀態；`kind` 要的是 MLP 或 attention 的輸出。",
     "other_kind": "MLP 和 attention 對調了。",
+    "late_binding": (
+        "一個視窗裡的 hook 放回的都是同一層的狀態：迴圈裡的 lambda 要到被呼叫時才讀迴圈變數，"
+        "所以要先綁定，像 `lambda h, l=l: ...`。"
+    ),
     "window_ignored": "只還原了一層；這裡要還原一個視窗裡的各層。",
     "window_upward": "視窗從這一層往上開始；這一層應該在視窗中間。",
     "window_downward": "視窗到這一層為止；這一層應該在視窗中間。",
@@ -212,6 +217,8 @@ MISCONCEPTIONS = {
     ),
     "first_prefix_only": "這是只接在第一個前綴後面的 key：迴圈裡是不是有 `return`？",
     "last_prefix_only": "這是只接在最後一個前綴後面的 key：迴圈是不是把前面找到的 key 蓋掉了？",
+    "subject_averaged": "這是主詞所有 token 的 key 的平均；只要最後一個 token 的 key。",
+    "bare_prompt_left_out": "你跳過了空的前綴；它代表原本的 prompt，和其他的一樣要算。",
     "sum_of_keys": "這是各前綴的 key 的總和；k* 是平均。",
     "place_in_bare_prompt": (
         "主詞的位置是在 prompt 本身裡找的；前綴會把它往右移，要在 前綴 + prompt 裡找。"
@@ -227,6 +234,10 @@ MISCONCEPTIONS = {
     "one_token_after": (
         "這是主詞最後一個 token 再後一個的 key：slice 的終點是「之後」的第一個位置。"
     ),
+    "other_token": (
+        "這是另一個 token 的 key；請用主詞的最後一個 token，它的位置是 "
+        "`model.subject_slice(text, subject).stop - 1`。"
+    ),
     "other_layer": "看的是另一層，不是所要的那一層：請用引數 `layer`。",
     "padding_read": "一批 prompt 裡短的會在尾端補齊，那裡的 -1 不是它自己的 token：請從頭數。",
     "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接 前綴 + prompt 就好。",
@@ -241,6 +252,7 @@ MISCONCEPTIONS = {
     "moment_of_rows": "這是把 key 當列的 K Kᵀ，每一對「key」有一個數；C 是每一對「維度」有一個數。",
     "moment_diagonal": "這只有 C 的對角線；其他的數也要，它們記的正是維度之間的相關。",
     "moment_of_mean": "這是平均的 key 和自己的外積；C 是外積的平均。",
+    "divided_by_one_less": "你除以了 N − 1，像共變異數那樣；請取平均或總和。",
     "moment_inverted": "這是 C 的反矩陣；`second_moment` 要給 C 本身，之後才解方程式。",
     "identity_added": "對角線上加了東西；C 就只是外積的平均。",
     "keys_normalised": "key 先被縮成長度 1 了；C 用的是原來的 key。",
@@ -255,6 +267,9 @@ MISCONCEPTIONS = {
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
     "kl_not_weighted": "KL 項沒有加權：請乘上 `kl_weight`。",
     "kl_mean": "KL 項除以了詞彙表的大小；散度是對詞彙表的總和。",
+    "kl_without_exp": ("你用對數機率當權重；散度的權重應該是機率，也就是 `now.exp()`。"),
+    "kl_symmetric": "兩個方向的散度你都算了；只要 KL(now ‖ before)。",
+    "decay_of_absolutes": ("decay 項加總了 delta 的絕對值；|delta| 是它的長度，也就是平方和的根。"),
     "decay_missing": "少了 decay 項：沒有東西讓 delta 保持小。",
     "decay_not_weighted": "decay 項沒有加權：請乘上 `decay`。",
     "decay_of_square": "decay 的分子是 |delta|²；應該是 |delta| / |v0|²。",
@@ -285,6 +300,9 @@ MISCONCEPTIONS = {
         "解方程式之前在 C 的對角線上加了東西；key 小的時候方向會因此改變，而 C 不需要這樣做。"
     ),
     "key_clipped": "k* 裡大的數被截掉了；key 不論大小都是 key。",
+    "key_normalised": "你先把 k* 縮成長度 1，才要求那裡給出 v*；請直接用 k*。",
+    "half_a_solve": ("C⁻¹ 只用了一半，像是兩次 Cholesky 三角求解只做了一次；另一個三角也要解。"),
+    "residual_added": "你用的是 v* + W k*；v* 還缺的是 v* − W k*。",
     "shapes_disagree": (
         "有兩個形狀對不起來：W 是 (d_out, d_in)，k* 是 (d_in,)，v* 是 (d_out,)，"
         "所以 W k* 不必轉置。"
@@ -450,6 +468,34 @@ MISCONCEPTIONS = {
     "half_precision": "半精度只有三位有效數字；請用 float32 或 float64。",
     "whole_numbers": "中間是不是四捨五入過，或是用了 // 來除？",
     "hard_coded": "這是公開檢查的答案；引數不同，答案也不同，請從引數算出結果。",
+    "mean_of_booleans": (
+        "比較的結果是布林值，torch 不能對它們取平均；請先用 `.float()` 或 `.double()` 變成數。"
+    ),
+    "dtypes_mixed": "這裡 float 和 double 不能混用；請讓 dtype 都相同，例如用 `.double()`。",
+    "arguments_changed": "這個函式的參數和講義的不同；請保留講義給的參數。",
+    "name_unknown": (
+        "這個名字沒有定義：請寫出或執行定義它的 cell。"
+        "重新啟動 kernel 再全部執行一次，就會看到評分時的情形：改掉或刪掉的 cell 那裡是沒有的。"
+    ),
+    "shapes_mismatch": (
+        "這一行裡有兩個形狀對不起來；請印出其中每個 tensor 的 `.shape`，和 docstring 比一比。"
+    ),
+    "truth_of_many": (
+        "`if`、`and` 或 `min()` 向整個 tensor 要一個是或否；"
+        "請一次算所有的數，或用 `.all()`、`.any()`。"
+    ),
+    "number_of_many": ("這裡要一個數，tensor 卻有好幾個；請先化成一個，例如用 `.mean()`。"),
+    "index_not_whole": ("索引不是整數；請用 `.long()` 變成整數，或換別的 tensor 當索引。"),
+    "no_such_method": (
+        "torch 沒有這個名字，也許是 numpy 或 JAX 的；"
+        "在 torch 裡 `.copy()` 是 `.clone()`，`.astype(...)` 是 `.to(...)`。"
+    ),
+    "none_used": ("這裡有個東西是 None，本來應該有值：是不是少了 `return`，或是還沒記錄就先讀了？"),
+    "used_before_set": (
+        "變數還沒有值就被讀了：是不是只在某個分支裡設定，或設在可能不執行的迴圈裡？"
+    ),
+    "no_processes": "評分的地方不能開執行緒，也不能開別的行程；請用一般的迴圈計算。",
+    "method_of_tensors": "Python 的數沒有 tensor 的方法；請用一般的四則運算、min() 或 max()。",
     "contiguity_assumed": "`view` 需要在記憶體裡連續的 tensor，轉置過的不是：請用 reshape。",
     "layer_outside": "用到了模型沒有的層：層從 0 算起，視窗在兩端要截斷。",
     "slice_empty": (
@@ -458,6 +504,73 @@ MISCONCEPTIONS = {
     "index_past_end": (
         "索引超出了範圍：是不是把大小寫成了固定的數字，或是把一個維度的索引用在另一個維度上？"
     ),
+}
+
+# What is systematically different about a wrong result, where no misconception explains it.
+SYMPTOMS = {
+    "out_of_range": "它小於 0 或大於 1，機率和比例都不可能這樣。",
+    "no_share": "它不是「幾個 probe 除以全部」：只要數成功的有幾個，不要量別的。",
+    "zero": "它的每個數都是 0。",
+    "all_alike": "它的數全都一樣，而它們應該各不相同。",
+    "alike_along": "沿著{axis}它都一樣，而它應該逐一不同。",
+    "asymmetric": "它應該等於自己的轉置，現在卻不是。",
+    "only_wrong": "{axis}之中，{which}是錯的，其餘都對。",
+    "only_right": "{axis}之中，只有{which}是對的。",
+    "region_wrong": "只有{where}是錯的；其餘都對。",
+    "patchwork": "{some}是 `{first}`，{others}是 `{second}`。",
+    "edges": "它裡面是對的，邊上是錯的。",
+    "diagonal_wrong": "只有對角線是錯的。",
+    "diagonal_right": "只有對角線是對的。",
+    "half_right": "對角線{half}是對的，另一邊是錯的。",
+    "axes_swapped": "數值是對的，但有兩個維度對調了：{axes}。",
+    "reversed": "各個{axis}都對，但順序是反的。",
+    "reordered": "各個{axis}都對，但順序不同：{order}（從 0 數起）。",
+    "late": "各個{axis}都對，但每個都晚了一格。",
+    "early": "各個{axis}都對，但每個都早了一格。",
+    "sign": "除了正負號以外都對。",
+    "sign_of_change": "你的函式所做的改變大小對，正負號相反。",
+    "factor": "它恰好是應有的 {factor} 倍。",
+    "factor_of_change": "你的函式所做的改變恰好是應有的 {factor} 倍。",
+    "factor_varies": "除了一個因子以外都對，而這個因子每個測試都不同：請看你乘了什麼、除了什麼。",
+    "row_factors": "{axis}的方向都對，長度不對，像是正規化過。",
+    "unit_diagonal": "它的對角線全是 1，像是正規化過。",
+    "offset": "它的每個數都差了同樣的量：{amount}。",
+    "scale_and_offset": "它的每個數都是正確的數乘以 {factor} 再加 {amount}，像是重新縮放過。",
+    "like_argument": "它就是{what}。",
+    "with_argument": "它是正確的結果，再加上 {factor} 乘以{what}。",
+    "transformed": "它是正確結果的{how}。",
+    "reduced": "這是對{over}取{how}，而該取的是平均。",
+    "part_alone": "{over}之中，它只算了{which}。",
+    "parts_alone": "{over}之中，它只算了{which}。",
+    "part_missing": "對{over}取的平均漏掉了{which}。",
+    "part_uncounted": "除的時候算了所有的{over}，加的時候卻少了{which}。",
+    "part_twice": "對{over}取的平均把{which}算了兩次。",
+    "rounded": "它是正確的結果，四捨五入到小數 {decimals} 位。",
+    "cut_above": "到 {bound} 為止都對，更大的在那裡被截掉了。",
+    "cut_below": "到 {bound} 為止都對，更小的在那裡被截掉了。",
+    "only_written_right": (
+        "改變量寫入的方向 v* − W k* 是對的，但回應的 key 不對：請看外積的另一個因子。"
+    ),
+    "only_key_right": (
+        "改變量回應的 key 是對的，但寫入的方向不對：請看應為 v* − W k* 的那個因子。"
+    ),
+    "neither_side": "改變量的秩是一，但外積的兩個因子方向都不對。",
+    "axis_missing": "少了{axis}這個維度。",
+    "axis_kept": "{axis}這個維度的大小是 1：是不是被加總或平均掉了？",
+    "axis_short": "{axis}太少：少了 {count} 個。",
+    "axis_long": "{axis}太多：多了 {count} 個。",
+    "axes_ordered": "它的維度順序不同；應該是{axes}。",
+    "axis_of_one": "多了或少了一個大小為 1 的維度。",
+    "axis_too_many": "它多了一個維度，大小是 {count}。",
+    "noise_otherwise": "你的函式加上去的雜訊和給的不同。{seen}",
+    "later_call": "第一次呼叫是對的，換了另一個 `{argument}` 再呼叫就不對了。",
+    "only_windows": "狀態的圖是對的，MLP 或 attention 輸出的視窗的圖不對。",
+    "only_states": "MLP 和 attention 輸出的視窗的圖是對的，狀態的圖不對。",
+    "only_edges": "模型裡面的視窗是對的，靠邊的視窗不對。",
+    "only_even": "層數為奇數的視窗是對的，偶數的不對。",
+    "only_order": "位置和層由小到大時圖是對的，換成別的順序就不對了。",
+    "example": "試一個小例子（list 換成 tensor）：`{call}` 給出 {got}，應該是 {right}。",
+    "not_reduced": "它還是每個{over}各有一個數。",
 }
 
 FEEDBACK = {
@@ -488,6 +601,7 @@ FEEDBACK = {
     "metric_without_edit": "可是沒有一個編輯成功，所以鄰居沒變並不說明什麼。",
     "metric_missing": "評分程式沒有量 {what}：你的 {all} 個 Ŵ 裡有 {count} 個不能用。",
     "blank": "`{function}` 還是空白：請把 `raise NotImplementedError()` 換成你自己的程式。",
+    "calls_blank": "`{function}` 呼叫了 `{blank}`，而它還是空白：請先填好它。",
     "raised": "`{function}` 發生了錯誤「{error}」。",
     "no_check": "沒有叫做 {function!r} 的檢查；有檢查的是 {known}。",
     "no_picture": "{function!r} 的結果沒有圖可畫。",
@@ -1120,6 +1234,81 @@ WORDS = {
     "no_letter": "空的",
     "times": "{count:.0f} 倍",
     "many_times": "超過 1,000 倍",
+    "samples": "樣本",
+    "tokens": "token",
+    "dimensions": "維度",
+    "positions": "列（位置）",
+    "layers": "行（層）",
+    "facts": "事實",
+    "rows": "列",
+    "columns": "行",
+    "numbers": "數",
+    "probes": "probe",
+    "shares": "比例",
+    "prefixes": "前綴",
+    "keys": "key",
+    "prompts": "prompt",
+    "texts": "文字",
+    "vocabulary": "詞彙",
+    "subject_tokens": "主詞的 token",
+    "earlier_facts": "先前的事實",
+    "first": "第一個",
+    "last": "最後一個",
+    "first_ones": "前 {count} 個",
+    "last_ones": "最後 {count} 個",
+    "numbers_of": "第 {numbers} 個（從 0 數起）",
+    "lower": "以下",
+    "upper": "以上",
+    "subject_region": "主詞的 token",
+    "before_subject": "主詞之前的 token",
+    "after_subject": "主詞之後的 token",
+    "restored_token": "`position` 的 token",
+    "tokens_before": "`position` 之前的 token",
+    "tokens_after": "`position` 之後的 token",
+    "negative": "−{factor}",
+    "one_over": "1 /（{what}）",
+    "count_of": "{what}的個數",
+    "n_by_less": "N / (N − 1)（N 是{what}）",
+    "less_by_n": "(N − 1) / N（N 是{what}）",
+    "root_of": "{what}的平方根",
+    "length_of": " `{name}` 的長度",
+    "square_length_of": " `{name}` 長度的平方",
+    "argument": " `{name}` ",
+    "transpose_of": " `{name}` 的轉置",
+    "mean_of": " `{name}` 的平均",
+    "rest_of_mean": " 1 減去 `{name}` 的平均",
+    "largest_of": " `{name}` 的最大值",
+    "spread_of": " `{name}` 的標準差",
+    "of_shape": "形狀為 {shape} 的 tensor",
+    "sum_of": " `{name}` 的總和",
+    "first_of": " `{name}` 的第一個",
+    "last_of": " `{name}` 的最後一個",
+    "copies_of": " `{name}` 的複本",
+    "exponential": "指數",
+    "exponential_of_minus": "負值的指數",
+    "logarithm": "對數",
+    "minus_logarithm": "對數的負值",
+    "square": "平方",
+    "root": "平方根",
+    "reciprocal": "倒數",
+    "one_minus": "補數（1 減去它）",
+    "one_plus": "加 1",
+    "absolute": "絕對值",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "sum": "總和",
+    "median": "中位數",
+    "largest": "最大值",
+    "smallest": "最小值",
+    "root_mean_square": "均方根",
+    "mean_of_absolutes": "絕對值的平均",
+    "mean_of_squares": "平方的平均",
+    "product": "乘積",
+    "euclidean": "平方和的根",
+    "deviation": "標準差",
+    "variance": "變異數",
+    "geometric_mean": "幾何平均",
+    "harmonic_mean": "調和平均",
 }
 
 # What stands in pictures.

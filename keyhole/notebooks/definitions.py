@@ -90,6 +90,17 @@ class Definitions:
     # that was not kept would have changed that name afterwards.
     altered: dict[str, tuple[str, int]] = field(default_factory=dict)
     python: str | None = None  # that the notebook was saved by, where it is newer than this one
+    uses: dict[str, Collection[str]] = field(default_factory=dict)  # what each one looks up
+
+    def rests_on(self, function: str, name: str) -> bool:
+        """Whether a function looks `name` up, itself or through others."""
+        seen, waiting = {function}, [function]
+        while waiting:
+            for other in self.uses.get(waiting.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+        return name in seen - {function}
 
     def why_absent(self, name: str) -> Remark | None:
         """Why a name of the notebook is not there; None where nothing is known of it."""
@@ -323,6 +334,7 @@ class _Collector:
             | {name: (number,) for name, (number, _) in broken.items()},
             self._altered(),
             self.saved and newer.shown(self.saved),
+            self.uses,
         )
 
     def _altered(self) -> dict[str, tuple[str, int]]:

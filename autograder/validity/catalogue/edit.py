@@ -143,6 +143,24 @@ WRONG = {
             fails=KEY_CASES,
             code=_key(position="span.stop - 2"),
         ),
+        "mean over the subject": Wrong(
+            "averaged the keys of all the subject's tokens",
+            misconception="subject_averaged",
+            fails=KEY_CASES,
+            code=_key(position="span").replace("span])", "span].mean(0))"),
+        ),
+        "two before": Wrong(
+            "took the token two before the subject's last one",
+            misconception="other_token",
+            fails=KEY_CASES,
+            code=_key(position="span.stop - 3"),
+        ),
+        "no bare prompt": Wrong(
+            "skipped the empty prefix",
+            misconception="bare_prompt_left_out",
+            fails=KEY_CASES,
+            code=_key(before_loop="prefixes = [prefix for prefix in prefixes if prefix]"),
+        ),
         "sum": Wrong(
             "added the keys up where their mean is asked for",
             misconception="sum_of_keys",
@@ -316,6 +334,12 @@ WRONG = {
         ),
     },
     "second_moment": {
+        "N - 1": Wrong(
+            "divided by N - 1, as for a sample's covariance",
+            misconception="divided_by_one_less",
+            fails=MOMENT_CASES,
+            code=_moment("keys.T @ keys / (len(keys) - 1)"),
+        ),
         "centred": Wrong(
             "subtracted the mean key: took the covariance for the moment",
             misconception="moment_centred",
@@ -444,6 +468,29 @@ WRONG = {
             fails=ALL,
             code=_objective(nll="-target_log_probs.exp().mean().log()"),
         ),
+        "KL without exp": Wrong(
+            "took log probabilities for the weights of the divergence",
+            misconception="kl_without_exp",
+            fails={"divergence", "gradient"},
+            code=_objective(kl="(kl_log_probs * (kl_log_probs - kl_log_probs_before)).sum()"),
+        ),
+        "symmetric KL": Wrong(
+            "took the divergence both ways",
+            misconception="kl_symmetric",
+            fails={"divergence", "gradient"},
+            code=_objective(
+                kl="""
+                ((kl_log_probs.exp() - kl_log_probs_before.exp())
+                * (kl_log_probs - kl_log_probs_before)).sum()
+                """
+            ),
+        ),
+        "absolute values of delta": Wrong(
+            "added up the absolute values of delta, where its length is asked for",
+            misconception="decay_of_absolutes",
+            fails={"decay", "gradient"},
+            code=_objective(decay="decay * delta.abs().sum() / value_before.norm() ** 2"),
+        ),
         "KL reversed": Wrong(
             "took the divergence the wrong way round",
             misconception="kl_reversed",
@@ -570,6 +617,43 @@ WRONG = {
         ),
     },
     "rank_one_update": {
+        "k* normalised": Wrong(
+            "scaled k* to length 1 first",
+            misconception="key_normalised",
+            fails=UPDATE_CASES,
+            may_fail=METRICS,
+            code=_update(
+                direction="torch.linalg.solve(moment, key / key.norm())",
+                residual="value - weight @ key / key.norm()",
+                divisor="u @ key / key.norm()",
+            ),
+        ),
+        "half a Cholesky solve": Wrong(
+            "solved with one of the two Cholesky factors only",
+            misconception="half_a_solve",
+            fails=UPDATE_CASES,
+            may_fail=METRICS,
+            code=_update(
+                direction="""
+                torch.linalg.solve_triangular(
+                    torch.linalg.cholesky(moment), key[:, None], upper=False
+                )[:, 0]
+                """
+            ),
+        ),
+        "residual added": Wrong(
+            "added W k* to v*, in place of subtracting it",
+            misconception="residual_added",
+            fails=UPDATE_CASES,
+            may_fail=METRICS,
+            code=_update(residual="value + weight @ key"),
+        ),
+        "float and double": Wrong(
+            "made a double of C alone",
+            misconception="dtypes_mixed",
+            fails=ALL,
+            code=_update(direction="torch.linalg.solve(moment.double(), key)"),
+        ),
         "no C": Wrong(
             "left C out: took k* itself for the direction",
             misconception="moment_omitted",

@@ -297,7 +297,6 @@ WRONG = {
         ),
         "three times": Wrong(
             "scaled the noise once more, though it comes scaled",
-            misconception="other_noise",
             fails={"middle", "start", "end", "single"},
             code=_corrupt("corrupted[:, subject] += 3 * noise"),
         ),
@@ -443,6 +442,68 @@ WRONG = {
         ),
     },
     "indirect_effect": {
+        "a shape that does not fit": Wrong(
+            "multiplied tensors as if their shapes did not matter",
+            misconception="shapes_mismatch",
+            fails=ALL,
+            code=_effect("(restored[1:] - torch.ones(99)).mean()"),
+        ),
+        "a tensor for a truth value": Wrong(
+            "asked a whole tensor for one yes or no",
+            misconception="truth_of_many",
+            fails=ALL,
+            code=_effect("restored if restored > corrupted else corrupted"),
+        ),
+        "a number of several": Wrong(
+            "made one number of a tensor that holds several",
+            misconception="number_of_many",
+            fails=ALL,
+            code=_effect("restored.item() - corrupted.item()"),
+        ),
+        "an index that is no whole number": Wrong(
+            "used probabilities as indices",
+            misconception="index_not_whole",
+            fails=ALL,
+            code=_effect("restored[corrupted].mean()"),
+        ),
+        "a method of numpy": Wrong(
+            "called a method that numpy has and torch has not",
+            misconception="no_such_method",
+            fails=ALL,
+            code=_effect("(restored - corrupted).astype(float).mean()"),
+        ),
+        "no return in a helper": Wrong(
+            "used what a helper without return gives",
+            misconception="none_used",
+            fails=ALL,
+            code=("def gap(a, b):\n    a - b", _effect("gap(restored, corrupted).mean()")),
+        ),
+        "set in one branch": Wrong(
+            "set a variable in a branch that may not be taken",
+            misconception="used_before_set",
+            fails=ALL,
+            code=block("""
+                def indirect_effect(restored, corrupted):
+                    if len(restored) > 99:
+                        gap = restored - corrupted
+                    return gap.mean()
+            """),
+        ),
+        "an argument added": Wrong(
+            "asks for an argument that the handout does not give",
+            misconception="arguments_changed",
+            fails=ALL,
+            code=block("""
+                def indirect_effect(restored, corrupted, samples):
+                    return (restored - corrupted).sum() / samples
+            """),
+        ),
+        "a name of another session": Wrong(
+            "uses a name that a cell defined which is gone",
+            misconception="name_unknown",
+            fails=ALL,
+            code=_effect("(restored - baseline).mean()"),
+        ),
         "kept by restored": Wrong(
             "kept the effect of every restored run, whatever the corrupted one",
             misconception="memo_too_small",
@@ -720,10 +781,10 @@ WRONG = {
             code=_trace(cell="100 * found[:, answer].mean()"),
         ),
         "rounded": Wrong(
-            "rounded the cells to one decimal",
+            "rounded the cells to two decimals",
             misconception="cells_rounded",
             fails=MAP_CASES | {"given_noise"},
-            code=_trace(cell="found[:, answer].mean().round(decimals=1)"),
+            code=_trace(cell="found[:, answer].mean().round(decimals=2)"),
         ),
         "mean of logarithms": Wrong(
             "averaged logarithms, and took their exponential",
@@ -888,6 +949,26 @@ WRONG = {
             misconception="window_of_states",
             fails=STATE_CASES,
             code=_trace(bounds="(layer - window // 2, layer + window - window // 2)"),
+        ),
+        "late binding": Wrong(
+            "gave hooks a lambda that reads the loop's variable when it is called",
+            misconception="late_binding",
+            fails=WINDOW_CASES,
+            code=_trace(clean="seen[min(stop, model.n_layers) - 1].output[0]"),
+        ),
+        "kind ignored in the window": Wrong(
+            "restored whole states in all layers of the window",
+            misconception="kind_ignored",
+            fails=WINDOW_CASES,
+            code=_trace(kind='"state"'),
+        ),
+        "corrupt is still a blank": Wrong(
+            "called corrupt, which raises NotImplementedError",
+            fails=ALL,
+            code=(
+                "def corrupt(embeddings, subject, noise):\n    raise NotImplementedError()",
+                _trace(before_span="corrupt(None, None, noise)"),
+            ),
         ),
         "kind ignored": Wrong(
             "restored whole states, whatever kind is asked for",

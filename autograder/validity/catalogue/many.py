@@ -539,6 +539,7 @@ WRONG = {
         ),
         "transposed": Wrong(
             "forgot to transpose the change",
+            misconception="shapes_mismatch",
             fails=ALL,
             code=_memit(change="torch.linalg.solve(old + new, keys.double().T @ residual)"),
         ),

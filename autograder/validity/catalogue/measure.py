@@ -76,6 +76,15 @@ WRONG = {
             fails=LONG,
             code=_nll("-log_probs[rows, target_ids].sum()"),
         ),
+        "threads": Wrong(
+            "starts threads, which the grader's process cannot",
+            misconception="no_processes",
+            fails=ALL,
+            code=block("""
+                def sequence_nll(logits, target_ids):
+                    raise RuntimeError("can't start new thread")  # as the sandbox answers
+            """),
+        ),
         "no minus": Wrong(
             "left the minus out: gave the log-likelihood",
             misconception="likelihood_not_negated",
@@ -336,6 +345,18 @@ WRONG = {
             fails={"ties"},
             code=_efficacy("(nll_new <= nll_true).float().mean()"),
         ),
+        "ties left out": Wrong(
+            "left ties out of the number of probes",
+            misconception="ties_left_out",
+            fails={"ties"},
+            code=_efficacy("(nll_new < nll_true).sum() / (nll_new != nll_true).sum()"),
+        ),
+        "mean of booleans": Wrong(
+            "took the mean of a comparison as it is",
+            misconception="mean_of_booleans",
+            fails=ALL,
+            code=_efficacy("(nll_new < nll_true).mean()"),
+        ),
         "half a tie": Wrong(
             "counted a tie as half a success",
             misconception="tie_counts_half",
@@ -593,6 +614,12 @@ WRONG = {
                     [part for part in parts if part > 0]
                 )
             """),
+        ),
+        "methods of tensors": Wrong(
+            "took Python's numbers for tensors",
+            misconception="method_of_tensors",
+            fails=ALL,
+            code=_score("0.0 if efficacy.min() == 0 else 3 / sum(1 / part for part in parts)"),
         ),
         "zero division": Wrong(
             "divided by a share of 0",

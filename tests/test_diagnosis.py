@@ -1,0 +1,109 @@
+"""One diagnosis a function: explanations that contradict a better one are not shown."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from autograder.hidden import locate, locate_wrongs
+from autograder.validity.solution import Solution
+from keyhole.checking.diagnosis import together
+from keyhole.checking.judging import judge, right, wrong
+from keyhole.checking.looks import Expected
+from keyhole.checking.symptoms import Given
+from tests.test_hidden import NearTrial
+from tests.test_notebook import of
+
+
+def verdict(named, *others, misses=()):
+    """A failing verdict: the misconceptions that give its result, and those that would not."""
+    return replace(
+        wrong(misconception=named), fits=frozenset([named, *others]), misses=frozenset(misses)
+    )
+
+
+def names(*verdicts):
+    return [each.misconception for each in together(verdicts)]
+
+
+def test_the_sign_is_not_called_wrong_and_then_taken_away():
+    reversed_twice = verdict("effect_reversed", misses=["effect_absolute"])
+    lost = verdict("effect_absolute", misses=["effect_reversed"])
+    assert names(reversed_twice, reversed_twice, lost) == ["effect_reversed"] * 2 + [None]
+
+
+def test_one_sample_is_not_called_the_first_and_then_the_largest():
+    """The first sample is the largest of one test, and only the first explains both."""
+    largest = verdict("cells_of_best_sample", "trace_of_first_sample")
+    first = verdict("trace_of_first_sample", misses=["cells_of_best_sample"])
+    assert names(largest, first) == ["trace_of_first_sample"] * 2
+    assert names(first, largest) == ["trace_of_first_sample"] * 2
+
+
+def test_zeros_are_not_called_rounded():
+    restored, corrupted = torch.tensor([0.02, 0.03]), torch.tensor([0.01, 0.02])
+    mistaken = locate_wrongs.indirect_effect(restored, corrupted)
+    assert not any(name.startswith("effect_rounded:1") for name in mistaken)
+    got = judge(torch.zeros(()), torch.tensor(0.01).double(), lambda: mistaken)
+    assert got.misconception != "effect_rounded"
+
+
+ALONE = """
+def corrupt(embeddings, subject, noise):
+    return embeddings
+
+def helper(states):
+    return {call}
+
+def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    return [helper(layer) for layer in layers]
+"""
+
+
+@pytest.mark.parametrize("call, rests", [("states", False), ("corrupt(states, None, 0)", True)])
+def test_corrupt_is_named_only_where_trace_calls_it(call, rests):
+    found = of(ALONE.format(call=call))
+    assert found.rests_on("trace", "corrupt") == rests
+    assert not found.rests_on("trace", "restore") and not found.rests_on("trace", "trace")
+    trial = NearTrial(Solution("trace", "alone", (ALONE.format(call=call),)))
+    trial.rests_on = lambda name: found.rests_on("trace", name)
+    hints = [remark.code for remark in locate._built(trial, wrong()).remarks]
+    assert hints == ["built_on"] * rests
+
+
+def test_a_second_mistake_in_other_tests_is_named_too():
+    states, window = verdict("layer_below_restored"), verdict("window_one_short")
+    assert names(states, window) == ["layer_below_restored", "window_one_short"]
+
+
+def test_a_mistake_with_which_another_test_would_not_have_failed_is_not_named():
+    chance = replace(verdict("all_or_nothing"), single=True)
+    other = replace(wrong(), excludes=frozenset(["all_or_nothing"]))
+    assert names(chance, chance, other) == [None] * 3
+    assert names(chance, chance, right()) == ["all_or_nothing"] * 2 + [None]
+
+
+def test_what_a_call_left_behind_stays_beside_the_diagnosis():
+    changed = wrong(misconception="hooks_left")
+    assert names(verdict("layer_below_restored"), changed) == ["layer_below_restored", "hooks_left"]
+
+
+def test_a_factor_that_differs_from_test_to_test_is_said_as_that():
+    states = torch.randn(4, 5).double()
+    off = [Expected(states).judge(times * states) for times in (1.3, 2.7)]
+    assert [each.symptom for each in off] == ["factor"] * 2
+    assert [each.symptom for each in together(off)] == ["factor_varies"] * 2
+    assert [each.symptom for each in together(off[:1])] == ["factor"]
+
+
+def test_a_factor_is_what_it_is_in_all_tests():
+    """Of two samples N / (N − 1) is 2, too."""
+    effects = [torch.rand(count).double() + 1 for count in (2, 7)]
+    off = [
+        Expected(each.mean(), given=Given("indirect_effect", {"restored": each})).judge(
+            each.sum() / (len(each) - 1)
+        )
+        for each in effects
+    ]
+    assert "2 times" in off[0].message
+    assert all("N / (N − 1)" in each.message for each in together(off))

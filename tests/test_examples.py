@@ -1,0 +1,84 @@
+"""The tiny calls that a student is shown where nothing else explains a mistake."""
+
+import pytest
+import torch
+
+from autograder.hidden.case import asked_again
+from autograder.hidden.examples import CALLS, PATTERNS, SECONDS, example
+from autograder.sandbox import StudentFailed
+from autograder.validity.catalogue import RIGHT
+from autograder.validity.solution import Solution
+from keyhole.checking.judging import right, wrong
+from keyhole.checking.looks import Expected
+from tests.test_hidden import NearTrial
+
+SMOOTHED = """
+def sequence_nll(logits, target_ids):
+    return torch.nn.functional.cross_entropy(logits, target_ids, label_smoothing=0.1)
+"""
+
+
+def of(code, function="sequence_nll"):
+    return NearTrial(Solution(function, "wrong", (code,)))
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_a_right_solution_gets_all_of_them_right(function):
+    assert len(CALLS[function]) <= 3 and 3 * SECONDS <= 2
+    for solution in RIGHT:
+        if solution.function == function:
+            assert example(NearTrial(solution)) is None, solution.name
+
+
+def test_the_first_call_that_comes_out_wrong_is_shown_with_both_results():
+    said = str(example(of(SMOOTHED)))
+    assert "`sequence_nll([[9, 0, 0], [0, 0, 9]], [0, 2])` gives 0.6002" in said
+    assert "should give 0.0002468" in said
+
+
+@pytest.mark.parametrize("code", PATTERNS["trace"])
+def test_which_kinds_of_map_are_wrong_is_said(code):
+    passed, failed = PATTERNS["trace"][code]
+    trial = of("def trace(model):\n    return model", "trace")
+    trial.verdict = lambda test: wrong() if test.partition(".")[2] in failed else right()
+    assert example(trial).code == code
+    trial.verdict = lambda test: wrong()
+    assert example(trial) is None
+
+
+def test_noise_in_the_wrong_order_is_told_by_its_order():
+    code = """
+def corrupt(embeddings, subject, noise):
+    corrupted = embeddings.repeat(len(noise), 1, 1)
+    corrupted[:, subject] += noise.flip(1)
+    return corrupted
+"""
+    verdict = of(code, "corrupt").verdict("corrupt.middle")
+    assert verdict.symptom == "noise_otherwise" and "reverse order" in verdict.message
+
+
+def test_a_later_call_that_comes_out_wrong_is_told_by_its_argument():
+    states = torch.ones(3, 4)
+    first = Expected(states.double())
+    later = asked_again(
+        right(), first, {"a": 1, "b": 2}, {"b": 3}, lambda asked: ({"result": states * 1.3}, first)
+    )
+    assert later.symptom == "later_call" and "another `b`" in later.message
+
+
+def test_a_large_result_is_shown_by_its_shape():
+    wide = "def indirect_effect(restored, corrupted):\n    return torch.zeros(9, 9)"
+    assert "gives a tensor of shape (9, 9)" in str(example(of(wide, "indirect_effect")))
+
+
+def test_nothing_is_shown_of_what_raises_or_takes_too_long():
+    raising = "def sequence_nll(logits, target_ids):\n    raise ValueError(logits)"
+    assert example(of(raising)) is None
+    trial, asked = of(SMOOTHED), []
+
+    def too_slow(**arguments):
+        asked.append(arguments)
+        raise StudentFailed("timeout")
+
+    trial.call = too_slow
+    assert example(trial) is None and len(asked) == 1
