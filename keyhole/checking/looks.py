@@ -141,7 +141,9 @@ def gradient(
         got = observation[f"grad.{name}"]
         if name in log_probabilities:
             shares = log_probabilities[name].double().exp()
-            got, derivative = (each - shares * each.sum() for each in (got.double(), derivative))
+            got, derivative = (
+                each - shares * each.sum(-1, keepdim=True) for each in (got.double(), derivative)
+            )
         verdict = judge(got, derivative, what=f"`{name}`", sentence="gradient")
         if not verdict.passed:
             return verdict
