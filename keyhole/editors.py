@@ -106,16 +106,17 @@ class Mend(nn.Module):
         """Take over mean and scale of the lessons' factors, and a first step of mean `length`.
 
         With `each_feature` every entry of u and δ has a mean and a scale of its own, as in the
-        paper. Without it, u has one scale and δ another, and the means are zero; then the
-        untrained editor is the fixed step.
+        paper. Without it, u has one scale and δ another in all layers, and the means are zero;
+        then the untrained editor is the fixed step.
         """
-        d_in = lessons[0].factors[0].inputs.shape[1]
-        for layer, (mean, scale) in enumerate(factor_statistics(lessons)):
-            if not each_feature:
-                square = mean.square() + scale.square()
-                parts = [part.mean().sqrt().expand_as(part) for part in square.tensor_split([d_in])]
-                mean, scale = torch.zeros_like(mean), torch.cat(parts)
-            self.means[layer], self.scales[layer] = mean, scale
+        means, scales = map(torch.stack, zip(*factor_statistics(lessons)))
+        if not each_feature:
+            d_in = lessons[0].factors[0].inputs.shape[1]
+            parts = (means.square() + scales.square()).tensor_split([d_in], dim=1)
+            scales = torch.cat([part.mean().sqrt().expand_as(part) for part in parts], dim=1)
+            means = torch.zeros_like(scales)
+        self.means.copy_(means)
+        self.scales.copy_(scales)
         with torch.no_grad():
             sizes = [_size(self._new_factors(lesson.factors)) for lesson in lessons]
         self.length.fill_(length / (sum(sizes) / len(sizes)))

@@ -208,7 +208,7 @@ class Training:
     steps: int = 60
     lessons: int = 4  # in a step
     every: int = 10  # steps between two looks at the lessons that are held out
-    kl_weight: float = 1.0
+    kl_weight: float = 2.0
     seed: int = 0
 
 

@@ -56,10 +56,7 @@ def editor_parameters(kind: str, d_out: int, d_in: int, rank: int) -> Results:
             "map_from_one_side": d_out**4,
             "map_from_one_side:inputs": d_in**4,
         },
-        "diagonal": {
-            "diagonal_of_weight": min(d_out, d_in),
-            "sides_added": both,
-        },
+        "diagonal": {"diagonal_of_weight": min(d_out, d_in), "sides_added": both},
         "rows": {"columns_counted": d_in, "rates_of_weights": numbers, "sides_added": both},
         "factors": {
             "one_matrix_counted": rank * both,

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from autograder.making.many_curves import Bench, shares, spread_over
+from autograder.making.many_curves import Bench, shares
 from keyhole.checking.functions import functions_of
 from keyhole.editors import FixedStep, Gate, Mend, Rates
 from keyhole.facts import Fact
@@ -136,7 +136,9 @@ def control(school: School, functions: Mapping[str, Callable]) -> FixedStep:
     def loss(editor):
         outcomes = [each.after(editor(each.factors)) for each in school.held_out]
         with torch.no_grad():
-            return fmean(float(functions["editor_loss"](*each, 1.0)) for each in outcomes)
+            return fmean(
+                float(functions["editor_loss"](*each, Training.kl_weight)) for each in outcomes
+            )
 
     steps = {length: FixedStep(length, functions["low_rank_output"]) for length in LENGTHS}
     return min(steps.values(), key=loss)

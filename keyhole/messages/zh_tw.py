@@ -442,7 +442,8 @@ MISCONCEPTIONS = {
         "那是 bias 的梯度，也就是只有 δ 的總和。權重的梯度要把每個 δ 乘上自己的 u：δ uᵀ。"
     ),
     "flattened_wrongly": (
-        "文字、token 和特徵混在一起了：`reshape` 並不會轉置。兩個因子都要用同樣的順序攤平成 (N·T, d)。"
+        "文字、token 和特徵混在一起了：`reshape` 並不會轉置。"
+        "兩個因子都要用同樣的順序攤平成 (N·T, d)。"
     ),
     "gradient_reversed": "正負號錯了。這裡要的是梯度本身，負號屬於更新的那一步。",
     "gradient_normalised": "你的函式把梯度縮放成長度一。要照原樣回傳。",
