@@ -28,7 +28,7 @@ from keyhole.paths import data_folder
 RELATION = "capital"  # within which editors are trained in front of the student
 SEEDS = (0, 1, 2)
 UNSEEN_RELATIONS = 4  # of twelve
-EACH = {"subjects": 14, "held out": 2, "tests": 4}  # of a relation, for training across relations
+EACH = {"subjects": 12, "held out": 2, "tests": 3}  # of a relation, for training across relations
 TARGETS = 3  # new targets for each subject, within the relation
 HELD_OUT = 6  # subjects of the relation
 LENGTHS = (1.5, 2.0, 2.5, 3.0, 4.0)  # of the step that nothing was learned for

@@ -994,7 +994,7 @@ MISCONCEPTIONS = {
         "Your function scales the layer's own outputs, too. Only the change has a rate."
     ),
     "matrix_formed": (
-        "Does your function form a matrix of the size of W? In this layer it would take 160 GB. "
+        "Does your function form a matrix of the size of W, which would take 160 GB here? "
         "Multiply the keys with the inputs first: (keys uᵀ) δ."
     ),
     # editor_loss

@@ -523,8 +523,8 @@ MISCONCEPTIONS = {
     "likeness_for_product": "你的函式取了 key 和輸入的餘弦相似度。要取內積。",
     "rate_on_outputs": "你的函式把這一層原本的輸出也縮放了。只有改變量要乘 rate。",
     "matrix_formed": (
-        "你的函式是不是建立了和 W 一樣大的矩陣？在這一層裡它要 160 GB。"
-        "先把 key 和輸入相乘：(keys uᵀ) δ。"
+        "你的函式是不是建立了和 W 一樣大的矩陣？"
+        "在這一層裡它要 160 GB，所以要先把 key 和輸入相乘：(keys uᵀ) δ。"
     ),
     # editor_loss
     "every_token_wanted": (
