@@ -143,7 +143,7 @@ def test_a_grader_of_one_function_shares_all_but_the_tests():
     assert name == "3_edit" and {
         case.id.partition(".")[0] for cases in hidden.cells.values() for case in cases
     } == {"my_edit"}
-    assert len(grader.notebooks) == 4
+    assert len(grader.notebooks) == 5
 
 
 @pytest.mark.slow
