@@ -145,6 +145,21 @@ def control(school: School, functions: Mapping[str, Callable]) -> FixedStep:
     return min(steps.values(), key=loss)
 
 
+def lengths(school: School, functions: Mapping[str, Callable]) -> dict[str, dict]:
+    """Steps of all lengths that were tried, measured one fact at a time: {length: {test: shares}}.
+
+    They show how much the choice of the length alone decides.
+    """
+    return {
+        str(length): {
+            name: shares(pupils.measure(FixedStep(length, functions["low_rank_output"])))
+            for name, (pupils, at_once) in school.tests.items()
+            if at_once == 1
+        }
+        for length in LENGTHS
+    }
+
+
 def editors(
     school: School, length: float, functions: Mapping[str, Callable]
 ) -> dict[str, nn.Module]:
@@ -244,8 +259,10 @@ def make(model: EditableModel, progress: Callable = iter) -> Path:
     record: dict = {"layers": list(EDITED)}
     for seed in progress(SEEDS):
         for name, school_of, of in (("within", within, SETTINGS), ("across", across, STORED)):
-            made, trained = taught(school_of(model, seed), seed, functions, of)
+            school = school_of(model, seed)
+            made, trained = taught(school, seed, functions, of)
             record.setdefault(name, []).append(made)
+            record.setdefault(f"{name}, lengths", []).append(lengths(school, functions))
             if name == "across" and seed == SEEDS[0]:
                 _store(trained, folder / "editors.safetensors")
             text = json.dumps(_rounded(record), indent=1) + "\n"
