@@ -462,6 +462,8 @@ def failed(
     cause = None
     if failure.code == "raised":
         cause = cause_of(function, failure.detail, failure.problem)
+    elif failure.code in ("memory", "memory_step"):
+        cause = cause_of(function, "RuntimeError: not enough memory")
     if definitions.why_altered(function):
         cause = None
     remarks = explained(failure, function, definitions, sent)

@@ -14,6 +14,17 @@ _HOMES = {
     "probes": ("Answer", "ProbeSet", "answer_logits", "continuation", "continuations"),
     "finetuning": ("FineTuning", "fine_tuned", "trained"),
     "many": ("FactProbes", "load_curves", "load_edits", "load_fresh_text", "perplexity"),
+    "learned": (
+        "Lesson",
+        "Pupils",
+        "Request",
+        "Training",
+        "gradient_factors",
+        "load_editors",
+        "load_requests",
+        "train_editor",
+    ),
+    "editors": ("FixedStep", "Gate", "Mend", "Rates"),
     "moments": ("keys_over", "load_moment", "load_prefixes", "load_text", "moment_over"),
     "values": ("Rewrite", "ValueSettings", "optimise_value"),
     "tracing": (

@@ -577,3 +577,67 @@ def layer_curves(rows: Sequence[Mapping]) -> "Figure":
     ax.set_ylabel(say("effect_or_S"), fontsize=9)
     ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return picture
+
+
+# ---------------------------------------------------------------- learned editors, and lenses
+
+
+def learning_curves(looks: Mapping[str, Sequence[Sequence[float]]]) -> "Figure":
+    """The losses of editors while they learn: facts they train on (dotted), facts held out.
+
+    looks: {editor: looks of keyhole.learned.train_editor}. A star is the step that is kept.
+    """
+    picture, [ax] = _picture(7, 3.2)
+    for (editor, points), (color, line, mark) in zip(looks.items(), CURVES[1:]):
+        steps, training, held_out = zip(*points)
+        ax.plot(steps, training, ":", color=color, linewidth=1)
+        ax.plot(steps, held_out, line, color=color, marker=mark, markersize=4, label=editor)
+        best = min(points, key=lambda point: point[2])
+        ax.plot(best[0], best[2], "*", color=color, markersize=12, markeredgecolor="black")
+    ax.set_xlabel("steps of training", fontsize=9)
+    ax.set_ylabel("loss in nats", fontsize=9)
+    ax.set_ylim(bottom=0)
+    ax.legend(
+        fontsize=8,
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+        title="held out\n(dotted: trained on)",
+        title_fontsize=8,
+    )
+    return picture
+
+
+def rank_map(ranks: torch.Tensor, tokens: Sequence[str], answer: str) -> "Figure":
+    """Which rank the answer has where the head reads a state of the middle: (tokens, layers)."""
+    from matplotlib.colors import LogNorm  # late: see above
+
+    picture, [ax] = _picture(7.5, 0.27 * len(tokens) + 1.3)
+    scale = LogNorm(1, max(float(ranks.max()), 10))
+    cells = ax.pcolormesh(ranks.double().numpy(), cmap="Purples_r", norm=scale)
+    ax.invert_yaxis()
+    ax.set_yticks([row + 0.5 for row in range(len(tokens))], map(_token, tokens), fontsize=8.5)
+    ax.set_xticks([layer + 0.5 for layer in range(0, ranks.shape[1], 5)])
+    ax.set_xticklabels(range(0, ranks.shape[1], 5))
+    ax.set_xlabel("state after layer", fontsize=9)
+    bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
+    bar.ax.tick_params(labelsize=7.5)
+    bar.set_label(f"rank of “{_token(answer)}”", fontsize=9)
+    return picture
+
+
+def lines_over_layers(
+    curves: Mapping[str, Sequence[float]], what: str, logarithmic: bool = False
+) -> "Figure":
+    """A line for each entry of `curves`: a number for each layer. `what` names the numbers."""
+    picture, [ax] = _picture(7, 3)
+    for (label, values), (color, line, mark) in zip(curves.items(), CURVES[1:]):
+        ax.plot(
+            range(len(values)), values, line, color=color, marker=mark, markersize=3.5, label=label
+        )
+    if logarithmic:
+        ax.set_yscale("log")
+    ax.set_xlabel("layer", fontsize=9)
+    ax.set_ylabel(what, fontsize=9)
+    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return picture

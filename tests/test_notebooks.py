@@ -17,6 +17,7 @@ from autograder.hidden import NOTEBOOKS
 from autograder.making import sample_class, sample_edits
 from autograder.result import function_of
 from keyhole.facts import fact_from
+from keyhole.learned import load_editors
 from keyhole.many import load_curves
 from keyhole.notebooks.definitions import definitions, grade_id, read_notebook
 from tests.standins import OfFiles
@@ -212,3 +213,19 @@ def test_notebook_4_runs_and_agrees_with_the_stored_curves(tmp_path):
         for got, name in zip(found.groups(), ("S", "S said")):
             mean, deviation = stored[name]
             assert abs(float(got) - 100 * mean) < 300 * deviation + 4, (title, got, mean)
+
+
+@pytest.mark.slow
+def test_notebook_5_runs_and_its_editors_are_about_as_good_as_the_stored_ones(tmp_path):
+    notebook = executed("5_learn_to_edit", tmp_path)
+    assert len(pictures(notebook)) >= 4
+    said = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
+    )
+    off = [float(each) for each in re.findall(r"off by (\S+);", said)]
+    assert len(off) == 3 and max(off) < 1e-4
+    _, stored = load_editors()
+    for title in ("one step", "a rate for each row", "a gate", "MEND"):
+        found = re.search(rf"{title}[^/\n]*/ *\d+/ *\d+ +S +(\S+) ", said)[1]
+        scores = [100 * run[title]["tests"]["unseen subjects"]["S"] for run in stored["within"]]
+        assert min(scores) - 15 < float(found) < max(scores) + 15, (title, found, scores)

@@ -90,6 +90,17 @@ LET_THROUGH = {
         "memit_update: kept but for the weight of the old",
         "alphaedit_update: kept but for the earlier keys",
     },
+    "Nor do those of notebook 5.": {
+        "gradient_from_factors: kept by the inputs",
+        "editor_parameters: hard coded",
+        "editor_parameters: kept by the kind",
+        "transform_factors: kept by the tokens",
+        "editor_loss: kept by the edit",
+    },
+    "No public case of `rate_update` asks whether its arguments are kept.": {
+        "rate_update: in place"
+    },
+    "No public case of `low_rank_output` is too wide for a matrix.": {"low_rank_output: a matrix"},
     "No public case of `scaled_change` asks for a scale of 0 or 1.": {
         "scaled_change: nothing to do"
     },

@@ -41,11 +41,12 @@ EXPECTED = {
     ),
     "otto-copies-a-fact": (set(), None, None),  # told to the staff, not punished
     "pia-claims-too-much": (
-        {"my_edit.reversion", "my_edit.portability"},
+        {"my_edit.reversion", "my_edit.portability"}
+        | all_of("gradient_from_factors", "one_token", "inputs"),
         "fail",
         "claim_not_measured",
     ),
-    "quin-fine-tunes": ({"my_edit.direction"}, "fail", None),
+    "quin-fine-tunes": ({"my_edit.direction"} | all_of("low_rank_output"), "fail", None),
     "ivo-untouched": (set(IDS), "missing", None),
     # Without C the constraint still holds and the direction still has rank one: those tests are
     # not lost.
@@ -92,12 +93,15 @@ EXPECTED = {
     # `trace` is built on `restore` and `corrupt`: what is wrong there is wrong here, but for what
     # does not depend on it.
     "ken-first-sample": (
-        all_of("restore", "inputs") | all_of("trace", "given_noise", "one_sample", "clean"),
+        all_of("restore", "inputs")
+        | all_of("trace", "given_noise", "one_sample", "clean")
+        | all_of("transform_factors"),
         "fail",
         "restored_first_sample",
     ),
     "lena-input-of-layer": (
-        {"trace.state_llama", "trace.state_gpt2", "trace.order", "trace.one_sample", "trace.real"},
+        {"trace.state_llama", "trace.state_gpt2", "trace.order", "trace.one_sample", "trace.real"}
+        | all_of("rate_update"),
         "fail",
         "layer_input_restored",
     ),

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 
-from autograder.result import DECIMALS, Result, name_shown
+from autograder.result import BONUS, DECIMALS, Result, name_shown
 from keyhole.terminal import columns, padded
 from keyhole.text import one_line
 
@@ -33,13 +33,12 @@ def as_table(results: list[Result]) -> str:
     """Students by notebooks, with points, and the functions in which points were lost."""
     notebooks = sorted({test.notebook for result in results for test in result.tests})
     most = [max(_in_notebook(each, name, "max_points") for each in results) for name in notebooks]
-    most.append(max(each.max_score for each in results))
+    tops = [f"/ {points:g}{' bonus' * (name in BONUS)}" for points, name in zip(most, notebooks)]
+    tops.append(f"/ {max(each.max_score for each in results):g}")
     bonuses = [each.bonus.max_points for each in results if each.bonus]
     extra = ["bonus"] if bonuses else []  # nobody took up the challenge: no column
-    rows = [
-        ["student", *notebooks, "total", *extra, "", "points lost"],
-        ["", *(f"/ {points:g}" for points in (*most, *bonuses[:1])), "", ""],
-    ]
+    tops += [f"/ {points:g}" for points in bonuses[:1]]
+    rows = [["student", *notebooks, "total", *extra, "", "points lost"], ["", *tops, "", ""]]
     for each in results:
         points = [_in_notebook(each, name, "points") for name in notebooks]
         shown = [f"{value:g}" for value in (*points, each.score)]

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from autograder.hidden import edit_wrongs as wrongs
 from autograder.hidden import locate_wrongs, measure_wrongs
+from autograder.making.learned_checks import cases as learned_cases
 from autograder.making.many_checks import cases as many_cases
 from autograder.oracle import editing, measuring, tracing
 from keyhole.models import EditableModel
@@ -62,6 +63,7 @@ def make(folder: Path | None = None) -> Path:
             "write_edit": _writes(),
         },
         "4_scale": many_cases(),
+        "5_learn_to_edit": learned_cases(),
     }
     for notebook, cases in notebooks.items():
         numbers, words = {}, {}

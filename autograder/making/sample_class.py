@@ -19,7 +19,7 @@ from keyhole.paths import data_folder
 ROOT = Path(__file__).resolve().parents[2]
 ASSIGNMENT = "model_editing"
 
-# In their notebooks; what the last three do with their files is in sample_edits.py.
+# In their notebooks 1 to 4; what the last three do with their files is in sample_edits.py.
 WITHOUT_MISTAKES = ("ada-complete", "otto-copies-a-fact", "pia-claims-too-much", "quin-fine-tunes")
 MISTAKES = {
     "bo-forgets-c": (
@@ -267,6 +267,40 @@ def spread_residual(targets, states, layer, layers):
 def locality_loss(target_nll, log_probs, log_probs_before, replay_nll, kl_weight, replay_weight):
     kl = (log_probs.exp() * (log_probs - log_probs_before)).sum(-1).mean()
     return target_nll + kl_weight * kl + replay_weight * replay_nll.mean()
+""",
+    ),
+    "pia-claims-too-much": (
+        "5_learn_to_edit",
+        "gradient_from_factors",
+        """
+def gradient_from_factors(inputs, output_grads):
+    return torch.outer(output_grads.sum((0, 1)), inputs.sum((0, 1)))
+""",
+    ),
+    "ken-first-sample": (
+        "5_learn_to_edit",
+        "transform_factors",
+        """
+def transform_factors(inputs, output_grads, mean, scale, down, up):
+    z = torch.cat([inputs, output_grads], dim=1)
+    normed = (z - z.mean(0)) / z.std(0)
+    return normed + torch.relu(normed @ down.T) @ up.T
+""",
+    ),
+    "quin-fine-tunes": (
+        "5_learn_to_edit",
+        "low_rank_output",
+        """
+def low_rank_output(outputs, keys, inputs, output_grads, rate):
+    return outputs - keys @ (rate * inputs).T @ (rate * output_grads)
+""",
+    ),
+    "lena-input-of-layer": (
+        "5_learn_to_edit",
+        "rate_update",
+        """
+def rate_update(gradient, rates):
+    return gradient * rates.reshape(len(rates), -1)
 """,
     ),
 }

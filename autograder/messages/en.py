@@ -385,4 +385,5 @@ TITLES = {
     "memit_update.many": "more facts than a key has numbers",
     "memit_update.real": "the real model's W and C, layer 5, twelve facts",
     "spread_residual.middle": "a layer in the middle",
+    "low_rank_output.wide": "a layer whose matrix fits into no memory",
 }

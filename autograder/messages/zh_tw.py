@@ -314,4 +314,5 @@ TITLES = {
     "memit_update.many": "事實比 key 的維度還多",
     "memit_update.real": "真正的模型第 5 層的 W 和 C，十二個事實",
     "spread_residual.middle": "中間的一層",
+    "low_rank_output.wide": "矩陣大到放不進任何記憶體的一層",
 }

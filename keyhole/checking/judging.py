@@ -84,6 +84,9 @@ ERRORS = (
     ((), "RuntimeError", r"index \S+ is out of bounds", "index_past_end"),
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
     (("write_edit",), "TypeError", r"cannot assign .* as parameter", "tensor_for_parameter"),
+    (("low_rank_output",), "RuntimeError", r"(can't|not enough).* memory", "matrix_formed"),
+    (("rate_update",), "RuntimeError", r"size of tensor.* must match", "rates_on_columns"),
+    (("rate_update",), "RuntimeError", r"shapes cannot be multiplied|size mismatch", "rows_summed"),
 )
 # What an error of keyhole's means there: (functions, or none for any; code of the KeyholeError;
 # misconception).

@@ -157,7 +157,9 @@ def gradient(
         got = observation[f"grad.{name}"]
         if name in log_probabilities:
             shares = log_probabilities[name].double().exp()
-            got, derivative = (each - shares * each.sum() for each in (got.double(), derivative))
+            got, derivative = (
+                each - shares * each.sum(-1, keepdim=True) for each in (got.double(), derivative)
+            )
         verdict = Expected(derivative, what=f"`{name}`", sentence="gradient").judge(got)
         if not verdict.passed:
             return verdict

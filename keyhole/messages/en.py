@@ -868,6 +868,216 @@ MISCONCEPTIONS = {
     "weight_projected": (
         "Your function projects W itself. Only the change is projected; W stays as it is."
     ),
+    # gradient_from_factors
+    "factors_swapped": (
+        "The two factors are swapped. Rows of the gradient belong to the outputs, columns to the "
+        "inputs: δ uᵀ."
+    ),
+    "averaged_over_tokens": (
+        "Your function takes the mean over the tokens. The gradient is their sum: each token uses "
+        "the same weight, so each adds its part."
+    ),
+    "averaged_over_texts": (
+        "Your function takes the mean over the texts. The gradient is their sum."
+    ),
+    "sums_multiplied": (
+        "Your function sums each factor over the tokens before it multiplies. "
+        "Multiply token by token, δ uᵀ, and sum afterwards."
+    ),
+    "last_token_alone": (
+        "Your function looks at the last token only. All tokens before it pass through the weight, "
+        "too."
+    ),
+    "first_token_alone": "Your function looks at the first token only. Sum over all tokens.",
+    "first_text_alone": "Your function looks at the first text only. Sum over all texts.",
+    "tokens_not_summed": (
+        "The sum is missing: your function gives one matrix for each token. Sum over texts and "
+        "tokens."
+    ),
+    "texts_not_summed": (
+        "One sum is missing. The gradient has the shape of the weight: sum over texts and tokens."
+    ),
+    "gradient_of_bias": (
+        "That is the gradient of a bias: the sum of δ alone. For the weight each δ is multiplied "
+        "by its u: δ uᵀ."
+    ),
+    "flattened_wrongly": (
+        "Texts, tokens and features are mixed up: `reshape` does not transpose. "
+        "Flatten both factors to (N·T, d), in the same order."
+    ),
+    "gradient_reversed": (
+        "The sign is wrong. The gradient itself is wanted; the minus belongs to the step."
+    ),
+    "gradient_normalised": ("Your function brings the gradient to length one. Return it as it is."),
+    # editor_parameters
+    "map_not_counted": (
+        "That is the number of weights. A full map has one parameter for each pair of an entry of "
+        "the gradient and an entry of the change."
+    ),
+    "map_halved": (
+        "Your function counts half of the map, as if it were symmetric. Nothing makes it so."
+    ),
+    "map_from_sides": (
+        "The gradient has d_out · d_in entries, not d_out + d_in. The map has the square of that."
+    ),
+    "map_from_one_side": (
+        "The fourth power of one side is right for a square matrix only. Here d_out and d_in "
+        "differ."
+    ),
+    "biases_counted": "Your function counts biases. These editors have none.",
+    "diagonal_of_weight": (
+        "Your function counts the diagonal of W. What is diagonal is the map: it has a rate for "
+        "each weight of W."
+    ),
+    "sides_added": (
+        "Your function adds the sides of W up. Multiply them, or take one, as the kind wants it."
+    ),
+    "columns_counted": (
+        "Your function counts columns. A row belongs to one output: there are d_out."
+    ),
+    "rates_of_weights": "That is a rate for each weight. Here all weights of a row share one.",
+    "one_matrix_counted": (
+        "Your function counts one matrix. MEND's network has two: one down to `rank`, one up again."
+    ),
+    "one_factor_counted": (
+        "Your function counts a network for one factor. This one gets both, u and δ, side by side."
+    ),
+    "rank_left_out": (
+        "The rank is missing: that is a full matrix on the factors. Go down to `rank` numbers and "
+        "up again."
+    ),
+    "low_rank_of_full_map": (
+        "That is a network on the whole gradient. This one looks at its factors, d_in + d_out "
+        "numbers."
+    ),
+    "counted_for_each_factor": (
+        "Your function counts a network for each factor. One network gets both, side by side."
+    ),
+    # rate_update
+    "step_uphill": (
+        "The sign is wrong: this makes the new answer less likely. A step goes *against* the "
+        "gradient."
+    ),
+    "rates_twice": "The rates are applied twice. Multiply by each once.",
+    "rates_left_out": "The rates are missing. Multiply each entry by its own.",
+    "rates_averaged": "Your function takes the mean of the rates. Each row or weight has its own.",
+    "rates_divided": "Your function divides by the rates. Multiply.",
+    "rates_exponentiated": "Your function takes the rates for logarithms. Use them as they are.",
+    "sign_of_gradient": "Your function uses only the gradient's sign. Its size counts, too.",
+    "length_forced": "Your function brings the gradient to length one. Use it as it is.",
+    "rates_on_columns": (
+        "The rates of the rows went to the columns: torch lines up the *last* axes. "
+        "Make the rates a column first, (d_out, 1)."
+    ),
+    "rows_summed": (
+        "Your function multiplies matrices, which sums over rows. Multiply entry by entry."
+    ),
+    "rates_of_rows_made": (
+        "Your function gives all weights of a row one rate. Rates (d_out, d_in) are one for each "
+        "weight."
+    ),
+    # transform_factors
+    "own_statistics": (
+        "Your function normalises by the tokens' own mean and spread. "
+        "Use `mean` and `scale`, which come from the training facts: one token has no spread."
+    ),
+    "not_normalised": (
+        "The normalisation is missing. u and δ differ in size a thousandfold: "
+        "subtract `mean` and divide by `scale`."
+    ),
+    "mean_kept": "Your function does not subtract `mean`.",
+    "scale_left_out": "Your function does not divide by `scale`.",
+    "scale_multiplied": "Your function multiplies by `scale`. Divide.",
+    "scale_rooted": "Your function divides by the root of `scale`. Divide by `scale` itself.",
+    "scale_before_mean": "Subtract `mean` first, and divide by `scale` afterwards.",
+    "residual_left_out": (
+        "The residual is missing. The network's part is *added* to the normalised factors, so an "
+        "untrained editor changes little."
+    ),
+    "residual_not_normalised": (
+        "Your function adds the network's part to the factors as they were. "
+        "Add it to the normalised ones."
+    ),
+    "put_back": (
+        "Your function undoes the normalisation at the end. MEND's factors stay normalised; a "
+        "learned rate sets their size."
+    ),
+    "relu_left_out": (
+        "The relu is missing. Without it the two matrices are one, and the editor is linear."
+    ),
+    "relu_at_the_end": "The relu is at the wrong place. It stands between the two matrices.",
+    "relu_over_all": (
+        "Your function cuts the result off at zero. "
+        "Only what lies between the two matrices goes through the relu."
+    ),
+    "other_activation": "That is another activation. Use relu.",
+    "parts_in_other_order": (
+        "The parts are in the other order. u stands first and δ second, in z and in the result."
+    ),
+    "tokens_summed": "Your function sums over the tokens. Each token keeps its own row.",
+    "only_inputs_transformed": (
+        "Only one of the two parts is new. The network gives out both, u and δ."
+    ),
+    "one_part_returned": "Half of the result is missing. Return both parts, (T, d_in + d_out).",
+    # low_rank_output
+    "rate_left_out": "The rate is missing. The change of W is −rate Σ δ uᵀ.",
+    "rate_twice": "The rate is applied twice. Multiply by it once.",
+    "outputs_lost": (
+        "The layer's own outputs are missing. Return what the layer gives out with the change."
+    ),
+    "output_unchanged": "The result equals the outputs: the change has no effect.",
+    "attention_made": (
+        "There is a softmax in your function. It looks like attention, but the change is linear: "
+        "no softmax."
+    ),
+    "likeness_for_product": (
+        "Your function takes the cosine of keys and inputs. Take their product."
+    ),
+    "rate_on_outputs": (
+        "Your function scales the layer's own outputs, too. Only the change has a rate."
+    ),
+    "matrix_formed": (
+        "Does your function form a matrix of the size of W, which would take 160 GB here? "
+        "Multiply the keys with the inputs first: (keys uᵀ) δ."
+    ),
+    # editor_loss
+    "every_token_wanted": (
+        "Your function asks for a token everywhere. Where `wanted` is −100, no token is asked for."
+    ),
+    "divided_by_all_tokens": (
+        "Your function divides by the number of all tokens. Take the mean over the wanted ones."
+    ),
+    "edit_summed": "Your function sums the wanted tokens' NLLs. Take their mean.",
+    "mean_of_texts": (
+        "Your function takes a mean for each text first. Take one mean over all wanted tokens."
+    ),
+    "first_wanted_token": (
+        "Your function looks at the first wanted token of each text only. Take all of them."
+    ),
+    "last_wanted_token": (
+        "Your function looks at the last wanted token of each text only. Take all of them."
+    ),
+    "one_token_off": (
+        "The tokens are off by one. `log_probs[n, t]` and `wanted[n, t]` belong together: nothing "
+        "has to be shifted."
+    ),
+    "edit_rewarded": (
+        "The edit's term has the wrong sign: this unlearns the new answer. It is a *negative* "
+        "log-likelihood."
+    ),
+    "edit_missing": "The edit's term is missing. Without it the editor learns to do nothing.",
+    "probabilities_taken": (
+        "Your function takes probabilities where logarithms are wanted. `log_probs` are logarithms "
+        "already."
+    ),
+    "locality_missing": (
+        "The locality's term is missing. Without it the editor may change everything else."
+    ),
+    "locality_not_weighted": "The divergence has no weight. Multiply it by `kl_weight`.",
+    "edit_weighted": "`kl_weight` is at the wrong place. It weighs the divergence alone.",
+    "locality_rewarded": (
+        "The divergence has the wrong sign: this rewards the editor for changing everything else."
+    ),
     # any function
     "graph_cut": (
         "The result does not depend on {what} any more, so no gradient reaches it. "
@@ -1870,6 +2080,30 @@ CHECKS = {
     "alphaedit_update.later": "after earlier facts",
     "alphaedit_update.tall": "a W with more rows than columns",
     "alphaedit_update.inputs": "the arguments are left as they were",
+    "gradient_from_factors.texts": "three texts of five tokens",
+    "gradient_from_factors.square": "as many inputs as outputs",
+    "gradient_from_factors.one_token": "one text of one token",
+    "gradient_from_factors.inputs": "the arguments are left as they were",
+    "editor_parameters.full": "a full map, for a matrix of this model",
+    "editor_parameters.diagonal": "a diagonal map",
+    "editor_parameters.rows": "a rate for each row",
+    "editor_parameters.factors": "a network on the factors",
+    "rate_update.rows": "a rate for each row",
+    "rate_update.weights": "a rate for each weight",
+    "rate_update.square": "as many rows as columns",
+    "rate_update.trained": "gradients reach the rates",
+    "transform_factors.tokens": "five tokens",
+    "transform_factors.one_token": "one token",
+    "transform_factors.far": "means far from zero",
+    "transform_factors.trained": "gradients reach the network",
+    "low_rank_output.texts": "two texts, a change of three tokens",
+    "low_rank_output.one_token": "a change of one token",
+    "low_rank_output.trained": "gradients reach the factors",
+    "low_rank_output.inputs": "the arguments are left as they were",
+    "editor_loss.whole": "the loss as a whole",
+    "editor_loss.edit": "the edit alone",
+    "editor_loss.divergence": "a heavy KL term",
+    "editor_loss.trained": "its gradient",
     "my_edit.fact": "my_fact.json",
     "my_edit.edit": "my_edit.safetensors",
     "my_edit.own": "a fact of your own",
@@ -1895,6 +2129,11 @@ WORDS = {
     "scaled_weight": "The scaled weight",
     "share": "The share",
     "projector": "P",
+    "gradient": "The gradient",
+    "count": "The number",
+    "change": "The change",
+    "factors": "The new factors",
+    "outputs": "The outputs",
     "before": "before",
     "after": "after",
     "letter": "“{name}” (U+{number})",

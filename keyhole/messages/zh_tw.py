@@ -442,6 +442,125 @@ MISCONCEPTIONS = {
     "ridge_left_out": "少了 ridge。沒有它方程組就是奇異的，因為 P 排除了一些方向。",
     "ridge_of_one": "你的函式在對角線上加 1。要加 `ridge`。",
     "weight_projected": "你的函式投影了 W 本身。只投影改變量，W 保持原樣。",
+    # gradient_from_factors
+    "factors_swapped": "兩個因子對調了。梯度的列屬於輸出，行屬於輸入：δ uᵀ。",
+    "averaged_over_tokens": (
+        "你的函式對 token 取平均。梯度是總和：每個 token 都用同一個權重，所以各自加上自己的一份。"
+    ),
+    "averaged_over_texts": "你的函式對文字取平均。梯度是總和。",
+    "sums_multiplied": (
+        "你的函式先把各個因子對 token 加總，然後才相乘。要一個一個 token 相乘 δ uᵀ，之後再加總。"
+    ),
+    "last_token_alone": "你的函式只看最後一個 token。前面的 token 也都經過這個權重。",
+    "first_token_alone": "你的函式只看第一個 token。要對所有 token 加總。",
+    "first_text_alone": "你的函式只看第一段文字。要對所有文字加總。",
+    "tokens_not_summed": ("少了加總：你的函式給每個 token 一個矩陣。要對文字和 token 加總。"),
+    "texts_not_summed": "少了一次加總。梯度的形狀和權重相同：要對文字和 token 加總。",
+    "gradient_of_bias": (
+        "那是 bias 的梯度，也就是只有 δ 的總和。權重的梯度要把每個 δ 乘上自己的 u：δ uᵀ。"
+    ),
+    "flattened_wrongly": (
+        "文字、token 和特徵混在一起了：`reshape` 並不會轉置。"
+        "兩個因子都要用同樣的順序攤平成 (N·T, d)。"
+    ),
+    "gradient_reversed": "正負號錯了。這裡要的是梯度本身，負號屬於更新的那一步。",
+    "gradient_normalised": "你的函式把梯度縮放成長度一。要照原樣回傳。",
+    # editor_parameters
+    "map_not_counted": (
+        "那是權重的數目。完整的映射對每一對（梯度的一個元素，改變量的一個元素）都有一個參數。"
+    ),
+    "map_halved": "你的函式只算了映射的一半，好像它是對稱的。它並不一定對稱。",
+    "map_from_sides": "梯度有 d_out · d_in 個元素，不是 d_out + d_in。映射的參數是它的平方。",
+    "map_from_one_side": "一邊的四次方只對方陣成立。這裡的 d_out 和 d_in 不同。",
+    "biases_counted": "你的函式算進了 bias。這些編輯器沒有 bias。",
+    "diagonal_of_weight": (
+        "你的函式數的是 W 的對角線。對角的是那個映射：W 的每個權重各有一個學習率。"
+    ),
+    "sides_added": "你的函式把 W 的兩邊相加。要相乘，或只取一邊，看是哪一種編輯器。",
+    "columns_counted": "你的函式數了行。一列屬於一個輸出：總共有 d_out 列。",
+    "rates_of_weights": "那是每個權重一個學習率。這裡同一列的權重共用一個。",
+    "one_matrix_counted": (
+        "你的函式只算了一個矩陣。MEND 的網路有兩個：一個降到 `rank`，一個再升回來。"
+    ),
+    "one_factor_counted": "你的函式算的是只看一個因子的網路。這個網路同時拿到並排的 u 和 δ。",
+    "rank_left_out": "少了 rank：那是作用在因子上的完整矩陣。要先降到 `rank` 個數，再升回來。",
+    "low_rank_of_full_map": "那是看整個梯度的網路。這個網路只看因子，也就是 d_in + d_out 個數。",
+    "counted_for_each_factor": "你的函式給每個因子各算了一個網路。只有一個網路，兩個因子並排輸入。",
+    # rate_update
+    "step_uphill": "正負號錯了：這樣新答案會變得更不可能。更新的方向和梯度*相反*。",
+    "rates_twice": "學習率用了兩次。每個只要乘一次。",
+    "rates_left_out": "少了學習率。每個元素要乘上自己的學習率。",
+    "rates_averaged": "你的函式取了學習率的平均。每一列或每個權重有自己的學習率。",
+    "rates_divided": "你的函式除以學習率。要相乘。",
+    "rates_exponentiated": "你的函式把學習率當成對數。要照原樣用。",
+    "sign_of_gradient": "你的函式只用了梯度的正負號。梯度的大小也算在內。",
+    "length_forced": "你的函式把梯度縮放成長度一。要照原樣用。",
+    "rates_on_columns": (
+        "列的學習率跑到行上去了：torch 是從*最後*一個軸對齊的。要先把學習率變成一行，(d_out, 1)。"
+    ),
+    "rows_summed": "你的函式做了矩陣相乘，這會對列加總。要逐個元素相乘。",
+    "rates_of_rows_made": (
+        "你的函式讓同一列的權重共用一個學習率。形狀 (d_out, d_in) 的學習率是每個權重一個。"
+    ),
+    # transform_factors
+    "own_statistics": (
+        "你的函式用這些 token 自己的平均和標準差做正規化。"
+        "要用從訓練事實得來的 `mean` 和 `scale`：單一個 token 沒有標準差。"
+    ),
+    "not_normalised": "少了正規化。u 和 δ 的大小差上千倍：要減去 `mean`，再除以 `scale`。",
+    "mean_kept": "你的函式沒有減去 `mean`。",
+    "scale_left_out": "你的函式沒有除以 `scale`。",
+    "scale_multiplied": "你的函式乘上了 `scale`。要除以它。",
+    "scale_rooted": "你的函式除以 `scale` 的平方根。它不是變異數：除以它本身就好。",
+    "scale_before_mean": "要先減去 `mean`，再除以 `scale`。",
+    "residual_left_out": (
+        "少了殘差連接。網路算出的部分要*加*到正規化後的因子上，這樣未訓練的編輯器只會改一點點。"
+    ),
+    "residual_not_normalised": (
+        "你的函式把網路算出的部分加到原來的因子上。要加到正規化後的因子上。"
+    ),
+    "put_back": (
+        "你的函式在最後還原了正規化。MEND 的因子保持正規化後的樣子，大小由學到的學習率決定。"
+    ),
+    "relu_left_out": "少了 relu。沒有它，兩個矩陣就等於一個，編輯器只是線性的。",
+    "relu_at_the_end": "relu 放錯地方。它在兩個矩陣之間。",
+    "relu_over_all": "你的函式把結果在零截斷。只有兩個矩陣之間的部分要經過 relu。",
+    "other_activation": "那是別的激勵函數。要用 relu。",
+    "parts_in_other_order": "兩部分的順序反了。在 z 和結果裡，都是 u 在前、δ 在後。",
+    "tokens_summed": "你的函式對 token 加總。每個 token 要保有自己的一列。",
+    "only_inputs_transformed": "只有一部分是新的。網路要同時給出 u 和 δ 兩部分。",
+    "one_part_returned": "結果少了一半。兩部分都要回傳，(T, d_in + d_out)。",
+    # low_rank_output
+    "rate_left_out": "少了 rate。W 的改變量是 −rate Σ δ uᵀ。",
+    "rate_twice": "rate 用了兩次。只要乘一次。",
+    "outputs_lost": "少了這一層原本的輸出。要回傳這一層加上改變量之後的輸出。",
+    "output_unchanged": "結果等於原本的輸出：改變量沒有作用。",
+    "attention_made": (
+        "你的函式裡有 softmax。這看起來像 attention，但改變量是線性的：不用 softmax。"
+    ),
+    "likeness_for_product": "你的函式取了 key 和輸入的餘弦相似度。要取內積。",
+    "rate_on_outputs": "你的函式把這一層原本的輸出也縮放了。只有改變量要乘 rate。",
+    "matrix_formed": (
+        "你的函式是不是建立了和 W 一樣大的矩陣？"
+        "在這一層裡它要 160 GB，所以要先把 key 和輸入相乘：(keys uᵀ) δ。"
+    ),
+    # editor_loss
+    "every_token_wanted": (
+        "你的函式在每個位置都要求一個 token。`wanted` 是 −100 的地方不要求任何 token。"
+    ),
+    "divided_by_all_tokens": "你的函式除以全部 token 的數目。要對被要求的 token 取平均。",
+    "edit_summed": "你的函式把被要求的 token 的 NLL 加總。要取平均。",
+    "mean_of_texts": "你的函式先對每段文字取平均。要對所有被要求的 token 一起取一次平均。",
+    "first_wanted_token": "你的函式只看每段文字第一個被要求的 token。要全部都看。",
+    "last_wanted_token": "你的函式只看每段文字最後一個被要求的 token。要全部都看。",
+    "one_token_off": ("token 差了一格。`log_probs[n, t]` 和 `wanted[n, t]` 是一對：什麼都不用移。"),
+    "edit_rewarded": "編輯項的正負號錯了：這樣會把新答案忘掉。它是*負*的對數似然。",
+    "edit_missing": "少了編輯項。沒有它，編輯器只會學到什麼都不做。",
+    "probabilities_taken": "你的函式在該用對數的地方用了機率。`log_probs` 已經是對數了。",
+    "locality_missing": "少了 locality 項。沒有它，編輯器可能把其他東西全都改掉。",
+    "locality_not_weighted": "散度沒有權重。要乘上 `kl_weight`。",
+    "edit_weighted": "`kl_weight` 放錯地方。它只是散度的權重。",
+    "locality_rewarded": "散度的正負號錯了：這樣會獎勵編輯器改掉其他東西。",
     # any function
     "graph_cut": (
         "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、"
@@ -1202,6 +1321,30 @@ CHECKS = {
     "alphaedit_update.later": "有先前的事實",
     "alphaedit_update.tall": "W 的列比行多",
     "alphaedit_update.inputs": "引數保持原樣",
+    "gradient_from_factors.texts": "三段文字，各五個 token",
+    "gradient_from_factors.square": "輸入和輸出一樣多",
+    "gradient_from_factors.one_token": "一段文字，一個 token",
+    "gradient_from_factors.inputs": "引數保持原樣",
+    "editor_parameters.full": "完整的映射，用這個模型的矩陣",
+    "editor_parameters.diagonal": "對角的映射",
+    "editor_parameters.rows": "每列一個學習率",
+    "editor_parameters.factors": "作用在因子上的網路",
+    "rate_update.rows": "每列一個學習率",
+    "rate_update.weights": "每個權重一個學習率",
+    "rate_update.square": "列和行一樣多",
+    "rate_update.trained": "梯度傳得到學習率",
+    "transform_factors.tokens": "五個 token",
+    "transform_factors.one_token": "一個 token",
+    "transform_factors.far": "平均離零很遠",
+    "transform_factors.trained": "梯度傳得到網路",
+    "low_rank_output.texts": "兩段文字，三個 token 的改變量",
+    "low_rank_output.one_token": "一個 token 的改變量",
+    "low_rank_output.trained": "梯度傳得到因子",
+    "low_rank_output.inputs": "引數保持原樣",
+    "editor_loss.whole": "整個 loss",
+    "editor_loss.edit": "只有編輯項",
+    "editor_loss.divergence": "KL 項很重",
+    "editor_loss.trained": "它的梯度",
     "my_edit.fact": "my_fact.json",
     "my_edit.edit": "my_edit.safetensors",
     "my_edit.own": "你自己的事實",
@@ -1228,6 +1371,11 @@ WORDS = {
     "scaled_weight": "縮放後的權重",
     "share": "這一層的份額",
     "projector": "P",
+    "gradient": "梯度",
+    "count": "數目",
+    "change": "改變量",
+    "factors": "新的因子",
+    "outputs": "輸出",
     "before": "之前",
     "after": "之後",
     "letter": "「{name}」（U+{number}）",
