@@ -34,15 +34,7 @@ from keyhole.checking.diagnosis import together
 from keyhole.checking.judging import Verdict, cause_of
 from keyhole.checking.selfcheck import unrunnable, why_otherwise
 from keyhole.errors import KeyholeError
-from keyhole.messages import (
-    Remark,
-    feedback,
-    listed,
-    misconception,
-    opened,
-    sentences,
-    titled,
-)
+from keyhole.messages import Remark, feedback, listed, misconception, opened, sentences, titled
 from keyhole.models import EditableModel
 from keyhole.notebooks.definitions import Definitions
 

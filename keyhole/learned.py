@@ -140,7 +140,7 @@ def gradient_factors(
     return [Factors(u, delta / length) for u, delta in pairs]
 
 
-class Outcome(NamedTuple):
+class EditorScores(NamedTuple):
     """What the model says after an edit, as `editor_loss` wants it; N texts, M other prompts."""
 
     log_probs: Tensor  # (N, T, V), of the next token after each of the last tokens
@@ -172,11 +172,11 @@ class Lesson:
         with torch.no_grad():
             self._before = self._run()[1]
 
-    def after(self, functions: Sequence[NewOutputs]) -> Outcome:
+    def after(self, functions: Sequence[NewOutputs]) -> EditorScores:
         """What the model says where the edited layers give out other outputs. Gradients flow."""
         with torch.enable_grad(), rerouted(self._model, self._layers, functions):
             log_probs, others = self._run()
-        return Outcome(log_probs, self.wanted, others, self._before)
+        return EditorScores(log_probs, self.wanted, others, self._before)
 
     def _run(self):
         states = self._suspended.run()
@@ -230,7 +230,7 @@ def train_editor(
 ) -> tuple[list[Look], float]:
     """Train an editor in place; it ends as it was where the held-out loss was least.
 
-    lessons: those to train on, and those held out. `loss` gets the four parts of an Outcome and
+    lessons: those to train on, and those held out. `loss` gets the four parts of an EditorScores and
     kl_weight. `progress` wraps the range of steps; `show` gets all looks so far at each look.
     Returns the looks and the seconds of processor time.
     """

@@ -17,7 +17,7 @@ SHARES = ("original", "paraphrase", "neighborhood")
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class Row:
     """A line of the board: a student's, or a baseline's."""
 
     name: str
@@ -45,8 +45,8 @@ class Standing:
 def page_of(entries: Sequence[Bonus], baselines: Mapping[str, Mapping[str, float]]) -> str:
     """The page, in the language spoken. `baselines`: what each of them scores, by name."""
     measured = [each for each in entries if each.measured]
-    rows = [Standing(each.pseudonym, each.measured, each) for each in measured]
-    rows += [Standing(name, baselines[name]) for name in BASELINES]
+    rows = [Row(each.pseudonym, each.measured, each) for each in measured]
+    rows += [Row(name, baselines[name]) for name in BASELINES]
     rows.sort(key=lambda row: (not row.keeps_text, -row.score, row.size, row.name))
     notes = []
     if not measured:
@@ -78,7 +78,7 @@ def said(name: str, **details: object) -> str:
 # ---------------------------------------------------------------- the picture
 
 
-def picture(rows: Sequence[Standing]) -> str:
+def picture(rows: Sequence[Row]) -> str:
     """S of every row over the size of its change, as SVG; each baseline is a line across."""
     most = max([0.5, *(row.size for row in rows if row.size < 5)]) * 1.08
     name = said("board_picture")
@@ -94,7 +94,7 @@ def picture(rows: Sequence[Standing]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def numbered(rows: Iterable[Standing]) -> Iterator[tuple[Standing, str]]:
+def numbered(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
     """The students' places; there is none where perplexity rose too much."""
     place = 0
     for row in rows:
@@ -160,7 +160,7 @@ def _mark(row, place, most):
 # ---------------------------------------------------------------- the table
 
 
-def table(rows: Sequence[Standing]) -> str:
+def table(rows: Sequence[Row]) -> str:
     """A line for each student and each baseline, the best first."""
     shares = ("efficacy", "paraphrase", "neighborhood")  # the measures' own names
     head = [
