@@ -230,8 +230,8 @@ def train_editor(
 ) -> tuple[list[Look], float]:
     """Train an editor in place; it ends as it was where the held-out loss was least.
 
-    lessons: those to train on, and those held out. `loss` gets the four parts of an EditorScores and
-    kl_weight. `progress` wraps the range of steps; `show` gets all looks so far at each look.
+    lessons: those to train on, and those held out. `loss` gets the four parts of an EditorScores
+    and kl_weight. `progress` wraps the range of steps; `show` gets all looks so far at each look.
     Returns the looks and the seconds of processor time.
     """
     train, held_out = lessons
