@@ -138,8 +138,8 @@ SENTENCES = {
     "colab_open": "Open in Colab",
     "colab_upload": "To work in Google Colab, upload this file [there]({address}), and run "
     "the next cell. In Jupyter on your own machine go on below.",
-    "colab_comment": "# In Google Colab run this cell first. It installs Keyhole and what Colab "
-    "lacks; torch and\n# numpy stay as they are. On any other machine it does nothing.",
+    "colab_comment": "# Run this cell first in Google Colab: it installs Keyhole and what Colab "
+    "lacks, and leaves\n# torch and numpy as they are. On any other machine it does nothing.",
     "colab_choose": "Choose the file keyhole_homework-….whl from your course, and together with it "
     "the notebooks that you have finished.",
     "colab_unfit": "Keyhole needs {need}, and Colab has {found}: tell your instructor.",
