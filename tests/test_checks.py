@@ -526,11 +526,11 @@ def test_the_stored_data_is_what_the_oracle_makes(tmp_path, cases, monkeypatch):
                 assert tensor.dtype in (
                     (torch.float32, torch.int64) if key.startswith("in/") else (torch.float64,)
                 )
-                same = torch.equal(tensor, twin.stored[key])  # also where it is infinite
-                assert (
-                    same
-                    or (tensor - twin.stored[key]).double().norm() <= 1e-5 * tensor.double().norm()
-                ), (name, case.id, key)
+                # Some wrong results are infinite, or no number at all.
+                odd = [~each.isfinite() for each in (tensor, twin.stored[key])]
+                assert torch.equal(*odd), (name, case.id, key)
+                one, other = (each.double()[~odd[0]] for each in (tensor, twin.stored[key]))
+                assert (one - other).norm() <= 1e-5 * one.norm(), (name, case.id, key)
 
 
 def test_no_case_is_square_but_the_one_that_is_about_it(cases):
