@@ -41,12 +41,12 @@ from keyhole.checking.challenge import (
     read_edits,
     save_edits,
 )
-from keyhole.checking.selfcheck import FILES
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
 from keyhole.facts import load_facts
 from keyhole.messages import LANGUAGES
 from keyhole.notebooks.file import file_called
+from keyhole.paths import OWN_FILES as FILES
 from keyhole.toy import toy_model
 from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
 from tests.test_grade import hand_in

@@ -439,6 +439,7 @@ def hand_in_class(course, map_of_it_all):
         notebook = nbformat.read(
             course / "assignments" / "model_editing" / "3_edit.ipynb", as_version=4
         )
+        del notebook.cells[:2]  # for Colab
         notebook.cells[1].source = SETTING.format(**map_of_it_all)
         notebook.cells[2].source, notebook.cells[4].source = (
             sources.get(double, double),

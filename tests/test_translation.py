@@ -337,7 +337,7 @@ def test_the_translated_notebooks_get_full_marks(made, tmp_path):
     assert not failed and result.score == sum(test.max_points for test in result.tests)
 
 
-# Code is the same in both languages, as tests above show, and tests/test_notebooks.py runs all of it.
+# The code is the same in both languages, as tests above show; tests/test_notebooks.py runs it all.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["2_locate", "3_edit"])
 def test_a_translated_notebook_runs_and_draws_every_character(made, tmp_path, name):

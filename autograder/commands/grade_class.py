@@ -1,5 +1,6 @@
 """`autograder grade`: grade a folder of submissions."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[
         students = students_in(submitted)
     except KeyholeError as error:
         raise Unusable(str(error)) from None
-    if (submitted / assignment).is_dir() and not (submitted / assignment / assignment).exists():
+    inside = submitted / assignment
+    if os.path.isdir(inside) and not os.path.exists(inside / assignment):
         raise Unusable(
             f"{submitted} is the folder of one student: grade {submitted.parent}, and add"
             f" --students {submitted.name}"

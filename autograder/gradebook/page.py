@@ -6,6 +6,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import messages
+from autograder.pages.feedback import about
 from autograder.result import Bonus, TestResult
 from keyhole.text import one_line
 
@@ -38,14 +39,8 @@ def outputs_of(
 
 def challenge_cell(bonus: Bonus) -> NotebookNode:
     """The cell at a page's end that tells of the challenge. It is worth no points of nbgrader's."""
-    about = messages.sentence(
-        "challenge_points",
-        points=f"{bonus.points:g}",
-        most=f"{bonus.max_points:g}",
-        pseudonym=bonus.pseudonym,
-    )
     title = messages.sentence("challenge")
-    text = f"## {escaped(title)}\n\n{escaped(about)}\n\n{escaped(bonus.message)}"
+    text = f"## {escaped(title)}\n\n{escaped(about(bonus))}\n\n{escaped(bonus.message)}"
     return nbformat.v4.new_markdown_cell(text, id="challenge-result")
 
 

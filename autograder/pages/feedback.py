@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from autograder.messages import sign
-from autograder.pages.render import rendered
-from autograder.result import Result, TestResult
+from autograder.messages import sentence, sign
+from autograder.pages.render import number, rendered
+from autograder.result import Bonus, Result, TestResult
 
 PAGE = "feedback.html"  # its name in a student's folder
 
@@ -67,4 +67,17 @@ def feedback_page(
         totals=totals,
         time=time and time.strftime("%Y-%m-%d %H:%M"),
         sign=sign,
+        bonus=result.bonus and {"about": about(result.bonus), "message": result.bonus.message},
+    )
+
+
+def about(bonus: Bonus) -> str:
+    """The points of the challenge and the student's name on the board, in a sentence."""
+    return str(
+        sentence(
+            "challenge_points",
+            points=number(bonus.points),
+            most=number(bonus.max_points),
+            pseudonym=bonus.pseudonym,
+        )
     )

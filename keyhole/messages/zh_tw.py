@@ -1137,9 +1137,12 @@ PROBLEMS = {
     ),
     "edit_lacks": "少了 {option}。要編輯一個檔案裡的所有事實，請用 --method 指定方法。",
     "edit_of_many": "用 --method 時，事實來自檔案：請拿掉 {option}。",
-    "none_to_score": "{file} 裡沒有一筆同時有原本的答案、新目標、paraphrase 和鄰居：算 S 四樣都要有。",
+    "none_to_score": (
+        "{file} 裡沒有一筆同時有原本的答案、新目標、paraphrase 和鄰居：算 S 四樣都要有。"
+    ),
     "not_to_score": (
-        "{file}：算 S 需要原本的答案、新目標、paraphrase 和鄰居。缺少其中一樣的幾筆已略過：{numbers}。"
+        "{file}：算 S 需要原本的答案、新目標、paraphrase 和鄰居。"
+        "缺少其中一樣的幾筆已略過：{numbers}。"
     ),
 }
 
