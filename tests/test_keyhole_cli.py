@@ -829,11 +829,7 @@ def test_facts_of_which_none_can_be_used_is_a_failure(asked, capsys):
         ("[" * 100_000, 1, "is not JSON"),
         ("{}", 1, "holds no list of facts"),
         ("[]", 1, "holds no list of facts"),
-        (
-            '[3, {"prompt": "x"}]',
-            1,
-            "known format: name one of counterfact, keyhole, known, zsre",
-        ),
+        ('[3, {"prompt": "x"}]', 1, "known format: name one of counterfact, keyhole, known, zsre"),
         (b"\xff\xfe", 1, "is not JSON"),
     ],
 )

@@ -1,0 +1,38 @@
+# function: trace
+# wrong: restores token i, the number of the row, and not positions[i]
+from contextlib import ExitStack
+from functools import partial
+
+
+def corrupt(embeddings, subject, noise):
+    corrupted = embeddings.repeat(len(noise), 1, 1)
+    corrupted[:, subject] += noise
+    return corrupted
+
+
+def restore(hidden, clean, position):
+    restored = hidden.clone()
+    restored[:, position] = clean[position]
+    return restored
+
+
+def trace(model, prompt, subject, noise, positions, layers, kind="state", window=10):
+    part = {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind]
+    span = model.subject_slice(prompt, subject)
+    with ExitStack() as stack:
+        seen = [stack.enter_context(record(part(l))) for l in range(model.n_layers)]
+        answer = model.next_token_probabilities([prompt])[0].argmax()
+
+    values = torch.zeros(len(positions), len(layers))
+    for i in range(len(positions)):
+        for j, layer in enumerate(layers):
+            lo, hi = layer, layer + 1
+            if kind != "state":
+                lo = max(0, layer - window // 2)
+                hi = min(model.n_layers, layer + window - window // 2)
+            with ExitStack() as stack:
+                stack.enter_context(edit(model.embedding, lambda e: corrupt(e[0], span, noise)))
+                for l in range(lo, hi):
+                    stack.enter_context(edit(part(l), partial(restore, clean=seen[l].output[0], position=i)))
+                values[i, j] = model.next_token_probabilities([prompt] * len(noise))[:, answer].mean()
+    return values
