@@ -59,13 +59,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from autograder.making import student_pack
 class Target:
+    parent = None
     def __init__(self, name):
         pass
     def __str__(self):
         return NAMES
     def stat(self):
         return SimpleNamespace(st_size=0)
-student_pack.Path, student_pack.pack = Target, lambda target: None
+student_pack.Path, student_pack.pack = Target, lambda target, language: target
+student_pack.pack_wheel = lambda folder: Target("")
 status = student_pack.main([])
 """,
 }
