@@ -110,8 +110,8 @@ class Result:
     seconds: float
     tests: tuple[TestResult, ...]
     note: str | None = None
-    bonus: Bonus | None = None
     alike: tuple[Alike, ...] = ()
+    bonus: Bonus | None = None
 
     @property
     def told(self) -> str | None:
