@@ -44,9 +44,11 @@ def graded(folder, names, threads, jobs):
     report = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     assert [entry["student"] for entry in report] == sorted(names.values())
     members = {name: member for member, name in names.items()}
+    # Likely copies are told by the names of this batch: in the note, and in the reason again.
+    apart = {"seconds", "note", "reason", "alike"}
     return {
         members[entry.pop("student")]: {
-            key: value for key, value in entry.items() if key != "seconds"
+            key: value for key, value in entry.items() if key not in apart
         }
         for entry in report
     }
