@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from tests.standins import DOUBLE, TRIPLE
@@ -190,7 +191,9 @@ def _(cells, notebook):
 def _(cells, notebook):
     for each, metadata in zip(
         cells,
-        [[], None, 7, "x", {"nbgrader": "?"}, {"nbgrader": {"grade_id": 3}}, {"nbgrader": None}],
+        cycle(
+            [[], None, 7, "x", {"nbgrader": "?"}, {"nbgrader": {"grade_id": 3}}, {"nbgrader": None}]
+        ),
         strict=False,
     ):
         each["metadata"] = metadata

@@ -103,7 +103,7 @@ EXPECTED = {
         {"trace.state_llama", "trace.state_gpt2", "trace.order", "trace.one_sample", "trace.real"}
         | all_of("rate_update"),
         "fail",
-        "layer_input_restored",
+        "layer_below_restored",  # the same, and nothing for layer 0
     ),
     "mads-window-upward": (
         {
