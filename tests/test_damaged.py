@@ -354,7 +354,7 @@ def noted(course, student) -> str:  # noqa: F811
     text = visible(rest.partition("</ul>" if nbgraders else "</section>")[0])
     for escaped, letter in (("&lt;", "<"), ("&gt;", ">"), ("&#34;", '"'), ("&amp;", "&")):
         text = text.replace(escaped, letter)
-    return re.sub(r" (?=[,.;])", "", re.sub(r"[`\s]+", " ", text)).strip()
+    return re.sub(r" (?=[,.;](?:\s|$))", "", re.sub(r"[`\s]+", " ", text)).strip()
 
 
 @pytest.mark.slow

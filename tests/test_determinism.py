@@ -17,7 +17,7 @@ MEMBERS = ("bo-forgets-c", "ivo-untouched", "ken-first-sample")
 
 
 def graded(folder, names, threads, jobs):
-    """{member: its entry in the report, without what may differ}.
+    """{member: its entry in the report, as `comparable` gives it}.
 
     `names` is {member: the name that it is handed in under}.
     """
@@ -43,15 +43,29 @@ def graded(folder, names, threads, jobs):
     subprocess.run(command, env=environment, check=True, capture_output=True)
     report = json.loads((folder / "r.json").read_text(encoding="utf-8"))
     assert [entry["student"] for entry in report] == sorted(names.values())
-    members = {name: member for member, name in names.items()}
-    # Likely copies are told by the names of this batch: in the note, and in the reason again.
-    apart = {"seconds", "note", "reason", "alike"}
     return {
-        members[entry.pop("student")]: {
-            key: value for key, value in entry.items() if key not in apart
-        }
+        member: comparable(entry, names)
+        for member, name in names.items()
         for entry in report
+        if entry["student"] == name
     }
+
+
+def comparable(entry, names):
+    """The entry without its seconds, and as if the members had handed in under their own names.
+
+    Likely copies are told by the names of the batch and in their order, and groups are numbered
+    in that order. So their words are compared without their order, and their groups without
+    their numbers.
+    """
+    text = json.dumps({key: value for key, value in entry.items() if key != "seconds"})
+    for member, name in names.items():
+        text = text.replace(name, member)
+    entry = json.loads(text)
+    for key in ("note", "reason"):
+        entry[key] = sorted((entry.get(key) or "").replace(":", "").split())
+    entry["alike"] = sorted((each["kinds"], each["detail"]) for each in entry.get("alike", ()))
+    return entry
 
 
 def test_order_threads_and_jobs_change_nothing(tmp_path):
