@@ -220,16 +220,13 @@ class Scoring:
         lengths = [len(ids) for ids in model.encode([probe.prompt for _, _, probe in asked])]
         order = sorted(range(len(asked)), key=lambda each: lengths[each])
         self._asked = [asked[each] for each in order]
-        probes = [probe for _, _, probe in self._asked]
-        self._sets = [
-            ProbeSet(model, {"all": probes[start : start + PROBES_AT_ONCE]})
-            for start in range(0, len(probes), PROBES_AT_ONCE)
-        ]
+        self._sets = {}  # the lowest layer changed -> the probes, run up to it
 
     def of(self, edits: Edits) -> EditsScore:
         """Apply a change, measure, and take it back."""
+        sets = self._run_up_to(min(edits.factors, default=0))
         with edited_by(self._model, edits):
-            said = torch.cat([probes.generated() for probes in self._sets]).any(1).tolist()
+            said = torch.cat([probes.generated() for probes in sets]).any(1).tolist()
             read = perplexity(self._model, self._text)
         by_fact = {kind: {} for kind in SCORED}
         for (kind, fact, _), well in zip(self._asked, said, strict=True):
@@ -239,6 +236,16 @@ class Scoring:
         }
         size = edits.size(self._model)
         return EditsScore(**shares, perplexity=read, perplexity_before=self._before, size=size)
+
+    def _run_up_to(self, layer: int) -> list[ProbeSet]:
+        """The probes, run through the layers below `layer`: once for all changes from there on."""
+        if layer not in self._sets:
+            probes = [probe for _, _, probe in self._asked]
+            self._sets[layer] = [
+                ProbeSet(self._model, {"all": probes[start : start + PROBES_AT_ONCE]}, layer)
+                for start in range(0, len(probes), PROBES_AT_ONCE)
+            ]
+        return self._sets[layer]
 
 
 def _without_rival(kind, probe):
