@@ -70,6 +70,8 @@ c.GradeInSandbox.accept_no_isolation = False
 # The language of the feedback pages: "en" or "zh-TW". `autograder grade --lang` chooses another one
 # for a single grading.
 c.GradeInSandbox.language = "en"
+# Formulas as MathML: nbgrader's pages and formgrader need no network for them.
+c.HTMLExporter.filters = {"markdown2html": "autograder.pages.formulas.markdown_to_html"}
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.GetGrades",

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from autograder import messages
+from autograder.pages.formulas import with_formulas
 from autograder.result import name_shown
 from keyhole.messages import language
 from keyhole.text import one_line
@@ -32,6 +33,7 @@ def rendered(template: str, **values: object) -> str:
     made.globals["longest_reason"] = LONGEST_REASON
     made.globals["sentence"] = messages.sentence
     made.filters |= {"number": number, "prose": prose, "visible": visible, "name": name_shown}
+    made.filters["formulas"] = with_formulas
     made.globals["script"] = Markup((TEMPLATES / "table.js").read_text(encoding="utf-8"))
     made.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     made.globals["script_hash"] = _hash(made.globals["script"])
