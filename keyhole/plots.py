@@ -2,13 +2,16 @@
 
 Each function takes data and returns a new Figure; nothing here is shown or written. Colours are
 Okabe and Ito's, which colour-blind readers can tell apart; hatching and position say the same
-without colour. Words are in the language spoken; where no font has its characters, in English.
+without colour. Words are in the language spoken; where no font has its characters, in English. A
+notebook on a projector shows a picture in its own size, so none is wider, and no letter smaller,
+than `STYLE` and `WIDEST` allow.
 """
 
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial, wraps
+from math import inf
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,16 @@ if TYPE_CHECKING:  # the grader runs a notebook's imports, and draws nothing
     from matplotlib.figure import Figure
 
 TRUE, NEW, GREY = "#0072B2", "#D55E00", "#595959"
+SMALLEST = 11  # points: what the last row of a lecture hall can read
+WIDEST = 9.0  # inches, at 110 dots each: a cell's output on a screen of 1280 dots
+STYLE = {
+    "font.size": SMALLEST,
+    "axes.labelsize": SMALLEST,
+    "axes.titlesize": 12,
+    "figure.titlesize": 12,
+    "legend.fontsize": SMALLEST,
+    "legend.title_fontsize": SMALLEST,
+}
 
 
 def say(name: str, /, **details: object) -> str:
@@ -42,8 +55,8 @@ def _tell_of_font():
     warnings.warn(shown("no_font"), stacklevel=4)
 
 
-def _with_fonts(draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:
-    """Draw with a font behind the usual one that has the Chinese characters, if there is one."""
+def in_style(draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:
+    """Draw with our sizes, and behind the usual font one with Chinese characters, if there is."""
 
     @wraps(draw)
     def drawn(*args, **kwargs):
@@ -52,7 +65,7 @@ def _with_fonts(draw: Callable[..., "Figure"]) -> Callable[..., "Figure"]:
         if lacks_font():
             _tell_of_font()
         families = [name for name in ("DejaVu Sans", chinese_font()) if name]
-        with rc_context({"font.family": families}):
+        with rc_context({**STYLE, "font.family": families}):
             return draw(*args, **kwargs)
 
     return drawn
@@ -73,13 +86,28 @@ def _picture(width, height, columns=1, title=None):
     axes = picture.subplots(1, columns, sharey=True, squeeze=False)[0]
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
-        ax.tick_params(labelsize=8)
+        ax.tick_params(labelsize=SMALLEST)
     if title:
-        picture.suptitle(_given(title), fontsize=11)
+        picture.suptitle(_given(title))
     return picture, axes
 
 
-@_with_fonts
+def canvas(width: float, height: float, columns: int = 1) -> tuple["Figure", Sequence["Axes"]]:
+    """An empty picture, and its axes without any frame, to draw in. Sizes are in inches."""
+    picture, axes = _picture(width, height, columns)
+    for ax in axes:
+        ax.set_axis_off()
+    return picture, axes
+
+
+def _legend_below(picture, ax):
+    """What the lines of `ax` are, under the whole picture, where it covers nothing."""
+    picture.legend(
+        *ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+    )
+
+
+@in_style
 def before_after(
     before: Sequence[Answer], after: Sequence[Answer], title: str | None = None
 ) -> "Figure":
@@ -89,13 +117,13 @@ def before_after(
     of a kind, a dot is one probe. Raises ValueError where the lists differ in length.
     """
     kinds = [kind for kind in PROBE_KINDS if any(answer.kind == kind for answer in before)]
-    picture, axes = _picture(2.15 * len(kinds) + 0.5, 3.6, len(kinds), title)
+    picture, axes = _picture(1.64 * len(kinds) + 0.8, 4.7, len(kinds), title)
     for ax, kind in zip(axes, kinds):
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if old.kind == kind]
         _draw_kind(ax, kind, pairs)
     axes[0].set_ylim(0, 1.03)
     axes[0].set_yticks([0, 0.25, 0.5, 0.75, 1])
-    axes[0].set_ylabel(say("probability"), fontsize=9)
+    axes[0].set_ylabel(say("probability"))
     return picture
 
 
@@ -103,7 +131,7 @@ def _draw_kind(ax, kind, pairs):
     """The bars of one kind of probe; `pairs` are the answers before and after, [(old, new)]."""
     means = _bars(ax, [[old.true for old, _ in pairs], [new.true for _, new in pairs]], 0, TRUE)
     means += _bars(ax, [[old.new for old, _ in pairs], [new.new for _, new in pairs]], 2.5, NEW)
-    ax.set_title(kind, fontsize=10, fontweight="bold", pad=26)
+    ax.set_title(kind, fontweight="bold", pad=52)
     ax.text(
         0.5,
         1.015,
@@ -111,7 +139,6 @@ def _draw_kind(ax, kind, pairs):
         transform=ax.transAxes,
         ha="center",
         va="bottom",
-        fontsize=7.5,
         color=GREY,
     )
     # The numbers stand below, where no dot covers them.
@@ -119,7 +146,6 @@ def _draw_kind(ax, kind, pairs):
         [0, 1, 2.5, 3.5],
         [say(when, mean=f"{mean:.2f}") for when, mean in zip(["before", "after"] * 2, means)],
         rotation=90,
-        fontsize=8,
     )
     ax.tick_params(axis="x", length=0)
     for place, color, word in (
@@ -129,12 +155,11 @@ def _draw_kind(ax, kind, pairs):
         ax.annotate(
             word,
             (place, 0),
-            (0, -58),
+            (0, -84),
             xycoords=ax.get_xaxis_transform(),
             textcoords="offset points",
             ha="center",
             va="top",
-            fontsize=9,
             color=color,
         )
 
@@ -172,32 +197,27 @@ def _word(pairs, field, otherwise):
     return word if len(word) <= 14 else word[:13] + "…"
 
 
-@_with_fonts
+@in_style
 def loss_curve(losses: Sequence[float]) -> "Figure":
     """The losses of an optimisation, step by step, in nats."""
-    picture, [ax] = _picture(5, 2.8)
+    picture, [ax] = _picture(6, 3.2)
     steps = range(1, len(losses) + 1)
     ax.plot(steps, losses, "o-", color=TRUE, markersize=3.5, linewidth=1.3)
     if min(losses) > 0:
         ax.set_yscale("log")
     for i, shift in {len(losses) - 1: (0, -13), 0: (10, 5)}.items():
         ax.annotate(
-            f"{losses[i]:.2g}",
-            (i + 1, losses[i]),
-            shift,
-            textcoords="offset points",
-            ha="center",
-            fontsize=8.5,
+            f"{losses[i]:.2g}", (i + 1, losses[i]), shift, textcoords="offset points", ha="center"
         )
     ax.margins(y=0.2)
     ax.set_xlim(0.5, len(losses) + 0.5)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel(say("step"), fontsize=9)
-    ax.set_ylabel(say("loss"), fontsize=9)
+    ax.set_xlabel(say("step"))
+    ax.set_ylabel(say("loss"))
     return picture
 
 
-@_with_fonts
+@in_style
 def singular_values(change: torch.Tensor, count: int = 8) -> "Figure":
     """The first singular values of a change of W (d_out, d_in), in units of the first.
 
@@ -205,15 +225,15 @@ def singular_values(change: torch.Tensor, count: int = 8) -> "Figure":
     """
     values = torch.linalg.svdvals(change.detach().double().cpu())[:count]
     shares = (values / values[0] if values[0] > 0 else values).tolist()
-    picture, [ax] = _picture(5, 2.6)
+    picture, [ax] = _picture(6.6, 3)
     places = range(1, len(shares) + 1)
     ax.bar(places, shares, color=TRUE, width=0.7)
     for place, share in zip(places, shares):
-        ax.text(place, share + 0.02, _share(share), ha="center", va="bottom", fontsize=8)
+        ax.text(place, share + 0.02, _share(share), ha="center", va="bottom")
     ax.set_ylim(0, 1.12)
     ax.set_xticks(list(places))
-    ax.set_xlabel(say("singular_values", first=f"{values[0]:.3g}"), fontsize=9)
-    ax.set_ylabel(say("in_units"), fontsize=9)
+    ax.set_xlabel(say("singular_values", first=f"{values[0]:.3g}"))
+    ax.set_ylabel(say("in_units"))
     return picture
 
 
@@ -224,7 +244,7 @@ def _share(share):
     return f"{share:.0e}" if share < 0.01 else f"{share:.2f}"
 
 
-@_with_fonts
+@in_style
 def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Figure":
     """The eigenvalues of a second moment C (d_in, d_in), falling, and how ill conditioned it is.
 
@@ -239,7 +259,7 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
         if whole
         else say("not_invertible", rank=rank, all=len(values))
     )
-    picture, [ax] = _picture(5, 2.8, title=said)
+    picture, [ax] = _picture(6, 3.2, title=said)
     ax.plot(range(1, rank + 1), values[:rank].tolist(), color=TRUE, linewidth=1.6)
     if not whole:
         ax.axvspan(
@@ -251,7 +271,6 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
             say("zero"),
             transform=ax.get_xaxis_transform(),
             ha="center",
-            fontsize=9,
             bbox={"facecolor": "white", "edgecolor": "none"},
         )
     if threshold is not None:
@@ -264,10 +283,9 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
             say("below", count=small, threshold=f"{threshold:g}"),
             transform=ax.get_xaxis_transform(),
             ha="center",
-            fontsize=9,
         )
     ax.set_yscale("log")
-    ax.set_xlabel(say("eigenvalues"), fontsize=9)
+    ax.set_xlabel(say("eigenvalues"))
     return picture
 
 
@@ -286,7 +304,7 @@ CURVES = (
 )
 
 
-@_with_fonts
+@in_style
 def heat_map(causal_map: CausalMap) -> "Figure":
     """A map as in the paper: tokens down, layers across, the answer's probability as shade.
 
@@ -294,19 +312,19 @@ def heat_map(causal_map: CausalMap) -> "Figure":
     cell, up to the highest cell. (ROME, fig. 1)
     """
     title = f"{causal_map.prompt} → {_token(causal_map.answer)}"
-    picture, [ax] = _picture(6.2, 0.24 * len(causal_map.tokens) + 1.6, title=title)
+    picture, [ax] = _picture(7, 0.26 * len(causal_map.tokens) + 1.6, title=title)
     _draw_map(causal_map, ax, _limits(causal_map))
     return picture
 
 
-@_with_fonts
+@in_style
 def heat_maps(maps: Sequence[CausalMap], title: str | None = None) -> "Figure":
     """Several maps of one prompt, side by side, each in its kind's hue, with the same limits."""
-    size = 5.1 * len(maps) + 0.4, 0.24 * len(maps[0].tokens) + 1.6
+    size = 2.7 * len(maps) + 0.9, 0.26 * len(maps[0].tokens) + 1.9
     picture, axes = _picture(*size, len(maps), title)
     lows, highs = zip(*map(_limits, maps))
     for ax, each in zip(axes, maps, strict=True):
-        _draw_map(each, ax, (min(lows), max(highs)))
+        _draw_map(each, ax, (min(lows), max(highs)), lines=0)
     axes[0].set_ylim(len(maps[0].tokens), 0)
     return picture
 
@@ -318,12 +336,17 @@ def _limits(causal_map):
     return min(causal_map.corrupted, low), max(high, causal_map.corrupted + 0.01)
 
 
-def _draw_map(causal_map, ax: "Axes", limits):
+def _draw_map(causal_map, ax: "Axes", limits, lines=0.3):
     low, high = limits
     values = causal_map.values.numpy()
     ax.set_facecolor("#DDDDDD")  # what was not asked for
     cells = ax.pcolormesh(
-        values, cmap=SHADES[causal_map.kind], vmin=low, vmax=high, edgecolors="white", linewidth=0.3
+        values,
+        cmap=SHADES[causal_map.kind],
+        vmin=low,
+        vmax=high,
+        edgecolors="white",
+        linewidth=lines,
     )
     ax.invert_yaxis()
     starred = range(*causal_map.span)
@@ -333,17 +356,16 @@ def _draw_map(causal_map, ax: "Axes", limits):
             _token(token) + ("*" if row in starred else "")
             for row, token in enumerate(causal_map.tokens)
         ],
-        fontsize=8.5,
     )
     layers = values.shape[1]
     step = 5 if layers > 12 else 1
     ax.set_xticks([layer + 0.5 for layer in range(0, layers, step)], range(0, layers, step))
     ax.tick_params(length=2)
-    ax.set_xlabel(say("layer" if causal_map.kind == "state" else "middle_layer"), fontsize=9)
-    ax.set_title(say(causal_map.kind, window=causal_map.window), fontsize=10)
+    ax.set_xlabel(say("layer" if causal_map.kind == "state" else "middle_layer"))
+    ax.set_title(say(causal_map.kind, window=causal_map.window))
     bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
-    bar.ax.tick_params(labelsize=7.5)
-    bar.set_label(f"p({_token(causal_map.answer)})", fontsize=9)
+    bar.ax.tick_params(labelsize=SMALLEST)
+    bar.set_label(f"p({_token(causal_map.answer)})")
     if bar.norm.vmin <= causal_map.corrupted <= bar.norm.vmax:  # where "no effect" is on the scale
         bar.ax.axhline(causal_map.corrupted, color="black", linewidth=1)
 
@@ -354,14 +376,14 @@ def _token(text):
     return (text if text.isprintable() else repr(text)[1:-1]).replace("$", r"\$")
 
 
-@_with_fonts
+@in_style
 def effect_curves(maps: Sequence[CausalMap], title: str | None = None) -> "Figure":
     """The average indirect effect over maps of one kind, a curve over layers for each role.
 
     The band is one standard error. (ROME, fig. 2)
     """
     averages = average_effects(maps)
-    picture, [ax] = _picture(7, 3.4, title=title)
+    picture, [ax] = _picture(8.8, 3.8, title=title)
     for (role, (mean, error, count)), (color, line, mark) in zip(averages.items(), CURVES):
         layers = range(len(mean))
         strong = role in ("last subject token", "last token")
@@ -386,20 +408,13 @@ def effect_curves(maps: Sequence[CausalMap], title: str | None = None) -> "Figur
                 linewidth=0,
             )
     ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.set_xlabel(say("layer" if maps[0].kind == "state" else "middle_layer"), fontsize=9)
-    ax.set_ylabel(say("average_effect"), fontsize=9)
-    ax.legend(
-        fontsize=7.5,
-        frameon=False,
-        loc="center left",
-        bbox_to_anchor=(1, 0.5),
-        title=say("roles"),
-        title_fontsize=8,
-    )
+    ax.set_xlabel(say("layer" if maps[0].kind == "state" else "middle_layer"))
+    ax.set_ylabel(say("average_effect"))
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), title=say("roles"))
     return picture
 
 
-@_with_fonts
+@in_style
 def effect_bars(maps: Sequence[CausalMap], layer: int) -> "Figure":
     """One bar a map, the largest on top: the effect at the subject's last token in `layer`.
 
@@ -409,7 +424,7 @@ def effect_bars(maps: Sequence[CausalMap], layer: int) -> "Figure":
         ((float(each.effects[each.span[1] - 1, layer]), each) for each in maps),
         key=lambda row: row[0],
     )
-    picture, [ax] = _picture(6.2, 0.21 * len(rows) + 0.9)
+    picture, [ax] = _picture(8.2, 0.25 * len(rows) + 0.9)
     places = range(len(rows))
     ax.barh(places, [effect for effect, _ in rows], color=TRUE, height=0.7)
     for place, (effect, _) in zip(places, rows):
@@ -419,18 +434,15 @@ def effect_bars(maps: Sequence[CausalMap], layer: int) -> "Figure":
             (4, 0),
             textcoords="offset points",
             va="center",
-            fontsize=7.5,
         )
-    ax.set_yticks(
-        places, [f"{each.subject} → {_token(each.answer)}" for _, each in rows], fontsize=8
-    )
+    ax.set_yticks(places, [f"{each.subject} → {_token(each.answer)}" for _, each in rows])
     ax.axvline(0, color=GREY, linewidth=0.8)
     ax.margins(x=0.12)
-    ax.set_xlabel(say("effect_at", layer=layer), fontsize=9)
+    ax.set_xlabel(say("effect_at", layer=layer))
     return picture
 
 
-@_with_fonts
+@in_style
 def expected_and_obtained(
     expected: torch.Tensor,
     obtained: torch.Tensor,
@@ -442,7 +454,7 @@ def expected_and_obtained(
 
     `rows` and `columns` name what the axes count.
     """
-    picture, axes = _picture(9.2, 0.16 * len(expected) + 1.7, 3, title)
+    picture, axes = _picture(WIDEST, 0.2 * len(expected) + 1.9, 3, title)
     expected, obtained = expected.detach().double(), obtained.detach().double()
     high = max(float(expected.abs().max()), 1e-12)
     low = min(float(expected.min()), 0.0)
@@ -456,19 +468,19 @@ def expected_and_obtained(
             vmax=high,
             aspect="auto",
         )
-        ax.set_title(say(name), fontsize=10)
-        ax.set_xlabel(_given(columns), fontsize=9)
+        ax.set_title(say(name))
+        ax.set_xlabel(_given(columns))
         ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
+        ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=SMALLEST)
     axes[0].yaxis.get_major_locator().set_params(integer=True)
-    axes[0].set_ylabel(_given(rows), fontsize=9)
+    axes[0].set_ylabel(_given(rows))
     return picture
 
 
 # ---------------------------------------------------------------- many edits
 
 
-@_with_fonts
+@in_style
 def edit_curves(
     curves: Mapping[str, Sequence[Mapping]], here: Mapping[int, Mapping[str, float]] | None = None
 ) -> "Figure":
@@ -478,7 +490,7 @@ def edit_curves(
     orders of the facts. here: {number of edits: {"by probability", "by generation"}}, points that
     were measured just now.
     """
-    picture, axes = _picture(8.6, 3.5, 2, say("many_edits"))
+    picture, axes = _picture(WIDEST, 4.6, 2, say("many_edits"))
     for ax, (title, name) in zip(axes, (("by probability", "S"), ("by generation", "S said"))):
         for (editor, points), (color, line, mark) in zip(curves.items(), CURVES[1:]):
             means, errors = zip(*(point["values"][name] for point in points))
@@ -505,22 +517,23 @@ def edit_curves(
             )
         ax.set_xscale("log")
         numbers = [point["edits"] for point in next(iter(curves.values()))]
-        ax.set_xticks(numbers, numbers)
+        apart = [each for each, after in zip(numbers, [*numbers[1:], inf]) if after > 1.5 * each]
+        ax.set_xticks(apart, apart)
         ax.minorticks_off()
-        ax.set_title(say(title), fontsize=10)
-        ax.set_xlabel(say("edits"), fontsize=9)
-    axes[0].set_ylabel(say("S"), fontsize=9)
-    axes[0].legend(fontsize=8, frameon=False, loc="lower left")
+        ax.set_title(say(title))
+        ax.set_xlabel(say("edits"))
+    axes[0].set_ylabel(say("S"))
+    _legend_below(picture, axes[0])
     return picture
 
 
-@_with_fonts
+@in_style
 def score_bars(rows: Mapping[str, Mapping], title: str) -> "Figure":
     """S in percent of several editors, by probability and by generation: two bars for each.
 
     rows: {editor: {"S", "S said"}}, each a share or [share, standard deviation].
     """
-    picture, [ax] = _picture(7, 0.55 * len(rows) + 1.3, title=title)
+    picture, [ax] = _picture(WIDEST, 0.6 * len(rows) + 1.6, title=title)
     for shift, name, color, hatch, label in (
         (-0.2, "S", TRUE, "", "by probability"),
         (0.2, "S said", NEW, "////", "by generation"),
@@ -542,22 +555,22 @@ def score_bars(rows: Mapping[str, Mapping], title: str) -> "Figure":
             label=say(label),
         )
         for place, (mean, error) in zip(places, pairs):
-            ax.text(100 * (mean + error) + 1, place, f"{100 * mean:.0f}", va="center", fontsize=8)
-    ax.set_yticks(range(len(rows)), list(map(_given, rows)), fontsize=8.5)
+            ax.text(100 * (mean + error) + 1, place, f"{100 * mean:.0f}", va="center")
+    ax.set_yticks(range(len(rows)), list(map(_given, rows)))
     ax.invert_yaxis()
     ax.set_xlim(0, 108)
-    ax.set_xlabel(say("S"), fontsize=9)
-    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.set_xlabel(say("S"))
+    _legend_below(picture, ax)
     return picture
 
 
-@_with_fonts
+@in_style
 def layer_curves(rows: Sequence[Mapping]) -> "Figure":
     """Where a fact is recalled, and where it can be edited: means over facts, layer by layer.
 
     rows: as keyhole.many.load_curves()["where"]. A dot is one fact.
     """
-    picture, [ax] = _picture(7, 3.4)
+    picture, [ax] = _picture(8, 4.4)
     layers = sorted({row["layer"] for row in rows})
     for (name, label), (color, line, mark) in zip(
         (("state", "effect_of_state"), ("mlp", "effect_of_mlp"), ("S", "S_after")), CURVES[1:]
@@ -573,71 +586,67 @@ def layer_curves(rows: Sequence[Mapping]) -> "Figure":
             markersize=4,
         )
     ax.set_xticks(layers)
-    ax.set_xlabel(say("layer"), fontsize=9)
-    ax.set_ylabel(say("effect_or_S"), fontsize=9)
-    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_xlabel(say("layer"))
+    ax.set_ylabel(say("effect_or_S"))
+    _legend_below(picture, ax)
     return picture
 
 
 # ---------------------------------------------------------------- learned editors, and lenses
 
 
+@in_style
 def learning_curves(looks: Mapping[str, Sequence[Sequence[float]]]) -> "Figure":
     """The losses of editors while they learn: facts they train on (dotted), facts held out.
 
     looks: {editor: looks of keyhole.learned.train_editor}. A star is the step that is kept.
     """
-    picture, [ax] = _picture(7, 3.2)
+    picture, [ax] = _picture(WIDEST, 3.6)
     for (editor, points), (color, line, mark) in zip(looks.items(), CURVES[1:]):
         steps, training, held_out = zip(*points)
         ax.plot(steps, training, ":", color=color, linewidth=1)
-        ax.plot(steps, held_out, line, color=color, marker=mark, markersize=4, label=editor)
+        ax.plot(steps, held_out, line, color=color, marker=mark, markersize=4, label=_given(editor))
         best = min(points, key=lambda point: point[2])
         ax.plot(best[0], best[2], "*", color=color, markersize=12, markeredgecolor="black")
-    ax.set_xlabel("steps of training", fontsize=9)
-    ax.set_ylabel("loss in nats", fontsize=9)
+    ax.set_xlabel(say("steps_of_training"))
+    ax.set_ylabel(say("loss"))
     ax.set_ylim(bottom=0)
-    ax.legend(
-        fontsize=8,
-        frameon=False,
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-        title="held out\n(dotted: trained on)",
-        title_fontsize=8,
-    )
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), title=say("held_out"))
     return picture
 
 
+@in_style
 def rank_map(ranks: torch.Tensor, tokens: Sequence[str], answer: str) -> "Figure":
     """Which rank the answer has where the head reads a state of the middle: (tokens, layers)."""
     from matplotlib.colors import LogNorm  # late: see above
 
-    picture, [ax] = _picture(7.5, 0.27 * len(tokens) + 1.3)
+    picture, [ax] = _picture(8, 0.27 * len(tokens) + 1.4)
     scale = LogNorm(1, max(float(ranks.max()), 10))
     cells = ax.pcolormesh(ranks.double().numpy(), cmap="Purples_r", norm=scale)
     ax.invert_yaxis()
-    ax.set_yticks([row + 0.5 for row in range(len(tokens))], map(_token, tokens), fontsize=8.5)
+    ax.set_yticks([row + 0.5 for row in range(len(tokens))], map(_token, tokens))
     ax.set_xticks([layer + 0.5 for layer in range(0, ranks.shape[1], 5)])
     ax.set_xticklabels(range(0, ranks.shape[1], 5))
-    ax.set_xlabel("state after layer", fontsize=9)
+    ax.set_xlabel(say("state_after"))
     bar = ax.figure.colorbar(cells, ax=ax, pad=0.02, aspect=12)
-    bar.ax.tick_params(labelsize=7.5)
-    bar.set_label(f"rank of “{_token(answer)}”", fontsize=9)
+    bar.ax.tick_params(labelsize=SMALLEST)
+    bar.set_label(say("rank_of", answer=_token(answer)))
     return picture
 
 
+@in_style
 def lines_over_layers(
     curves: Mapping[str, Sequence[float]], what: str, logarithmic: bool = False
 ) -> "Figure":
     """A line for each entry of `curves`: a number for each layer. `what` names the numbers."""
-    picture, [ax] = _picture(7, 3)
+    picture, [ax] = _picture(WIDEST, 3.4)
     for (label, values), (color, line, mark) in zip(curves.items(), CURVES[1:]):
         ax.plot(
             range(len(values)), values, line, color=color, marker=mark, markersize=3.5, label=label
         )
     if logarithmic:
         ax.set_yscale("log")
-    ax.set_xlabel("layer", fontsize=9)
-    ax.set_ylabel(what, fontsize=9)
-    ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.set_xlabel(say("layer"))
+    ax.set_ylabel(_given(what))
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return picture

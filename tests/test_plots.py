@@ -10,9 +10,10 @@ import pytest
 import torch
 from matplotlib import font_manager
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from autograder.oracle import tracing
-from keyhole import fonts, messages, plots
+from keyhole import diagrams, fonts, messages, plots
 from keyhole.facts import Probe
 from keyhole.many import load_curves
 from keyhole.plots import (
@@ -217,6 +218,14 @@ def test_expected_beside_obtained():
 # ---------------------------------------------------------------- words
 
 
+IDEAS = (
+    diagrams.stream_of_states,
+    diagrams.three_runs,
+    diagrams.keys_and_values,
+    diagrams.rank_one_step,
+)
+
+
 def said_in(picture):
     """All words of a picture."""
     found = [
@@ -239,6 +248,11 @@ def the_pictures():
     yield plots.layer_curves(curves["where"])
     for rows in (curves["in context"], curves["fine-tuning"]["one"]):
         yield plots.score_bars({name: made["values"] for name, made in rows.items()}, "分數")
+    looks = {"a rate for each row": [(0, 5.0, 5.0), (10, 3.0, 3.5)], "MEND": [(0, 5.0, 5.0)]}
+    yield plots.learning_curves(looks)
+    yield plots.rank_map(torch.tensor([[900, 1], [70, 8]]), [" a", " b"], " Paris")
+    yield plots.lines_over_layers({"Ann": [0.1, 0.4]}, "機率")
+    yield from (draw() for draw in IDEAS)
 
 
 @pytest.mark.filterwarnings("error")
@@ -251,6 +265,39 @@ def test_pictures_are_all_in_chinese_and_lack_no_character():
         words = said_in(picture)
         assert any(re.search("[一-鿿]", text) for text in words), words
         assert not [text for text in words if re.search("(?:[a-z]+ ){3}[a-z]+", text)], words
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_every_letter_is_large_enough_for_a_projector(language):
+    """A notebook shows a picture in its own size, unless it is too wide for the page."""
+    messages.use(language)
+    for picture in [*the_pictures(), heat_maps([a_map(kind) for kind in plots.SHADES], "Three")]:
+        picture._repr_png_()  # ticks are made when they are drawn
+        sizes = {
+            text.get_fontsize(): text.get_text()
+            for text in picture.findobj(Text)
+            if text.get_visible() and text.get_text().strip()
+        }
+        assert min(sizes) >= 11 and picture.get_figwidth() < 9.01, sizes
+
+
+def test_the_picture_of_the_memory_shows_a_product():
+    """The column behind the sign of equality is W k, in the same shades as the columns of W."""
+    [ax] = diagrams.keys_and_values().axes
+    bars = [bar.get_height() for bar in ax.patches if bar.get_y() > 6]
+    key = (torch.tensor(bars).float() - 0.03) / 1.9
+    cells = [patch for patch in ax.patches if patch.get_alpha() is not None]
+    signs = [1 if to_rgb(cell.get_facecolor()) == to_rgb(plots.NEW) else -1 for cell in cells]
+    shades = torch.tensor([float(sign * cell.get_alpha()) for sign, cell in zip(signs, cells)])
+    *columns, value = shades.view(len(key) + 1, -1)
+    weight = torch.stack(columns) / key.clamp(0.12)[:, None]
+    assert torch.allclose(value, (key[:, None] * weight).sum(0), atol=0.01)
+
+
+def test_the_picture_of_the_step_says_that_c_spares_ordinary_keys():
+    titles = [ax.get_title() for ax in diagrams.rank_one_step().axes]
+    without, with_c = (int(re.search(r"(\d+) %", title)[1]) for title in titles)
+    assert with_c < without / 1.5
 
 
 def test_every_stored_editor_has_its_words():
