@@ -4,7 +4,6 @@ The tracing itself is a blank of notebook 2, and is not in the library. (ROME, s
 """
 
 import json
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from keyhole.errors import KeyholeError
-from keyhole.messages import problem
+from keyhole.messages import Remark, problem
 from keyhole.models import EditableModel
 from keyhole.paths import data_folder
 from keyhole.text import one_line
@@ -149,9 +148,9 @@ def trace_map(
     """A map by a student's own `trace`, one row (token) at a time so that progress shows.
 
     `progress` wraps the list of rows, as tqdm does. Rows that are not asked for stay NaN. Where
-    another occurrence of the subject is meant, give `model.meaning(occurrence)`. Warns where the
-    model is so unsure that there is nothing to trace. Raises KeyholeError where the request makes
-    no sense, or `trace` gives anything but probabilities of the right shape.
+    another occurrence of the subject is meant, give `model.meaning(occurrence)`. Raises
+    KeyholeError where the request makes no sense, or `trace` gives anything but probabilities of
+    the right shape.
     """
     tokens, layers = model.encode([prompt])[0], list(range(model.n_layers))
     noise, kind, window = settings.noise, settings.kind, settings.window
@@ -171,7 +170,7 @@ def trace_map(
         values[position] = row(position, layers, kind, problem("of_token", position=position))
     corrupted = _nothing_restored(row, layers[-1])
     clean, answer = model.next_token_probabilities([prompt])[0].max(0)
-    made = CausalMap(
+    return CausalMap(
         prompt,
         subject,
         model.tokenizer.decode([int(answer)]),
@@ -184,10 +183,13 @@ def trace_map(
         "noise",
         values,
     )
-    if clean < TOO_UNSURE:
-        said = problem("unsure", answer=made.answer, clean=f"{made.clean:.2f}")
-        warnings.warn(str(said), stacklevel=2)
-    return made
+
+
+def unsure(made: CausalMap) -> Remark | None:
+    """What to say of a map where the model is so unsure that there is nothing to trace."""
+    if made.clean >= TOO_UNSURE:
+        return None
+    return problem("unsure", answer=made.answer, clean=f"{made.clean:.2f}")
 
 
 def _nothing_restored(row, last_layer):
