@@ -290,6 +290,24 @@ def test_the_pack_is_the_same_whenever_it_is_made(tree, tmp_path):
     assert pack(tmp_path / "second.zip", tree).read_bytes() == first
 
 
+def test_what_is_packed_has_the_date_of_the_last_commit(tree, tmp_path, monkeypatch):
+    def dates():
+        with zipfile.ZipFile(pack(tmp_path / "pack.zip", tree)) as archive:
+            return {entry.date_time for entry in archive.infolist()}
+
+    [(year, month, *_)] = dates()
+    assert (year, month) == (2026, 11)  # no commit, yet no 1980 either
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2027-03-04T05:06:08Z")
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", "-C", tree, *command], check=True)
+    assert dates() == {(2027, 3, 4, 5, 6, 8)}
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1900000000")
+    assert dates() == {(2030, 3, 17, 17, 46, 40)}
+
+
 @pytest.mark.parametrize(
     "cell",
     [

@@ -1,7 +1,7 @@
 """Pack what students get: a zip of notebooks, library and data, and a wheel for Google Colab.
 
 No solution, no part of the grader and no hidden fact is in either.
-The same tree gives the same bytes, so two packs can be compared by checksum.
+The same tree of the same commit gives the same bytes, so two packs can be compared by checksum.
 """
 
 import io
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from keyhole.notebooks.definitions import definitions, read_notebook
 from keyhole.terminal import print_anything
 
 ROOT = Path(__file__).resolve().parents[2]
+UNDATED = 1793491200  # seconds since 1970: November 2026, for a tree that is no git checkout
 TOP = "keyhole-students"  # the folder that unpacking makes
 FOLDERS = ("assignments", "data", "keyhole")
 FILES = {
@@ -53,10 +55,10 @@ def pack(target: Path, root: Path = ROOT, language: str = "en") -> Path:
     Raises KeyholeError where students must not get something.
     """
     contents = contents_for_students(root, language)
-    packed = io.BytesIO()
+    packed, date = io.BytesIO(), time.gmtime(dated(root))[:6]
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(contents):
-            entry = zipfile.ZipInfo(f"{TOP}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(f"{TOP}/{name}", date_time=date)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16  # the same on every system
             archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
     write_atomically(target, packed.getvalue())
@@ -81,7 +83,7 @@ def pack_wheel(folder: Path, root: Path = ROOT) -> Path:
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
         built = subprocess.run(
             [*pip, tree / "made", tree],
-            env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # 1980, where zip begins
+            env={**os.environ, "SOURCE_DATE_EPOCH": str(dated(root))},
             capture_output=True,
             text=True,
         )
@@ -91,6 +93,21 @@ def pack_wheel(folder: Path, root: Path = ROOT) -> Path:
         target = folder / made[0].name
         write_atomically(target, made[0].read_bytes())
         return target
+
+
+def dated(root: Path) -> int:
+    """The date of everything in a pack, in seconds since 1970: that of the last commit.
+
+    The environment variable SOURCE_DATE_EPOCH goes before it.
+    """
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(given)
+    log = ["git", "-C", root, "log", "-1", "--format=%ct"]
+    try:
+        done = subprocess.run(log, capture_output=True, text=True)
+    except OSError:  # no git here
+        return UNDATED
+    return int(done.stdout) if done.returncode == 0 else UNDATED
 
 
 def contents_for_students(root: Path = ROOT, language: str = "en") -> dict[str, bytes]:
