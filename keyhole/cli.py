@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import unicodedata
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -293,8 +292,11 @@ def fetch(chosen: argparse.Namespace) -> None:
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """`keyhole check`: 0 if every function passes, and the files beside the notebook do."""
-    from keyhole.checking.selfcheck import check_beside, check_notebook, language_of
+    """`keyhole check`: 0 if every function passes, and the files beside the notebook do.
+
+    Written questions that wait for an answer are named. A person grades them, so they are no fault.
+    """
+    from keyhole.checking.selfcheck import check_beside, check_notebook, language_of, unanswered
 
     if not (chosen.lang or os.environ.get("KEYHOLE_LANG")):
         messages.use(language_of(_there(chosen.notebook)) or messages.language())
@@ -306,9 +308,14 @@ def check(chosen: argparse.Namespace) -> int:
     if beside:
         name, well, line = beside
         print(f"{'–' if well is None else '✓' if well else '✗'} {name:<16} {line}", flush=True)
+    waiting = unanswered(chosen.notebook)
+    for name in waiting:
+        print(f"– {name:<16} {shown('unanswered')}")
+    of_all = "passed_all" if all(passed) else "passed_some"
     print(
-        messages.feedback(
-            "passed_all" if all(passed) else "passed_some", right=sum(passed), all=len(passed)
+        messages.sentences(
+            messages.feedback(of_all, right=sum(passed), all=len(passed)),
+            waiting and shown("questions_wait", count=len(waiting)),
         )
     )
     return 0 if all(passed) and not (beside and beside[1] is False) else 1
@@ -329,22 +336,20 @@ def trace(chosen: argparse.Namespace) -> None:
     from keyhole.plots import heat_map
 
     function = functions_of(_notebook(chosen, LOCATE), ("trace",))["trace"]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        made = tracing.trace_map(
-            load_model(chosen.model, chosen.device).meaning(occurrence),
-            prompt,
-            subject,
-            function,
-            tracing.TraceSettings(kind=chosen.kind, window=chosen.window),
-            _bar(shown("tracing"), "token"),
-        )
+    made = tracing.trace_map(
+        load_model(chosen.model, chosen.device).meaning(occurrence),
+        prompt,
+        subject,
+        function,
+        tracing.TraceSettings(kind=chosen.kind, window=chosen.window),
+        _bar(shown("tracing"), "token"),
+    )
     probabilities = shown(
         "clean_corrupted", clean=f"{made.clean:.3f}", corrupted=f"{made.corrupted:.3f}"
     )
     print(f"{prompt!r}:{made.answer}  {probabilities}  ({chosen.model})")
-    for warning in (each for each in warned if each.category is UserWarning):
-        print(shown("warning", text=warning.message))
+    if why := tracing.unsure(made):
+        print(shown("warning", text=why))
     for line in _strongest(made):
         print(line)
     _save(heat_map(made), chosen.out)
@@ -410,21 +415,16 @@ def edit(chosen: argparse.Namespace) -> None:
     if model.subject_slice(prompt, subject).stop == 1:
         print(messages.misconception("subject_at_start"))
     true = true or questions.first_answers(model, prompt)[0][0]
-    if (
-        continuation(model, prompt, len(model.encode_targets([target])[0])).strip()
-        == target.strip()
-    ):
+    tokens = len(model.encode_targets([target])[0])
+    if continuation(model, prompt, tokens).strip() == target.strip():
         raise KeyholeError(problem("says_target", target=target))
     moment = load_moment(chosen.model, chosen.layer, model)
-    probes = (
-        questions.probes_of(fact, target, true)
-        if fact
-        else questions.simple_probes(prompt, subject, target, true)
-    )
-    probes = ProbeSet(model, probes, chosen.layer)
+    probes = ProbeSet(model, _probes(fact, prompt, subject, target, true), chosen.layer)
     before = _measured(model, prompt, probes)
     layer = shown("layer", layer=chosen.layer)
     print(f"{prompt!r}:{true} →{target}  ({chosen.model}, {layer})", flush=True)
+    if doubt := _doubt(model, prompt, before["probes"][0]):
+        print(shown("warning", text=doubt))
     rewrite = Rewrite(prompt, subject, target, load_prefixes())
     steps = _bar("v*", shown("step"))
     made = make_edit(model, chosen.layer, rewrite, moment, functions, steps)
@@ -433,6 +433,26 @@ def edit(chosen: argparse.Namespace) -> None:
     _show_edit(made, before, after)
     names = {"prompt": prompt, "subject": subject, "target_true": true, "target_new": target}
     _keep_edit(chosen, names, made, before, after)
+
+
+def _doubt(model, prompt, original):
+    """Why an edit of this fact shows little: the model does not know it, or hardly."""
+    from keyhole.questions import told, unknown
+    from keyhole.tracing import TOO_UNSURE
+
+    if original.true < TOO_UNSURE:
+        return unknown(model, prompt, original) or shown("faint", **told(original))
+    return unknown(model, prompt, original)
+
+
+def _probes(fact, prompt, subject, target, true):
+    """Probes by kind. Of somebody's own fact there are no paraphrases: a text before the prompt."""
+    from keyhole.questions import probes_of, simple_probes
+
+    if fact:
+        return probes_of(fact, target, true)
+    simple = simple_probes(prompt, subject, target, true)
+    return {"prefixed" if kind == "paraphrase" else kind: each for kind, each in simple.items()}
 
 
 def _measured(model, prompt, probes):

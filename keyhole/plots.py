@@ -19,7 +19,7 @@ import torch
 
 from keyhole.fonts import chinese_font, drawable, lacks_font
 from keyhole.messages import language, pictured, shown
-from keyhole.probes import PROBE_KINDS, Answer
+from keyhole.probes import Answer
 from keyhole.tracing import CausalMap, average_effects
 
 if TYPE_CHECKING:  # the grader runs a notebook's imports, and draws nothing
@@ -116,7 +116,7 @@ def before_after(
     `before` and `after` have the same probes in the same order. A bar is the mean over the probes
     of a kind, a dot is one probe. Raises ValueError where the lists differ in length.
     """
-    kinds = [kind for kind in PROBE_KINDS if any(answer.kind == kind for answer in before)]
+    kinds = list(dict.fromkeys(answer.kind for answer in before))
     picture, axes = _picture(1.64 * len(kinds) + 0.8, 4.7, len(kinds), title)
     for ax, kind in zip(axes, kinds):
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if old.kind == kind]

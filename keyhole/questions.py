@@ -4,8 +4,12 @@ from collections import Counter
 from dataclasses import replace
 
 from keyhole.facts import Fact, Probe, load_facts
+from keyhole.messages import Remark, feedback
 from keyhole.models import EditableModel
+from keyhole.probes import Answer
+from keyhole.text import one_line
 
+AMONG_FIRST = 5  # a true answer is known when it is one of so many first answers
 PARAPHRASES, NEIGHBORS = 3, 5  # probes made for a fact that is not one of the kit's
 
 
@@ -66,6 +70,32 @@ def simple_probes(prompt: str, subject: str, target: str, true: str) -> dict[str
         "neighborhood": [
             Probe(fact.prompt, fact.target_true, target) for fact in others[:NEIGHBORS]
         ],
+    }
+
+
+def unknown(model: EditableModel, prompt: str, original: Answer) -> Remark | None:
+    """Why the model does not know the true answer to `prompt`; None where it does.
+
+    It knows it when that is among its first answers, and ahead of the new one. original: the answer
+    to the prompt itself, before any edit.
+    """
+    probabilities = model.next_token_probabilities([prompt])[0]
+    first = model.encode_targets([original.probe.target_true])[0][0]
+    place = int((probabilities > probabilities[first]).sum()) + 1
+    if place > AMONG_FIRST:
+        says = one_line(model.tokenizer.decode([int(probabilities.argmax())]), 40)
+        of_place = {"place": place, "says": says, "among": AMONG_FIRST}
+        return feedback("own_unknown", **of_place, **told(original))
+    return None if original.true > original.new else feedback("own_behind", **told(original))
+
+
+def told(answer: Answer) -> dict[str, str]:
+    """What remarks tell of an answer to a probe."""
+    return {
+        "true": one_line(answer.probe.target_true, 40),
+        "p_true": f"{answer.true:.3f}",
+        "new": one_line(answer.probe.target_new, 40),
+        "p_new": f"{answer.new:.3f}",
     }
 
 

@@ -18,10 +18,13 @@ from keyhole import cli, editing, questions
 from keyhole.checking import selfcheck
 from keyhole.cli import main
 from keyhole.errors import KeyholeError
-from keyhole.facts import load_facts
+from keyhole.facts import Probe, load_facts
 from keyhole.fetch import fetch
+from keyhole.models import load_model
 from keyhole.moments import load_moment
 from keyhole.paths import data_folder
+from keyhole.probes import Answer
+from keyhole.text import one_line
 from keyhole.toy import toy_model
 from tests import test_checks as right  # right solutions, as a student may write them
 from tests import test_fact_files as files
@@ -205,6 +208,27 @@ def test_check_of_a_right_notebook(tmp_path, capsys):
         line.startswith("✓") for line in lines
     )
     assert last == "All 5 functions pass their public checks."
+
+
+def test_check_names_written_questions_without_an_answer(tmp_path, capsys):
+    path = notebook(tmp_path / "3_edit.ipynb")
+    read = nbformat.read(path, as_version=4)
+    for name, text in {
+        "written_where": "YOUR ANSWER HERE",
+        "written_why": "YOUR ANSWER HERE\n\nBecause the row listens.",
+        "written_none": " ",
+    }.items():
+        cell = nbformat.v4.new_markdown_cell(text)
+        cell.metadata["nbgrader"] = {"grade_id": name, "grade": True, "solution": True}
+        read.cells.append(cell)
+    nbformat.write(read, path)
+    assert main(["check", str(path)]) == 0
+    *_, where, none, last = capsys.readouterr().out.splitlines()
+    assert where == "– written_where    No answer stands under this written question yet."
+    assert none.startswith("– written_none ")
+    assert last == (
+        "All 5 functions pass their public checks. Written questions without an answer: 2."
+    )
 
 
 @pytest.mark.slow
@@ -514,8 +538,30 @@ def test_edit_of_a_fact_of_one_s_own(edit, capsys):
         and "The target is taken as ' old'" in out
     )
     assert (
-        out.count("paraphrase ") == 2 and out.count("neighborhood ") == 2 and "reversion" not in out
+        out.count("prefixed ") == 2 and out.count("neighborhood ") == 2 and "reversion" not in out
     )
+    assert "paraphrase" not in out  # they are no other words
+
+
+@pytest.mark.parametrize(
+    "p_true, said",
+    [
+        (0.9, None),
+        (0.02, "The model hardly knows this: the probability of {true} is only 0.020."),
+        (0.0, "The model does not know it: before the edit, {true} has probability 0.000,"),
+    ],
+)
+def test_a_fact_that_the_model_does_not_know_is_doubted(toy, p_true, said):
+    model, prompt = load_model(toy), "People like Bert"
+    true = questions.first_answers(model, prompt)[0][0]
+    original = Answer("original", Probe(prompt, true, " old"), p_true, 0.01)
+    doubt = cli._doubt(model, prompt, original)
+    assert str(doubt).startswith(str(said).format(true=one_line(true, 40)))
+
+
+def test_a_true_answer_that_is_not_the_model_s_is_doubted(edit, capsys):
+    assert edit("People like Bert", "--true", " Xylophon", subject="Bert", to="old") == 0
+    assert "Warning: The model does not know it: " in capsys.readouterr().out
 
 
 def test_edit_reads_letters_that_look_the_same_and_says_so(edit, capsys):

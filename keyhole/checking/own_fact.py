@@ -24,6 +24,7 @@ from keyhole.moments import DEFAULT_LAYER
 from keyhole.notebooks.file import UNREADABLE, file_called, read_file
 from keyhole.paths import EDIT_FILE, FACT_FILE, OWN_FACT
 from keyhole.probes import PROBE_KINDS, Answer, ProbeSet
+from keyhole.questions import told, unknown
 from keyhole.text import looks_like, one_line, ordinary
 
 LIMIT_MB = 1  # of each file; honest ones have 3 and 11 kB
@@ -33,7 +34,6 @@ MOST_PROBES, MOST_CHARACTERS, MOST_TOKENS = (
     60,
 )  # a fact of the kit's has 14 probes of about 12 tokens
 TOLERANCE = 0.01  # in probability; machines and thread counts differ by about 0.001
-AMONG_FIRST = 5  # the true answer is known when it is one of so many first answers
 EXAMPLES = (("Eiffel Tower", " Paris"), ("Sydney Opera House", " Sydney"))  # of the notebook's text
 
 
@@ -269,28 +269,10 @@ def known(model: EditableModel, fact: Fact, before: list[Answer] | None = None) 
     KeyholeError.
     """
     check_length(model, fact)
-    first = model.encode_targets([fact.target_true])[0][0]
-    probabilities = model.next_token_probabilities([fact.prompt])[0]
-    place = int((probabilities > probabilities[first]).sum()) + 1
     answer = (before or ProbeSet(model, {"original": fact.probes()["original"]}).answers())[0]
-    if place > AMONG_FIRST:
-        says = one_line(model.tokenizer.decode([int(probabilities.argmax())]), 40)
-        details = {"place": place, "says": says, "among": AMONG_FIRST, **_shown(answer)}
-        return wrong(feedback("own_unknown", **details), misconception="fact_not_known")
-    if not answer.true > answer.new:
-        remark = feedback("own_behind", **_shown(answer))
+    if remark := unknown(model, fact.prompt, answer):
         return wrong(remark, misconception="fact_not_known")
-    return right(feedback("own_known", **_shown(answer)))
-
-
-def _shown(answer):
-    """What remarks tell of an answer to a probe."""
-    return {
-        "true": one_line(answer.probe.target_true, 40),
-        "p_true": f"{answer.true:.3f}",
-        "new": one_line(answer.probe.target_new, 40),
-        "p_new": f"{answer.new:.3f}",
-    }
+    return right(feedback("own_known", **told(answer)))
 
 
 def claims_hold(own: OwnFact, measured: Measured, kind: str) -> Verdict:
@@ -353,8 +335,8 @@ def works(model: EditableModel, fact: Fact, measured: Measured) -> Verdict:
     """Whether the new answer is ahead on the prompt itself, after the edit."""
     [new] = [answer for answer in measured.after if answer.kind == "original"]
     if new.new > new.true:
-        return right(feedback("own_works", **_shown(new)))
-    return not_felt(model, fact, feedback("own_fails", **_shown(new)))
+        return right(feedback("own_works", **told(new)))
+    return not_felt(model, fact, feedback("own_fails", **told(new)))
 
 
 def not_felt(

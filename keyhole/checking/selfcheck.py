@@ -18,7 +18,7 @@ from keyhole.errors import KeyholeError
 from keyhole.importing import import_path
 from keyhole.messages import LANGUAGES, Remark, feedback, language, problem, sentences
 from keyhole.notebooks import newer
-from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
+from keyhole.notebooks.definitions import Definitions, definitions, grade_id, read_notebook
 from keyhole.notebooks.file import file_called
 from keyhole.paths import FACT_FILE, OWN_FACT, OWN_FILES, data_folder
 from keyhole.text import one_line
@@ -34,6 +34,7 @@ SECONDS = 60.0  # most that the checks of one function may take
 START_SECONDS = 180.0  # until torch is loaded: a cold disk is slow
 ASKED = re.compile(r"""^messages\.use\(["']([\w-]+)["']\)""", re.MULTILINE)
 MISSED = re.compile(r"NameError: name '(\w+)' is not defined")
+NO_ANSWER = "YOUR ANSWER HERE"  # what nbgrader puts under a written question
 # What Python says where a module has nothing of that name, perhaps not yet.
 LACKING = re.compile(
     r"(?:ImportError: cannot import name '\w+' from|ModuleNotFoundError: No module named"
@@ -97,6 +98,16 @@ def check_beside(path: str | Path) -> tuple[str, bool | None, str] | None:
 
     report = examine_files(load_model(), folder)
     return OWN_FACT, report.passed, report.reason
+
+
+def unanswered(path: str | Path) -> list[str]:
+    """The written questions of the notebook at `path` under which no answer stands: grade ids."""
+    written = [
+        cell
+        for cell in read_notebook(path).cells
+        if cell.cell_type == "markdown" and grade_id(cell) is not None
+    ]
+    return [grade_id(cell) for cell in written if not cell.source.replace(NO_ANSWER, "").strip()]
 
 
 def unrunnable(name: str, defined: Definitions) -> Remark | None:

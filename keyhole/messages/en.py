@@ -1919,6 +1919,12 @@ SHOWN = {
     "letters_replaced": "Read as {text!r}, with {other} in the place of {one}.",
     "blank_left_out": "The space at the end of the prompt was left out: it belongs to the answer.",
     "warning": "Warning: {text}",
+    "faint": (
+        "The model hardly knows this: the probability of {true} is only {p_true}. What the edit "
+        "overwrites is rather a guess."
+    ),
+    "unanswered": "No answer stands under this written question yet.",
+    "questions_wait": "Written questions without an answer: {count}.",
     "tracing": "tracing",
     "clean_corrupted": "clean {clean}, corrupted {corrupted}",
     "strongest": "strongest in layer {layer:2}: {effect}",
@@ -2222,6 +2228,7 @@ PICTURES = {
     # an edit
     "expected_original": "edited prompt:\nthe new one\nshould win",
     "expected_paraphrase": "in other words:\nthe new one\nshould win",
+    "expected_prefixed": "behind other text:\nthe new one\nshould win",
     "expected_neighborhood": "other subjects:\ntheir own\nshould stay",
     "expected_reversion": "asked backwards:\nrarely follows",
     "expected_portability": "what follows:\nmay come along,\nor may not",

@@ -1164,6 +1164,9 @@ SHOWN = {
     "letters_replaced": "讀成 {text!r}：把{one}當作{other}。",
     "blank_left_out": "prompt 結尾的空格拿掉了：它是答案的一部分。",
     "warning": "注意：{text}",
+    "faint": "模型不太知道這件事：{true} 的機率只有 {p_true}。編輯蓋掉的，多半只是猜測。",
+    "unanswered": "這一題問答還沒有作答。",
+    "questions_wait": "還沒作答的問答：{count} 題。",
     "tracing": "追蹤",
     "clean_corrupted": "乾淨 {clean}，遮蓋 {corrupted}",
     "strongest": "在第 {layer:2} 層最強：{effect}",
@@ -1467,6 +1470,7 @@ PICTURES = {
     # an edit
     "expected_original": "編輯的 prompt：\n新答案該贏",
     "expected_paraphrase": "換句話說：\n新答案該贏",
+    "expected_prefixed": "接在別的文字後面：\n新答案該贏",
     "expected_neighborhood": "別的主詞：\n原本的答案\n不該變",
     "expected_reversion": "反過來問：\n很少跟上",
     "expected_portability": "由它推出來的事：\n可能跟上，\n也可能不會",
