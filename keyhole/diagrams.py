@@ -225,7 +225,7 @@ def rank_one_step() -> "Figure":
     spread = torch.tensor([[1.7, 0.0], [0.85, 0.45]])
     keys = torch.randn(250, 2, generator=generator) @ spread.T
     moment, key = keys.T @ keys / len(keys), torch.tensor([1.3, 2.0])
-    picture, axes = canvas(WIDEST, 4.2, 2)
+    picture, axes = canvas(WIDEST, 3.7, 2)
     for ax, name, metric in zip(axes, ("idea_identity", "idea_with_c"), (torch.eye(2), moment)):
         direction = torch.linalg.solve(metric, key)
         shares = (keys @ direction / (key @ direction)).abs()

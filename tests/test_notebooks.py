@@ -106,6 +106,49 @@ def test_a_cell_is_worth_what_its_hidden_tests_are(folder, name):
     }
 
 
+SAYS = {  # by folder: a blank, a question, and a row of the table of blanks
+    SOLUTIONS: (
+        r"\*\*Blank \d: `(\w+)`\*\* \((\d+) points?, about (\d+) minutes\)",
+        r"\*\*Question(?: \d)? \((\d+) points?, about (\d+) minutes\)\.\*\*",
+    ),
+    ASSIGNMENTS.parent / "zh-TW" / "model_editing": (
+        r"\*\*填空 \d：`(\w+)`\*\*（(\d+) 分，約 (\d+) 分鐘）",
+        r"\*\*問答(?: \d)?（(\d+) 分，約 (\d+) 分鐘）。\*\*",
+    ),
+}
+
+
+@pytest.mark.parametrize("folder", SAYS, ids=["en", "zh-TW"])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_blank_says_its_points_and_minutes_as_the_table_does(name, folder):
+    cells = nbformat.read(folder / f"{name}.ipynb", as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    of_blank, of_question = SAYS[folder]
+    blanks, questions = re.findall(of_blank, text), re.findall(of_question, text)
+    rows = re.findall(r"^\| (.+) \|.+\|.+\| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert [(f"`{blank}`", *rest) for blank, *rest in blanks] == rows[:-1]
+    of_all = [str(sum(map(int, column))) for column in zip(*questions)]
+    assert list(rows[-1][1:]) == of_all
+    worth = {
+        cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.points
+        for cell in cells
+        if "nbgrader" in cell.metadata and cell.metadata.nbgrader.grade
+    }
+    assert sum(int(points) for _, points, _ in rows) == sum(worth.values())
+    for blank, points, _ in blanks:
+        cell = "test_my_edit" if blank == "my_record" else f"test_{blank}"
+        assert int(points) == worth[cell], blank
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_ends_with_what_was_learnt(name):
+    cells = nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4).cells
+    assert cells[-1].id == "learnt" and "**Further reading.**" in cells[-1].source
+    text = "\n".join(cell.source for cell in cells)
+    for words in ("What you need to know", "How long it takes", "Where help is", "Predict before"):
+        assert f"**{words}" in text, words
+
+
 def test_the_sample_class_is_in_step(tmp_path):
     made = sample_class.make(tmp_path / "class")
     committed = ROOT / "data" / "sample_class"
