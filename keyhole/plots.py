@@ -148,14 +148,14 @@ def _draw_kind(ax, kind, pairs):
         rotation=90,
     )
     ax.tick_params(axis="x", length=0)
-    for place, color, word in (
-        (0.5, TRUE, _word(pairs, "target_true", say("true_answer"))),
-        (3, NEW, _word(pairs, "target_new", say("new_target"))),
-    ):
+    true = _word(pairs, "target_true", say("true_answer"))
+    new = _word(pairs, "target_new", say("new_target"))
+    below = 16 if len(true) + len(new) > 16 else 0  # beside one another they would touch
+    for place, color, word, lower in ((0.5, TRUE, true, 0), (3, NEW, new, below)):
         ax.annotate(
             word,
             (place, 0),
-            (0, -84),
+            (0, -84 - lower),
             xycoords=ax.get_xaxis_transform(),
             textcoords="offset points",
             ha="center",
