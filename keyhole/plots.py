@@ -12,7 +12,6 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial, wraps
-from math import inf
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -478,13 +477,13 @@ def expected_and_obtained(
     return picture
 
 
-@_with_fonts
+@in_style
 def numbers_compared(rows: Mapping[str, tuple[float, float]], title: str | None = None) -> "Figure":
     """Numbers that were expected, and those obtained: {what it is: (expected, obtained)}.
 
     One that is no finite number is left out.
     """
-    picture, [ax] = _picture(7.5, 0.42 * len(rows) + 1.3, title=title)
+    picture, [ax] = _picture(8, 0.5 * len(rows) + 1.4, title=title)
     pairs = list(rows.values())
     shown = [number for pair in pairs for number in pair if math.isfinite(number)]
     if min(shown) > 0 and max(shown) > 100 * min(shown):
@@ -495,31 +494,31 @@ def numbers_compared(rows: Mapping[str, tuple[float, float]], title: str | None 
             if math.isfinite(number):
                 ax.annotate(
                     f"{number:.4g}", (number, place), (0, above), textcoords="offset points"
-                ).set(ha="center", fontsize=9, color=TRUE if above > 0 else NEW)
+                ).set(ha="center", color=TRUE if above > 0 else NEW)
     for column, mark, color, name in ((0, "o", TRUE, "expected"), (1, "X", NEW, "yours")):
         ax.plot([pair[column] for pair in pairs], range(len(pairs)), mark, color=color, ms=7)
         ax.lines[-1].set_label(say(name))
-    ax.set_yticks(range(len(pairs)), map(_given, rows), fontsize=10)
+    ax.set_yticks(range(len(pairs)), map(_given, rows))
     ax.set_ylim(len(pairs) - 0.4, -0.6)
     ax.margins(x=0.12)
-    ax.legend(fontsize=10, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return picture
 
 
-@_with_fonts
+@in_style
 def vectors_compared(
     expected: torch.Tensor, obtained: torch.Tensor, title: str | None = None
 ) -> "Figure":
     """Two vectors of one length, number by number."""
-    picture, [ax] = _picture(7.5, 3, title=title)
+    picture, [ax] = _picture(8, 3.2, title=title)
     places = range(len(expected))
     ax.vlines(places, expected.tolist(), obtained.tolist(), color=GREY, linewidth=1, zorder=1)
     ax.plot(places, expected.tolist(), "o", color=TRUE, ms=6, label=say("expected"))
     ax.plot(places, obtained.tolist(), "X", color=NEW, ms=6, label=say("yours"))
     ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.set_xlabel(say("entry"), fontsize=10)
+    ax.set_xlabel(say("entry"))
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(fontsize=10, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return picture
 
 
@@ -563,7 +562,9 @@ def edit_curves(
             )
         ax.set_xscale("log")
         numbers = [point["edits"] for point in next(iter(curves.values()))]
-        apart = [each for each, after in zip(numbers, [*numbers[1:], inf]) if after > 1.5 * each]
+        apart = [
+            each for each, after in zip(numbers, [*numbers[1:], math.inf]) if after > 1.5 * each
+        ]
         ax.set_xticks(apart, apart)
         ax.minorticks_off()
         ax.set_title(say(title))

@@ -252,6 +252,8 @@ def the_pictures():
     yield plots.learning_curves(looks)
     yield plots.rank_map(torch.tensor([[900, 1], [70, 8]]), [" a", " b"], " Paris")
     yield plots.lines_over_layers({"Ann": [0.1, 0.4]}, "機率")
+    yield plots.numbers_compared({"二": (2.0, 3.0), "一": (1.0, 0.5)}, "數字")
+    yield plots.vectors_compared(torch.ones(3), torch.zeros(3), "向量")
     yield from (draw() for draw in IDEAS)
 
 
