@@ -198,10 +198,11 @@ def _first(count, relations):
 SCHOOLS = {"within": within, "across": across}
 
 
-class Bench:
-    """The facts that a school's tests are taken from, prepared once for all seeds.
+class Examiner:
+    """Trains and measures the editors of a kind of school, seed by seed.
 
-    What untrained steps make of them, one fact at a time, is measured once, too.
+    The facts of its tests are prepared once for all seeds. What untrained steps make of them, one
+    fact at a time, is measured once, too.
     """
 
     def __init__(self, model: EditableModel, name: str, functions: Mapping[str, Callable]) -> None:
@@ -293,15 +294,15 @@ def editors(
 def make(model: EditableModel, progress: Callable = iter) -> Path:
     """data/editors.json and data/editors.safetensors; the record is written anew after each seed.
 
-    Takes about 40 minutes of processor time.
+    Takes about half an hour of processor time.
     """
     solution = data_folder().parent / "solutions/model_editing/5_learn_to_edit.ipynb"
     functions, folder = functions_of(solution, BLANKS), data_folder()
     record: dict = {"layers": list(EDITED)}
     for name in SCHOOLS:
-        bench = Bench(model, name, functions)
+        examiner = Examiner(model, name, functions)
         for seed in progress(SEEDS):
-            made, by_length, trained = bench.run(seed)
+            made, by_length, trained = examiner.run(seed)
             record.setdefault(name, []).append(made)
             record.setdefault(f"{name}, lengths", []).append(by_length)
             if name == "across" and seed == SEEDS[0]:
