@@ -59,10 +59,16 @@ class Gate(nn.Module):
     """
 
     def __init__(
-        self, width: int, rank: int, layers: int, length: float, low_rank_output: Function
+        self,
+        width: int,
+        rank: int,
+        layers: int,
+        length: float,
+        low_rank_output: Function,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(seed)
         self.down, self.up = _networks(width, rank, layers, generator)
         self.starts = nn.ParameterList(nn.Parameter(torch.zeros(width)) for _ in range(layers))
         self._length, self._output = length, low_rank_output
@@ -92,9 +98,10 @@ class Mend(nn.Module):
         layers: int,
         transform_factors: Function,
         low_rank_output: Function,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(seed)
         self.down, self.up = _networks(width, rank, layers, generator)
         self.rates = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in range(layers))
         self.register_buffer("means", torch.zeros(layers, width))

@@ -5,6 +5,7 @@ layer: function(outputs, keys) gives what the layer's W gives out for `keys` aft
 it gave `outputs` before. The editors themselves are in 5_learn_to_edit.ipynb.
 """
 
+import copy
 import json
 import random
 import time
@@ -272,9 +273,18 @@ class Pupils:
     def __init__(
         self, model: EditableModel, facts: Sequence[Fact], layers: Sequence[int] = EDITED
     ) -> None:
-        self._model, self._layers = model, layers
+        self._model, self._layers, self._facts = model, layers, list(facts)
         self._factors = [gradient_factors(model, Request.of(fact), layers) for fact in facts]
         self._probes = [FactProbes(model, [fact], min(layers)) for fact in facts]
+
+    def of(self, facts: Sequence[Fact]) -> "Pupils":
+        """The same with some of these facts only; nothing is prepared anew."""
+        chosen = copy.copy(self)
+        numbers = [self._facts.index(fact) for fact in facts]
+        chosen._facts = list(facts)
+        chosen._factors = [self._factors[number] for number in numbers]
+        chosen._probes = [self._probes[number] for number in numbers]
+        return chosen
 
     def measure(self, editor: Editor, at_once: int = 1) -> list[FactAnswers]:
         """The answers after edits of `at_once` facts at a time: their changes are added up."""

@@ -1,15 +1,17 @@
 """The third tab: how editors compare as edits grow in number, from stored measurements.
 
 data/curves.json has the editors of many facts at once; lecture/data/curves.json what the lecture
-adds. An editor that is added to the first one is shown without any change here.
+adds; data/editors.json those that are learned. An editor that is added to the first one is shown
+without any change here.
 """
 
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
-from keyhole import many
+from keyhole import learned, many
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 from lecture.messages import en, everywhere, sentence
@@ -28,11 +30,20 @@ OURS = {  # the measures of data/curves.json, as they are called here
     "neighborhood said": "neighborhood_generated",
     "perplexity": "perplexity",
 }
+LEARNED_BY = {its: ours for its, ours in OURS.items() if its != "perplexity"}
 EDITORS = {  # the same for its editors
     "ROME, one after the other": "rome",
     "MEMIT": "memit",
     "MEMIT over layers 3 to 5": "memit-layers",
 }
+LEARNED = {  # those of data/editors.json
+    "one step": "one-step",
+    "a rate for each row": "row-rates",
+    "a rate for each weight": "weight-rates",
+    "a gate": "gate",
+    "MEND": "mend",
+}
+AT_ONCE = {"unseen subjects": 1, "five at once": 5, "ten at once": 10, "twenty at once": 20}
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,13 @@ class Curve:
     note: dict[str, str]  # the same; what must be said of this editor
     changes_weights: bool
     points: tuple[CurvePoint, ...]
+    # What was measured on one fact of a relation that was not trained on; of learned editors alone.
+    elsewhere: dict[str, float] | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Was the editor trained, or is it what trained ones have to beat?"""
+        return self.elsewhere is not None
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,7 @@ def load_curves(path: Path = CURVES) -> Curves:
     Perplexity is given as a multiple of the unedited model's on the same text: the two files were
     measured on different ones.
     """
-    stored = many.load_curves()
+    stored, (_, trained) = many.load_curves(), learned.load_editors()
     with _readable(path):
         record = json.loads(path.read_text(encoding="utf-8"))
         editors = {each["editor"]: each["changes_weights"] for each in record["curves"]}
@@ -103,7 +121,8 @@ def load_curves(path: Path = CURVES) -> Curves:
             stored["seed"],
             tuple(sorted({edits for _, edits in points})),
             tuple(_measure(name, unedited) for name in names),
-            tuple(_curve(editor, changes, points) for editor, changes in editors.items()),
+            tuple(_curve(editor, changes, points) for editor, changes in editors.items())
+            + tuple(_learned(editor, name, trained["across"]) for editor, name in LEARNED.items()),
         )
 
 
@@ -126,6 +145,18 @@ def _of_the_kit(stored):
             }
             values["perplexity"] /= stored["unedited"]["perplexity"]
             yield EDITORS.get(editor, editor), point["edits"], values
+
+
+def _learned(editor, name, runs):
+    """An editor of data/editors.json: means over the seeds, of subjects that are new to it."""
+
+    def mean(test):
+        measured = [run[editor]["tests"][test] for run in runs]
+        return {ours: fmean(each[its] for each in measured) for its, ours in LEARNED_BY.items()}
+
+    points = [CurvePoint(edits, mean(test)) for test, edits in AT_ONCE.items()]
+    titles = everywhere("EDITORS", name), everywhere("NOTES", name)
+    return Curve(name, *titles, True, tuple(points), mean("unseen relations"))
 
 
 def _curve(editor, changes_weights, points):

@@ -401,7 +401,7 @@ def test_a_file_is_scored_beside_the_notebooks_and_the_score_of_the_course_stays
     write_json(tmp_path / "r.json", [none, made])
     assert [each.bonus for each in read_json(tmp_path / "r.json")] == [None, made.bonus]
     assert [line.split(",")[-3] for line in as_csv([none, made]).splitlines()] == [
-        "bonus",
+        "challenge_bonus",
         "",
         "5.0",
     ]

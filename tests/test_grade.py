@@ -25,7 +25,7 @@ from autograder.commands import batch
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, grade_submission
 from autograder.making import sample_edits
-from autograder.result import Result, TestResult, name_shown
+from autograder.result import Bonus, Result, TestResult, name_shown
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
@@ -506,7 +506,8 @@ def test_batch_is_complete_ordered_and_ends_with_zero(a_class, capsys, jobs):
     ]
     assert [(e["student"], e["score"], e["status"]) for e in entries] == expected
     rows = (a_class / "r.csv").read_text().splitlines()
-    assert rows[0] == "student,assignment,status,double,triple,score,max_score,bonus,reason,told"
+    head = "score,max_score,bonus_in_score,challenge_bonus,reason,told"
+    assert rows[0] == f"student,assignment,status,double,triple,{head}"
     assert (
         rows[1].startswith("'=cmd,model_editing,graded,0.0,2.0,2.0,6.0")
         and "no 3_edit.ipynb" in rows[3]
@@ -835,6 +836,14 @@ def test_a_table_has_straight_columns_and_shows_what_names_hide():
     }
 
 
+def test_the_csv_says_what_of_the_score_is_bonus():
+    tests = (a_test(), a_test(id="g.x", notebook="5_learn_to_edit", points=1.5))
+    made = Result("ada", "a", "graded", None, "E", 0.0, tests, bonus=Bonus(3.0, 5.0, "", "Otter"))
+    [row] = csv.DictReader(as_csv([made]).splitlines())
+    names = ("score", "max_score", "bonus_in_score", "challenge_bonus")
+    assert [float(row[name]) for name in names] == [2.5, 2.0, 1.5, 3.0]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_no_cell_of_the_csv_is_a_formula_in_any_locale(delimiter):
     rows = [Result(name, name, "failed", f"a; b\n;=1+1 {name}", "E", 0, ()) for name in NAMES]
@@ -842,7 +851,7 @@ def test_no_cell_of_the_csv_is_a_formula_in_any_locale(delimiter):
     assert all(c.isprintable() or c == "\n" for c in text)
     for row in csv.reader(text.splitlines(), delimiter=delimiter):
         assert not [cell for cell in row if re.match(r'"?[=+\-@＝＋－＠]', cell.strip())]
-        assert len(row) == (8 if delimiter == "," else 1)
+        assert len(row) == (9 if delimiter == "," else 1)
 
 
 def test_a_name_that_an_ascii_locale_splits_is_put_together_again():

@@ -1,8 +1,11 @@
 """Learned editors: the oracle's equalities, factors and lessons on a toy model, the stored data."""
 
+import random
+
 import pytest
 import torch
 
+from autograder.making import editors
 from autograder.oracle import learned as oracle
 from keyhole import plots
 from keyhole.editors import FixedStep, Gate, Mend, Rates
@@ -182,21 +185,41 @@ def test_edits_of_several_facts_add_up():
     nothing = pupils.measure(FixedStep(0.0, low_rank_output))
     nll = [answers[0].nll["original"][1] for answers in (nothing, alone, together)]
     assert nll[1] < nll[0] and not torch.equal(nll[1], nll[2])
+    [second] = pupils.of(load_facts()[1:2]).measure(step)
+    assert second.fact == load_facts()[1]
+    assert torch.allclose(second.nll["original"][1], alone[1].nll["original"][1], atol=1e-5)
     assert count_hooks(model.hf) == 0
 
 
 # ---------------------------------------------------------------- stored data
 
 
-def test_no_public_fact_and_none_of_its_neighbors_is_trained_on():
+def test_no_fact_of_the_kit_is_trained_on_and_no_neighbor_of_a_public_one():
     parts = load_requests()
-    public = [fact for fact in load_facts() if fact.relation == "capital" and not fact.hidden]
-    known = {fact.subject for fact in public}
+    facts = [fact for fact in load_facts() if fact.relation == "capital"]
+    public = [fact for fact in facts if not fact.hidden]
+    known = {fact.subject for fact in facts}
+    neighbors = " ".join(text for fact in public for text, _ in fact.neighbors)
     assert set(parts) == {"train", "held out"} and len(parts["train"]) >= 60
     for request in (*parts["train"], *parts["held out"]):
         texts = (request.prompt, *request.paraphrases, *request.others)
         assert not any(subject in text for subject in known for text in texts), texts
         assert request.target.startswith(" ") and len(request.others) == 2
+    for subject, _ in editors.pool_of("capital"):
+        assert subject not in known and subject not in neighbors
+
+
+def test_capitals_are_among_the_relations_that_the_stored_editors_have_not_seen():
+    unseen, seen = editors.drawn(random.Random(editors.SEEDS[0]))
+    assert "capital" in unseen and (len(unseen), len(seen)) == (4, 8)
+
+
+def test_what_is_stored_is_what_is_made_of_the_first_seed():
+    groups = editors.requests("capital", random.Random(editors.SEEDS[0]), None, editors.TARGETS)
+    held_out, train = groups[: editors.HELD_OUT], groups[editors.HELD_OUT :]
+    stored = load_requests()
+    assert stored["train"] == [each for group in train for each in group]
+    assert stored["held out"] == [group[0] for group in held_out]
 
 
 def test_stored_editors_are_small_and_fit_their_modules():

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from autograder.oracle import tracing as oracle
 from keyhole import many
 from keyhole.errors import KeyholeError
 from keyhole.facts import load_facts
+from keyhole.learned import load_editors
 from keyhole.moments import keys_over
 from keyhole.probes import PROBE_KINDS, score
 from keyhole.toy import toy_model
@@ -452,7 +454,9 @@ def test_the_curves_are_whole_and_made_of_facts_that_there_are():
     assert found.facts >= max(found.numbers)
     by_name = {each.editor: each for each in found.curves}
     shown = ["fine-tuning", "rome", "in-context", "memit", "memit-layers", "AlphaEdit"]
-    assert list(by_name) == shown
+    trained = ["one-step", "row-rates", "weight-rates", "gate", "mend"]
+    assert list(by_name) == shown + trained
+    assert [each.editor for each in found.curves if each.learned] == trained
     stored = many.load_curves()
     for name, editor in (("ROME, one after the other", "rome"), ("AlphaEdit", "AlphaEdit")):
         for point, right in zip(by_name[editor].points, stored["many edits"][name], strict=True):
@@ -481,6 +485,19 @@ def test_the_curves_are_whole_and_made_of_facts_that_there_are():
     )
 
 
+def test_learned_editors_are_shown_as_they_were_measured():
+    by_name = {each.editor: each for each in curves.load_curves().curves}
+    runs = load_editors()[1]["across"]
+    assert len(runs) >= 3
+    for editor, name in (("one step", "one-step"), ("MEND", "mend")):
+        tests, curve = [run[editor]["tests"] for run in runs], by_name[name]
+        assert [point.edits for point in curve.points] == [1, 5, 10, 20]
+        means = [fmean(each[test]["S said"] for each in tests) for test in curves.AT_ONCE]
+        assert [point.values["score_generated"] for point in curve.points] == means
+        other = fmean(each["unseen relations"]["neighborhood"] for each in tests)
+        assert curve.elsewhere["neighborhood"] == other and "perplexity" not in curve.elsewhere
+
+
 def test_every_sentence_of_the_demo_is_used():
     folder = Path(curves.__file__).parent
     sources = "".join(path.read_text("utf-8") for path in folder.glob("*.py"))
@@ -491,7 +508,7 @@ def test_an_editor_that_is_added_to_the_kits_curves_is_shown(tmp_path, monkeypat
     stored = many.load_curves()
     stored["many edits"]["new one"] = stored["many edits"]["MEMIT"]
     monkeypatch.setattr(many, "load_curves", lambda: stored)
-    last = curves.load_curves().curves[-1]
+    last = next(each for each in curves.load_curves().curves if each.editor == "new one")
     assert last.title["en"] == "new one" and len(last.points) == 7 and last.changes_weights
     path = tmp_path / "curves.json"
     path.write_text("{}")

@@ -414,6 +414,20 @@ def test_editors_are_compared(page):
     page.wait_for_function(
         "said => document.querySelector('.kh-side-table h3').innerText !== said", arg=before
     )
+    assert "MEND" not in page.locator(".kh-tab:visible").inner_text()
+
+
+@pytest.mark.slow
+def test_learned_editors_stand_beside_the_step_that_they_must_beat(page):
+    tab(page, 2)
+    page.get_by_role("button", name="learned", exact=True).click()
+    page.locator(".kh-legend:visible").get_by_text("MEND").wait_for()
+    legend = page.locator(".kh-legend:visible").inner_text()
+    assert "nothing is learned" in legend and "ROME" in legend and "MEMIT" not in legend
+    assert page.locator(".kh-side-table h3").last.inner_text() == str(say("elsewhere"))
+    assert "editors=learned" in page.url
+    page.get_by_role("button", name="thought out").click()
+    page.locator(".kh-legend:visible").get_by_text("MEMIT").first.wait_for()
 
 
 @pytest.mark.slow

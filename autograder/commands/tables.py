@@ -64,12 +64,15 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 
 def as_csv(results: list[Result]) -> str:
-    """A row for each student, a column for each graded function."""
+    """A row for each student, a column for each graded function.
+
+    What of the score is bonus has a column, and so has the challenge's bonus, which is not in it.
+    """
     functions = _functions_of(results)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    head = ["student", "assignment", "status", *functions, "score", "max_score", "bonus"]
-    writer.writerow([*head, "reason", "told"])
+    head = ["student", "assignment", "status", *functions, "score", "max_score", "bonus_in_score"]
+    writer.writerow([*head, "challenge_bonus", "reason", "told"])
     for each in results:
         points = [
             round(sum(test.points for test in each.tests if test.function == name), DECIMALS)
@@ -77,8 +80,9 @@ def as_csv(results: list[Result]) -> str:
         ]
         names = [_cell(name_shown(name, LONGEST_NAME)) for name in (each.student, each.assignment)]
         reason = _cell(one_line(each.told or "", LONGEST_REASON).replace(";", ","))
-        bonus = each.bonus.points if each.bonus else ""
-        row = [*names, each.status, *points, each.score, each.max_score, bonus]
+        on_top = round(sum(_in_notebook(each, name, "points") for name in BONUS), DECIMALS)
+        challenge = each.bonus.points if each.bonus else ""
+        row = [*names, each.status, *points, each.score, each.max_score, on_top, challenge]
         writer.writerow([*row, reason, _told(each)])
     return file.getvalue()
 

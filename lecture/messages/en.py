@@ -52,6 +52,11 @@ EDITORS = {
     "memit": "MEMIT",
     "memit-layers": "MEMIT, layers 3 to 5",
     "AlphaEdit": "AlphaEdit",
+    "one-step": "untrained step",
+    "row-rates": "rate for each row",
+    "weight-rates": "rate for each weight",
+    "gate": "gate",
+    "mend": "MEND",
 }
 
 NOTES = {
@@ -61,6 +66,11 @@ NOTES = {
     "memit": "all at once; one matrix changed",
     "memit-layers": "all at once; three matrices changed",
     "AlphaEdit": "all at once; one matrix changed",
+    "one-step": "along the gradient; nothing is learned",
+    "row-rates": "learned: how far each row goes",
+    "weight-rates": "learned: how far each weight goes; a diagonal map",
+    "gate": "learned: what is let through",
+    "mend": "learned: new factors of the gradient",
 }
 
 MEASURES = {

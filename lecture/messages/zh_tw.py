@@ -36,6 +36,11 @@ EDITORS = {
     "memit": "整批 MEMIT",
     "memit-layers": "整批 MEMIT，第 3 到 5 層",
     "AlphaEdit": "整批 AlphaEdit",
+    "one-step": "沒訓練過的一步",
+    "row-rates": "每列一個學習率",
+    "weight-rates": "每個權重一個學習率",
+    "gate": "閘（gate）",
+    "mend": "MEND",
 }
 
 NOTES = {
@@ -45,6 +50,11 @@ NOTES = {
     "memit": "只改動一個矩陣",
     "memit-layers": "改動三個矩陣",
     "AlphaEdit": "只改動一個矩陣",
+    "one-step": "沿著梯度，什麼都沒學",
+    "row-rates": "學到每一列走多遠",
+    "weight-rates": "學到每個權重走多遠，也就是對角的函數",
+    "gate": "學到放哪些過去",
+    "mend": "學到梯度的新因子",
 }
 
 MEASURES = {

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GENERATED = "_generated"  # ends the names of measures by generation
+VIEWS = ("thought_out", "learned")
+IN_BOTH = "rome"  # what people thought out, beside what is learned
 
 
 class Compare:
@@ -26,6 +28,7 @@ class Compare:
         self.live: CurvePoint | None = None
         self.curves = load_curves()
         names = [each.name for each in self.curves.measures]
+        self.editors = frame.switch("editors", VIEWS)
         self.measure = widgets.Dropdown(options=[(name, name) for name in names])
         frame.label(self.measure, "description", "measure").add_class("kh-field")
         self.edits = widgets.SelectionSlider(options=[(str(n), n) for n in self.curves.numbers])
@@ -35,11 +38,11 @@ class Compare:
         self.chart = widgets.HTML().add_class("kh-big-chart")
         self.numbers = widgets.HTML().add_class("kh-side-table")
         self.about = widgets.HTML().add_class("kh-about")
-        for each in (self.measure, self.edits):
+        for each in (self.editors, self.measure, self.edits):
             frame.when(each, self.show)
         self.box = widgets.VBox(
             [
-                widgets.HBox([self.measure, self.edits, self.now])
+                widgets.HBox([self.editors, self.measure, self.edits, self.now])
                 .add_class("kh-row")
                 .add_class("kh-switches"),
                 widgets.HBox([self.chart, self.numbers]).add_class("kh-main"),
@@ -53,11 +56,21 @@ class Compare:
         """The measure that the lines show."""
         return next(each for each in self.curves.measures if each.name == self.measure.value)
 
+    def shown(self) -> list[tuple[int, Curve]]:
+        """The editors of the chosen view, each with the number of its line style."""
+        curves = self.curves.curves
+        thought_out = list(enumerate(each for each in curves if not each.learned))
+        if self.editors.value == "thought_out":
+            return thought_out
+        [(taken, _)] = both = [each for each in thought_out if each[1].editor == IN_BOTH]
+        free = [number for number in range(len(markup.STYLES)) if number != taken]
+        return both + list(zip(free, [each for each in curves if each.learned]))
+
     def lines(self) -> list[markup.Line]:
         """A line for each editor that has the measure, and the live point."""
         name = self.measure.value
         lines = []
-        for style, curve in enumerate(self.curves.curves):
+        for style, curve in self.shown():
             points = [(p.edits, p.values[name]) for p in curve.points if name in p.values]
             if points:
                 lines.append(markup.Line(self.title(curve), points, style, curve.changes_weights))
@@ -111,6 +124,8 @@ class Compare:
             "curves_about", model=curves.model, layer=curves.layer, facts=curves.facts,
             seed=curves.seed,
         )  # fmt: skip
+        if self.editors.value == "learned":
+            said = f"{said} {say('learned_about')}"
         self.about.value = f"<p>{said}</p>"
 
     def _show_numbers(self):
@@ -123,13 +138,23 @@ class Compare:
         ]
         columns = [everywhere("COLUMNS", each.name.removesuffix(GENERATED)) for each in measures]
         head = [str(say("generation" if said else "probability")), *map(self.spoken, columns)]
-        rows = []
-        for curve in self.curves.curves:
-            values = next((p.values for p in curve.points if p.edits == edits), {})
-            figures = [_figure(values.get(each.name), each.unit) for each in measures]
-            rows.append([self.spoken(curve.title), *figures])
-        title = say("at_edits", count=edits)
-        self.numbers.value = f"<h3>{title}</h3>" + markup.table(head, rows, "kh-numbers")
+        curves = [curve for _, curve in self.shown()]
+
+        def rows(values_of):
+            for curve in curves:
+                if (values := values_of(curve)) is not None:
+                    figures = [_figure(values.get(each.name), each.unit) for each in measures]
+                    yield [self.spoken(curve.title), *figures]
+
+        def at_edits(curve):
+            return next((p.values for p in curve.points if p.edits == edits), {})
+
+        tables = [(say("at_edits", count=edits), list(rows(at_edits)))]
+        if elsewhere := list(rows(lambda curve: curve.elsewhere)):
+            tables.append((say("elsewhere"), elsewhere))
+        self.numbers.value = "".join(
+            f"<h3>{title}</h3>{markup.table(head, lines, 'kh-numbers')}" for title, lines in tables
+        )
 
     def take_live(self) -> None:
         """Measure what is planted now, as a point among the lines."""
@@ -156,11 +181,16 @@ class Compare:
 
     def state(self) -> dict[str, str]:
         """What an address has to hold of this tab."""
-        return {"measure": self.measure.value, "edits": str(self.edits.value)}
+        return {
+            "editors": self.editors.value,
+            "measure": self.measure.value,
+            "edits": str(self.edits.value),
+        }
 
     def restore(self, state: dict) -> None:
         """Set the controls as an address says; what makes no sense there is left out."""
         with self.frame.quietly():
+            self.frame.choose(self.editors, state.get("editors"))
             self.frame.choose(self.measure, state.get("measure"))
             edits = state.get("edits", "")
             self.frame.choose(self.edits, int(edits) if edits.isdecimal() else None)

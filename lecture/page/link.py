@@ -28,6 +28,7 @@ NAMES = {
     "factor": "the size of the change",
     "view": "bars by probability or by generation",
     "ask": "the free prompt",
+    "editors": "those that people thought out, or that are learned",
     "measure": "what the third tab shows",
     "edits": "how many edits",
 }

@@ -163,6 +163,14 @@ PAGE = {
     "before_and_after": "probability: before (hatched) and after (full)",
     "share_before_and_after": "share: before (hatched) and after (full)",
     # 3: compare
+    "editors": "Editors",
+    "thought_out": "thought out",
+    "learned": "learned",
+    "elsewhere": "One fact of a relation that was not trained on",
+    "learned_about": (
+        "Learned editors change layers 25 to 27. They were trained on eight relations, and edit 20"
+        " facts about other subjects of these: means over three seeds."
+    ),
     "measure": "Measure",
     "edits": "Number of edits",
     "live": "Add what I planted",

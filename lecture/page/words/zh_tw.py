@@ -159,6 +159,14 @@ PAGE = {
     "before_and_after": "機率：編輯前（斜線）、編輯後（實心）",
     "share_before_and_after": "比例：編輯前（斜線）、編輯後（實心）",
     # 3: compare
+    "editors": "編輯器",
+    "thought_out": "人想出來的",
+    "learned": "學出來的",
+    "elsewhere": "一個事實，關係是訓練時沒看過的",
+    "learned_about": (
+        "學出來的編輯器改的是第 25 到 27 層；用八種關係訓練，編輯的是這些關係裡其他主詞的 20 個"
+        "事實。數字是三個亂數種子的平均。"
+    ),
     "measure": "指標",
     "edits": "編輯的數量",
     "live": "加上剛才植入的",
