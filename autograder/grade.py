@@ -437,6 +437,7 @@ def result_of(case: "HiddenTest", notebook: str, verdict: Verdict) -> TestResult
         message=verdict.message,
         misconception=verdict.misconception,
         symptom=verdict.symptom,
+        diagnosis="" if verdict.passed else verdict.diagnosis,
         title=case.title,
         our_fault=verdict == OUR_FAULT,
     )

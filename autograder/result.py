@@ -40,6 +40,7 @@ class TestResult:
     misconception: str | None = None
     symptom: str | None = None  # what is systematic about it, where no misconception is named
     title: str = ""
+    diagnosis: str = ""  # what of the message matters most
     our_fault: bool = False  # the grader itself failed on it; this is not in the report
 
     def __post_init__(self):
@@ -162,6 +163,7 @@ class Result:
                     "message": test.message,
                     "misconception": test.misconception,
                     "symptom": test.symptom,
+                    "diagnosis": test.diagnosis,
                 }
                 for test in self.tests
             ],

@@ -37,6 +37,7 @@ _HOMES = {
         "zero_noise",
     ),
     "checking.checks": ("check", "compare"),
+    "checking.hints": ("hint",),
     "checking.functions": ("functions_of",),
     "checking.own_fact": ("check_files",),
     "checking.challenge": ("challenge_facts", "save_edits"),

@@ -21,7 +21,7 @@ from keyhole import fact_files, messages
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.importing import import_path
 from keyhole.messages import problem, shown
-from keyhole.terminal import padded, print_anything
+from keyhole.terminal import folded, padded, print_anything
 from keyhole.text import as_target, difference, ordinary, places, why_absent
 
 if TYPE_CHECKING:
@@ -301,7 +301,8 @@ def check(chosen: argparse.Namespace) -> int:
     passed = []
     for name, well, line in check_notebook(_there(chosen.notebook), chosen.seconds):
         passed.append(well)
-        print(f"{'✓' if well else '✗'} {name:<16} {line}", flush=True)
+        first, *below = f"{'✓' if well else '✗'} {name:<16} {line}".splitlines()
+        print(folded([first, *below]), flush=True)
     beside = check_beside(chosen.notebook)
     if beside:
         name, well, line = beside

@@ -6,6 +6,7 @@ without colour. Words are in the language spoken; where no font has its characte
 """
 
 import io
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial, wraps
@@ -462,6 +463,51 @@ def expected_and_obtained(
         ax.figure.colorbar(cells, ax=ax, pad=0.02).ax.tick_params(labelsize=7)
     axes[0].yaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel(_given(rows), fontsize=9)
+    return picture
+
+
+@_with_fonts
+def numbers_compared(rows: Mapping[str, tuple[float, float]], title: str | None = None) -> "Figure":
+    """Numbers that were expected, and those obtained: {what it is: (expected, obtained)}.
+
+    One that is no finite number is left out.
+    """
+    picture, [ax] = _picture(7.5, 0.42 * len(rows) + 1.3, title=title)
+    pairs = list(rows.values())
+    shown = [number for pair in pairs for number in pair if math.isfinite(number)]
+    if min(shown) > 0 and max(shown) > 100 * min(shown):
+        ax.set_xscale("log")
+    for place, pair in enumerate(pairs):
+        ax.plot(pair, (place, place), color=GREY, linewidth=1, zorder=1)
+        for number, above in zip(pair, (8, -15)):
+            if math.isfinite(number):
+                ax.annotate(
+                    f"{number:.4g}", (number, place), (0, above), textcoords="offset points"
+                ).set(ha="center", fontsize=9, color=TRUE if above > 0 else NEW)
+    for column, mark, color, name in ((0, "o", TRUE, "expected"), (1, "X", NEW, "yours")):
+        ax.plot([pair[column] for pair in pairs], range(len(pairs)), mark, color=color, ms=7)
+        ax.lines[-1].set_label(say(name))
+    ax.set_yticks(range(len(pairs)), map(_given, rows), fontsize=10)
+    ax.set_ylim(len(pairs) - 0.4, -0.6)
+    ax.margins(x=0.12)
+    ax.legend(fontsize=10, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return picture
+
+
+@_with_fonts
+def vectors_compared(
+    expected: torch.Tensor, obtained: torch.Tensor, title: str | None = None
+) -> "Figure":
+    """Two vectors of one length, number by number."""
+    picture, [ax] = _picture(7.5, 3, title=title)
+    places = range(len(expected))
+    ax.vlines(places, expected.tolist(), obtained.tolist(), color=GREY, linewidth=1, zorder=1)
+    ax.plot(places, expected.tolist(), "o", color=TRUE, ms=6, label=say("expected"))
+    ax.plot(places, obtained.tolist(), "X", color=NEW, ms=6, label=say("yours"))
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.set_xlabel(say("entry"), fontsize=10)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend(fontsize=10, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return picture
 
 

@@ -95,16 +95,14 @@ def cases():
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_solution_passes_and_the_report_lists_the_cases(name, cases):
+def test_a_right_solution_passes_every_case_and_the_report_is_one_line(name, cases):
     report = check(RIGHT[name])
-    assert report.passed and 3 <= len(report.verdicts) <= 6
-    head, *lines = repr(report).splitlines()
-    assert head == f"✓ {name}: {len(lines)} of {len(lines)} public checks passed"
-    assert lines == [f"  ✓ {CHECKS[f'{name}.{case.id}']}" for case in cases[name]]
-    assert (
-        report._repr_markdown_().startswith(f"✓ **`{name}`**")
-        and "\n- ✓ " in report._repr_markdown_()
-    )
+    count = len(cases[name])
+    assert report.passed and 3 <= count <= 6
+    assert [title for title, _ in report.verdicts] == [
+        CHECKS[f"{name}.{case.id}"] for case in cases[name]
+    ]
+    assert repr(report) == f"✓ {name}: {count} of {count} public checks passed"
 
 
 def test_the_checks_of_a_function_take_less_than_two_seconds(cases):
@@ -483,7 +481,7 @@ def test_a_result_that_cannot_be_right_is_told_plainly(result, expected):
 def test_repeated_sentences_are_shortened():
     report = examine("second_moment", lambda keys: None)
     assert repr(report).count("is there a `return`") == 1
-    assert repr(report).endswith(str(feedback("the_same")))
+    assert repr(report).count(str(feedback("the_same"))) == len(report.verdicts)
 
 
 def test_unknown_names_are_told_what_there_is():

@@ -38,7 +38,12 @@ def test_one_page_shows_totals_functions_tests_and_answers(course):
     text = text_of(course)
     assert "5 of 9 points" in text and "hidden tests 5 / 6 · written questions 0 / 3" in text
     assert on_page("feedback_open", count=1) in text
-    assert "double 4 / 4 All 2 tests passed." in text and "triple 1 / 2 result" in text
+    assert "✓ double 4 / 4 All 2 tests passed." in text
+    # First what is wrong, in large type; then the tests, folded.
+    html = page(course, "ada")
+    assert '<p class="diagnosis">It is another multiple. Is the factor another one?</p>' in html
+    assert "another one? All tests (1, of which 1 failed) result" in text
+    assert html.index("diagnosis") < html.index("<details>") < html.index("A title")
     assert "✗ not yet 1 / 2 A title It is another multiple." in text
     assert "Because C is &lt; b&gt;." in text and "not graded yet / 3" in text
     assert "return x" in text

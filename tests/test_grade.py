@@ -371,6 +371,7 @@ def test_report_has_the_agreed_keys_and_comes_back(tmp_path):
         "message",
         "misconception",
         "symptom",
+        "diagnosis",
         "title",
     }
     assert results.read_json(tmp_path / "r.json") == [result]

@@ -311,7 +311,7 @@ PAGES = {
     "feedback_answer": "Your answer",
     "feedback_code": "Your code",
     "feedback_all_passed": "All {count} tests passed.",
-    "feedback_passed": "{count} tests passed.",
+    "feedback_tests_of": "All tests ({all}, of which {lost} failed)",
     "feedback_handed_in": "Handed in on {time} UTC.",
 }
 

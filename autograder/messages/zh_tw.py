@@ -242,7 +242,7 @@ PAGES = {
     "feedback_answer": "你的答案",
     "feedback_code": "你的程式",
     "feedback_all_passed": "{count} 項測試全部通過。",
-    "feedback_passed": "{count} 項測試通過。",
+    "feedback_tests_of": "全部測試（{all} 項，{lost} 項沒通過）",
     "feedback_handed_in": "繳交時間（UTC）：{time}。",
 }
 

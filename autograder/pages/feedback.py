@@ -7,6 +7,7 @@ from datetime import datetime
 from autograder.messages import sentence, sign
 from autograder.pages.render import number, rendered
 from autograder.result import Bonus, Result, TestResult
+from keyhole.checking.diagnosis import leading
 
 PAGE = "feedback.html"  # its name in a student's folder
 
@@ -33,6 +34,14 @@ class Card:
     def lost(self) -> list[TestResult]:
         """The tests that did not give all their points."""
         return [test for test in self.tests if test.verdict != "pass"]
+
+    @property
+    def diagnosis(self) -> str:
+        """What is wrong with the function, in the words of the test that tells it best."""
+        if not self.lost:
+            return ""
+        best = leading(self.lost)
+        return best.diagnosis or best.message  # a report of an older grader has the message alone
 
     @property
     def passed(self) -> list[TestResult]:

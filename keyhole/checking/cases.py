@@ -89,7 +89,11 @@ class Case:
 
     def run(self, function: Callable) -> Verdict:
         """Call `function` on fresh copies of the arguments, and look. Raises NoAnswer."""
-        observation, expected, sent = self.observe(function), self.expected, self.sent()
+        return self.look(self.observe(function))
+
+    def look(self, observation: looks.Observation) -> Verdict:
+        """The verdict on what a call left behind."""
+        expected, sent = self.expected, self.sent()
         match self.looks_at:
             case "result":
                 return looks.right_result(observation, expected)

@@ -6,10 +6,12 @@ with the function, if something else explains that other test. So it is not said
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from keyhole.checking.judging import Verdict
 from keyhole.messages import Remark, misconception
 
+Failed = TypeVar("Failed")  # a Verdict, or a test in the report: both name what is wrong
 FACTORS = ("factor", "factor_of_change", "sign", "sign_of_change")
 
 
@@ -22,6 +24,16 @@ def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """
     told = _accepted([verdict for verdict in verdicts if not verdict.passed])
     return _same_factor([_with(verdict, told) for verdict in verdicts])
+
+
+def leading(failed: Sequence[Failed]) -> Failed:
+    """Of what failed, that which tells best what is wrong with the function.
+
+    It is one with the misconception that most of them have, else one with a symptom, else the
+    first.
+    """
+    names = [each.misconception for each in failed if each.misconception]
+    return max(failed, key=lambda each: (names.count(each.misconception), each.symptom is not None))
 
 
 def _same_factor(verdicts: list[Verdict]) -> list[Verdict]:

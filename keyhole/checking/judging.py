@@ -5,7 +5,7 @@ same words.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -92,6 +92,11 @@ ERRORS = (
 # misconception).
 PROBLEMS = ((("subject_key",), "no_layer", "other_layer"), ((), "no_layer", "layer_outside"))
 RESULT = word("result")
+# Remarks that only say how far off a result is: beside an explanation they matter less.
+MEASURED = frozenset(
+    ("wrong", "wrong_rows", "wrong_change", "wrong_effects", "not_zero", "gradient")
+    + ("misses_value", "constraint_only", "not_rank_one")
+)
 
 
 @dataclass(frozen=True)
@@ -148,11 +153,25 @@ class Verdict:
         """The sentences for the student, in the language spoken.
 
         For display only: no code may read them.
-
-        A remark may quote a student, so each is brought to one line of bounded length.
-
         """
-        return sentences(*(opened(one_line(remark)) for remark in self.said))
+        return in_words(self.said)
+
+    @property
+    def diagnosis(self) -> str:
+        """What of the message matters most, in the language spoken: for display only.
+
+        Beside an explanation that is not by how much the result is off.
+        """
+        return in_words(
+            remark
+            for remark in self.said
+            if not (self.explanation and getattr(remark, "code", None) in MEASURED)
+        )
+
+
+def in_words(remarks: Iterable[Remark]) -> str:
+    """Remarks as sentences, each on one line of bounded length: one may quote a student."""
+    return sentences(*(opened(one_line(remark)) for remark in remarks))
 
 
 def right(*remarks: Remark) -> Verdict:

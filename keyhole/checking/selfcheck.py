@@ -16,7 +16,7 @@ from pathlib import Path
 
 from keyhole.errors import KeyholeError
 from keyhole.importing import import_path
-from keyhole.messages import LANGUAGES, Remark, feedback, language, problem, sentences
+from keyhole.messages import LANGUAGES, Remark, feedback, language, problem
 from keyhole.notebooks import newer
 from keyhole.notebooks.definitions import Definitions, definitions, read_notebook
 from keyhole.notebooks.file import file_called
@@ -65,8 +65,9 @@ def language_of(path: str | Path) -> str | None:
 
 
 def check_notebook(path: str | Path, seconds: float = SECONDS) -> Iterator[tuple[str, bool, str]]:
-    """Check a notebook's graded functions: (function, passed, one line on it), as they are done.
+    """Check a notebook's graded functions: (function, passed, words on it), as they are done.
 
+    The words are a line, and of a function that failed a line for each thing that its card shows.
     `seconds` is the most that the checks of one function may take. Raises KeyholeError where the
     file is no notebook, or not one of the homework.
     """
@@ -130,7 +131,7 @@ def _run(defined, names, seconds):
                     yield name, False, str(feedback(how, function=name, seconds=seconds))
                     break
                 why = () if reply["passed"] else why_otherwise(name, reply["error"], defined)
-                yield name, reply["passed"], sentences(reply["line"], *why)
+                yield name, reply["passed"], "\n  ".join([reply["line"], *map(str, why)])
 
 
 def why_otherwise(name: str, error: str, defined: Definitions) -> tuple[Remark, ...]:

@@ -37,8 +37,8 @@ def serve() -> None:
 def examined(student: Student, name: str, altered: bool = False) -> dict:
     """How the function `name` did: {"passed", "line", "error": what was raised, or empty}.
 
-    One that is `altered` rests on something that is not as in the notebook: no misconception is
-    named.
+    Below the first line stands what the notebook's card shows. One that is `altered` rests on
+    something that is not as in the notebook: no misconception is named.
     """
     try:
         report = examine(name, student.function(name))
@@ -48,8 +48,10 @@ def examined(student: Student, name: str, altered: bool = False) -> dict:
             "line": str(bad.remark(name)),
             "error": student.failed.get(name, ""),
         }
-    line = (report.unexplained() if altered else report).reason
+    card = (report.unexplained() if altered else report).card
+    line = "\n".join([card.head, *card.lines()])
     if not report.cause:
         return {"passed": report.passed, "line": line, "error": ""}
     why = student.why_missing(report.cause)
-    return {"passed": report.passed, "line": f"{line}{why}", "error": describe(report.cause)}
+    line = f"{line}\n  {why.strip()}" if why else line
+    return {"passed": report.passed, "line": line, "error": describe(report.cause)}

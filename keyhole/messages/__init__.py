@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from keyhole.messages import en, zh_tw
+from keyhole.messages import en, hints_en, hints_zh_tw, zh_tw
 
 LANGUAGES = {"en": en, "zh-TW": zh_tw}
+HINTS = {"en": hints_en.HINTS, "zh-TW": hints_zh_tw.HINTS}  # blank -> words of its hint
 _spoken = "en"
 
 
@@ -124,6 +125,19 @@ def shown(name: str, /, **details: object) -> str:
 def check_title(name: str, language: str | None = None) -> str:
     """What a public check is about, in words; `name` is "<graded function>.<case>"."""
     return LANGUAGES[language or _spoken].CHECKS[name]
+
+
+def hinted(blank: str) -> tuple[str, ...] | None:
+    """The hint on a blank: the idea, what to use, and what stands in each gap of the skeleton.
+
+    None where there is none.
+    """
+    return HINTS[_spoken].get(blank)
+
+
+def hinted_blanks() -> list[str]:
+    """The names of the blanks on which there are hints, in the order of the notebooks."""
+    return list(HINTS["en"])
 
 
 def pictured(name: str, language: str, /, **details: object) -> str:

@@ -1272,6 +1272,38 @@ SYMPTOMS = {
         "Maps are right where positions and layers rise, and wrong where they are asked for in "
         "another order."
     ),
+    "zero_noise": (
+        "With a noise of zero nothing is covered, so each cell should hold the clean run's "
+        "probability: `{call}` gives {got}, and should give {right}."
+    ),
+    "last_state": (
+        "With a noise of zero it is right, but the last token's state after the last layer, put "
+        "back, should bring the whole answer back: `{call}` gives {got}, and should give {right}."
+    ),
+    "early_token": (
+        "A token before the subject holds nothing corrupted, so to restore it should change "
+        "nothing: `{call}` gives {got}, and should give {right}."
+    ),
+    "bare_key": (
+        "With the empty prefix alone it is wrong already, as in `{call}`: so this is not about "
+        "prefixes or their mean."
+    ),
+    "prefixed_key": (
+        "With the empty prefix alone it is right, and with another one alone it is not, as in "
+        "`{call}`: a prefix moves the subject to the right."
+    ),
+    "averaged_key": (
+        "With one prefix it is right, and with two it is not, as in `{call}`: look at how your "
+        "function puts the keys together."
+    ),
+    "other_moment": (
+        "With the identity for C it is right, and with another C it is not: `{call}` gives {got}, "
+        "and should give {right}."
+    ),
+    "doubled": (
+        "A small call comes out right until `{argument}` is doubled: `{call}` gives {got}, and "
+        "should give {right}."
+    ),
     "example": (
         "Try a small call, with tensors for lists: `{call}` gives {got}, and should give {right}."
     ),
@@ -1327,6 +1359,14 @@ FEEDBACK = {
     "count": "{right} of {all} public checks passed",
     "raised_at": "`{function}` raised {error}, in the line `{line}`.",
     "the_same": "the same as above.",
+    "checks_of": "All checks ({all}, of which {lost} failed)",
+    "stuck": "Stuck? Run `from keyhole import hint`, then `hint({function})`, up to three times.",
+    "hint_head": "Hint on `{function}`: step {step} of {all}",
+    "hint_idea": "The idea",
+    "hint_calls": "Shapes and calls",
+    "hint_skeleton": "A skeleton: fill in what stands at `...`",
+    "hint_more": "Try it with that. For the next step call `hint({function})` again.",
+    "hint_last": "This was the last step. Nobody is told that you asked.",
     "absent": (
         "The notebook has no function `{function}`. "
         "Keep the name and the arguments that the handout gives it."
@@ -1895,6 +1935,7 @@ PROBLEMS = {
         "{file}: S needs a true answer, a new target, a paraphrase and a neighbor. Records without "
         "them are left out: {numbers}."
     ),
+    "no_hint": "There is no hint on {function!r}; there are hints on {known}.",
 }
 
 # What commands print.
@@ -2113,6 +2154,9 @@ CHECKS = {
 
 # Words that fill the gaps of sentences: the names of results, and others.
 WORDS = {
+    "seen_shape": "shape",
+    "seen_value": "value",
+    "one_number": "one number",
     "result": "The result",
     "nll": "The NLL",
     "efficacy": "The efficacy",
@@ -2261,6 +2305,9 @@ PICTURES = {
     "difference": "difference",
     "token": "token",
     "sample": "sample",
+    "row": "row",
+    "column": "column",
+    "entry": "number of the entry",
     "position asked for": "position asked for",
     "layer asked for": "layer asked for",
     # many edits

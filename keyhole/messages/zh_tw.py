@@ -688,6 +688,31 @@ SYMPTOMS = {
     "only_edges": "模型裡面的視窗是對的，靠邊的視窗不對。",
     "only_even": "層數為奇數的視窗是對的，偶數的不對。",
     "only_order": "位置和層由小到大時圖是對的，換成別的順序就不對了。",
+    "zero_noise": (
+        "雜訊是 0 的話什麼都沒遮住，每一格都應該是乾淨的那次執行的機率："
+        "`{call}` 得到 {got}，應該是 {right}。"
+    ),
+    "last_state": (
+        "雜訊是 0 的時候是對的；可是放回最後一個 token 在最後一層之後的狀態，應該整個答案都回來："
+        "`{call}` 得到 {got}，應該是 {right}。"
+    ),
+    "early_token": (
+        "主詞之前的 token 沒有被遮蓋影響，還原它應該什麼都不變："
+        "`{call}` 得到 {got}，應該是 {right}。"
+    ),
+    "bare_key": "只有空前綴的時候就已經不對，例如 `{call}`：所以問題不在前綴，也不在平均。",
+    "prefixed_key": (
+        "只有空前綴的時候是對的，只有另一個前綴的時候就不對，例如 `{call}`：前綴會把主詞往右推。"
+    ),
+    "averaged_key": (
+        "只有一個前綴的時候是對的，有兩個就不對，例如 `{call}`：看看你的函式怎麼把 key 合在一起。"
+    ),
+    "other_moment": (
+        "C 是單位矩陣的時候是對的，換成別的 C 就不對：`{call}` 得到 {got}，應該是 {right}。"
+    ),
+    "doubled": (
+        "小例子本來是對的，把 `{argument}` 加倍就不對：`{call}` 得到 {got}，應該是 {right}。"
+    ),
     "example": "試一個小例子（list 換成 tensor）：`{call}` 給出 {got}，應該是 {right}。",
     "not_reduced": "它還是每個{over}各有一個數。",
 }
@@ -733,6 +758,14 @@ FEEDBACK = {
     "count": "通過 {right} / {all} 個公開檢查",
     "raised_at": "`{function}` 發生了錯誤「{error}」，在 `{line}` 這一行。",
     "the_same": "同上。",
+    "checks_of": "全部檢查（{all} 個，{lost} 個沒通過）",
+    "stuck": "卡住了嗎？請執行 `from keyhole import hint`，再執行 `hint({function})`，最多三次。",
+    "hint_head": "`{function}` 的提示：第 {step} 步，共 {all} 步",
+    "hint_idea": "想法",
+    "hint_calls": "形狀和可以用的函式",
+    "hint_skeleton": "骨架：請填上 `...` 的地方",
+    "hint_more": "先用這個試試看。要看下一步，請再執行一次 `hint({function})`。",
+    "hint_last": "提示到這裡為止。你看過提示，誰都不會知道。",
     "absent": "筆記本裡沒有函式 `{function}`；請保留發下來時的名稱和引數。",
     "no_def": (
         "`{function}` 是呼叫函式得到的，或寫在第一行就要呼叫函式的區塊裡面，"
@@ -1144,6 +1177,7 @@ PROBLEMS = {
         "{file}：算 S 需要原本的答案、新目標、paraphrase 和鄰居。"
         "缺少其中一樣的幾筆已略過：{numbers}。"
     ),
+    "no_hint": "沒有 {function!r} 的提示；有提示的是{known}。",
 }
 
 # What commands print.
@@ -1358,6 +1392,9 @@ CHECKS = {
 # Words that fill the gaps of sentences: the names of results, and others.
 # A Latin word brings its space.
 WORDS = {
+    "seen_shape": "形狀",
+    "seen_value": "數值",
+    "one_number": "一個數",
     "result": "結果",
     "nll": "NLL ",
     "efficacy": "efficacy ",
@@ -1506,6 +1543,9 @@ PICTURES = {
     "difference": "差異",
     "token": "token",
     "sample": "樣本",
+    "row": "列（row）",
+    "column": "行（column）",
+    "entry": "第幾個數",
     "position asked for": "指定的位置",
     "layer asked for": "指定的層",
     # many edits
