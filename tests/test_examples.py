@@ -4,13 +4,16 @@ import pytest
 import torch
 
 from autograder.hidden.case import asked_again
-from autograder.hidden.examples import CALLS, PATTERNS, SECONDS, example
+from autograder.hidden.examples import CALLS, PATTERNS, SECONDS, SHOWS, example
 from autograder.sandbox import StudentFailed
 from autograder.validity.catalogue import RIGHT
 from autograder.validity.solution import Solution
+from keyhole import messages
 from keyhole.checking.judging import right, wrong
 from keyhole.checking.looks import Expected
+from keyhole.messages import LANGUAGES
 from tests.test_hidden import NearTrial
+from tests.test_messages import length
 
 SMOOTHED = """
 def sequence_nll(logits, target_ids):
@@ -46,6 +49,54 @@ def test_which_kinds_of_map_are_wrong_is_said(code):
     assert example(trial) is None
 
 
+# Symptom -> (function, how it goes wrong). The right solution is `whole`.
+EXPERIMENTS = {
+    "zero_noise": ("trace", "return 0.9 * whole(*arguments)"),
+    "last_state": (
+        "trace",
+        "values = whole(*arguments)\n"
+        "    return values if not arguments[3].any() else values + 0.1 * (arguments[4][0] > 5)",
+    ),
+    "early_token": (
+        "trace",
+        "values = whole(*arguments)\n"
+        "    return values if not arguments[3].any() else values + 0.1 * (arguments[4][0] < 3)",
+    ),
+    "bare_key": ("subject_key", "return 1.3 * whole(*arguments)"),
+    "prefixed_key": (
+        "subject_key",
+        "*first, prefixes = arguments\n    return whole(*first, [''] * len(prefixes))",
+    ),
+    "averaged_key": (
+        "subject_key",
+        "*first, prefixes = arguments\n    return len(prefixes) ** 0.5 * whole(*arguments)",
+    ),
+    "other_moment": (
+        "rank_one_update",
+        "weight, moment, key, value = arguments\n"
+        "    return whole(weight, torch.eye(len(key)), key, value)",
+    ),
+    "doubled": ("memit_update", "return whole(*arguments[:4], 1.0)"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", EXPERIMENTS)
+def test_an_experiment_says_what_it_showed(code, language):
+    messages.use(language)
+    function, body = EXPERIMENTS[code]
+    solution = next(each for each in RIGHT if each.function == function)
+    wrong_one = f"whole = {function}\ndef {function}(*arguments):\n    {body}"
+    remark = example(NearTrial(Solution(function, "wrong", (*solution.cells, wrong_one))))
+    assert remark.code == code
+    said = str(remark)
+    assert f"{function}(" in said and len(said) < 300 and length(said) == 1
+
+
+def test_every_symptom_of_an_experiment_has_one():
+    assert {code for codes in SHOWS.values() for code in codes} - {"example"} == set(EXPERIMENTS)
+
+
 def test_noise_in_the_wrong_order_is_told_by_its_order():
     code = """
 def corrupt(embeddings, subject, noise):
@@ -76,7 +127,7 @@ def test_nothing_is_shown_of_what_raises_or_takes_too_long():
     assert example(of(raising)) is None
     trial, asked = of(SMOOTHED), []
 
-    def too_slow(**arguments):
+    def too_slow(*arguments, **more):
         asked.append(arguments)
         raise StudentFailed("timeout")
 

@@ -12,14 +12,46 @@ import torch
 from torch import Tensor
 
 from autograder.hidden.case import Trial
-from autograder.oracle import editing, many, measuring, tracing
+from autograder.oracle import editing, learned, many, measuring, tracing
 from autograder.sandbox import StudentFailed
 from keyhole.checking.judging import scalar
 from keyhole.messages import Remark, word
+from keyhole.toy import toy_model
 
 SECONDS = 0.6  # of a call; there are three at most
 CLOSE = 1e-3
 HALF = [-0.6931472, -0.6931472]  # logarithms of 1/2 and 1/2
+NEARLY_ONE = [-0.2231436, -1.6094379]  # logarithms of 0.8 and 0.2
+IDENTITY = [[1.0, 0.0], [0.0, 1.0]]
+# What functions of a model are asked: keyhole.toy_model() as a student makes it, which has three
+# layers. Its tokens are letters, and the subject's are those from 3 to 5.
+TOY: dict[str, Any] = {}
+SENTENCE = {"prompt": "So Ann spoke", "subject": "Ann"}
+LAST_TOKEN, LAST_LAYER = 11, 2
+MAP = {**SENTENCE, "noise": [[[2.0] * 12] * 3]}
+KEY = {"layer": 1, **SENTENCE}
+MEMIT = {
+    "weight": [[0.0, 0.0]],
+    "moment": IDENTITY,
+    "keys": [[1.0, 1.0]],
+    "values": [[3.0]],
+    "weight_of_old": 1.0,
+}
+ALPHA = {
+    "weight": [[0.0, 0.0]],
+    "projector": [[1.0, 0.0], [0.0, 0.0]],
+    "keys": [[1.0, 1.0]],
+    "values": [[2.0]],
+    "earlier_keys": [[0.0, 3.0]],
+    "ridge": 1.0,
+}
+OUTPUT = {
+    "outputs": [[1.0, 1.0]],
+    "keys": [[1.0, 2.0]],
+    "inputs": [[1.0, 0.0], [0.0, 1.0]],
+    "output_grads": [[1.0, 0.0], [0.0, 3.0]],
+    "rate": 1.0,
+}
 
 # Function -> the arguments of its calls, the most telling first. Lists stand for tensors.
 CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
@@ -88,20 +120,26 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
             {
                 "target_log_probs": [[-1.0], [-2.0]],
                 "kl_log_probs": HALF,
-                "kl_log_probs_before": [-0.2231436, -1.6094379],
+                "kl_log_probs_before": NEARLY_ONE,
                 "delta": [0.0, 0.0],
                 "value_before": [0.0, 2.0],
                 "kl_weight": 1.0,
                 "decay": 0.0,
             },
         ),
+        # No noise; a state that decides all; one that the noise does not reach.
+        "trace": (
+            {**MAP, "noise": [[[0.0] * 12] * 3], "positions": [4], "layers": [1]},
+            {**MAP, "positions": [LAST_TOKEN], "layers": [LAST_LAYER]},
+            {**MAP, "positions": [0], "layers": [1]},
+        ),
+        "subject_key": (
+            {**KEY, "prefixes": [""]},
+            {**KEY, "prefixes": ["Yes. "]},
+            {**KEY, "prefixes": ["", "Yes. "]},
+        ),
         "rank_one_update": (
-            {
-                "weight": [[1.0, 0.0], [0.0, 1.0]],
-                "moment": [[1.0, 0.0], [0.0, 1.0]],
-                "key": [1.0, 1.0],
-                "value": [3.0, 1.0],
-            },
+            {"weight": IDENTITY, "moment": IDENTITY, "key": [1.0, 1.0], "value": [3.0, 1.0]},
             {
                 "weight": [[1.0, 0.0]],
                 "moment": [[2.0, 0.0], [0.0, 1.0]],
@@ -109,6 +147,60 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "value": [5.0],
             },
         ),
+        "demonstrations": (
+            {"key": [1.0, 0.0], "keys": [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], "kinds": [5, 6, 7]},
+            {"key": [1.0, 0.0], "keys": [[1.0, 0.0], [9.0, 9.0]], "kinds": [5]},
+        ),
+        "memit_update": (MEMIT, {**MEMIT, "weight_of_old": 2.0}),
+        "alphaedit_update": (ALPHA, {**ALPHA, "ridge": 2.0}),
+        "editor_loss": (
+            {
+                "log_probs": [[HALF, HALF]],
+                "wanted": [[1, -100]],
+                "other_log_probs": [HALF],
+                "other_log_probs_before": [HALF],
+                "kl_weight": 1.0,
+            },
+            {
+                "log_probs": [[HALF], [NEARLY_ONE]],
+                "wanted": [[0], [1]],
+                "other_log_probs": [HALF],
+                "other_log_probs_before": [NEARLY_ONE],
+                "kl_weight": 1.0,
+            },
+        ),
+        "editor_parameters": (
+            {"kind": "full", "d_out": 2, "d_in": 3, "rank": 1},
+            {"kind": "rows", "d_out": 2, "d_in": 3, "rank": 1},
+            {"kind": "factors", "d_out": 2, "d_in": 3, "rank": 1},
+        ),
+        "rate_update": (
+            {"gradient": [[1.0, 2.0], [3.0, 4.0]], "rates": [1.0, 10.0]},
+            {"gradient": [[1.0, 2.0]], "rates": [[1.0, 10.0]]},
+        ),
+        "gradient_from_factors": (
+            {"inputs": [[[1.0, 2.0]]], "output_grads": [[[3.0, 5.0]]]},
+            {"inputs": [[[1.0], [2.0]], [[3.0], [4.0]]], "output_grads": [[[1.0]] * 2] * 2},
+        ),
+        "transform_factors": (
+            {
+                "inputs": [[3.0]],
+                "output_grads": [[5.0]],
+                "mean": [1.0, 1.0],
+                "scale": [2.0, 4.0],
+                "down": [[0.0, 0.0]],
+                "up": [[1.0], [1.0]],
+            },
+            {
+                "inputs": [[1.0]],
+                "output_grads": [[2.0]],
+                "mean": [0.0, 0.0],
+                "scale": [1.0, 1.0],
+                "down": [[1.0, 1.0], [-1.0, 0.0]],
+                "up": [[1.0, 1.0], [0.0, 1.0]],
+            },
+        ),
+        "low_rank_output": (OUTPUT, {**OUTPUT, "rate": 2.0}),
         "scaled_change": (
             {"before": [1.0, 2.0], "after": [3.0, 2.0], "scale": 0.5},
             {"before": [1.0, 2.0], "after": [3.0, 2.0], "scale": 2.0},
@@ -133,7 +225,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
             {
                 "target_nll": 2.0,
                 "log_probs": [HALF, HALF],
-                "log_probs_before": [[-0.2231436, -1.6094379], HALF],
+                "log_probs_before": [NEARLY_ONE, HALF],
                 "replay_nll": [1.0, 3.0],
                 "kl_weight": 1.0,
                 "replay_weight": 0.0,
@@ -141,6 +233,19 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         ),
     }
 )
+# Function -> what a call shows that is the first to come out wrong: a symptom for each call. Other
+# functions are shown the call alone.
+SHOWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "trace": ("zero_noise", "last_state", "early_token"),
+        "subject_key": ("bare_key", "prefixed_key", "averaged_key"),
+        "rank_one_update": ("example", "other_moment"),
+        "memit_update": ("example", "doubled"),
+        "alphaedit_update": ("example", "doubled"),
+        "low_rank_output": ("example", "doubled"),
+    }
+)
+DOUBLED = {"memit_update": "weight_of_old", "alphaedit_update": "ridge", "low_rank_output": "rate"}
 # Function -> symptom -> (some of its tests that passed, and some that failed).
 STATES, WINDOWS = ("state_llama", "state_gpt2"), ("mlp", "attention")
 PATTERNS: Mapping[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = MappingProxyType(
@@ -154,8 +259,10 @@ PATTERNS: Mapping[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = Map
         }
     }
 )
-ORACLES = (measuring, tracing, editing, many)
+ORACLES = (measuring, tracing, editing, many, learned)
+OF_MODELS = ("trace", "subject_key")
 NUMBERS = {"target_nll"}  # a number that is a tensor
+PLAIN = {"layers", "positions", "prefixes", "kinds"}  # lists that are no tensors
 
 
 def example(trial: Trial) -> Remark | None:
@@ -165,7 +272,8 @@ def example(trial: Trial) -> Remark | None:
     """
     if code := _pattern(trial):
         return Remark(code, {}, "SYMPTOMS")
-    for arguments in CALLS.get(trial.function, ()):
+    shows = SHOWS.get(trial.function, ("example",) * len(CALLS.get(trial.function, ())))
+    for arguments, code in zip(CALLS.get(trial.function, ()), shows, strict=True):
         try:
             got = _called(trial, arguments)
         except StudentFailed as failure:
@@ -174,10 +282,28 @@ def example(trial: Trial) -> Remark | None:
             continue
         right = _right(trial.function, arguments)
         if not _same(trial.function, got, right, arguments):
-            call = f"{trial.function}({', '.join(map(_shown, arguments.values()))})"
-            details = {"call": call, "got": _shown(got), "right": _shown(right)}
-            return Remark("example", details, "SYMPTOMS")
+            details = {"call": _written(trial.function, arguments)}
+            details |= {"got": _shown(got), "right": _shown(right)}
+            if code == "doubled":
+                details["argument"] = DOUBLED[trial.function]
+            return Remark(code, details, "SYMPTOMS")
     return None
+
+
+def _written(function: str, arguments: Mapping[str, Any]) -> str:
+    """A call as one would type it, with lists for small tensors."""
+    given = ["toy_model()"] if function in OF_MODELS else []
+    given += [
+        _filled(value) if name == "noise" and function in OF_MODELS else str(_shown(value))
+        for name, value in arguments.items()
+    ]
+    return f"{function}({', '.join(given)})"
+
+
+def _filled(value: list) -> str:
+    """A tensor of one number, as torch makes it."""
+    tensor = torch.tensor(value)
+    return f"torch.full({tuple(tensor.shape)}, {tensor.flatten()[0]:g})"
 
 
 def _pattern(trial: Trial) -> str | None:
@@ -194,14 +320,15 @@ def _pattern(trial: Trial) -> str | None:
 
 
 def _tensor(name: str, value: Any) -> Any:
-    listed = isinstance(value, list) and name != "layers" or name in NUMBERS
+    listed = isinstance(value, list) and name not in PLAIN or name in NUMBERS
     return torch.tensor(value) if listed else value
 
 
 def _right(function: str, arguments: dict[str, Any]) -> Tensor:
     made: Callable = next(getattr(each, function) for each in ORACLES if hasattr(each, function))
     given = {name: _tensor(name, value) for name, value in arguments.items()}
-    return torch.as_tensor(made(**given)).double()
+    model = [toy_model(**TOY)] if function in OF_MODELS else []
+    return torch.as_tensor(made(*model, **given)).double()
 
 
 def _called(trial: Trial, arguments: dict[str, Any]) -> Tensor:
@@ -213,7 +340,10 @@ def _called(trial: Trial, arguments: dict[str, Any]) -> Tensor:
         if name not in tensors
     }
     options = {"order": list(given), "values": values}
-    return trial.call(tensors=tensors, options=options, seconds=SECONDS).tensors["result"]
+    if trial.function in OF_MODELS:
+        options["model"] = TOY
+    adapter = "model_function" if trial.function in OF_MODELS else "plain"
+    return trial.call(adapter, tensors, options, seconds=SECONDS).tensors["result"]
 
 
 def _same(function: str, got: Tensor, right: Tensor, arguments: dict[str, Any]) -> bool:
@@ -229,6 +359,8 @@ def _same(function: str, got: Tensor, right: Tensor, arguments: dict[str, Any]) 
 
 def _shown(value: Any) -> str | Remark:
     """A value as one would type it, with four digits."""
+    if isinstance(value, str):
+        return repr(value)
     if isinstance(value, slice):
         return f"slice({value.start}, {value.stop})"
     if isinstance(value, Tensor):

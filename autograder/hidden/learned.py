@@ -13,6 +13,7 @@ from torch import Tensor
 
 from autograder.hidden import learned_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
+from autograder.hidden.examples import example
 from autograder.oracle import learned
 from keyhole.checking import looks
 from keyhole.checking.judging import Verdict
@@ -325,5 +326,6 @@ TESTS = NotebookTests(
             HiddenTest("editor_loss.divergence", 0.25, loss_divergence),
             HiddenTest("editor_loss.trained", 0.25, loss_trained),
         ),
-    }
+    },
+    example=example,
 )
