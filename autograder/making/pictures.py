@@ -116,7 +116,7 @@ def find_browser() -> str:
 def photograph(browser: str, page: Path, target: Path) -> None:
     """A picture of one function's card on a feedback page. Raises KeyholeError."""
     cut = page.with_name("cut.html")
-    content = page.read_text(encoding="utf-8")
+    content = page.read_text(encoding="utf-8").replace("<details>", "<details open>")
     cut.write_text(content.replace("</head>", ONLY_ONE_FUNCTION, 1), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     options += [f"--window-size={WIDTH},{HEIGHT}", f"--user-data-dir={page.parent / 'browser'}"]

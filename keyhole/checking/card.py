@@ -80,9 +80,7 @@ class CheckCard:
         table = [head, *((row.name, row.expected, row.got) for row in self.evidence.rows())]
         widths = [max(map(columns, column)) for column in zip(*table)]
         lines = ("   ".join(map(padded, row, widths)).rstrip() for row in table)
-        return (
-            [titled(self.title, ""), *(f"  {line}" for line in lines)] if self.title else [*lines]
-        )
+        return [titled(self.title, "").rstrip(), *(f"  {line}" for line in lines)]
 
     def html(self) -> str:
         """The card."""
