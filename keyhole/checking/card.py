@@ -27,7 +27,7 @@ BOX = (
     "'Microsoft JhengHei','Noto Sans CJK TC',sans-serif"
 )
 CODE = "font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.92em;background:none;padding:0"
-CELL_STYLE = "border:none;padding:2px 18px 2px 0;text-align:left;background:none;vertical-align:top"
+CELL_STYLE = "border:none;padding:2px 18px 2px 0;text-align:left;background:none;vertical-align:baseline"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from keyhole.checking.looks import Observation
 from keyhole.messages import Remark, word
 
 NUMBERS = 3  # that are shown, of those that differ most
-CELLS = 900  # most of a small picture
+CELLS = 400  # most of a small picture
 DIGITS = (4, 7, 12)  # more of them where two numbers would look alike
 
 
