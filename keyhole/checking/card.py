@@ -147,7 +147,10 @@ def _row(cells, style=""):
 
 
 def _pictures(expected: Tensor, got: Tensor) -> str:
-    """Both matrices and their difference, cell by cell: blue is positive, orange negative."""
+    """Both matrices and their difference, cell by cell: blue is positive, orange negative.
+
+    The shade goes with the root of the number, so that a small difference can be seen.
+    """
     high = max(float(expected.abs().max()), float(got.abs().max())) or 1.0
     parts = []
     for name, matrix in (("expected", expected), ("yours", got), ("difference", got - expected)):
@@ -165,7 +168,7 @@ def _drawing(matrix: Tensor) -> str:
     width, height = columns_ * cell, rows * cell
     cells = "".join(
         f'<rect x="{j * cell:.1f}" y="{i * cell:.1f}" width="{cell:.1f}" height="{cell:.1f}" '
-        f'fill="{POSITIVE if value > 0 else NEGATIVE}" fill-opacity="{abs(value):.2f}"/>'
+        f'fill="{POSITIVE if value > 0 else NEGATIVE}" fill-opacity="{abs(value) ** 0.5:.2f}"/>'
         for i, row in enumerate(matrix.tolist())
         for j, value in enumerate(row)
         if abs(value) >= 0.005

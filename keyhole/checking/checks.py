@@ -29,7 +29,8 @@ class CheckFailed(AssertionError):
     """A public check that failed.
 
     A notebook shows its text alone: it quotes the student's error, and our traceback is no help.
-    Where a card was shown already, that is the card's first line.
+    Where a card was shown already, that is the function's name: a notebook breaks longer lines in
+    the middle of words.
     """
 
     def __init__(self, text: object, brief: str = ""):
@@ -69,11 +70,6 @@ class CheckReport:
         """The same without misconceptions."""
         verdicts = tuple((title, verdict.unexplained()) for title, verdict in self.verdicts)
         return replace(self, verdicts=verdicts)
-
-    @property
-    def brief(self) -> str:
-        """What stands below a card that was shown: which function failed."""
-        return f"✗ {self.function}" if self._is_blank else self.card.heading
 
     @property
     def card(self) -> CheckCard:
@@ -139,7 +135,9 @@ def passing(report: CheckReport) -> CheckReport:
     """The report, if it passed. Otherwise shows it in a notebook, and raises CheckFailed."""
     if report.passed:
         return report
-    raise CheckFailed(repr(report), report.brief if _shown(report) else "") from report.cause
+    raise CheckFailed(
+        repr(report), f"✗ {report.function}" if _shown(report) else ""
+    ) from report.cause
 
 
 def _shown(report):
