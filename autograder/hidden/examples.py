@@ -303,7 +303,7 @@ def _written(function: str, arguments: Mapping[str, Any]) -> str:
 def _filled(value: list) -> str:
     """A tensor of one number, as torch makes it."""
     tensor = torch.tensor(value)
-    return f"torch.full({tuple(tensor.shape)}, {tensor.flatten()[0]:g})"
+    return f"torch.full({tuple(tensor.shape)}, {tensor.flatten()[0]:.1f})"
 
 
 def _pattern(trial: Trial) -> str | None:

@@ -40,7 +40,7 @@ EDITORS = {
     "row-rates": "每列一個學習率",
     "weight-rates": "每個權重一個學習率",
     "gate": "閘（gate）",
-    "mend": "MEND",
+    "mend": "MEND 網路",
 }
 
 NOTES = {
