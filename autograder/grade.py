@@ -355,7 +355,7 @@ def bonus_of(
     except Exception:
         log.exception("the challenge")
         failed = messages.sentence("challenge_failed")
-        return Bonus(0.0, float(sum(challenge.POINTS.values())), str(failed), name)
+        return Bonus(0.0, float(sum(challenge.POINTS.values())), str(failed), name, our_fault=True)
 
 
 def graded_tests(

@@ -35,6 +35,11 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument("--students", metavar="A,B", help="grade only these students")
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="grade also those of whom nothing has changed since they were graded",
+    )
+    parser.add_argument(
         "--assignment",
         default="model_editing",
         metavar="NAME",
@@ -53,7 +58,7 @@ def _add_reports(parser: ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help="where to write the report; it is written again after every student",
+        help="where to write the report; it is written again and again during the batch",
     )
     parser.add_argument(
         "--csv",
