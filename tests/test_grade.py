@@ -25,6 +25,7 @@ from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, grade_submission
 from autograder.making import sample_edits
 from autograder.result import Result, TestResult, name_shown
+from autograder.running.workers import Workers
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
@@ -40,6 +41,7 @@ from tests.standins import (
     TRIPLE,
     HiddenTest,
     InThisProcess,
+    PickledTasks,
     feedback,
     registry,
     said,
@@ -60,6 +62,7 @@ GRADED = (
 def quick(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
     monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
+    monkeypatch.setattr(Workers, "here", PickledTasks)
 
 
 def hand_in(folder, *cells, name="3_edit"):

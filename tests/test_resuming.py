@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from distributed.scheduler import KilledWorker
 
 from autograder import cli, hidden
 from autograder import grade as grading
@@ -14,10 +15,20 @@ from autograder.grade import Grader
 from autograder.result import Bonus, Result, TestResult, read_json, write_json
 from autograder.running import kept as keeping
 from autograder.running import reports, version
+from autograder.running.workers import Workers
 from autograder.sandbox import isolation
 from autograder.sandbox.limits import Limits
 from autograder.submissions.folder import digest_of
-from tests.standins import DOUBLE, TESTS, TRIPLE, HiddenTest, InThisProcess, registry, times
+from tests.standins import (
+    DOUBLE,
+    TESTS,
+    TRIPLE,
+    HiddenTest,
+    InThisProcess,
+    PickledTasks,
+    registry,
+    times,
+)
 from tests.test_grade import hand_in
 
 NAMES = ("ada", "bob", "eve")
@@ -241,3 +252,38 @@ def test_the_version_is_that_of_code_data_and_packages(tmp_path, monkeypatch):
     assert other != one and version.grader_version.__wrapped__() == other
     monkeypatch.setattr(version, "version", lambda package: "another")
     assert version.grader_version.__wrapped__() not in (one, other)
+
+
+def test_a_submission_that_kills_workers_is_graded_alone_at_last():
+    rounds = []
+
+    class Mortal(Workers):
+        def __init__(self, deadly):
+            self.deadly = deadly
+
+        def _together(self, waiting):
+            rounds.append(list(waiting))
+            for work, task in rounds[-1]:
+                dies = work in self.deadly and (len(rounds) == 1 or work == "cid")
+                yield work, task, KilledWorker("key", None, 3) if dies else f"result of {work}"
+
+    tasks = [(name, f"task of {name}") for name in ("ada", "bob", "cid", "dan")]
+    found = dict(Mortal({"bob", "cid"}).results(tasks))
+    assert rounds == [tasks, [tasks[1]], [tasks[2]]]
+    expected = {name: f"result of {name}" for name in ("ada", "bob", "dan")}
+    assert found == expected | {"cid": None}
+
+
+def test_who_kills_every_worker_gets_no_result_and_no_zero(a_class, monkeypatch, capsys):
+    class BobKills(PickledTasks):
+        def results(self, tasks):
+            for work, result in super().results(tasks):
+                yield work, None if work.student == "bob" else result
+
+    monkeypatch.setattr(Workers, "here", BobKills)
+    assert run(a_class, "--jobs", "2") == 3
+    assert [entry["student"] for entry in report(a_class)] == ["ada", "eve"]
+    assert "bob was not graded" in capsys.readouterr().err
+    monkeypatch.setattr(Workers, "here", PickledTasks)
+    assert run(a_class, "--jobs", "2") == 0
+    assert [entry["score"] for entry in report(a_class)] == [4, 4, 4]

@@ -4,22 +4,24 @@ import logging
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.commands.course_secret import tell_if_known
-from autograder.commands.recording import recap, record_command, recorder_of, tell
+from autograder.commands.recording import UNRECORDED, recap, record_command, recorder_of, tell
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
 from autograder.pages.feedback import PAGE
-from autograder.result import Result, read_json
+from autograder.result import Result, name_shown, read_json
+from autograder.running.grading import Terms
 from autograder.running.kept import KeptResults, kept_beside
 from autograder.running.reports import Reports, not_written
+from autograder.running.tasks import GradingTask, packed
+from autograder.running.version import grader_version
 from autograder.submissions.copies import OwnWork, likely_copies, own_work, with_note
 from autograder.submissions.folder import digest_of, students_in
 from autograder.submissions.notebooks import Submission
@@ -28,11 +30,15 @@ from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.moments import DEFAULT_LAYER
 
+if TYPE_CHECKING:
+    from autograder.running.workers import Workers
+
 log = logging.getLogger(__name__)
 
-# Submissions that are open at once, for each job: one is graded, one waits to be recorded. What was
-# unpacked of them lies on the disk meanwhile.
-OPEN_PER_JOB = 2
+KILLS = (
+    "every grader process that took this submission died, also when it was graded alone. That is no"
+    " 0: it has no entry in the report. Grade it by itself (--students) on another machine"
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Batch:
         self.works: dict[str, OwnWork] = {}
         self.kept = KeptResults(kept_beside(self.json), self.grader, self.assignment, found.level)
         self.reports = Reports(self.json, csv, as_csv)
+        self.ungraded: list[str] = []  # whose every grader process died
         self.held = ExitStack()  # the course, which no other grading may use meanwhile
         self.recorder = self.no_course = None  # the latter: why nobody is in the gradebook
         if not chosen.no_feedback:
@@ -84,12 +91,12 @@ class Batch:
         with self.held:
             try:
                 self._grade_all(self._not_kept(students))
+                if self.recorder:
+                    self.recorder.finish()
             except BaseException:  # whatever ends the batch: what is finished is in the report
                 if self.results:
                     self.reports.write(self._in_order())
                 raise
-            if self.recorder:
-                self.recorder.finish()
         groups = likely_copies(self.works)
         noted = [with_note(result, groups) for result in self._in_order()]
         self.reports.write(noted)
@@ -103,8 +110,11 @@ class Batch:
             print(f"Feedback pages: {pages}/<student>/{self.assignment}/{PAGE}")
         if self.no_course:
             print(f"\nNobody was put into the gradebook: {self.no_course}", file=sys.stderr)
+        for student in self.ungraded:
+            print(f"\n{name_shown(student)} was not graded: {KILLS}", file=sys.stderr)
         mending = record_command([self.json], self.submitted, self.chosen.course)
-        return recap(self.recorder, mending, self.no_course is not None)
+        status = recap(self.recorder, mending, self.no_course is not None)
+        return UNRECORDED if self.ungraded else status
 
     def _in_order(self) -> list[Result]:
         """All results so far."""
@@ -142,6 +152,10 @@ class Batch:
         with closing(self._graded(students)) as graded:
             for done, (opened, result) in enumerate(graded, start=1):
                 with opened.submission or nullcontext():
+                    if result is None:
+                        self.ungraded.append(opened.student)
+                        print(f"  {name_shown(opened.student)}: not graded", file=sys.stderr)
+                        continue
                     self._keep(opened, result)
                     passed = time.perf_counter() - clock
                     print(progress(result, done, len(students), passed), flush=True)
@@ -165,38 +179,63 @@ class Batch:
     def _folder(self, student: str) -> Path:
         return self.submitted / student / self.assignment
 
-    def _graded(self, students: dict[str, str]) -> Iterator[tuple[Opened, Result]]:
-        """The students as they are finished. A thread drives each sandbox."""
-        waiting = iter(students.items())
-        with ThreadPoolExecutor(self.chosen.jobs) as pool:
-            running = set()
-            try:
-                while True:
-                    free = OPEN_PER_JOB * self.chosen.jobs - len(running)
-                    running |= {pool.submit(self._grade, *each) for each in islice(waiting, free)}
-                    if not running:
-                        return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            finally:
-                for future in running:
-                    future.cancel()
+    def _graded(self, students: dict[str, str]) -> Iterator[tuple[Opened, Result | None]]:
+        """The students as they are finished; without a result, who killed every grader process."""
+        opened = (Opened(name, students[name], self._read(name)) for name in students)
+        jobs = min(self.chosen.jobs, len(students))
+        if jobs < 2:
+            yield from ((each, self._grade(each)) for each in opened)
+            return
+        broken = []  # what could not be read or sent, which needs no worker
+        with self._workers(jobs) as workers:
+            yield from workers.results(self._tasks(opened, broken))
+        yield from ((each, self._not_graded(each)) for each in broken)
 
-    def _grade(self, student: str, handed_in: str) -> tuple[Opened, Result]:
-        submission = self._read(student)
-        opened = Opened(student, handed_in, submission)
-        if submission is not None:
+    def _tasks(
+        self, opened: Iterable[Opened], broken: list[Opened]
+    ) -> Iterator[tuple[Opened, GradingTask]]:
+        """What grader processes are sent of each; what cannot be sent goes to `broken`."""
+        for each in opened:
             try:
-                return opened, grade_read(submission, student, self.grader, self.assignment)
+                task = packed(each.student, self.assignment, each.submission)
+            except Exception:  # a defect of ours, or a file that is gone again
+                log.exception("sending %s", each.student)
+                broken.append(each)
+            else:
+                yield each, task
+
+    def _workers(self, jobs: int) -> "Workers":
+        """The grader processes."""
+        from autograder.running.workers import Workers  # late: --jobs 1 needs no Dask
+
+        return Workers.here(
+            jobs,
+            Terms(
+                secret=self.grader.secret,
+                limits=self.grader.limits,
+                seconds=self.grader.seconds,
+                language=messages.language(),
+                required=self.chosen.require_isolation,
+                accept_no_isolation=self.chosen.i_accept_no_isolation,
+                version=grader_version(),
+            ),
+        )
+
+    def _grade(self, opened: Opened) -> Result:
+        if opened.submission is not None:
+            try:
+                return grade_read(opened.submission, opened.student, self.grader, self.assignment)
             except Exception:  # a defect of ours: it costs one student's grade, not the batch
-                log.exception("grading %s", student)
-        return opened, not_graded(student, self.grader, self.assignment)
+                log.exception("grading %s", opened.student)
+        return self._not_graded(opened)
+
+    def _not_graded(self, opened: Opened) -> Result:
+        return not_graded(opened.student, self.grader, self.assignment)
 
     def _read(self, student: str) -> Submission | None:
         try:
             return submission_in(self._folder(student), self.grader.notebooks)
-        except Exception:  # a defect of ours, as above
+        except Exception:  # a defect of ours: it costs one student's grade, not the batch
             log.exception("reading %s", student)
             return None
 
