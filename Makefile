@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # The tests of one file share what they have prepared, so they stay in one process.
 TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
 VERSIONS := pyproject.toml constraints.txt autograder/sandbox/pins.txt
-EXTRAS := lab,grade,demo,test
+EXTRAS := lab,grade,cluster,demo,test
 # READY is a copy of the versions that are installed. UNFINISHED is there while pip works:
 # when it is there at the start, an earlier set-up was interrupted.
 READY := $(VENV)/keyhole-ready

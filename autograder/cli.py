@@ -14,6 +14,7 @@ from autograder.commands import (
     feedback,
     grade_class,
     gradescope,
+    record,
     remake,
     validity,
 )
@@ -28,6 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 COMMANDS = [
     collect,
     grade_class,
+    record,
     feedback,
     class_report,
     board,
@@ -67,7 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"autograder: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("autograder: stopped; the students graded so far are in the report", file=sys.stderr)
+        print(
+            "autograder: stopped; what was finished is kept: the same command goes on from here",
+            file=sys.stderr,
+        )
         return 130
 
 

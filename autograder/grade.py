@@ -109,6 +109,11 @@ class Grader:
             self._model = load_model()
         return self._model
 
+    def share(self, other: "Grader") -> None:
+        """Use the model of another grader, and what was made with it, if the secret is the same."""
+        if other.secret == self.secret:
+            self._model, self._challenge = other._model, other._challenge
+
     def prepare(self) -> None:
         """Load what the hidden tests need, before a batch. Raises KeyholeError.
 
@@ -355,7 +360,7 @@ def bonus_of(
     except Exception:
         log.exception("the challenge")
         failed = messages.sentence("challenge_failed")
-        return Bonus(0.0, float(sum(challenge.POINTS.values())), str(failed), name)
+        return Bonus(0.0, float(sum(challenge.POINTS.values())), str(failed), name, our_fault=True)
 
 
 def graded_tests(

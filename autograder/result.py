@@ -11,6 +11,7 @@ from keyhole.files import write_atomically
 
 VERDICTS = ("pass", "fail", "missing", "error", "timeout")
 BONUS = frozenset({"5_learn_to_edit"})  # notebooks whose points come on top of the course's
+FOR_STAFF = 0o640  # the mode of a file with marks
 DECIMALS = 4  # of points: sums of fractions print as a person would write them
 
 
@@ -71,10 +72,13 @@ class Bonus:
     pseudonym: str
     passed: tuple[str, ...] = ()  # the baselines, by name
     measured: dict[str, float] | None = None
+    our_fault: bool = False  # the grader itself failed on it; this is not in the report
 
     def to_json(self) -> dict:
         """Its entry in the report."""
-        return asdict(self) | {"passed": list(self.passed)}
+        entry = asdict(self) | {"passed": list(self.passed)}
+        del entry["our_fault"]
+        return entry
 
     @classmethod
     def from_json(cls, entry: dict) -> "Bonus":
@@ -113,6 +117,12 @@ class Result:
     note: str | None = None
     alike: tuple[Alike, ...] = ()
     bonus: Bonus | None = None
+
+    @property
+    def our_fault(self) -> bool:
+        """Did the grader itself fail on a part of it?"""
+        bonus = self.bonus is not None and self.bonus.our_fault
+        return bonus or any(test.our_fault for test in self.tests)
 
     @property
     def told(self) -> str | None:
@@ -205,10 +215,10 @@ def name_shown(name: str, limit: int = 40) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write the whole file or nothing, for its owner only: it may hold marks."""
+    """Write the whole file or nothing, for its owner and the owner's group: it holds marks."""
     # A lone surrogate (from a file name or a message) must not cost the batch its report.
     content = text.encode("utf-8", errors="backslashreplace")
-    write_atomically(Path(path), content, private=True)
+    write_atomically(Path(path), content, FOR_STAFF)
 
 
 def write_json(path: str | Path, results: Iterable[Result]) -> None:

@@ -85,7 +85,7 @@ def renew(path: str | Path | None = None) -> Path | None:
             kept = path.with_name(f"{path.stem}-{fingerprint(course_secret(path))}{path.suffix}")
             shutil.copy2(path, kept)
         # There is a secret at every moment: without one, a grading that begins now would make one.
-        write_atomically(path, _fresh(), private=True)
+        write_atomically(path, _fresh(), 0o600)
     except OSError as error:
         raise KeyholeError(
             f"a new course secret cannot be put into {path}: {error.strerror}"

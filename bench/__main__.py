@@ -6,6 +6,7 @@ import sys
 import torch
 
 from bench import (
+    batch,
     demo,
     demo_page,
     editing,
@@ -23,7 +24,8 @@ from bench.row import matrix_rate
 from keyhole.terminal import print_anything
 
 MODULES = (
-    *(fetching, loading, tracing, gpu, editing, measuring, many, notebooks, grading, isolation),
+    *(fetching, loading, tracing, gpu, editing, measuring, many, notebooks, grading, batch),
+    isolation,
     demo,
     demo_page,
 )

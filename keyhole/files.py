@@ -20,19 +20,18 @@ class Header:
     file_bytes: int  # the size of the whole file, by its header
 
 
-def write_atomically(path: Path, content: bytes, private: bool = False) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """
     Write the whole file or nothing. A reader never meets half of it; a crash keeps the old one.
 
-    private: only the owner may read the file. Makes the folder if there is none. Raises OSError.
+    mode: who may read and write it, less what the user's umask takes away. Makes the folder if
+    there is none. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(
-            draft,
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
-            0o600 if private else 0o666,  # less what the user's umask takes away
+            draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
         )
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -6,6 +6,7 @@ import signal
 import pytest
 import torch
 
+from autograder.commands import grade_class
 from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
@@ -20,6 +21,12 @@ THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()
 def threads(request):
     """Toys are so small that two threads take three times as long as one."""
     torch.set_num_threads(THREADS if "real_model" in request.fixturenames else 1)
+
+
+@pytest.fixture(autouse=True)
+def one_grader_process(monkeypatch):
+    """What a test puts in the place of something else is not there in another process."""
+    monkeypatch.setattr(grade_class, "cores_here", lambda: 1)
 
 
 @pytest.fixture(autouse=True)

@@ -19,13 +19,14 @@ from nbgrader.api import Gradebook
 from autograder import cli, hidden
 from autograder import grade as grading
 from autograder import messages as ours
+from autograder.running.workers import Workers
 from autograder.sandbox import isolation
 from autograder.secret import TEST_SECRET
 from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.ordinary import as_ordinary_user, open_up
-from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess
+from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess, PickledTasks
 from tests.test_nbgrader import (  # noqa: F401 (fixtures)
     course,
     gradebook,
@@ -133,6 +134,7 @@ def batch(request, tmp_path_factory):
         patch.setattr(hidden, "NOTEBOOKS", TESTS)
         patch.setattr(grading, "Sandbox", InThisProcess)
         patch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
+        patch.setattr(Workers, "here", PickledTasks)
         patch.setenv("KEYHOLE_SECRET_FILE", str(folder / "secret.key"))
         language = request.param
         try:
@@ -237,7 +239,7 @@ def test_both_routes_give_the_same_scores_and_every_page(course, capfd):  # noqa
     expected = dict.fromkeys(HEALTHY, ALL) | {
         student: DAMAGES[name].score for student, name in students.items()
     }
-    options = ["--json", "r.json", "--course", str(course), "--jobs", "2"]
+    options = ["--json", "r.json", "--course", str(course)]
     try:
         with as_ordinary_user():
             # nbgrader's own command first: by the other one it would find results

@@ -32,7 +32,7 @@ FLOORS = (
     ("autograder.submissions", "autograder.hidden"),
     ("autograder.grade", "autograder.pages"),
     ("autograder.gradebook", "autograder.making"),
-    ("autograder.validity", "autograder.nbgrader_plugin", "lecture"),
+    ("autograder.running", "autograder.validity", "autograder.nbgrader_plugin", "lecture"),
     ("autograder.commands", "lecture.page"),
     ("autograder.cli", "lecture.__main__"),
 )

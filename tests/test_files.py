@@ -33,11 +33,11 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_draft(tmp_path, monkeypatch)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
-@pytest.mark.parametrize("private, mode", [(True, 0o600), (False, 0o640)])
-def test_only_a_private_file_is_for_its_owner_alone(tmp_path, private, mode):
+@pytest.mark.parametrize("asked, mode", [(0o600, 0o600), (0o640, 0o640), (0o666, 0o640)])
+def test_a_file_is_for_those_it_is_meant_for(tmp_path, asked, mode):
     old = os.umask(0o027)
     try:
-        write_atomically(tmp_path / "file", b"", private)
+        write_atomically(tmp_path / "file", b"", asked)
     finally:
         os.umask(old)
     assert (tmp_path / "file").stat().st_mode & 0o777 == mode

@@ -21,11 +21,11 @@ import torch
 from autograder import cli, hidden, secret
 from autograder import grade as grading
 from autograder import result as results
-from autograder.commands import batch
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, grade_submission
 from autograder.making import sample_edits
 from autograder.result import Bonus, Result, TestResult, name_shown
+from autograder.running.workers import Workers
 from autograder.sandbox import Reply, StudentFailed, isolation
 from autograder.submissions.copies import STAFF
 from keyhole.checking.judging import Verdict
@@ -41,6 +41,7 @@ from tests.standins import (
     TRIPLE,
     HiddenTest,
     InThisProcess,
+    PickledTasks,
     feedback,
     registry,
     said,
@@ -61,6 +62,7 @@ GRADED = (
 def quick(monkeypatch):
     monkeypatch.setattr(grading, "Sandbox", InThisProcess)
     monkeypatch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
+    monkeypatch.setattr(Workers, "here", PickledTasks)
 
 
 def hand_in(folder, *cells, name="3_edit"):
@@ -669,18 +671,6 @@ def test_a_defect_of_ours_costs_one_student(a_class, monkeypatch, caplog):
         and entries["bob"]["max_score"] == 6
         and entries["zoe"]["score"] == 6
     )
-
-
-def test_report_is_written_after_every_student(a_class, monkeypatch):
-    lengths = []
-    real = batch.write_json
-    monkeypatch.setattr(
-        batch,
-        "write_json",
-        lambda path, entries: lengths.append(len(list(entries))) or real(path, entries),
-    )
-    run(a_class)
-    assert lengths == [1, 2, 3, 4, 4]  # and once more with the groups of likely copies
 
 
 def test_threads_share_the_model(monkeypatch):

@@ -14,15 +14,22 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 Subparsers = _SubParsersAction  # argparse has no public name for the place of subcommands
 
 
-def add_jobs(parser: ArgumentParser) -> None:
+def add_jobs(parser: ArgumentParser, default: int) -> None:
     """Add --jobs."""
     parser.add_argument(
         "--jobs",
         metavar="N",
         type=positive(int),
-        default=min(2, os.cpu_count() or 1),
+        default=default,
         help="submissions graded at once (default %(default)s)",
     )
+
+
+def cores_here() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def add_course(parser: ArgumentParser) -> None:

@@ -4,42 +4,52 @@ import logging
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.commands.course_secret import tell_if_known
+from autograder.commands.recording import UNRECORDED, recap, record_command, recorder_of, tell
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
-from autograder.gradebook.course import Course, alone
 from autograder.pages.feedback import PAGE
-from autograder.result import Result, name_shown, read_json, write_json, write_text
-from autograder.submissions.copies import Group, OwnWork, likely_copies, own_work, with_note
-from autograder.submissions.folder import misplaced, students_in
+from autograder.result import Result, name_shown, read_json
+from autograder.running.grading import Terms
+from autograder.running.kept import KeptResults, kept_beside
+from autograder.running.reports import Reports, not_written
+from autograder.running.tasks import GradingTask, packed
+from autograder.running.version import grader_version
+from autograder.submissions.copies import OwnWork, likely_copies, own_work, with_note
+from autograder.submissions.folder import digest_of, students_in
 from autograder.submissions.notebooks import Submission
 from autograder.submissions.writing import handout_in, own_writing
 from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
 from keyhole.moments import DEFAULT_LAYER
-from keyhole.text import one_line
+
+if TYPE_CHECKING:
+    from autograder.running.workers import Workers
 
 log = logging.getLogger(__name__)
 
-# Submissions that are open at once, for each job: one is graded, one waits to be recorded. What was
-# unpacked of them lies on the disk meanwhile.
-OPEN_PER_JOB = 2
-UNRECORDED = 3  # exit status where somebody was graded and could not be recorded
+KILLS = (
+    "every grader process that took this submission died, also when it was graded alone. That is no"
+    " 0: it has no entry in the report. Grade it by itself (--students) on another machine"
+)
 
 
 @dataclass(frozen=True)
-class GradedSubmission:
-    """One student's result, and the open submission; None where the grader failed to read it."""
+class Opened:
+    """One student's open submission, and the hash of what was handed in.
 
-    result: Result
+    Without a `submission` the grader failed to read it.
+    """
+
+    student: str
+    handed_in: str
     submission: Submission | None
 
 
@@ -49,9 +59,10 @@ class Batch:
     def __init__(self, chosen: Namespace, submitted: Path):
         self.chosen, self.submitted, self.assignment = chosen, submitted, chosen.assignment
         self.json = chosen.json.resolve()
-        self.csv = chosen.csv.resolve() if chosen.csv else None
+        csv = chosen.csv.resolve() if chosen.csv else None
         try:
-            print(admit(chosen.require_isolation, chosen.i_accept_no_isolation))
+            found = admit(chosen.require_isolation, chosen.i_accept_no_isolation)
+            print(found)
             # Students are spoken to in the language asked for, else in the course's.
             course_language = language_of(chosen.course or REPOSITORY)
             messages.use(chosen.lang or course_language or messages.language())
@@ -65,124 +76,182 @@ class Batch:
         self.handout = handout_in(released, self.grader.notebooks)
         self.results: dict[str, Result] = {}
         self.works: dict[str, OwnWork] = {}
-        self.unrecorded: dict[str, str] = {}  # why a student is not in the gradebook
-        self.no_course: str | None = None  # why nobody is
+        self.kept = KeptResults(kept_beside(self.json), self.grader, self.assignment, found.level)
+        self.reports = Reports(self.json, csv, as_csv)
+        self.ungraded: list[str] = []  # whose every grader process died
         self.held = ExitStack()  # the course, which no other grading may use meanwhile
-        self.course = None if chosen.no_feedback else self._open_course()
+        self.recorder = self.no_course = None  # the latter: why nobody is in the gradebook
+        if not chosen.no_feedback:
+            self._open_recorder()
 
     def run(self, students: list[str]) -> int:
         """Grade the students, and print and write what comes out; the exit status."""
         if self.chosen.students:
-            self._take_over(students)
+            self._take_over_others(students)
         with self.held:
-            self._grade_all(students)
+            try:
+                self._grade_all(self._not_kept(students))
+                if self.recorder:
+                    self.recorder.finish()
+            except BaseException:  # whatever ends the batch: what is finished is in the report
+                if self.results:
+                    self.reports.write(self._in_order())
+                raise
         groups = likely_copies(self.works)
-        print("\n" + as_table(self._write(groups)))
+        noted = [with_note(result, groups) for result in self._in_order()]
+        self.reports.write(noted)
+        print("\n" + as_table(noted))
         if groups:
             print("\nHanded in alike, for you to look at (no points lost):")
             print("\n".join(f"  {group}" for group in groups))
         print(f"\nReport: {self.json}")
-        if self.course:
-            pages = self.course.grading / "feedback"
+        if self.recorder:
+            pages = self.recorder.course.grading / "feedback"
             print(f"Feedback pages: {pages}/<student>/{self.assignment}/{PAGE}")
-        for why in self._all_unrecorded():
-            print(why, file=sys.stderr)
-        return UNRECORDED if self.unrecorded or self.no_course else 0
-
-    def _grade_all(self, students: list[str]) -> None:
-        """Grade and record the students, one line each."""
-        clock = time.perf_counter()
-        for done, graded in enumerate(self._graded(students), start=1):
-            student, submission = graded.result.student, graded.submission
-            self.results[student] = graded.result
-            if submission is not None:
-                self._look_for_own_work(student, submission)
-            self._write([])
-            passed = time.perf_counter() - clock
-            print(progress(graded.result, done, len(students), passed), flush=True)
-            if self.course:
-                self._record(graded.result, submission)
-            if submission is not None:
-                submission.close()
-
-    def _all_unrecorded(self) -> Iterator[str]:
-        """The lines of the summary on students who are not in the gradebook."""
         if self.no_course:
-            yield f"\nNobody was put into the gradebook: {self.no_course}"
-        if self.unrecorded:
-            yield "\nGraded, but not in the gradebook and without a page:"
-        for student, why in sorted(self.unrecorded.items()):
-            yield f"  {name_shown(student)}: {why}"
+            print(f"\nNobody was put into the gradebook: {self.no_course}", file=sys.stderr)
+        for student in self.ungraded:
+            print(f"\n{name_shown(student)} was not graded: {KILLS}", file=sys.stderr)
+        mending = record_command([self.json], self.submitted, self.chosen.course)
+        status = recap(self.recorder, mending, self.no_course is not None)
+        return UNRECORDED if self.ungraded else status
+
+    def _in_order(self) -> list[Result]:
+        """All results so far."""
+        return [self.results[name] for name in sorted(self.results)]
+
+    def _not_kept(self, students: list[str]) -> dict[str, str]:
+        """The students to be graded, and the hash of what each handed in.
+
+        Of the others the kept results are taken over, and recorded where they are not yet.
+        """
+        handed_in = {student: digest_of(self._folder(student)) for student in students}
+        for student in () if self.chosen.again else students:
+            if result := self.kept.result_of(student, handed_in[student]):
+                self._take_over(result, handed_in.pop(student))
+        if taken := len(students) - len(handed_in):
+            print(
+                f"{taken} of {len(students)} taken over: nothing of theirs has changed since they"
+                " were graded (--again grades them too)",
+                flush=True,
+            )
+        return handed_in
+
+    def _take_over(self, result: Result, handed_in: str) -> None:
+        student = result.student
+        self.results[student] = result
+        submission = self._read(student)
+        with submission or nullcontext():
+            self._look_for_own_work(student, submission)
+            if self.recorder and not self.recorder.recorded(result, handed_in):
+                tell(student, self.recorder.record(result, submission, handed_in))
+
+    def _grade_all(self, students: dict[str, str]) -> None:
+        """Grade, keep and record the students, one line each."""
+        clock = time.perf_counter()
+        with closing(self._graded(students)) as graded:
+            for done, (opened, result) in enumerate(graded, start=1):
+                with opened.submission or nullcontext():
+                    if result is None:
+                        self.ungraded.append(opened.student)
+                        print(f"  {name_shown(opened.student)}: not graded", file=sys.stderr)
+                        continue
+                    self._keep(opened, result)
+                    passed = time.perf_counter() - clock
+                    print(progress(result, done, len(students), passed), flush=True)
+                    self._record(opened, result)
+
+    def _keep(self, opened: Opened, result: Result) -> None:
+        try:
+            self.kept.keep(result, opened.handed_in)
+        except OSError as error:
+            raise not_written(self.kept.folder, error) from error
+        self.results[opened.student] = result
+        self._look_for_own_work(opened.student, opened.submission)
+        if self.reports.due:
+            self.reports.write(self._in_order())
+
+    def _record(self, opened: Opened, result: Result) -> None:
+        if self.recorder:
+            why = self.recorder.record(result, opened.submission, opened.handed_in)
+            tell(opened.student, why)
 
     def _folder(self, student: str) -> Path:
         return self.submitted / student / self.assignment
 
-    def _graded(self, students: list[str]) -> Iterator[GradedSubmission]:
-        """The students as they are finished. A thread drives each sandbox."""
-        waiting = iter(students)
-        with ThreadPoolExecutor(self.chosen.jobs) as pool:
-            running = set()
+    def _graded(self, students: dict[str, str]) -> Iterator[tuple[Opened, Result | None]]:
+        """The students as they are finished; without a result, who killed every grader process."""
+        opened = (Opened(name, students[name], self._read(name)) for name in students)
+        jobs = min(self.chosen.jobs, len(students))
+        if jobs < 2:
+            yield from ((each, self._grade(each)) for each in opened)
+            return
+        broken = []  # what could not be read or sent, which needs no worker
+        with self._workers(jobs) as workers:
+            yield from workers.results(self._tasks(opened, broken))
+        yield from ((each, self._not_graded(each)) for each in broken)
+
+    def _tasks(
+        self, opened: Iterable[Opened], broken: list[Opened]
+    ) -> Iterator[tuple[Opened, GradingTask]]:
+        """What grader processes are sent of each; what cannot be sent goes to `broken`."""
+        for each in opened:
             try:
-                while True:
-                    free = OPEN_PER_JOB * self.chosen.jobs - len(running)
-                    running |= {pool.submit(self._grade, name) for name in islice(waiting, free)}
-                    if not running:
-                        return
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            finally:
-                for future in running:
-                    future.cancel()
+                task = packed(each.student, self.assignment, each.submission)
+            except Exception:  # a defect of ours, or a file that is gone again
+                log.exception("sending %s", each.student)
+                broken.append(each)
+            else:
+                yield each, task
 
-    def _grade(self, student: str) -> GradedSubmission:
-        submission = None
+    def _workers(self, jobs: int) -> "Workers":
+        """The grader processes."""
+        from autograder.running.workers import Workers  # late: --jobs 1 needs no Dask
+
+        return Workers.here(
+            jobs,
+            Terms(
+                secret=self.grader.secret,
+                limits=self.grader.limits,
+                seconds=self.grader.seconds,
+                language=messages.language(),
+                required=self.chosen.require_isolation,
+                accept_no_isolation=self.chosen.i_accept_no_isolation,
+                version=grader_version(),
+            ),
+        )
+
+    def _grade(self, opened: Opened) -> Result:
+        if opened.submission is not None:
+            try:
+                return grade_read(opened.submission, opened.student, self.grader, self.assignment)
+            except Exception:  # a defect of ours: it costs one student's grade, not the batch
+                log.exception("grading %s", opened.student)
+        return self._not_graded(opened)
+
+    def _not_graded(self, opened: Opened) -> Result:
+        return not_graded(opened.student, self.grader, self.assignment)
+
+    def _read(self, student: str) -> Submission | None:
         try:
-            submission = submission_in(self._folder(student), self.grader.notebooks)
-            result = grade_read(submission, student, self.grader, self.assignment)
+            return submission_in(self._folder(student), self.grader.notebooks)
         except Exception:  # a defect of ours: it costs one student's grade, not the batch
-            log.exception("grading %s", student)
-            result = not_graded(student, self.grader, self.assignment)
-        return GradedSubmission(result, submission)
+            log.exception("reading %s", student)
+            return None
 
-    def _write(self, groups: list[Group]) -> list[Result]:
-        """Write the reports of all results so far, with what is known of copies; the results."""
-        noted = [with_note(self.results[name], groups) for name in sorted(self.results)]
-        write_json(self.json, noted)
-        if self.csv:
-            write_text(self.csv, as_csv(noted))
-        return noted
-
-    def _record(self, result: Result, submission: Submission | None) -> None:
-        """Put a result into the gradebook. A failure costs one student's page, not the batch."""
-        student = result.student
-        why = misplaced(self._folder(student)) if result.status == "failed" else None
-        try:
-            if not why and submission is None:
-                raise KeyholeError("the grader itself failed to read it")
-            if not why:
-                self.course.record(result, submission)
-        except Exception as error:
-            if not isinstance(error, KeyholeError):
-                log.exception("recording %s", student)
-            why = self.unrecorded[student] = one_line(error)
-        if why:
-            print(f"  {name_shown(student)}: not in the gradebook: {why}", file=sys.stderr)
-
-    def _open_course(self) -> Course | None:
-        """The gradebook, or None with a sentence: without one there is still a report."""
+    def _open_recorder(self) -> None:
+        """The gradebook; or a sentence, since without one there is still a report."""
         root = self.chosen.course or REPOSITORY
         try:
-            if (Path(root) / CONFIG_FILE).is_file():
-                self.held.enter_context(alone(root))
-            return Course(self.assignment, self.grader.notebooks, root)
+            self.recorder = self.held.enter_context(
+                recorder_of(root, self.assignment, self.grader.notebooks, self._folder)
+            )
         except KeyholeError as error:
             print(f"No gradebook and no feedback pages: {error}", file=sys.stderr)
             if (Path(root) / CONFIG_FILE).is_file():  # a folder that is no course has none to keep
                 self.no_course = str(error)
-            return None
 
-    def _take_over(self, students: list[str]) -> None:
+    def _take_over_others(self, students: list[str]) -> None:
         """Grading some students again loses nothing of the others.
 
         Their results come from an earlier report of the same class. What they handed in is compared
@@ -196,7 +265,8 @@ class Batch:
             earlier = {}
         self.results = {name: result for name, result in earlier.items() if name in present}
         for name in others:
-            with submission_in(self._folder(name), self.grader.notebooks) as submission:
+            submission = self._read(name)
+            with submission or nullcontext():
                 self._look_for_own_work(name, submission)
 
     def _weight_shape(self) -> tuple[int, int] | None:
@@ -205,12 +275,12 @@ class Batch:
         of_files = any(case.of_files for hidden in tests for case in cases_of(hidden))
         return self.grader.model().weight(DEFAULT_LAYER).shape if of_files else None
 
-    def _look_for_own_work(self, student: str, submission: Submission) -> None:
+    def _look_for_own_work(self, student: str, submission: Submission | None) -> None:
         """Keep what the student wrote, and the own fact and edit if the assignment has such a part.
 
         A folder that may not be looked into is skipped, as a link is: its files are another's.
         """
-        if self.weight_shape and not submission.handed.shut:
+        if self.weight_shape and submission is not None and not submission.handed.shut:
             writing = own_writing(submission, self.handout)
             folder = submission.handed.folder_of(None)
             self.works[student] = own_work(folder, self.weight_shape, writing)

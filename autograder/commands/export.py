@@ -170,7 +170,7 @@ def _write(path: Path, content: bytes) -> None:
 
     check_writable(path.resolve())
     try:
-        write_atomically(path, content, private=True)
+        write_atomically(path, content, 0o600)
     except OSError as error:
         raise KeyholeError(f"{path} cannot be written: {error.strerror}") from None
 

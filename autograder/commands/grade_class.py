@@ -1,5 +1,6 @@
 """`autograder grade`: grade a folder of submissions."""
 
+import importlib.util
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -9,6 +10,7 @@ from autograder.commands.arguments import (
     add_jobs,
     check_folders,
     check_writable,
+    cores_here,
     names_in,
     positive,
 )
@@ -35,12 +37,17 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument("--students", metavar="A,B", help="grade only these students")
     parser.add_argument(
+        "--again",
+        action="store_true",
+        help="grade also those of whom nothing has changed since they were graded",
+    )
+    parser.add_argument(
         "--assignment",
         default="model_editing",
         metavar="NAME",
         help="name of the assignment's folders (default %(default)s)",
     )
-    add_jobs(parser)
+    add_jobs(parser, cores_here() if _has_dask() else 1)
     _add_reports(parser)
     _add_safety(parser)
     parser.set_defaults(run=grade_class)
@@ -53,7 +60,7 @@ def _add_reports(parser: ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         required=True,
-        help="where to write the report; it is written again after every student",
+        help="where to write the report; it is written again and again during the batch",
     )
     parser.add_argument(
         "--csv",
@@ -114,12 +121,22 @@ def grade_class(chosen: Namespace) -> int:
     students = find_students(submitted, chosen.assignment, chosen.students)
     if chosen.csv and chosen.csv.resolve() == chosen.json.resolve():
         raise Unusable("--json and --csv name the same file")
+    if chosen.jobs > 1 and not _has_dask():
+        raise Unusable(
+            "--jobs above 1 needs more packages: pip install --constraint constraints.txt"
+            " --editable '.[grade,cluster]'"
+        )
     for path in filter(None, (chosen.json, chosen.csv)):
         check_writable(path.resolve())
 
     from autograder.commands.batch import Batch
 
     return Batch(chosen, submitted).run(students)
+
+
+def _has_dask() -> bool:
+    """Are the packages here that start grader processes?"""
+    return all(importlib.util.find_spec(name) for name in ("distributed", "cryptography"))
 
 
 def find_students(submitted: Path, assignment: str, wanted: str | None) -> list[str]:

@@ -9,6 +9,7 @@ from autograder.commands.arguments import (
     add_jobs,
     check_folders,
     check_writable,
+    cores_here,
     names_in,
 )
 from autograder.gradebook.config import REPOSITORY
@@ -43,7 +44,7 @@ def add(commands: Subparsers) -> None:
         type=Path,
         help="grade the wrong solutions of this folder instead (docs/validity.md describes it)",
     )
-    add_jobs(parser)
+    add_jobs(parser, min(2, cores_here()))
     parser.add_argument(
         "--write", metavar="FILE", type=Path, help="write the report as Markdown, too"
     )

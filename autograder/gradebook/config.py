@@ -1,4 +1,4 @@
-"""A course's nbgrader_config.py, and the files of results that it names."""
+"""A course's nbgrader_config.py."""
 
 import os
 import re
@@ -63,8 +63,3 @@ def language_of(root: str | Path) -> str | None:
         return language_in(config_of(root))
     except Exception:  # a configuration is a program, and may raise anything
         return None
-
-
-def results_file(directory: str | Path, student: str, assignment: str) -> Path:
-    """Where the result of one submission lies, as JSON."""
-    return Path(directory) / student / f"{assignment}.json"

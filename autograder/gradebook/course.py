@@ -1,47 +1,41 @@
-"""Results into nbgrader's gradebook, autograded notebooks and the students' pages.
+"""Results into nbgrader's gradebook, graded notebooks and the students' pages.
 
-nbgrader's own converters do all but the pages, in this process.
+Only one process does this at a time, however many grade.
 """
 
 import glob
+import hashlib
+import json
 import logging
 import math
-import re
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, BaseConverter, GenerateAssignment
+from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import OperationalError
 from traitlets.config import Config
 from traitlets.log import get_logger
 
-from autograder.gradebook.config import (
-    CONFIG_FILE,
-    GRADING,
-    REPOSITORY,
-    config_of,
-    results_file,
-    unusable,
-)
-from autograder.gradebook.feedback import write_page
-from autograder.gradebook.intake import take_in
+from autograder.gradebook.config import CONFIG_FILE, GRADING, REPOSITORY, config_of, unusable
+from autograder.gradebook.feedback import texts_in, write_page
+from autograder.gradebook.graded import Replacement, graded_notebooks, points_of, write_graded
+from autograder.gradebook.intake import is_ours, take_in_whole
+from autograder.gradebook.records import GradebookFailed, Records
 from autograder.gradebook.standings import standings
-from autograder.result import Result, write_json
+from autograder.result import Result, write_text
 from autograder.submissions.notebooks import Submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import language
 from keyhole.text import one_line
 
-OUTER_BLANKS = re.compile(r"^\s+|\s+$")
-# At a locked gradebook. Each try itself waits as long as nbgrader_config.py says.
-TRIES, PAUSE = 3, 2.0
+PAUSE = 2.0  # seconds before the gradebook is told once more what the assignment is
 
 
 def have_assignment(assignment: str, notebooks: Mapping) -> None:
@@ -86,8 +80,8 @@ def alone(root: str | Path) -> Iterator[None]:
 class Course:
     """The course's nbgrader folders, where nbgrader_config.py of `root` puts them.
 
-    Only submissions and the release come from elsewhere: from grading/intake and grading/released,
-    both made here. So neither the class's folder nor assignments/ changes.
+    Only the release comes from elsewhere, from grading/released, which is made here. So neither the
+    class's folder nor assignments/ changes.
 
     `notebooks` is the registry of hidden tests. Raises KeyholeError if the course has no such
     assignment, if the gradebook cannot take it, or if a cell's points are not those of its tests:
@@ -101,19 +95,75 @@ class Course:
         self.log_file = self.grading / "nbgrader.log"
         with self._logged():
             self._register()
-        self._autograde = _Reused.of(Autograde, self.folders, self.config)
+        self.source = self._folder(self.folders.source_directory, ".")
+        self.records = Records(self.config, self.folders.db_url, self.folders.course_id, assignment)
 
     @property
     def grading(self) -> Path:
         """The folder of everything that grading makes."""
         return self.root / GRADING
 
-    def record(self, result: Result, submission: Submission) -> Path:
-        """Put one graded submission into the gradebook; the folder of its feedback page.
+    def record(self, result: Result, submission: Submission, handed_in: str) -> Path:
+        """Put one graded submission into the gradebook; the folder of its page.
 
-        Raises KeyholeError.
+        handed_in: the hash of what was graded.
+
+        The gradebook gets all of it or nothing. Raises GradebookFailed where it takes nothing just
+        now, and another KeyholeError where something else is in the way.
         """
         student = result.student
+        self._check_name(student)
+        try:
+            self._mark(student).unlink(missing_ok=True)
+            released = self._folder(self.folders.release_directory, ".")
+            self._show_as_submitted(student, submission, released)
+            notebooks = graded_notebooks(result, submission, self.notebooks, released)
+            graded = self._folder(self.folders.autograded_directory, student)
+            with Replacement(graded) as new:
+                write_graded(notebooks, new.folder, self.source, self.folders.ignore)
+                before = texts_in(graded)
+                with self.records.put(student, submission.time, notebooks, before):
+                    new.put_in_place()
+        except OSError as error:
+            raise GradebookFailed(error) from error
+        folder = self._make_page(result)
+        write_text(self._mark(student), self._recorded(result, handed_in))
+        return folder
+
+    def has_recorded(self, result: Result, handed_in: str, asked: bool = True) -> bool:
+        """Are this result, of what has the hash `handed_in`, and its page here already?
+
+        asked: ask the gradebook, too, which may have been moved away. Raises GradebookFailed where
+        it gives no answer.
+        """
+        student = result.student
+        try:
+            said = self._mark(student).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return False
+        folders = self.folders.autograded_directory, self.folders.feedback_directory
+        if said != self._recorded(result, handed_in) or not all(
+            self._folder(step, student).is_dir() for step in folders
+        ):
+            return False
+        if not asked:
+            return True
+        scores = self.records.scores(student)
+        return scores is not None and all(
+            scores.get(cell) == points for cell, points in points_of(result, self.notebooks).items()
+        )
+
+    def _recorded(self, result: Result, handed_in: str) -> str:
+        """What says that this result was recorded, in this language."""
+        entry = replace(result, note=None, alike=(), seconds=0.0).to_json()
+        said = json.dumps([entry, handed_in, self.config.GradeInSandbox.language])
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    def _mark(self, student: str) -> Path:
+        """The file that says what of a student was recorded last."""
+        return self.grading / "recorded" / student / self.assignment
+
+    def _check_name(self, student: str) -> None:
         if glob.escape(student) != student:
             raise KeyholeError(
                 f"nbgrader takes {student!r} for a pattern: rename the folder, without any of * ? ["
@@ -125,35 +175,22 @@ class Course:
                 f"the folder's name {student!a} is not in UTF-8: rename it, and grade in a UTF-8"
                 " locale"
             ) from None
-        released = self._folder(self.folders.release_directory, ".")
-        take_in(submission, released, self._folder(self.folders.submitted_directory, student))
-        results = self.config.GradeInSandbox.results_directory
-        write_json(results_file(results, student, self.assignment), [result])
-        self.folders.student_id = _as_pattern(student)
-        for left in reversed(range(TRIES)):
-            try:
-                with self._logged():
-                    self._autograde.start()
-            except Exception as error:
-                # nbgrader wraps what it meets. A locked gradebook may be free again soon.
-                causes = error, error.__context__
-                if left and any(isinstance(cause, OperationalError) for cause in causes):
-                    time.sleep(PAUSE)
-                    continue
-                raise KeyholeError(
-                    f"nbgrader could not record {student}: {self.log_file} says why"
-                ) from error
-            return self._make_page(result)
+
+    def _show_as_submitted(self, student: str, submission: Submission, released: Path) -> None:
+        """Let formgrader count the submission: it counts folders of nbgrader's own."""
+        folder = self._folder(self.folders.submitted_directory, student)
+        if folder.resolve() != submission.handed.folder.resolve() and is_ours(folder):
+            take_in_whole(submission, released, folder)
 
     def _make_page(self, result: Result) -> Path:
         """Make the student's page anew, in the place of all earlier ones; its folder."""
         folder = self._folder(self.folders.feedback_directory, result.student)
         shutil.rmtree(folder, ignore_errors=True)
-        known = standings(self.root, self.assignment, result.student)
         try:
+            known = standings(self.root, self.assignment, result.student)
             write_page(self.folders, result, known[result.student])
-        except OSError as error:
-            raise KeyholeError(f"no page can be written to {folder}: {error.strerror}") from None
+        except (OSError, KeyholeError) as error:
+            raise GradebookFailed(error) from error
         return folder
 
     def _config(self) -> Config:
@@ -169,14 +206,16 @@ class Course:
             raise KeyholeError(
                 f"{self.root / CONFIG_FILE} fails with {type(error).__name__}: {one_line(error)}"
             ) from error
-        config.CourseDirectory.submitted_directory = "grading/intake"
+        url = str(config.CourseDirectory.get("db_url", "sqlite"))
+        if not url.startswith("sqlite") and not config.CourseDirectory.get("course_id"):
+            raise KeyholeError(
+                "a gradebook on a server needs a name of the course: set"
+                f" c.CourseDirectory.course_id in {self.root / CONFIG_FILE}"
+            )
         config.CourseDirectory.release_directory = "grading/released"
-        config.GradeInSandbox.results_directory = str(self.grading / "results")
         # `autograder grade --lang` may have chosen another language than the course's.
         config.GradeInSandbox.language = language()
         config.BaseConverter.force = True
-        # What is taken in is mended already.
-        config.Autograde.exporter_class = "nbconvert.exporters.NotebookExporter"
         return config
 
     def _register(self) -> None:
@@ -188,7 +227,11 @@ class Course:
                 f"{source} has no {', '.join(missing)}.ipynb, so there is no gradebook to write to"
             )
         try:
-            GenerateAssignment(coursedir=self.folders, config=self.config).start()
+            try:
+                self._generate()
+            except (Exception, SystemExit):
+                time.sleep(PAUSE)  # another machine may do the same in the same gradebook just now
+                self._generate()
         except (Exception, SystemExit) as error:
             raise KeyholeError(
                 f"the gradebook does not take {self.assignment} as it is now; if graded cells were"
@@ -205,6 +248,9 @@ class Course:
                             f"cell {cell.name} of {name}.ipynb is worth {cell.max_score:g} points,"
                             " its hidden tests are not"
                         )
+
+    def _generate(self) -> None:
+        GenerateAssignment(coursedir=self.folders, config=self.config).start()
 
     def _folder(self, step: str, student: str) -> Path:
         """One student's folder of a step of nbgrader's."""
@@ -228,26 +274,3 @@ class Course:
             logger.handlers, level, logger.propagate = old
             logger.setLevel(level)
             handler.close()
-
-
-class _Reused:
-    """Mixed into a converter: all students share one exporter with its compiled templates."""
-
-    @classmethod
-    def of(cls, converter: type, folders: CourseDirectory, config: Config) -> BaseConverter:
-        """Such a converter for the course in these folders."""
-        return type(converter.__name__, (cls, converter), {})(coursedir=folders, config=config)
-
-    def start(self) -> None:
-        if not self.trait_has_value("exporter"):  # nbgrader's start makes it
-            return super().start()
-        self.init_notebooks()
-        self.convert_notebooks()
-
-
-def _as_pattern(student: str) -> str:
-    """A pattern for nbgrader that fits this student alone.
-
-    nbgrader takes the blanks at both ends of a pattern away. In brackets they stay.
-    """
-    return OUTER_BLANKS.sub(lambda blanks: "".join(f"[{b}]" for b in blanks[0]), student)

@@ -5,9 +5,11 @@ whatever lies beside the notebooks, up to the feedback pages.
 """
 
 import copy
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -15,8 +17,20 @@ from nbgrader.coursedir import CourseDirectory
 
 from autograder.gradebook.config import GRADING
 from autograder.gradebook.mending import mended
+from autograder.submissions.folder import files_beside
 from autograder.submissions.notebooks import Submission
 from autograder.submissions.timestamp import TIMESTAMP
+from keyhole.checking.challenge import LIMIT_MB
+from keyhole.errors import KeyholeError
+from keyhole.notebooks.file import read_file
+from keyhole.paths import CHALLENGE_FILE
+
+OURS = ".keyhole"  # lies in a folder that was taken in, so that it may be written again
+
+
+def is_ours(folder: Path) -> bool:
+    """May a submission be taken into this folder, since it is not there, or was made so before?"""
+    return not os.path.lexists(folder) or (folder / OURS).is_file()
 
 
 def take_in(submission: Submission, released: Path, folder: Path) -> None:
@@ -30,6 +44,23 @@ def take_in(submission: Submission, released: Path, folder: Path) -> None:
         release = nbformat.read(released / f"{name}.ipynb", as_version=4)
         nbformat.write(mended(submitted, release), folder / f"{name}.ipynb")
     write_time(submission.time, folder)
+
+
+def take_in_whole(submission: Submission, released: Path, folder: Path) -> None:
+    """`take_in`, with the student's own files: `folder` can be graded in place of the original."""
+    take_in(submission, released, folder)
+    (folder / OURS).write_text("made by autograder grade\n", encoding="utf-8")
+    for submitted in submission.values():
+        _copy(files_beside(submitted.folder), folder)
+    if path := submission.handed.challenge:
+        _copy({CHALLENGE_FILE: path}, folder)
+
+
+def _copy(files: Mapping[str, Path], folder: Path) -> None:
+    """Copy files that were handed in, under these names."""
+    for name, path in files.items():
+        with suppress(KeyholeError):  # what cannot be read has cost its tests already
+            (folder / name).write_bytes(read_file(path, LIMIT_MB, follow_links=False))
 
 
 def write_time(time: str | None, folder: Path) -> None:

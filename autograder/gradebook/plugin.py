@@ -15,16 +15,16 @@ from nbformat import NotebookNode
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from nbgrader.utils import is_grade, is_solution
-from traitlets import Bool, CaselessStrEnum, Enum, Unicode
+from traitlets import Bool, CaselessStrEnum, Enum
 
-from autograder import hidden, messages
+from autograder import hidden
 from autograder.grade import Grader, admit, grade_read, submission_in
-from autograder.gradebook.config import language_in, results_file
+from autograder.gradebook.config import language_in
 from autograder.gradebook.course import have_assignment
+from autograder.gradebook.graded import fill
 from autograder.gradebook.intake import Intake
-from autograder.gradebook.page import challenge_cell, outputs_of
-from autograder.result import Result, clamped, name_shown, read_json
+from autograder.hidden.case import NotebookTests
+from autograder.result import Result, name_shown
 from autograder.secret import warning
 from autograder.submissions.folder import misplaced, students_in, time_of
 from autograder.submissions.latest import LatestSubmission
@@ -103,13 +103,6 @@ class GradeInSandbox(NbGraderPreprocessor):
     with a plain finite float, and nothing is raised.
     """
 
-    results_directory = Unicode(
-        "",
-        help=(
-            "Folder with <student>/<assignment>.json as `autograder grade` writes them; without"
-            " one, the notebook is graded here."
-        ),
-    ).tag(config=True)
     require_isolation = CaselessStrEnum(
         "ABCDE", "E", help="A to E: stop rather than run students' code at a lower level."
     ).tag(config=True)
@@ -131,60 +124,29 @@ class GradeInSandbox(NbGraderPreprocessor):
         super().__init__(**options)
         if self.language:
             use(self.language)
-        if not self.results_directory:
-            try:
-                self.log.info("%s", admit(self.require_isolation, self.accept_no_isolation))
-                grader().prepare()
-            except KeyholeError as error:
-                raise NbGraderException(str(error)) from None
+        try:
+            self.log.info("%s", admit(self.require_isolation, self.accept_no_isolation))
+            grader().prepare()
+        except KeyholeError as error:
+            raise NbGraderException(str(error)) from None
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Fill the test cells of one notebook."""
         where = resources["nbgrader"]
         try:
-            tests, result = self.hidden_tests(where["notebook"]), self.result(**where)
+            tests = hidden.NOTEBOOKS[where["notebook"]]
+            result = self.result(**where)
         except Exception:
             log.exception("%s: %s", where["student"], where["notebook"])
-            tests, result = {}, None
-        for cell in nb.cells:
-            if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
-                self.fill(cell, tests, result)
-        if result and result.bonus and has_challenge(where["notebook"]):
-            nb.cells.append(challenge_cell(result.bonus))
+            tests, result = NotebookTests({}), None
+        fill(nb, tests, result)
         return nb, resources
 
-    def hidden_tests(self, notebook: str) -> dict[str, list[str]]:
-        """Grade id -> ids of its hidden tests."""
-        cells = hidden.NOTEBOOKS[notebook].cells
-        return {name: [case.id for case in cases] for name, cases in cells.items()}
-
     def result(self, student: str, assignment: str, notebook: str, **_: object) -> Result:
-        """The result of `autograder grade`, if that is what runs; else the notebook is graded."""
-        if self.results_directory:
-            (result,) = read_json(results_file(self.results_directory, student, assignment))
-            return result
+        """The notebook, graded."""
         course = CourseDirectory(parent=self)
         folder = Path(course.format_path(course.submitted_directory, student, assignment))
         return grade_read(LATEST.of(folder), student, grader(), assignment, only=notebook)
-
-    def fill(self, cell: NotebookNode, hidden_tests: dict, result: Result | None) -> None:
-        """Put the tests of one cell and its points into its outputs."""
-        name, most = cell.metadata.nbgrader["grade_id"], float(cell.metadata.nbgrader["points"])
-        ids = hidden_tests.get(name, ())
-        tests = [test for test in result.tests if test.id in ids] if result else []
-        if result is None:
-            heading = messages.sentence("our_fault_here")
-        elif result.status == "failed":
-            heading = result.reason
-        else:
-            heading = None if tests else messages.sentence("no_tests")
-        points = clamped(sum(test.points for test in tests), most)
-        cell.outputs = outputs_of(tests, heading, result and result.isolation, points)
-
-
-def has_challenge(notebook: str) -> bool:
-    """Is the challenge's file handed in beside this notebook?"""
-    return getattr(hidden.NOTEBOOKS[notebook], "challenge", False)
 
 
 @functools.cache

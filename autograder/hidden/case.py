@@ -86,7 +86,8 @@ class NotebookTests:
     """The hidden tests of one notebook: grade id of a test cell -> its tests.
 
     `models` are loaded before a student's code runs. `challenge`: its file is handed in beside this
-    notebook.
+    notebook. `rehearse(secret, model)` makes what submissions share, and what tests make only once
+    a student's function has answered.
     """
 
     cells: Mapping[str, tuple[HiddenTest, ...]]
@@ -94,6 +95,7 @@ class NotebookTests:
     challenge: bool = False
     # A tiny call that comes out wrong, in words, for a mistake that nothing else explains.
     example: Callable[[Trial], Remark | None] | None = None
+    rehearse: Callable[[bytes, EditableModel], None] | None = None
 
 
 def words(generator: torch.Generator, count: int, length: int = 4) -> list[str]:

@@ -81,9 +81,14 @@ def _toy_key_drawn(trial, layout, subject=None, repeated=False):
     }
 
 
+@lru_cache(maxsize=16)  # all submissions of a batch are asked of the same ones
+def _toy(**spec):
+    return toy_model(**spec)
+
+
 def _toy_key_asked(trial, spec, asked):
     """(observation, Expected)."""
-    model = toy_model(**spec)
+    model = _toy(**spec)
     key, mistaken = editing.subject_key(model, **asked), partial(wrongs.subject_key, model, **asked)
     return _observed_key(trial, spec, asked), Expected(
         key, mistaken, word("key"), given=_given_key(model, asked)
@@ -503,11 +508,17 @@ def _real_problem(trial, key, value):
     }
 
 
+@lru_cache(maxsize=1)  # of a batch's row
+def _keys_of(model, row):
+    """The keys of one row of the text: (tokens, d_in)."""
+    return next(keys_over(model, DEFAULT_LAYER, load_text()[[row]]))
+
+
 def update_real(trial: Trial) -> Verdict:
     """The real W and C, with a key from the text and a value like that of another token."""
-    text, generator = load_text(), trial.generator("row")
-    row = text[torch.randint(len(text), (1,), generator=generator)]
-    keys = next(keys_over(trial.model(), DEFAULT_LAYER, row))
+    generator = trial.generator("row")
+    row = int(torch.randint(len(load_text()), (1,), generator=generator))
+    keys = _keys_of(trial.model(), row)
     key, other = keys[torch.randint(8, len(keys), (2,), generator=generator)]
     problem = _real_problem(trial, key, trial.model().weight(DEFAULT_LAYER) @ other)
     return looks.right_result(_update(trial, problem), _expected_update(problem))
@@ -537,8 +548,25 @@ class ReferenceUpdates:
         return sum(bool(usable(got, shape, word("new_weight"))) for _, got in self.updates)
 
     @cached_property
+    def wrong(self) -> list[tuple[references.Reference, Tensor]]:
+        """Those of `updates` whose Ŵ is not the reference matrix."""
+        weight = self._weight.double()
+        return [
+            (reference, got)
+            for reference, got in self.updates
+            if not judge(
+                got, weight + reference.change(), origin=weight, tolerance=CHANGE_TOLERANCE
+            ).passed
+        ]
+
+    @cached_property
     def scores(self) -> Mapping[str, ProbabilityScore]:
-        """The metrics of the grader's own model with each Ŵ in the place of W: kind -> score."""
+        """The metrics of the grader's own model with each Ŵ in the place of W: kind -> score.
+
+        Reference matrices have the references' scores: they are not measured again for everybody.
+        """
+        if not self.wrong:
+            return references.scores(self._trial.model())
         changes = [got.to(self._weight) - self._weight for _, got in self.updates]
         return references.measured_once(self._trial.model(), changes)
 
@@ -554,14 +582,7 @@ class ReferenceUpdates:
 
 def update_reference(trial: Trial) -> Verdict:
     mine = trial.once(ReferenceUpdates)
-    weight = trial.model().weight(DEFAULT_LAYER).double()
-    failed = [
-        (reference, got)
-        for reference, got in mine.updates
-        if not judge(
-            got, weight + reference.change(), origin=weight, tolerance=CHANGE_TOLERANCE
-        ).passed
-    ]
+    failed = mine.wrong
     count, agree = len(mine.updates), len(mine.updates) - len(failed)
     remarks = [feedback("references", right=agree, all=count)]
     explanation = observed = None
@@ -667,6 +688,7 @@ def write_in_place(trial: Trial) -> Verdict:
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
     example=example,
+    rehearse=lambda secret, model: references.scores(model),
     cells={
         "test_subject_key": (
             HiddenTest("subject_key.llama", 2, key_llama),

@@ -7,11 +7,12 @@ target token, the one with the space, counts like the others.
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
+from autograder import secret as secrets
 from autograder.hidden import measure_wrongs as wrongs
 from autograder.hidden.case import HiddenTest, NotebookTests, Trial, asked_again, expected_number
 from autograder.hidden.examples import example
@@ -136,7 +137,13 @@ def nll_gradient(trial: Trial) -> Verdict:
 
 def nll_real(trial: Trial) -> Verdict:
     """A target of several tokens on the real model."""
-    model = trial.model()
+    return _nll_test(trial, *_real_answer(trial.secret, trial.test_id, trial.model()))
+
+
+@lru_cache(maxsize=1)
+def _real_answer(secret, test_id, model):
+    """(logits, target ids), the same for all submissions of a batch."""
+    generator = secrets.generator(secret, test_id, "probe")
     asked = [
         (probe.prompt, probe.target_new)
         for fact in load_facts()
@@ -146,8 +153,8 @@ def nll_real(trial: Trial) -> Verdict:
     long = [
         (prompt, target) for prompt, target in asked if len(model.encode_targets([target])[0]) > 1
     ]
-    prompt, target = long[int(torch.randint(len(long), (1,), generator=trial.generator("probe")))]
-    return _nll_test(trial, *answer_logits(model, prompt, target))
+    prompt, target = long[int(torch.randint(len(long), (1,), generator=generator))]
+    return answer_logits(model, prompt, target)
 
 
 # ---------------------------------------------------------------- efficacy, neighborhood

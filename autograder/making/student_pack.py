@@ -35,7 +35,8 @@ FILES = {
     ".binder/postBuild": ".binder/postBuild",
 }
 READMES = {"en": "docs/students.md", "zh-TW": "docs/students.zh-TW.md"}
-STAFFS_EXTRAS = ("grade", "demo", "test")  # in pyproject.toml, environment.yml, constraints.txt
+# In pyproject.toml, environment.yml and constraints.txt.
+STAFFS_EXTRAS = ("grade", "cluster", "demo", "test")
 PACKED_DATA = '[tool.setuptools.package-data]\n"*" = ["*.json", "*.safetensors"]\n'  # in the wheel
 LEFT_OUT = {
     "sample_class",

@@ -4,6 +4,7 @@ Nothing here follows a link.
 """
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
@@ -26,6 +27,7 @@ from keyhole.text import one_line
 CHECKPOINTS = ".ipynb_checkpoints"
 DEPTH, MOST_FOLDERS = 3, 300  # how far down the grader looks, and into how many folders
 MOST_ZIPS = 3  # that are unpacked
+HASHED_MB = 512  # of one file
 ABSENT = (FileNotFoundError, NotADirectoryError)  # any other error says nothing of what is there
 
 
@@ -254,22 +256,61 @@ def _shut(folder: Path) -> HandedIn | None:
 
 def state_of(folder: Path) -> tuple:
     """What differs when anything has changed in the folders that `open_folder` looks into."""
+    return tuple(
+        each if isinstance(each, tuple) else _status(each) for each in _looked_into(folder)
+    )
+
+
+def digest_of(folder: Path) -> str:
+    """A hash of what was handed in, as far as `open_folder` looks into it.
+
+    It says the same of a copy of the folder in another place. Files that no grading reads count
+    with their name and size; of a file above HASHED_MB the time counts, not the content.
+    """
+    seen = hashlib.sha256()
+    for each in _looked_into(folder):
+        if isinstance(each, tuple):
+            place, what = each[0], each[1:]
+        else:
+            place, what = each, _kind_and_content(each)
+        at = os.path.relpath(place, folder.parent.parent)
+        seen.update(repr((at, *what)).encode(errors="surrogateescape"))
+    return seen.hexdigest()
+
+
+def _kind_and_content(path: Path) -> tuple:
+    """What a file is, and a hash of its content if grading may read that."""
+    try:
+        of = path.lstat()
+        if not stat.S_ISREG(of.st_mode):
+            return (stat.S_IFMT(of.st_mode),)
+        if not _may_be_needed(PurePosixPath(path.name)):
+            return stat.S_IFREG, of.st_size
+        if of.st_size > HASHED_MB * 2**20:
+            return stat.S_IFREG, of.st_size, of.st_mtime_ns
+        with open(os.open(path, READING), "rb") as file:
+            return stat.S_IFREG, of.st_size, hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return (error.errno,)
+
+
+def _looked_into(folder: Path) -> Iterator[Path | tuple[Path, int | None]]:
+    """Every path that `open_folder` may look at; of a folder that cannot be read, the error too."""
     student = folder.parent
-    entries = [_status(student), _status(folder), _status(_zip_for(student))]
+    yield from (student, folder, _zip_for(student))
     if _shut(folder):
-        return tuple(entries)
+        return
     for place in dict.fromkeys(
         [student, folder, *_below(student).folders, *_below(folder).folders]
     ):
-        entries.append(_status(place))
+        yield place
         try:
             with os.scandir(place) as there:
                 names = sorted(entry.name for entry in islice(there, MOST_ENTRIES))
         except OSError as error:
-            entries.append((place, error.errno))
+            yield place, error.errno
             continue
-        entries += [_status(place / name) for name in names]
-    return tuple(entries)
+        yield from (place / name for name in names)
 
 
 def _status(path: Path) -> tuple:

@@ -10,6 +10,7 @@ autograder/messages, which uses the functions of this module. This module import
 keyhole.
 """
 
+import importlib
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -49,6 +50,15 @@ class Remark:
 
     def __hash__(self) -> int:
         return hash((self.table, self.code))
+
+    def __reduce__(self) -> tuple:
+        """By name, since modules cannot be pickled: a remark may go to another process."""
+        room = self.languages["en"].__name__.rpartition(".")[0]
+        return _unpickled, (self.code, dict(self.details), self.table, room)
+
+
+def _unpickled(code: str, details: dict, table: str, room: str) -> Remark:
+    return Remark(code, details, table, importlib.import_module(room).LANGUAGES)
 
 
 @dataclass(frozen=True)

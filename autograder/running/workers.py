@@ -1,0 +1,225 @@
+"""Grader processes on this machine, under Dask.
+
+A batch of `--jobs 1` does without this module, and without Dask.
+"""
+
+import itertools
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
+from typing import TypeVar
+
+import dask
+from distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed.scheduler import KilledWorker
+from distributed.security import Security
+
+from autograder.result import Result
+from autograder.running import grading
+from autograder.running.grading import Terms, Unfit
+from autograder.running.tasks import GradingTask
+from keyhole.errors import KeyholeError
+
+Work = TypeVar("Work")
+
+WAITING = 2  # submissions sent per worker: one is graded, one waits there
+# Deaths of a worker under one submission before it is set aside.
+DEATHS = 3
+# Where processes can be forked safely, each is a copy of one that has made what a class shares.
+FORKS = sys.platform == "linux"
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": DEATHS,
+    "distributed.worker.daemon": True,
+    "distributed.worker.multiprocessing-method": "forkserver" if FORKS else "spawn",
+    # It would look at the graders' deep stacks a hundred times a second.
+    "distributed.worker.profile.enabled": False,
+    "distributed.logging.distributed": "critical",
+    # A grader that is busy in one long product answers late; it is not lost.
+    "distributed.scheduler.worker-ttl": "30 minutes",
+}
+
+
+class TellTerms(WorkerPlugin):
+    """Tells every worker, also those that come later, how to grade."""
+
+    name = "keyhole-terms"
+
+    def __init__(self, terms: Terms):
+        self._terms = terms
+
+    def setup(self, worker: object) -> None:
+        grading.HERE.use(self._terms)
+
+
+class UnfitWorker(Exception):
+    """A worker that cannot grade by the terms: (its address, why)."""
+
+
+def _grade(task: GradingTask) -> Result:
+    """The result of a task, by the worker that this runs in. Raises UnfitWorker."""
+    try:
+        return grading.HERE.grade(task)
+    except Unfit as unfit:
+        raise UnfitWorker(get_worker().address, str(unfit)) from None
+
+
+class Workers:
+    """Grader processes; a context manager that lets go of them at its end.
+
+    `cluster`: those of this machine, which end with it.
+    """
+
+    def __init__(self, client: Client, cluster: LocalCluster | None = None):
+        self._client, self._cluster = client, cluster
+        self._batch = uuid.uuid4().hex[:8]
+
+    @classmethod
+    def here(cls, jobs: int, terms: Terms) -> "Workers":
+        """`jobs` processes on this machine, which end with this one."""
+        hush()
+        dask.config.set(SETTINGS)
+        with _without_interrupts():
+            if FORKS:
+                _start_mother()
+            # Without TLS whoever has an account on this machine could run code as this user.
+            cluster = LocalCluster(
+                n_workers=0,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                dashboard_address=None,
+                memory_limit=0,  # the limits of limits.toml count
+                silence_logs=logging.CRITICAL,
+            )
+            workers = cls(Client(cluster, set_as_default=False), cluster)
+        try:
+            if FORKS:
+                _wait_for_mother()
+            workers._client.register_plugin(TellTerms(terms))
+            cluster.scale(jobs)
+        except BaseException:
+            workers.close()
+            raise
+        return workers
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def results(
+        self, tasks: Iterable[tuple[Work, GradingTask]]
+    ) -> Iterator[tuple[Work, Result | None]]:
+        """(work, its result) of each, as they are finished.
+
+        A task is taken only when a worker has room for it. Those under which several workers died
+        come last, each graded alone; a result of None says that it killed them then, too.
+        """
+        alone = []
+        for work, task, result in self._together(iter(tasks)):
+            if isinstance(result, KilledWorker):
+                alone.append((work, task))
+            else:
+                yield work, result
+        for each in alone:
+            for work, _, result in self._together(iter([each])):
+                yield work, None if isinstance(result, KilledWorker) else result
+
+    def _together(self, waiting: Iterator[tuple[Work, GradingTask]]) -> Iterator[tuple]:
+        sent = {}
+        done = as_completed(with_results=True, raise_errors=False, loop=self._client.loop)
+        self._send(waiting, sent, done)
+        for future, result in done:
+            work, task = sent.pop(future.key)
+            if future.status == "error":
+                result = future.exception()
+            future.release()
+            if isinstance(result, UnfitWorker):
+                self._leave_out(*result.args)
+                waiting = itertools.chain([(work, task)], waiting)
+                self._send(waiting, sent, done, least=1)
+                continue
+            if isinstance(result, Exception) and not isinstance(result, KilledWorker):
+                raise result
+            self._send(waiting, sent, done)
+            yield work, task, result
+
+    def _send(self, waiting: Iterator, sent: dict, done: as_completed, least: int = 0) -> None:
+        """Keep every worker busy; send no more than it needs."""
+        room = WAITING * self._count() - len(sent)
+        for work, task in itertools.islice(waiting, max(room, least)):
+            key = f"{self._batch}-{uuid.uuid4().hex}"
+            future = self._client.submit(_grade, task, key=key, pure=False)
+            sent[future.key] = work, task
+            done.add(future)
+
+    def _count(self) -> int:
+        return len(self._cluster.worker_spec)
+
+    def _leave_out(self, address: str, why: str) -> None:
+        """Go on without a worker. Here the next one would be no other. Raises KeyholeError."""
+        raise KeyholeError(f"the grader process {address} cannot grade: {why}")
+
+    def close(self) -> None:
+        """Let go of them; those on this machine end at once, whatever they do."""
+        if self._cluster:
+            self._cluster.shutdown_on_close = False  # the end of Python would wait for it again
+            for nanny in self._cluster.workers.values():
+                nanny.auto_restart = False
+                with suppress(AttributeError, ProcessLookupError, TypeError):
+                    os.kill(nanny.process.pid, signal.SIGKILL)
+        with suppress(Exception):  # whatever is left of it ends with this process
+            self._client.close(timeout=1)
+        if self._cluster:
+            with suppress(Exception):
+                self._cluster.close(timeout=1)
+
+
+def hush() -> None:
+    """Keep the chatter of connections that break off the terminal: what it means is said once."""
+    for name in ("distributed", "tornado.application", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal. Those that start here do not get it.
+
+    So this process alone decides.
+    """
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+def _start_mother() -> None:
+    """Start the process of which all grader processes are copies."""
+    # With more threads the first product in a copy would wait for ever.
+    threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(threads, "1"))
+    try:
+        multiprocessing.get_context("forkserver").set_forkserver_preload(
+            ["__main__", "autograder.running.mother"]
+        )
+        forkserver.ensure_running()
+    finally:
+        for name, value in threads.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _wait_for_mother() -> None:
+    """Have a first copy made, which ends at once: the others are then made without a wait."""
+    copy = multiprocessing.get_context("forkserver").Process(target=os.getpid)
+    copy.start()
+    copy.join()
