@@ -42,6 +42,14 @@ def test_no_outputs_are_committed(folder, name):
     )
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hidden_tests_are_in_the_order_of_the_notebook(name):
+    """Otherwise the grader tells every student that cells are in another order."""
+    tests = NOTEBOOKS[name].cells
+    cells = map(grade_id, nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4).cells)
+    assert [cell for cell in cells if cell in tests] == list(tests)
+
+
 def test_the_students_notebooks_are_made_from_the_solutions(tmp_path):
     course = tmp_path / "course"
     course.mkdir()

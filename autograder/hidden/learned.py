@@ -292,11 +292,11 @@ def loss_trained(trial: Trial) -> Verdict:
 
 TESTS = NotebookTests(
     cells={
-        "test_gradient_from_factors": (
-            HiddenTest("gradient_from_factors.texts", 0.5, gradient_texts),
-            HiddenTest("gradient_from_factors.square", 0.5, gradient_square),
-            HiddenTest("gradient_from_factors.one_token", 0.5, gradient_one_token),
-            HiddenTest("gradient_from_factors.inputs", 0.5, gradient_inputs),
+        "test_editor_loss": (
+            HiddenTest("editor_loss.whole", 0.25, loss_whole),
+            HiddenTest("editor_loss.edit", 0.25, loss_edit),
+            HiddenTest("editor_loss.divergence", 0.25, loss_divergence),
+            HiddenTest("editor_loss.trained", 0.25, loss_trained),
         ),
         "test_editor_parameters": tuple(
             HiddenTest(f"editor_parameters.{kind}", 0.25, partial(_counted, kind=kind))
@@ -307,6 +307,12 @@ TESTS = NotebookTests(
             HiddenTest("rate_update.weights", 0.25, rates_of_weights),
             HiddenTest("rate_update.square", 0.25, rates_square),
             HiddenTest("rate_update.trained", 0.25, rates_trained),
+        ),
+        "test_gradient_from_factors": (
+            HiddenTest("gradient_from_factors.texts", 0.5, gradient_texts),
+            HiddenTest("gradient_from_factors.square", 0.5, gradient_square),
+            HiddenTest("gradient_from_factors.one_token", 0.5, gradient_one_token),
+            HiddenTest("gradient_from_factors.inputs", 0.5, gradient_inputs),
         ),
         "test_transform_factors": (
             HiddenTest("transform_factors.tokens", 0.5, factors_tokens),
@@ -319,12 +325,6 @@ TESTS = NotebookTests(
             HiddenTest("low_rank_output.one_token", 0.25, output_one_token),
             HiddenTest("low_rank_output.wide", 0.25, output_wide),
             HiddenTest("low_rank_output.trained", 0.25, output_trained),
-        ),
-        "test_editor_loss": (
-            HiddenTest("editor_loss.whole", 0.25, loss_whole),
-            HiddenTest("editor_loss.edit", 0.25, loss_edit),
-            HiddenTest("editor_loss.divergence", 0.25, loss_divergence),
-            HiddenTest("editor_loss.trained", 0.25, loss_trained),
         ),
     },
     example=example,
