@@ -818,11 +818,11 @@ def test_a_table_has_straight_columns_and_shows_what_names_hide():
     rows = [Result(name, "model_editing", "graded", None, "E", 0.0, (a_test(),)) for name in NAMES]
     lines = as_table(rows).splitlines()
     assert len({columns(line.partition("f 1")[0]) for line in lines[3:]}) == 1
-    shown = "\n".join(lines + [progress(row, 1, 2, 3.0) for row in rows])
+    shown = "\n".join(lines + [progress(row, 2, 3, 3.0, 1.0) for row in rows])
     assert all(c.isprintable() or c == "\n" for c in shown) and "\\x1b[31m\\u202e" in shown
     assert "\n blank" in shown and "陳大文" in shown
-    assert {columns(progress(row, 1, 2, 3.0)) for row in rows} == {
-        columns(progress(rows[0], 1, 2, 3.0))
+    assert {columns(progress(row, 2, 3, 3.0, 1.0)) for row in rows} == {
+        columns(progress(rows[0], 2, 3, 3.0, 1.0))
     }
 
 
@@ -850,3 +850,10 @@ def test_a_name_that_an_ascii_locale_splits_is_put_together_again():
     assert one_line(name.encode().decode("ascii", "surrogateescape")) == name
     assert name_shown(spoilt.decode("ascii", "surrogateescape")) == "\\udcb3\\udcaf"
     assert one_line(spoilt.decode("ascii", "surrogateescape")) == "\ufffd\ufffd"
+
+
+def test_the_time_left_is_told_by_the_others_since_the_first_waits_for_what_a_class_shares():
+    row = Result("ada", "model_editing", "graded", None, "E", 1.0, (a_test(),))
+    assert "left" not in progress(row, 1, 40, 25.0, 0.0)
+    assert "about 74 s left" in progress(row, 3, 40, 29.0, 4.0)
+    assert "all in 2 min" in progress(row, 40, 40, 103.0, 78.0)

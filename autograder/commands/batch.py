@@ -148,7 +148,7 @@ class Batch:
 
     def _grade_all(self, students: dict[str, str]) -> None:
         """Grade, keep and record the students, one line each."""
-        clock = time.perf_counter()
+        start, first = time.perf_counter(), None
         with closing(self._graded(students)) as graded:
             for done, (opened, result) in enumerate(graded, start=1):
                 with opened.submission or nullcontext():
@@ -157,8 +157,10 @@ class Batch:
                         print(f"  {name_shown(opened.student)}: not graded", file=sys.stderr)
                         continue
                     self._keep(opened, result)
-                    passed = time.perf_counter() - clock
-                    print(progress(result, done, len(students), passed), flush=True)
+                    now = time.perf_counter()
+                    first = first or now
+                    passed = now - start, now - first
+                    print(progress(result, done, len(students), *passed), flush=True)
                     self._record(opened, result)
 
     def _keep(self, opened: Opened, result: Result) -> None:

@@ -13,15 +13,19 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 LONGEST_NAME, LONGEST_REASON = 255, 10_000  # in points.csv
 
 
-def progress(result: Result, done: int, of: int, seconds: float) -> str:
-    """The line that is printed after each student; `seconds` have passed since the first."""
+def progress(result: Result, done: int, of: int, seconds: float, since_first: float) -> str:
+    """The line that is printed after each student.
+
+    `seconds` have passed since the start, `since_first` since the first student was finished. Only
+    the latter tell how long the others take: the first waits for what a class shares.
+    """
     name = padded(name_shown(result.student), 20)
     student = f"{name} {result.score:6g} / {result.max_score:g}"
     line = f"[{done:>{len(str(of))}}/{of}] {student}  {result.seconds:6.1f} s"
-    if done < of:
-        line += f"  about {_minutes(seconds / done * (of - done))} left"
-    else:
+    if done == of:
         line += f"  all in {_minutes(seconds)}"
+    elif done > 1:
+        line += f"  about {_minutes(since_first / (done - 1) * (of - done))} left"
     return line + (f"\n      {one_line(result.told)}" if result.told else "")
 
 
