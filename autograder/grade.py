@@ -18,7 +18,7 @@ from torch import Tensor
 
 from autograder import messages
 from autograder import secret as secrets
-from autograder.result import Bonus, Result, TestResult, function_of
+from autograder.result import Bonus, Result, TestResult, function_of, versions_here
 from autograder.sandbox import (
     Allowance,
     Limits,
@@ -339,6 +339,7 @@ def grade_read(
         seconds=time.perf_counter() - start,
         tests=tuple(tests),
         bonus=bonus,
+        versions=versions_here(),
     )
 
 
@@ -407,6 +408,7 @@ def not_graded(student: str, grader: Grader, assignment: str = ASSIGNMENT) -> Re
         isolation=isolation.best().level,
         seconds=0.0,
         tests=tuple(tests),
+        versions=versions_here(),
     )
 
 

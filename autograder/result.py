@@ -1,10 +1,13 @@
 """What grading one submission yields, and how it is written down."""
 
+import importlib.metadata
 import json
 import math
+import platform
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from keyhole.files import write_atomically
@@ -13,6 +16,17 @@ VERDICTS = ("pass", "fail", "missing", "error", "timeout")
 BONUS = frozenset({"5_learn_to_edit"})  # notebooks whose points come on top of the course's
 FOR_STAFF = 0o640  # the mode of a file with marks
 DECIMALS = 4  # of points: sums of fractions print as a person would write them
+PACKAGES = ("keyhole-homework", "torch", "transformers", "numpy", "nbgrader")
+
+
+@cache
+def versions_here() -> tuple[tuple[str, str], ...]:
+    """(name, version) of Python, and of the packages on which numbers and pages depend."""
+    found = [("Python", platform.python_version())]
+    for package in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found.append((package, importlib.metadata.version(package)))
+    return tuple(found)
 
 
 def clamped(points: float, max_points: float) -> float:
@@ -104,7 +118,8 @@ class Result:
 
     `status` is "failed" when nothing in it could be graded; `reason` then says why. `note` and
     `alike`, on likely copies, are for the staff alone: no student reads them. `bonus` is no part of
-    the score; it is None where nothing was handed in for the challenge.
+    the score; it is None where nothing was handed in for the challenge. `versions` are those of the
+    machine that graded; reports of older graders have none.
     """
 
     student: str
@@ -117,6 +132,7 @@ class Result:
     note: str | None = None
     alike: tuple[Alike, ...] = ()
     bonus: Bonus | None = None
+    versions: tuple[tuple[str, str], ...] = ()
 
     @property
     def our_fault(self) -> bool:
@@ -128,6 +144,10 @@ class Result:
     def told(self) -> str | None:
         """What the staff reads of it: the reason and the note."""
         return " ".join(filter(None, (self.reason, self.note))) or None
+
+    def bare(self) -> "Result":
+        """What two gradings of the same must have alike: no note, no seconds, no versions."""
+        return replace(self, note=None, alike=(), seconds=0.0, versions=())
 
     @property
     def score(self) -> float:
@@ -162,6 +182,7 @@ class Result:
             **({"bonus": self.bonus.to_json()} if self.bonus else {}),
             "isolation": self.isolation,
             "seconds": round(self.seconds, 3),
+            **({"versions": dict(self.versions)} if self.versions else {}),
             "tests": [
                 {
                     "id": test.id,
@@ -193,7 +214,8 @@ class Result:
             Alike(each["group"], tuple(each["kinds"]), each["detail"])
             for each in entry.get("alike", ())
         )
-        given = {"note": note, "alike": alike, "bonus": bonus}
+        versions = tuple(entry.get("versions", {}).items())
+        given = {"note": note, "alike": alike, "bonus": bonus, "versions": versions}
         return cls(**fields, reason=reason, tests=tests, **given)
 
 

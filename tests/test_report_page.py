@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,16 @@ def test_a_page_loads_nothing_and_nothing_of_a_student_becomes_markup(language, 
     assert "\x1b" not in page and "\u202e" not in page
     for name in ("scores", "misunderstandings", "copies", "damaged", "how"):
         assert on_page(name) in page
+
+
+def test_the_versions_are_those_of_the_machines_that_graded():
+    ann, bea, cyd = a_class()
+    ann = replace(ann, versions=(("Python", "3.11.2"), ("torch", "2.13.0")))
+    bea = replace(bea, versions=(("Python", "3.13.1"), ("torch", "2.13.0")))
+    ann, bea = (Result.from_json(each.to_json()) for each in (ann, bea))
+    page = text_of(class_page([ann, bea, cyd]))
+    assert "Python 3.11.2 / 3.13.1, torch 2.13.0" in page
+    assert "torch" not in text_of(class_page([cyd]))
 
 
 def test_an_anonymous_page_names_and_quotes_nobody():

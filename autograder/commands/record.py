@@ -1,7 +1,6 @@
 """`autograder record`: put what reports hold into the gradebook, without grading again."""
 
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
 from autograder.commands.arguments import (
@@ -87,7 +86,8 @@ def read_all(reports: list[Path]) -> dict[str, tuple[Result, str | None]]:
     found, where = {}, {}
     for path in reports:
         for result in read_report(path):
-            student, bare = result.student, replace(result, note=None, alike=(), seconds=0.0)
+            student = result.student
+            bare = result.bare()
             if student in found and found[student][0] != bare:
                 raise Unusable(
                     f"{where[student]} and {path} differ on {name_shown(student)}: take the student"
