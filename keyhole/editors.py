@@ -112,11 +112,13 @@ class Mend(nn.Module):
     def fit(self, lessons: Sequence[Lesson], length: float, each_feature: bool = True) -> "Mend":
         """Take over mean and scale of the lessons' factors, and a first step of mean `length`.
 
+        The editor moves to the lessons' device.
         With `each_feature` every entry of u and δ has a mean and a scale of its own, as in the
         paper. Without it, u has one scale and δ another in all layers, and the means are zero;
         then the untrained editor is the fixed step.
         """
         means, scales = map(torch.stack, zip(*factor_statistics(lessons)))
+        self.to(means.device)
         if not each_feature:
             d_in = lessons[0].factors[0].inputs.shape[1]
             parts = (means.square() + scales.square()).tensor_split([d_in], dim=1)

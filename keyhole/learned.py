@@ -164,10 +164,10 @@ class Lesson:
         self._suspended = Suspended(model, ids, min(layers))
         self._asked, self._first = len(asked), min(map(len, asked)) - 1
         width = max(len(prompt) for prompt in asked) + len(target) - 1 - self._first
-        self.wanted = torch.full((len(asked), width), NOT_WANTED)
+        self.wanted = torch.full((len(asked), width), NOT_WANTED, device=model.device)
         for row, prompt in zip(self.wanted, asked):
             start = len(prompt) - 1 - self._first
-            row[start : start + len(target)] = torch.tensor(target)
+            row[start : start + len(target)] = torch.tensor(target, device=model.device)
         self._ends = torch.tensor([len(prompt) - 1 for prompt in others])
         self.factors = gradient_factors(model, request, layers)
         with torch.no_grad():
@@ -231,11 +231,13 @@ def train_editor(
 ) -> tuple[list[Look], float]:
     """Train an editor in place; it ends as it was where the held-out loss was least.
 
+    It is moved to the lessons' device.
     lessons: those to train on, and those held out. `loss` gets the four parts of an EditorScores
     and kl_weight. `progress` wraps the range of steps; `show` gets all looks so far at each look.
     Returns the looks and the seconds of processor time.
     """
     train, held_out = lessons
+    editor.to(train[0].factors[0].inputs.device)
     rng, optimiser = (
         random.Random(settings.seed),
         torch.optim.Adam(editor.parameters(), lr=settings.learning_rate),

@@ -15,14 +15,17 @@ from autograder.oracle import editing, tracing
 from bench import gpu
 from bench.tracing import textbook as by_loop
 from bench.tracing import whole_map
-from keyhole import cli, models
+from keyhole import cli, editing_many, models
 from keyhole import tracing as maps
 from keyhole.checking.functions import functions_of
 from keyhole.editing import make_edit, mean_moment
+from keyhole.editors import Gate, Mend, Rates
 from keyhole.errors import KeyholeError
-from keyhole.facts import Probe
+from keyhole.fact_files import Record
+from keyhole.facts import Probe, load_facts
 from keyhole.finetuning import fine_tuned
 from keyhole.hooks import record
+from keyhole.learned import Lesson, Pupils, Request, Training, train_editor
 from keyhole.models import EditableModel, load_model
 from keyhole.moments import keys_over, load_moment, moment_over, save_moment
 from keyhole.probes import ProbeSet, answer_logits, continuations, score
@@ -168,6 +171,63 @@ def test_fine_tuning_is_undone_bit_for_bit(pair, device):
         assert got == pytest.approx(right, abs=CLOSE)
         close(next(model.hf.parameters()), next(toy.hf.parameters()), device)
     assert all(torch.equal(*both) for both in zip(before, model.hf.parameters()))
+
+
+@pytest.mark.parametrize("method", editing_many.METHODS)
+def test_many_facts_by_every_method(pair, device, method, monkeypatch):
+    monkeypatch.setattr(editing_many, "THRESHOLD", 0.5)  # the toys' C is another's
+    solved = {}
+    for needed in (editing_many.METHODS[method], editing_many.MEASURES):
+        for notebook, names in needed.items():
+            solved |= functions(notebook, *names)
+    more = ("One meets Anna in", "Look: Bo is in"), (("Mia lives in", " Oslo"),)
+    records = [
+        Record("", f"{name} lives in", name, " Oslo", " Rome", *more) for name in ("Anna", "Bo")
+    ]
+    ids = torch.randint(0, 256, (40, 9), generator=torch.Generator().manual_seed(1))
+    moment = mean_moment(pair[0], 1, ids, editing.second_moment)
+    made = [
+        editing_many.edit_many(
+            editing_many.Task(each, 1, records, solved, lambda: moment, ids), method
+        )
+        for each in pair
+    ]
+    right, got = made
+    assert got.moved == pytest.approx(right.moved, abs=CLOSE)
+    for mine, its in zip(got.before + got.after, right.before + right.after, strict=True):
+        for kind, both in its.nll.items():
+            torch.testing.assert_close(mine.nll[kind], both, atol=1e-3, rtol=CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["rows", "gate", "MEND"])
+def test_an_editor_learns(pair, device, kind):
+    names = "low_rank_output", "transform_factors", "gradient_from_factors", "rate_update"
+    solved = functions("5_learn_to_edit", *names, "editor_loss")
+    loss, made = solved.pop("editor_loss"), []
+    texts = "The bridge is", "The tower is", "The river is"
+    requests = [Request(text, f" {text[4]}", (f"See: {text}",), ("A cat is",)) for text in texts]
+    for model in pair:
+        lessons = [Lesson(model, each, (1, 2)) for each in requests]
+        editor = small_editor(kind, model, lessons, solved)
+        settings = Training(0.05, steps=4, lessons=2, every=2)
+        looks, _ = train_editor(editor, (lessons[:2], lessons[2:]), loss, settings)
+        taught = [record.nll for record in Pupils(model, load_facts()[:1], (1, 2)).measure(editor)]
+        made.append(([look.held_out for look in looks], taught[0]))
+    (right, its), (got, mine) = made
+    assert got == pytest.approx(right, abs=1e-3)
+    for each in its:
+        torch.testing.assert_close(mine[each], its[each], atol=1e-2, rtol=1e-3)
+
+
+def small_editor(kind, model, lessons, solved):
+    d_out, d_in = model.weight(1).shape
+    output, size = solved["low_rank_output"], (d_in + d_out, 4, 2)
+    if kind == "rows":
+        by_rate = solved["gradient_from_factors"], solved["rate_update"]
+        return Rates((d_out,), 2, 0.5, *by_rate)
+    if kind == "gate":
+        return Gate(*size, 0.5, output)
+    return Mend(*size, solved["transform_factors"], output).fit(lessons, 0.5)
 
 
 def test_hooks_see_tensors_of_the_device(pair, device):
