@@ -7,6 +7,7 @@ its tensors.
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -67,6 +68,7 @@ def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
         with (
             tqdm(desc=shown("preparing"), unit=" tensors", disable=not progress) as bar,
             _only_bar(bar),
+            _read_once(),
         ):
             # These take seconds to import, and a model that is already prepared needs neither.
             import torch
@@ -86,6 +88,25 @@ def convert(gguf: Path, folder: Path, progress: bool = True) -> None:
         raise KeyholeError(problem("no_package", error=error)) from error
     # safetensors makes its file private, which would shut out the others who share a cache.
     (folder / WEIGHTS).chmod((folder / "config.json").stat().st_mode)
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """Have gguf read a file once, and make its table of names once.
+
+    transformers asks for the one three times and for the other at each module of the model, which
+    would take half the time.
+    """
+    import gguf  # as in `convert`
+
+    made = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    for name, function in made.items():
+        setattr(gguf, name, cache(function))
+    try:
+        yield
+    finally:
+        for name, function in made.items():
+            setattr(gguf, name, function)
 
 
 @contextmanager
