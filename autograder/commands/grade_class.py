@@ -14,6 +14,7 @@ from autograder.commands.arguments import (
     names_in,
     positive,
 )
+from autograder.running.forking import FORKS, start_mother
 from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
@@ -128,6 +129,9 @@ def grade_class(chosen: Namespace) -> int:
         )
     for path in filter(None, (chosen.json, chosen.csv)):
         check_writable(path.resolve())
+
+    if FORKS and chosen.jobs > 1 and len(students) > 1:
+        start_mother()  # it works while this process loads torch
 
     from autograder.commands.batch import Batch
 

@@ -12,6 +12,7 @@ import torch
 
 from autograder.grade import Grader
 from autograder.running import grading, shared
+from autograder.running.forking import STARTER
 from autograder.sandbox import lockdown
 from keyhole.errors import KeyholeError
 
@@ -19,7 +20,8 @@ from keyhole.errors import KeyholeError
 def prepared() -> Grader | None:
     """A grader that has made all that a class shares; None where that fails, as each copy will."""
     torch.set_num_threads(1)
-    lockdown.tie_to(os.getppid())  # whoever is ended does not leave it at work for some minutes
+    # Whoever is ended, also before this line, does not leave it at work for some minutes.
+    lockdown.tie_to(int(os.environ.pop(STARTER, os.getppid())))
     try:
         grader = Grader()
         grader.prepare()

@@ -5,14 +5,11 @@ A batch of `--jobs 1` does without this module, and without Dask.
 
 import itertools
 import logging
-import multiprocessing
 import os
 import signal
-import sys
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from contextlib import suppress
 from typing import TypeVar
 
 import dask
@@ -22,6 +19,7 @@ from distributed.security import Security
 
 from autograder.result import Result
 from autograder.running import grading
+from autograder.running.forking import FORKS, start_mother, wait_for_mother, without_interrupts
 from autograder.running.grading import Terms, Unfit
 from autograder.running.tasks import GradingTask
 from keyhole.errors import KeyholeError
@@ -31,8 +29,6 @@ Work = TypeVar("Work")
 WAITING = 2  # submissions sent per worker: one is graded, one waits there
 # Deaths of a worker under one submission before it is set aside.
 DEATHS = 3
-# Where processes can be forked safely, each is a copy of one that has made what a class shares.
-FORKS = sys.platform == "linux"
 SETTINGS = {
     "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.worker.daemon": True,
@@ -84,9 +80,9 @@ class Workers:
         """`jobs` processes on this machine, which end with this one."""
         hush()
         dask.config.set(SETTINGS)
-        with _without_interrupts():
+        with without_interrupts():
             if FORKS:
-                _start_mother()
+                start_mother()
             # Without TLS whoever has an account on this machine could run code as this user.
             cluster = LocalCluster(
                 n_workers=0,
@@ -102,7 +98,7 @@ class Workers:
             workers = cls(Client(cluster, set_as_default=False), cluster)
         try:
             if FORKS:
-                _wait_for_mother()
+                wait_for_mother()
             workers._client.register_plugin(TellTerms(terms))
             cluster.scale(jobs)
         except BaseException:
@@ -188,38 +184,3 @@ def hush() -> None:
     """Keep the chatter of connections that break off the terminal: what it means is said once."""
     for name in ("distributed", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal. Those that start here do not get it.
-
-    So this process alone decides.
-    """
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, old)
-
-
-def _start_mother() -> None:
-    """Start the process of which all grader processes are copies."""
-    # With more threads the first product in a copy would wait for ever.
-    threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    os.environ.update(dict.fromkeys(threads, "1"))
-    try:
-        multiprocessing.get_context("forkserver").set_forkserver_preload(
-            ["__main__", "autograder.running.mother"]
-        )
-        forkserver.ensure_running()
-    finally:
-        for name, value in threads.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
-def _wait_for_mother() -> None:
-    """Have a first copy made, which ends at once: the others are then made without a wait."""
-    copy = multiprocessing.get_context("forkserver").Process(target=os.getpid)
-    copy.start()
-    copy.join()
