@@ -5,7 +5,9 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
 	$$each -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$each; exit; }; done; echo python3)
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check
+# Python compiles what it imports. pip would compile everything, which takes half a minute.
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-compile
 # torch's threads leave the processor to others while they wait for one another.
 export OMP_WAIT_POLICY ?= PASSIVE
 # The tests of one file share what they have prepared, so they stay in one process.

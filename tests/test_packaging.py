@@ -499,12 +499,12 @@ def test_the_dev_container_sets_up_as_the_students_page_says(real_pack, tmp_path
     )
     assert (tmp_path / TOP / "asked").read_text().splitlines() == [
         "-m venv .venv",
-        "-m pip install --editable .[lab]",
+        "-m pip install --no-compile --editable .[lab]",
         "-m keyhole fetch",
     ]
     page = (ROOT / "docs" / "students.md").read_text("utf-8")
-    assert "-m pip install --editable '.[lab]'" in command.replace("\\", "")
-    assert "-m pip install --editable '.[lab]'" in page.replace('"', "'")
+    assert "-m pip install --no-compile --editable '.[lab]'" in command.replace("\\", "")
+    assert "-m pip install --no-compile --editable '.[lab]'" in page.replace('"', "'")
 
 
 def test_binder_installs_the_students_extra_and_brings_the_model(real_pack, tmp_path):
