@@ -72,8 +72,12 @@ class Task:
         return self.model.weight(self.layer).detach()
 
     def call(self, name: str, shape: tuple[int, ...], what: str, *arguments: object) -> Tensor:
-        """What a function of the notebook returns, as a tensor of that shape, in W's type."""
-        made, whole = self.functions[name](*arguments), name == "demonstrations"
+        """What a function of the notebook returns, as a tensor of that shape, in W's type.
+
+        It is given tensors of the CPU, since it may well make others there.
+        """
+        given = [each.cpu() if isinstance(each, Tensor) else each for each in arguments]
+        made, whole = self.functions[name](*given), name == "demonstrations"
         tensor = result_of(name, made, shape, word(what), self.weight.device, whole)
         return tensor.to(self.weight)
 
