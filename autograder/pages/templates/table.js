@@ -1,6 +1,6 @@
 "use strict";
-// Sorts a table by the column whose heading is clicked, hides the rows that a filter leaves out, and
-// shows a long table's first rows until the rest is asked for.
+// Sorts a table by the column whose heading is clicked, and hides the rows that a filter leaves
+// out. Of a long table it shows the first rows until the rest is asked for.
 for (const table of document.querySelectorAll("table.wide")) {
   const body = table.tBodies[0], headings = [...table.tHead.rows[0].cells];
   const filter = table.parentElement.querySelector(".filter input");
