@@ -20,6 +20,7 @@ import torch
 from keyhole.fonts import chinese_font, drawable, lacks_font
 from keyhole.messages import language, pictured, shown
 from keyhole.probes import Answer
+from keyhole.text import short_numbers
 from keyhole.tracing import CausalMap, average_effects
 
 if TYPE_CHECKING:  # the grader runs a notebook's imports, and draws nothing
@@ -286,6 +287,7 @@ def moment_spectrum(moment: torch.Tensor, threshold: float | None = None) -> "Fi
         )
     ax.set_yscale("log")
     ax.set_xlabel(say("eigenvalues"))
+    ax.set_ylabel(say("eigenvalue"))
     return picture
 
 
@@ -490,11 +492,11 @@ def numbers_compared(rows: Mapping[str, tuple[float, float]], title: str | None 
         ax.set_xscale("log")
     for place, pair in enumerate(pairs):
         ax.plot(pair, (place, place), color=GREY, linewidth=1, zorder=1)
-        for number, above in zip(pair, (8, -15)):
+        for number, text, above in zip(pair, short_numbers(*pair), (8, -15)):
             if math.isfinite(number):
-                ax.annotate(
-                    f"{number:.4g}", (number, place), (0, above), textcoords="offset points"
-                ).set(ha="center", color=TRUE if above > 0 else NEW)
+                ax.annotate(text, (number, place), (0, above), textcoords="offset points").set(
+                    ha="center", color=TRUE if above > 0 else NEW
+                )
     for column, mark, color, name in ((0, "o", TRUE, "expected"), (1, "X", NEW, "yours")):
         ax.plot([pair[column] for pair in pairs], range(len(pairs)), mark, color=color, ms=7)
         ax.lines[-1].set_label(say(name))
@@ -561,10 +563,10 @@ def edit_curves(
                 label=say("measured_here"),
             )
         ax.set_xscale("log")
-        numbers = [point["edits"] for point in next(iter(curves.values()))]
-        apart = [
-            each for each, after in zip(numbers, [*numbers[1:], math.inf]) if after > 1.5 * each
-        ]
+        apart: list[int] = []
+        for point in next(iter(curves.values())):
+            if not apart or point["edits"] > 1.5 * apart[-1]:
+                apart.append(point["edits"])
         ax.set_xticks(apart, apart)
         ax.minorticks_off()
         ax.set_title(say(title))

@@ -36,6 +36,13 @@ def one_line(text: object, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def short_numbers(*numbers: float, digits: int = 4) -> list[str]:
+    """`numbers` in so many digits that count; in full, as 270,336, if all are whole, below 1e9."""
+    whole = all(each.is_integer() and abs(each) < 1e9 for each in numbers)
+    form = ",.0f" if whole else f".{digits}g"
+    return [f"{each:{form}}".replace("-", "−") for each in numbers]
+
+
 def ordinary(text: str) -> str:
     """`text` as a keyboard would give it: a letter with its accent is one, and blanks are spaces.
 

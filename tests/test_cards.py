@@ -145,6 +145,16 @@ def test_an_argument_that_was_changed_and_a_gradient_are_shown_too():
     assert seen.what == "∂ / ∂ `logits`"
 
 
+def test_a_count_is_shown_in_full_and_may_be_a_whole_number():
+    def once(kind, d_out, d_in, rank):
+        right = {"full": (d_out * d_in) ** 2, "diagonal": d_out * d_in, "rows": d_out}
+        return right.get(kind, rank * (d_out + d_in))
+
+    [seen] = filter(None, examine("editor_parameters", once).evidence)
+    [row] = seen.rows()
+    assert (row.expected, row.got) == ("270,336", "135,168")
+
+
 def test_every_stored_wrong_result_has_a_card_in_every_language():
     """In HTML that is closed, and without a tag that acts."""
     seen = set()

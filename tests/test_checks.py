@@ -14,7 +14,7 @@ from autograder.making.checks import make
 from keyhole import checking
 from keyhole.checking.cases import load_cases
 from keyhole.checking.checks import CheckFailed, check, examine
-from keyhole.checking.judging import ERRORS, PROBLEMS, name_of
+from keyhole.checking.judging import ERRORS, PROBLEMS, cause_of, name_of
 from keyhole.checking.student import Student
 from keyhole.hooks import record
 from keyhole.messages import feedback, word
@@ -443,6 +443,12 @@ def test_what_the_function_raised_is_told_with_its_line():
     assert "in the line `direction = torch.linalg.solve(moment, value[:1])`" in str(caught.value)
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert caught.value._render_traceback_() == str(caught.value).splitlines()
+
+
+def test_a_loss_that_wants_its_classes_elsewhere_is_a_matter_of_shapes():
+    with pytest.raises(RuntimeError) as error:
+        torch.nn.functional.cross_entropy(torch.zeros(2, 6, 13), torch.zeros(2, 6).long())
+    assert cause_of("editor_loss", f"RuntimeError: {error.value}") == "shapes_mismatch"
 
 
 def test_torch_s_own_not_implemented_is_no_blank():

@@ -13,6 +13,7 @@ from torch import Tensor
 from keyhole.checking.cases import Case
 from keyhole.checking.looks import Observation
 from keyhole.messages import Remark, word
+from keyhole.text import short_numbers
 
 NUMBERS = 3  # that are shown, of those that differ most
 CELLS = 400  # most of a small picture
@@ -55,7 +56,9 @@ class Evidence:
         names = (str(each).removeprefix("torch.") for each in (due, self.got.dtype))
         rows.append(SeenRow("dtype", *names))
         if not self.expected.dim() and self.got.numel() == 1:
-            rows = [row for row in rows[1:] if row.differs]
+            # A whole number may come as one: see `judge`.
+            count = float(self.expected).is_integer() and self.got.dtype == torch.int64
+            rows = [row for row in rows[1:] if row.differs and not count]
             numbers = _alike_no_more(float(self.expected), float(self.got))
             return [*rows, SeenRow(str(word("seen_value")), *numbers)]
         return [*rows, *(self._numbers() if same_shape else ())]
@@ -79,10 +82,10 @@ def _shape(tensor: Tensor) -> str:
 def _alike_no_more(expected: float, got: float) -> tuple[str, str]:
     """Both numbers, in as few digits as tell them apart."""
     for digits in DIGITS:
-        pair = tuple(f"{each:.{digits}g}".replace("-", "−") for each in (expected, got))
+        pair = short_numbers(expected, got, digits=digits)
         if pair[0] != pair[1]:
             break
-    return pair
+    return pair[0], pair[1]
 
 
 def evidence_of(case: Case, observation: Observation) -> Evidence | None:

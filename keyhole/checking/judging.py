@@ -44,6 +44,7 @@ ERRORS = (
     ),
     (("efficacy", "neighborhood"), "RuntimeError", r"mean\(\).*Bool", "mean_of_booleans"),
     (("edit_score",), "ZeroDivisionError", r"", "zero_division"),
+    ((), "RuntimeError", r"Expected target size", "shapes_mismatch"),
     (
         ("edit_score",),
         "AttributeError",

@@ -2289,7 +2289,8 @@ PICTURES = {
     "not_invertible": "rank {rank} of {all}: C is not invertible",
     "zero": "zero",
     "below": "{count} below {threshold}",
-    "eigenvalues": "eigenvalues of C, the largest first",
+    "eigenvalues": "eigenvalues, the largest first",
+    "eigenvalue": "eigenvalue of C",
     "of_layer": "{title}, layer {layer}",
     # causal tracing
     "state": "one state restored",
@@ -2330,7 +2331,7 @@ PICTURES = {
     "effect_or_S": "effect, or S (share)",
     # learned editors, and lenses
     "steps_of_training": "steps of training",
-    "held_out": "held out\n(dotted: trained on)",
+    "held_out": "held out\n(dotted: trained on;\n★: the step that is kept)",
     "state_after": "state after layer",
     "rank_of": "rank of “{answer}”",
     # ideas, before there are results

@@ -1524,7 +1524,8 @@ PICTURES = {
     "not_invertible": "秩是 {rank}，共 {all} 維：C 不可逆",
     "zero": "零",
     "below": "{count} 個低於 {threshold}",
-    "eigenvalues": "C 的特徵值，由大到小",
+    "eigenvalues": "特徵值，由大到小",
+    "eigenvalue": "C 的特徵值",
     "of_layer": "{title}，第 {layer} 層",
     # causal tracing
     "state": "還原一個狀態",
@@ -1565,7 +1566,7 @@ PICTURES = {
     "effect_or_S": "效應，或 S（比例）",
     # learned editors, and lenses
     "steps_of_training": "訓練的步數",
-    "held_out": "留下的要求\n（虛線：訓練的要求）",
+    "held_out": "留下的要求\n（細點線：訓練的要求；\n★：留用的那一步）",
     "state_after": "在這一層之後的狀態",
     "rank_of": "「{answer}」的名次",
     # ideas, before there are results
