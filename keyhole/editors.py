@@ -47,7 +47,9 @@ class Rates(nn.Module):
         """The edit, by the layers' new outputs."""
         functions = []
         for (inputs, output_grads), log in zip(factors, self.logs):
-            gradient = _like(inputs, self._gradient(inputs[None], output_grads[None]))
+            with torch.enable_grad():  # it may be built by torch.autograd
+                gradient = self._gradient(inputs[None], output_grads[None])
+            gradient = _like(inputs, gradient).detach()
             change = _like(inputs, self._update(gradient, self._length * log.exp()))
             functions.append(partial(_with_change, change))
         return functions
