@@ -150,7 +150,7 @@ def trial_without_model(solution, secret):
 
 @pytest.fixture(scope="module", autouse=True)
 def made_once():
-    """Wrong results for the real W take seconds, and are the same for each wrong solution."""
+    """What is compared with takes longest, and is the same for each solution of a function."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name in (
             (many.wrongs, "memit_update"),
@@ -159,7 +159,22 @@ def made_once():
             patch.setattr(module, name, kept_for_the_real_model(getattr(module, name)))
         for module in (many, hidden_edit):
             patch.setattr(module, "load_moment", cache(module.load_moment))
+        for module in (hidden_edit.editing, hidden_edit.wrongs):
+            patch.setattr(module, "subject_key", kept_for_each_prompt(module.subject_key))
         yield
+
+
+def kept_for_each_prompt(function):
+    """The function, which keeps what it gave for a model and a prompt."""
+    kept = {}
+
+    def found(model, **asked):
+        key = model, repr(asked)
+        if key not in kept:
+            kept[key] = function(model, **asked)
+        return kept[key]
+
+    return found
 
 
 def kept_for_the_real_model(function):
