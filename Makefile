@@ -10,8 +10,9 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-compile
 # torch's threads leave the processor to others while they wait for one another.
 export OMP_WAIT_POLICY ?= PASSIVE
-# The tests of one file share what they have prepared, so they stay in one process.
-TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
+# The tests of one file share what they have prepared, so they stay in one process. Which files
+# begin stands in tests/conftest.py.
+TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 VERSIONS := pyproject.toml constraints.txt autograder/sandbox/pins.txt
 EXTRAS := lab,grade,cluster,demo,test
 # READY is a copy of the versions that are installed. UNFINISHED is there while pip works:
@@ -19,8 +20,8 @@ EXTRAS := lab,grade,cluster,demo,test
 READY := $(VENV)/keyhole-ready
 UNFINISHED := $(VENV)/keyhole-unfinished
 
-.PHONY: setup environment fetch grade demo test check lint format lab assignments student-pack \
-	bench
+.PHONY: setup environment fetch grade demo test check languages lint format lab assignments \
+	student-pack bench
 
 setup:
 	@test ! -e $(UNFINISHED) && cat $(VERSIONS) | cmp -s - $(READY) \
@@ -53,6 +54,9 @@ test: fetch
 
 check: fetch
 	@$(TESTS) -m "not slow"
+
+languages: fetch  # the notebooks in the languages in which `make test` does not run them
+	@$(TESTS) -m other_language
 
 lint: setup
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -7,6 +7,7 @@ Untrained, each makes a step against the gradient, of a length that is given.
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -46,8 +47,10 @@ class Rates(nn.Module):
         """The edit, by the layers' new outputs."""
         functions = []
         for (inputs, output_grads), log in zip(factors, self.logs):
-            gradient = self._gradient(inputs[None], output_grads[None])
-            change = self._update(gradient, self._length * log.exp())
+            with torch.enable_grad():  # it may be built by torch.autograd
+                gradient = self._gradient(inputs[None], output_grads[None])
+            gradient = _like(inputs, gradient).detach()
+            change = _like(inputs, self._update(gradient, self._length * log.exp()))
             functions.append(partial(_with_change, change))
         return functions
 
@@ -141,7 +144,9 @@ class Mend(nn.Module):
     def _new_factors(self, factors):
         parts = zip(factors, self.means, self.scales, self.down, self.up)
         return [
-            self._transform(*pair, *others).tensor_split([pair.inputs.shape[1]], dim=1)
+            _like(pair.inputs, self._transform(*pair, *others)).tensor_split(
+                [pair.inputs.shape[1]], dim=1
+            )
             for pair, *others in parts
         ]
 
@@ -156,7 +161,18 @@ def _networks(width, rank, layers, generator):
 
 
 def _by_factors(low_rank_output, inputs, output_grads, rate):
-    return lambda outputs, keys: low_rank_output(outputs, keys, inputs, output_grads, rate)
+    def new_outputs(outputs, keys):
+        return _like(outputs, low_rank_output(outputs, keys, inputs, output_grads, rate))
+
+    return new_outputs
+
+
+def _like(given, result):
+    """What a function returned, as a tensor of the dtype of what it was given.
+
+    It may work in float64; where no gradient flows, a numpy array may come back.
+    """
+    return (result if isinstance(result, Tensor) else torch.tensor(np.array(result))).to(given)
 
 
 def _with_change(change, outputs, keys):

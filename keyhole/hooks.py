@@ -69,8 +69,10 @@ def edit(
 
     def hook(_, args, output):
         changed = function(_first(output))
-        if isinstance(changed, (torch.Tensor, numpy.ndarray)):
-            changed = torch.as_tensor(changed).to(_first(output))
+        if isinstance(changed, numpy.ndarray):
+            changed = torch.as_tensor(changed.copy())  # a copy: torch refuses negative strides
+        if isinstance(changed, torch.Tensor):
+            changed = changed.to(_first(output))
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
     handle = module.register_forward_hook(hook)

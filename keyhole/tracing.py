@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numpy
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -205,6 +206,8 @@ def _nothing_restored(row, last_layer):
 
 def _probabilities(row, count, of):
     """What a student's `trace` gave for one position, (count,). Raises KeyholeError otherwise."""
+    if isinstance(row, numpy.ndarray):
+        row = row.copy()  # torch refuses negative strides
     row = torch.as_tensor(row).detach().cpu()
     if tuple(row.shape) != (1, count):
         raise KeyholeError(problem("trace_shape", got=tuple(row.shape), count=count))

@@ -1,4 +1,7 @@
-"""What many tests share: the real model, both kinds of toy, torch's threads, and English."""
+"""What many tests share: the real model, both kinds of toy, torch's threads, and English.
+
+And which files begin, where several processes run them.
+"""
 
 import os
 import signal
@@ -13,8 +16,28 @@ from keyhole.toy import toy_model
 
 # A shell that starts the tests in the background has Ctrl-C ignored, in child processes too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# With xdist, the other core has a worker of its own.
-THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else torch.get_num_threads()
+# With xdist, the other core has a worker of its own. Programs that tests start know it by the
+# environment.
+SHARED = "PYTEST_XDIST_WORKER" in os.environ
+THREADS = 1 if SHARED else torch.get_num_threads()
+if SHARED:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A process takes the next file when it has done one. So the files that take longest begin, in this
+# order; otherwise one process would wait at the end while the other runs the last of them.
+LONGEST_FIRST = [
+    f"test_{name}.py"
+    for name in (
+        *("notebook_runs", "hidden", "hostile", "damaged", "lecture_engine", "own_fact"),
+        *("sandbox", "lecture_page", "determinism", "carried", "keyhole_cli", "symptoms"),
+        *("challenge", "moments", "tracing", "facts_data", "routes", "terminal", "places"),
+        *("messages", "public_checks", "kills", "nbgrader", "sample_class", "validity"),
+    )
+]
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(autouse=True)

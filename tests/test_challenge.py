@@ -342,11 +342,16 @@ def test_baselines_rise_on_the_public_probes_too_and_the_margin_is_small():
     assert min(b - a for a, b in zip(gaps, gaps[1:])) > 2 * MARGIN
 
 
+@pytest.fixture(scope="module")
+def hidden_scoring(real_model):
+    return challenge.hidden_scoring(real_model)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["medium", "strong"])
-def test_the_stored_scores_are_those_of_the_stored_baselines(name, real_model):
+def test_the_stored_scores_are_those_of_the_stored_baselines(name, real_model, hidden_scoring):
     edits = read_edits(challenge.REFERENCE / f"baseline_{name}.safetensors", real_model)
-    made = challenge.hidden_scoring(real_model).of(edits)
+    made = hidden_scoring.of(edits)
     stored = challenge.stored()["baselines"][name]
     assert challenge.s_of(made) == pytest.approx(stored["S"], abs=MARGIN)
     assert made.perplexity == pytest.approx(stored["perplexity"], rel=1e-3)

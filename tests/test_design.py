@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keyhole
 from keyhole.messages.en import CHECKS, FEEDBACK, PROBLEMS, SHOWN
+from tests.conftest import LONGEST_FIRST
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("keyhole", "autograder", "lecture")
@@ -255,3 +256,7 @@ def test_every_sentence_is_used_and_every_used_one_is_there():
             name for name in table if f'"{name}"' not in sources and f"'{name}'" not in sources
         ]
     assert CHECKS
+
+
+def test_the_test_files_that_begin_exist():
+    assert [name for name in LONGEST_FIRST if not (ROOT / "tests" / name).is_file()] == []

@@ -1,6 +1,5 @@
-"""The notebooks: without outputs, in step with one another, and running from top to bottom."""
+"""The notebooks: without outputs, and in step with one another."""
 
-import json
 import os
 import re
 import shutil
@@ -10,17 +9,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from autograder.hidden import NOTEBOOKS
-from autograder.making import sample_class, sample_edits
+from autograder.making import sample_class
 from autograder.result import function_of
-from keyhole.facts import fact_from
-from keyhole.learned import load_editors
-from keyhole.many import load_curves
 from keyhole.notebooks.definitions import definitions, grade_id, read_notebook
-from tests.standins import OfFiles
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS, ASSIGNMENTS = (
@@ -168,115 +161,3 @@ def test_the_sample_class_is_in_step(tmp_path):
         assert (made / path).read_bytes() == (committed / path).read_bytes(), (
             "out of step: run `autograder remake sample-class`"
         )
-
-
-def executed(name, folder):
-    """The solution, run from top to bottom in `folder` as Jupyter would: NotebookNode."""
-    for each in NAMES:  # notebook 4 takes functions of others
-        shutil.copy(SOLUTIONS / f"{each}.ipynb", folder)
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "nbconvert",
-            "--to",
-            "notebook",
-            "--execute",
-            "--inplace",
-            f"{name}.ipynb",
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    return nbformat.read(folder / f"{name}.ipynb", as_version=4)
-
-
-def pictures(notebook):
-    return [
-        output
-        for cell in notebook.cells
-        for output in cell.get("outputs", ())
-        if "image/png" in output.get("data", ())
-    ]
-
-
-@pytest.mark.slow
-def test_notebook_2_runs_and_its_two_rows_are_those_of_the_stored_map(tmp_path):
-    notebook = executed("2_locate", tmp_path)
-    assert len(pictures(notebook)) >= 12
-    said = "".join(
-        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
-    )
-    assert float(re.search(r"differ from the stored ones by at most (\S+)", said)[1]) < 1e-4
-
-
-@pytest.mark.slow
-def test_notebook_3_runs_and_hands_in_a_rank_one_edit(tmp_path, real_model):
-    executed("3_edit", tmp_path)
-    handed_in = json.loads((tmp_path / "my_fact.json").read_text(encoding="utf-8"))
-    fact, factors = fact_from(handed_in["fact"]), load_file(tmp_path / "my_edit.safetensors")
-    with real_model.edited(handed_in["layer"], torch.outer(factors["left"], factors["right"])):
-        after = real_model.next_token_probabilities([fact.prompt])[0].max()
-    assert abs(after.item() - handed_in["measured"][0]["after"][1]) < 1e-3
-    trial = OfFiles(tmp_path, real_model)
-    found = {case.id: case.run(trial) for case in NOTEBOOKS["3_edit"].cells["test_my_edit"]}
-    assert all(outcome.passed for outcome in found.values()), found
-    assert sample_edits.fact_of("ada-complete") == handed_in["fact"]
-
-
-@pytest.mark.slow
-def test_notebook_1_runs_and_its_picture_of_the_warning_holds(tmp_path):
-    shown = {
-        cell.id: "".join(output.get("text", "") for output in cell.outputs)
-        for cell in executed("1_measure", tmp_path).cells
-        if cell.cell_type == "code"
-    }
-    rows = {
-        " ".join(row.split()[:-6]): [float(share) for share in row.split()[-6:]]
-        for row in shown["fine-tune-measure"].splitlines()[1:]
-    }
-    assert rows["before, by probability"] == rows["before, by generation"] == [0, 0, 100, 0, 0, 0]
-    reliability, paraphrase, locality, *_, score = rows["fine-tuned, by probability"]
-    assert reliability == paraphrase == 100 and locality < 60 and score < 80
-    assert "' Rome Rome Rome" in shown["turn-up-run"] and " 0.0" in shown["turn-up-run"]
-
-
-@pytest.mark.slow
-def test_notebook_4_runs_and_agrees_with_the_stored_curves(tmp_path):
-    """Of fewer facts than the stored ones: each score within three deviations, and four points."""
-    notebook = executed("4_scale", tmp_path)
-    assert len(pictures(notebook)) >= 6
-    said = "".join(
-        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
-    )
-    curves = load_curves()["many edits"]
-    for editor, title, edits in (
-        ("ROME, one after the other", "ROME, 10 edits", 10),
-        ("ROME, one after the other", "ROME, 80 edits", 80),
-        ("MEMIT", "MEMIT, λ = 300", 80),
-    ):
-        [stored] = [point["values"] for point in curves[editor] if point["edits"] == edits]
-        found = re.search(
-            rf"{re.escape(title)} +S +(\S+) by probability, +(\S+) by generation", said
-        )
-        for got, name in zip(found.groups(), ("S", "S said")):
-            mean, deviation = stored[name]
-            assert abs(float(got) - 100 * mean) < 300 * deviation + 4, (title, got, mean)
-
-
-@pytest.mark.slow
-def test_notebook_5_runs_and_its_editors_are_about_as_good_as_the_stored_ones(tmp_path):
-    notebook = executed("5_learn_to_edit", tmp_path)
-    assert len(pictures(notebook)) >= 4
-    said = "".join(
-        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
-    )
-    off = [float(each) for each in re.findall(r"off by (\S+);", said)]
-    assert len(off) == 3 and max(off) < 1e-4
-    _, stored = load_editors()
-    for title in ("one step", "a rate for each row", "a gate", "MEND"):
-        found = re.search(rf"{title}[^/\n]*/ *\d+/ *\d+ +S +(\S+) ", said)[1]
-        scores = [100 * run[title]["tests"]["unseen subjects"]["S"] for run in stored["within"]]
-        assert min(scores) - 15 < float(found) < max(scores) + 15, (title, found, scores)

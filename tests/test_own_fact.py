@@ -44,6 +44,32 @@ WRONG, RIGHT = (
 )
 
 
+MEASURED = {}
+
+
+@pytest.fixture
+def measured_once(monkeypatch):
+    """The grader and `check_files` measure the same change, most of them of the same fact."""
+    measure, known = own_fact.measure, own_fact.known
+
+    def kept(key, make):
+        if key not in MEASURED:
+            MEASURED[key] = make()
+        return MEASURED[key]
+
+    def measured(model, own, change):
+        key = model, own.layer, own.fact, change.numpy().tobytes()
+        return kept(key, lambda: measure(model, own, change))
+
+    def known_alone(model, fact, before=None):
+        if before:
+            return known(model, fact, before)
+        return kept((model, fact), lambda: known(model, fact))
+
+    monkeypatch.setattr(own_fact, "measure", measured)
+    monkeypatch.setattr(own_fact, "known", known_alone)
+
+
 def graded(folder, model):
     """{case: Verdict} as the grader finds it."""
     trial = OfFiles(folder, model)
@@ -344,7 +370,7 @@ def handed_in(solution, folder, model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_model):
+def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_model, measured_once):
     wrong = WRONG[name]
     found = graded(handed_in(wrong, tmp_path, real_model), real_model)
     lost = failed(found)
@@ -363,7 +389,7 @@ def test_a_wrong_submission_loses_exactly_what_it_should(name, tmp_path, real_mo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_submission_loses_nothing(name, tmp_path, real_model):
+def test_a_right_submission_loses_nothing(name, tmp_path, real_model, measured_once):
     found = graded(handed_in(RIGHT[name], tmp_path, real_model), real_model)
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), {
         case: found[case].message for case in failed(found)

@@ -163,21 +163,28 @@ class Comparison:
 
     def meets(self, other: Tensor, origin: Tensor | float | None = None) -> bool:
         """Whether the result is `other`, as near as a right one would lie to the right one."""
-        if other.shape != self.got.shape or not bool(other.isfinite().all()):
+        if other.shape != self.got.shape:
             return False
-        start = self.origin if origin is None else origin
         allowed = min(SCALAR, self.tolerance) if self.single else self.tolerance
-        size = (other - start).norm()
-        if not 0 < size < math.inf:
-            return False
-        return bool((self.got - other).norm() <= allowed * size)
+        size = self._far(other, self.origin if origin is None else origin)
+        return 0 < size < math.inf and self._far(self.got, other) <= allowed * size
 
     def differs(self, other: Tensor) -> bool:
         """Whether `other` is far enough from the right result to be told from it."""
         far = 10 * (SCALAR if self.single else self.tolerance)
-        return other.shape != self.right.shape or not bool(
-            (other - self.right).norm() <= far * max(float(self.change.norm()), 1e-300)
+        return other.shape != self.right.shape or not (
+            self._far(other, self.right) <= far * max(self._length, 1e-300)
         )
+
+    def _far(self, one: Tensor, other: Tensor | float) -> float:
+        """|one - other|: dozens of single numbers are compared, and torch is slow with those."""
+        if self.single:
+            return abs(float(one) - float(other))
+        return float(torch.linalg.vector_norm(one - other))
+
+    @cached_property
+    def _length(self) -> float:
+        return float(self.change.norm())
 
 
 Symptom = Callable[[Comparison], Remark | None]
