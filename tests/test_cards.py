@@ -127,6 +127,10 @@ def test_a_matrix_is_shown_by_its_worst_numbers_and_a_small_picture():
     shape, dtype = report.evidence[0].rows()
     assert (shape.expected, shape.got) == ("(4, 7, 5)", "(7, 5)")
     assert "<b>(7, 5)</b>" in report._repr_html_() and "<svg" not in report._repr_html_()
+    # Half precision is not what was expected.
+    report = examine("restore", lambda *arguments: restore(*arguments).half())
+    dtype = report.evidence[0].rows()[1]
+    assert (dtype.expected, dtype.got) == ("float32", "float16") and dtype.differs
 
 
 def test_an_argument_that_was_changed_and_a_gradient_are_shown_too():

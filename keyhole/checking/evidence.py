@@ -50,8 +50,8 @@ class Evidence:
         """Shape, dtype, and the numbers that differ most."""
         same_shape = self.expected.shape == self.got.shape
         rows = [SeenRow(str(word("seen_shape")), _shape(self.expected), _shape(self.got))]
-        due = self.got.dtype if self.got.is_floating_point() else torch.float32
-        due = torch.int64 if self.whole else due
+        usable = self.got.dtype in (torch.float32, torch.float64)
+        due = torch.int64 if self.whole else self.got.dtype if usable else torch.float32
         names = (str(each).removeprefix("torch.") for each in (due, self.got.dtype))
         rows.append(SeenRow("dtype", *names))
         if not self.expected.dim() and self.got.numel() == 1:
