@@ -7,8 +7,8 @@ import torch
 
 from autograder.hidden import locate, locate_wrongs
 from autograder.validity.solution import Solution
-from keyhole.checking.diagnosis import together
-from keyhole.checking.judging import judge, right, wrong
+from keyhole.checking.diagnosis import leading, together
+from keyhole.checking.judging import cause_of, judge, right, wrong
 from keyhole.checking.looks import Expected
 from keyhole.checking.symptoms import Given
 from keyhole.messages import Remark
@@ -137,6 +137,15 @@ def test_of_symptoms_the_one_that_most_tests_show_is_told():
     assert symptoms(rounded, other) == ["rounded", None]
     example = ("example", {"call": "", "got": "", "right": ""})
     assert symptoms(zero, example, (None, {})) == ["zero", "example", None]
+
+
+def test_what_is_wrong_leads_before_what_an_error_means():
+    misfit, wrong_way = (wrong(misconception=each) for each in ("shapes_mismatch", "step_uphill"))
+    assert leading([misfit, misfit, wrong_way]) is wrong_way
+    assert leading([wrong(), misfit, misfit]) is misfit
+    text = "RuntimeError: The size of tensor a (5) must match the size of tensor b (8)"
+    assert cause_of("rate_update", text) == "rates_on_columns"
+    assert cause_of("corrupt", text) == "shapes_mismatch"
 
 
 def test_beside_a_misconception_no_symptom_is_told():

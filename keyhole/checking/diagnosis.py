@@ -81,10 +81,15 @@ def leading(failed: Sequence[Failed]) -> Failed:
     """Of what failed, that which tells best what is wrong with the function.
 
     It is one with the misconception that most of them have, else one with a symptom, else the
-    first.
+    first. What only explains an error, or what a call left behind, comes after what is wrong.
     """
     names = [each.misconception for each in failed if each.misconception]
-    return max(failed, key=lambda each: (names.count(each.misconception), each.symptom is not None))
+
+    def rank(each: Failed) -> tuple[bool, int, bool]:
+        told = each.misconception not in {None, *BESIDE}
+        return told, names.count(each.misconception), each.symptom is not None
+
+    return max(failed, key=rank)
 
 
 def _same_factor(verdicts: list[Verdict]) -> list[Verdict]:

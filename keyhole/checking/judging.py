@@ -37,6 +37,7 @@ MISFITS = (
 UNSUITED = r"not implemented for '|could not infer output dtype|floating point or complex"
 # What an error of Python's or torch's in a student's function means:
 # (functions, or none for any; type of the error; pattern in its text; misconception).
+# The first that fits counts, so what a function has of its own comes first.
 ERRORS = (
     ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
     (
@@ -59,6 +60,9 @@ ERRORS = (
         r"size mismatch|shapes cannot be multiplied|size of tensor",
         "shapes_disagree",
     ),
+    (("low_rank_output",), "RuntimeError", r"(can't|not enough).* memory", "matrix_formed"),
+    (("rate_update",), "RuntimeError", r"size of tensor.* must match", "rates_on_columns"),
+    (("rate_update",), "RuntimeError", r"shapes cannot be multiplied|size mismatch", "rows_summed"),
     (("efficacy", "neighborhood"), "RuntimeError", r"mean\(\).*Bool", "mean_of_booleans"),
     (("edit_score",), "ZeroDivisionError", r"", "zero_division"),
     (
@@ -111,9 +115,6 @@ ERRORS = (
     ((), "RuntimeError", r"index \S+ is out of bounds", "index_past_end"),
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
     (("write_edit",), "TypeError", r"cannot assign .* as parameter", "tensor_for_parameter"),
-    (("low_rank_output",), "RuntimeError", r"(can't|not enough).* memory", "matrix_formed"),
-    (("rate_update",), "RuntimeError", r"size of tensor.* must match", "rates_on_columns"),
-    (("rate_update",), "RuntimeError", r"shapes cannot be multiplied|size mismatch", "rows_summed"),
 )
 # What an error of keyhole's means there: (functions, or none for any; code of the KeyholeError;
 # misconception).
