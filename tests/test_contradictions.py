@@ -65,6 +65,10 @@ def test_a_card_is_read_as_a_page_is(spoken):
     assert [len(contradictions("\n".join(card.lines()))) for card in cards] == [1, 0]
 
 
+def test_a_remark_that_all_is_well_is_no_diagnosis(spoken):
+    assert diagnoses(f"{spoken.FEEDBACK['own_new']} {spoken.FEEDBACK['own_read']}") == []
+
+
 def test_every_diagnosis_is_found_in_its_own_words(spoken):
     """Under its name, or under another one that has the same words."""
     every = spoken.MISCONCEPTIONS | spoken.SYMPTOMS

@@ -46,6 +46,8 @@ def diagnoses(text: str) -> list[Diagnosis]:
     with a gap fits into longer ones.
     """
     text, taken, found = plain(text), [], {}
+    for sentence in _remarks(language()):
+        text = text.replace(sentence, "")
     for name, pattern in _patterns(language()):
         for match in pattern.finditer(text):
             start, stop = match.span()
@@ -53,6 +55,13 @@ def diagnoses(text: str) -> list[Diagnosis]:
                 taken.append((start, stop))
                 found[start] = Diagnosis(name, match[0])
     return list(dict.fromkeys(found[start] for start in sorted(found)))
+
+
+@cache
+def _remarks(language: str) -> list[str]:
+    """Whole sentences that are no diagnoses, such as "It is not a fact of the handout."."""
+    every = map(plain, LANGUAGES[language].FEEDBACK.values())
+    return [words for words in every if not re.search(GAP, words)]
 
 
 @cache
