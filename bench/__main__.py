@@ -7,6 +7,7 @@ import torch
 
 from bench import (
     batch,
+    checking,
     demo,
     demo_page,
     editing,
@@ -25,6 +26,7 @@ from keyhole.terminal import print_anything
 
 MODULES = (
     *(fetching, loading, tracing, gpu, editing, measuring, many, notebooks, grading, batch),
+    checking,
     isolation,
     demo,
     demo_page,

@@ -187,7 +187,7 @@ class Editor:
         remarks = found.remarks
         if found.span[1] == 1:
             remarks = (*remarks, sentence("at_the_start"))
-        return Wish(*about, true, target, asked, remarks)
+        return Wish(*about, true, target, asked, remarks, prefixed=not fact)
 
     # ------------------------------------------------------------ edits
 

@@ -28,6 +28,7 @@ class Wish:
     target: str
     asked: dict[str, list[Probe]]  # by kind
     remarks: tuple[Remark, ...] = ()
+    prefixed: bool = False  # in the place of paraphrases: the same prompt behind other text
 
     def probes(self) -> dict[str, list[Probe]]:
         """By kind, as Fact.probes() gives them."""
@@ -50,7 +51,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class Bar:
-    """All probes of one kind."""
+    """All probes of one kind: of PROBE_KINDS, or "prefixed" in the place of "paraphrase"."""
 
     kind: str
     wanted: str  # "true" for neighbors, which must stay as they were, else "new"
@@ -92,7 +93,8 @@ def measure(model: EditableModel, wish: Wish, probes: ProbeSet) -> Findings:
             )
             wanted = "true" if kind == "neighborhood" else "new"
             share = shares[kind].share, generated[kind].share
-            bars.append(Bar(kind, wanted, p_true, p_new, *share, len(of_kind)))
+            shown = "prefixed" if kind == "paraphrase" and wish.prefixed else kind
+            bars.append(Bar(shown, wanted, p_true, p_new, *share, len(of_kind)))
     [distribution] = model.next_token_probabilities([wish.prompt])
     return Findings(
         results,

@@ -1,6 +1,7 @@
 """What a student sees of a check: a card in a notebook, the same as text elsewhere."""
 
 import re
+import subprocess
 import sys
 from html import unescape
 from html.parser import HTMLParser
@@ -127,6 +128,20 @@ def test_a_matrix_is_shown_by_its_worst_numbers_and_a_small_picture():
     shape, dtype = report.evidence[0].rows()
     assert (shape.expected, shape.got) == ("(4, 7, 5)", "(7, 5)")
     assert "<b>(7, 5)</b>" in report._repr_html_() and "<svg" not in report._repr_html_()
+    # Half precision is not what was expected.
+    report = examine("restore", lambda *arguments: restore(*arguments).half())
+    dtype = report.evidence[0].rows()[1]
+    assert (dtype.expected, dtype.got) == ("float32", "float16") and dtype.differs
+
+
+def test_a_card_loads_nothing_large():
+    """torch.unravel_index would load sympy, which takes most of a second."""
+    code = (
+        "import sys; from keyhole.checking.checks import examine; "
+        "repr(examine('restore', lambda hidden, clean, position: hidden + 1)); "
+        "sys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_an_argument_that_was_changed_and_a_gradient_are_shown_too():

@@ -7,10 +7,11 @@ import torch
 
 from autograder.hidden import locate, locate_wrongs
 from autograder.validity.solution import Solution
-from keyhole.checking.diagnosis import together
-from keyhole.checking.judging import judge, right, wrong
+from keyhole.checking.diagnosis import leading, together
+from keyhole.checking.judging import cause_of, judge, right, wrong
 from keyhole.checking.looks import Expected
 from keyhole.checking.symptoms import Given
+from keyhole.messages import Remark
 from tests.test_hidden import NearTrial
 from tests.test_notebook import of
 
@@ -107,3 +108,50 @@ def test_a_factor_is_what_it_is_in_all_tests():
     ]
     assert "2 times" in off[0].message
     assert all("N / (N − 1)" in each.message for each in together(off))
+
+
+def symptoms(*observed):
+    """What is left of symptoms, each of one test, when they are judged together."""
+    verdicts = [
+        replace(wrong(), observed=code and Remark(code, details, "SYMPTOMS"))
+        for code, details in observed
+    ]
+    return [each.symptom for each in together(verdicts)]
+
+
+def test_a_second_misconception_is_not_told_even_where_it_fits_another_test():
+    early = verdict("noise_one_token_early")
+    assert names(early, early, verdict("noise_at_beginning")) == ["noise_one_token_early"] * 2 + [
+        None
+    ]
+    kept = verdict("input_changed")  # true whatever the result is
+    assert names(early, kept) == ["noise_one_token_early", "input_changed"]
+    both = ["nothing_corrupted", "cells_all_clean"]
+    assert names(*map(verdict, both)) == both
+
+
+def test_of_symptoms_the_one_that_most_tests_show_is_told():
+    rounded, zero = ("rounded", {"decimals": 2}), ("zero", {})
+    assert symptoms(zero, rounded, rounded) == [None, "rounded", "rounded"]
+    other = ("rounded", {"decimals": 3})
+    assert symptoms(rounded, other) == ["rounded", None]
+    example = ("example", {"call": "", "got": "", "right": ""})
+    assert symptoms(zero, example, (None, {})) == ["zero", "example", None]
+
+
+def test_what_is_wrong_leads_before_what_an_error_means():
+    misfit, wrong_way = (wrong(misconception=each) for each in ("shapes_mismatch", "step_uphill"))
+    assert leading([misfit, misfit, wrong_way]) is wrong_way
+    assert leading([wrong(), misfit, misfit]) is misfit
+    text = "RuntimeError: The size of tensor a (5) must match the size of tensor b (8)"
+    assert cause_of("rate_update", text) == "rates_on_columns"
+    assert cause_of("corrupt", text) == "shapes_mismatch"
+
+
+def test_beside_a_misconception_no_symptom_is_told():
+    sign = replace(wrong(), observed=Remark("sign", {}, "SYMPTOMS"))
+    found = together([verdict("effect_absolute"), sign])
+    assert [(each.misconception, each.symptom) for each in found] == [
+        ("effect_absolute", None),
+        (None, None),
+    ]

@@ -24,6 +24,7 @@ from autograder.validity.report import NAMED_SHARE
 from autograder.validity.run import case_of, hidden_tests
 from keyhole import messages
 from keyhole.checking.adapters import ADAPTERS, LEFT_BEHIND, BadResult
+from keyhole.checking.diagnosis import together
 from keyhole.checking.judging import cause_of, wrong
 from keyhole.errors import KeyholeError
 from keyhole.hooks import edit, record
@@ -268,7 +269,9 @@ def test_a_wrong_solution_loses_exactly_the_tests_it_should_and_is_told_why(solu
 
 @pytest.mark.parametrize("solution", each(WRONG, lambda solution: solution.misconception is None))
 def test_what_has_no_name_is_not_given_that_of_another(solution):
-    assert {name for _, name in verdicts(solution, TEST_SECRET).values()} == {None}
+    """Its tests are judged together, as the grader does."""
+    found, _ = outcomes(solution, far_from_the_model(solution.function), secret=TEST_SECRET)
+    assert {each.misconception for each in together(list(found.values()))} == {None}
 
 
 @pytest.mark.parametrize("solution", each(RIGHT))

@@ -202,6 +202,8 @@ def test_an_edit_is_of_rank_one_and_is_undone_bit_for_bit(engine, metric, prefix
     assert made.size.singular[0] == pytest.approx(made.size.norm, rel=1e-5)
     assert made.after.bars[0].p_new != made.before.bars[0].p_new
     assert [bar.wanted for bar in made.after.bars] == ["new", "new", "true"]
+    # Of somebody's own fact there are no paraphrases.
+    assert [bar.kind for bar in made.after.bars] == ["original", "prefixed", "neighborhood"]
     assert not engine.editor.proof().same and engine.editor.proof().layers == (1,)
     assert engine.editor.undo() == made and bits(engine) == before
     assert engine.editor.proof().same and engine.editor.planted == ()

@@ -125,6 +125,20 @@ def test_no_entry_is_longer_than_two_sentences(language, package, table):
     } == {}
 
 
+@pytest.mark.parametrize("package, table", TEXTS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_is_marked_up(language, package, table):
+    """Cards and pages show no word in italics: they would show the stars."""
+    texts = entries(package, table, language).items()
+    assert [name for name, text in texts if re.search(r"\*[A-Za-z一-鿿]+\*", text)] == []
+
+
+def test_a_sentence_begins_with_a_capital_and_a_symbol_stays_small():
+    assert messages.opened("the rest") == "The rest"
+    assert messages.opened("λ is missing") == "λ is missing"
+    assert messages.opened("k* is off") == "k* is off"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_said_of_a_map_has_three_sentences_with_the_hint_to_look_elsewhere_first(language):
     messages.use(language)
@@ -224,7 +238,7 @@ def test_a_language_is_spoken_until_another_is():
     assert messages.language() == "zh-TW"
     assert str(messages.misconception("only_the_change")).startswith("你")
     assert str(right).startswith("這張圖")
-    assert [str(share) for share in shares] == ["12 倍", "超過 1,000 倍", "31 %"]
+    assert [str(share) for share in shares] == ["12 倍", "1,000 倍以上", "31 %"]
     messages.use("en")
     assert str(right).startswith("The map is right")
     assert [str(share) for share in shares] == ["1200 %", "more than 100,000 %", "31 %"]

@@ -3,6 +3,7 @@
 import pytest
 
 from autograder.validity.catalogue import RIGHT, WRONG
+from autograder.validity.contradictions import contradictions
 from autograder.validity.run import IMPORTS
 from keyhole.checking.checks import examine
 from keyhole.checking.student import Student
@@ -111,9 +112,11 @@ SLOW = ("trace",)  # its catalogue takes half a minute
 
 
 def passes(solution):
-    """Whether every public check passes the solution."""
+    """Whether every public check passes the solution; its card must not contradict itself."""
     student = Student("\n\n\n".join((IMPORTS, *solution.cells)))
-    return examine(solution.function, student.function(solution.function)).passed
+    report = examine(solution.function, student.function(solution.function))
+    assert contradictions("\n".join(report.card.lines())) == [], solution.name
+    return report.passed
 
 
 def each_function():

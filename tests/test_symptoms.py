@@ -95,6 +95,8 @@ SEEN = {
         {"given": Given("trace", make_parts=lambda: torch.cat([CUBE, CUBE[:1] * 2]))},
     ),
     "rounded": (RIGHT.round(decimals=2), RIGHT, {}),
+    "scattered": (SQUARE[:4, :3].flatten().reshape(3, 4).T, SQUARE[:4, :3], {}),
+    "whole": (RIGHT.floor(), RIGHT, {}),
     "cut_above": (RIGHT.clamp(max=0.8), RIGHT, {}),
     "cut_below": (RIGHT.clamp(min=-0.8), RIGHT, {}),
     "diagonal_wrong": (SQUARE + torch.eye(6) * draw(6), SQUARE, {}),

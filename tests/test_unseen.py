@@ -10,6 +10,7 @@ from autograder.result import Result, TestResult
 from autograder.validity import unseen
 from autograder.validity.run import Graded
 from autograder.validity.solution import Solution
+from keyhole import messages
 from keyhole.errors import KeyholeError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +69,15 @@ def test_what_is_told_is_each_sentence_and_each_name_once():
     )
     row = unseen.told(graded)
     assert (row.caught, row.named, row.told) == ("yes", "tie_counts, factor", "No.")
+    assert row.contradictions == ""
+    tests = (
+        test("mixed", misconception="share_in_percent"),
+        test("ties", misconception="tie_counts"),
+    )
+    told = (messages.misconception(each.misconception) for each in tests)
+    tests = tuple(replace(each, message=str(words)) for each, words in zip(tests, told))
+    graded = replace(graded, result=replace(graded.result, tests=tests))
+    assert unseen.told(graded).contradictions == "share_in_percent and tie_counts"
 
 
 def test_a_verdict_stays_as_long_as_the_same_is_told():
@@ -102,6 +112,10 @@ def test_the_figures_count_what_people_judged():
     assert unseen.short_of(rows) == ["caught"]
     assert unseen.short_of([rows[0]]) == []
     assert unseen.short_of([replace(ROW, verdict="false")]) == ["specific", "false"]
+    torn = replace(rows[0], contradictions="factor and sign, factor and zero")
+    figures = dict(unseen.figures([torn]))
+    assert figures["pairs of sentences on one feedback page that contradict each other"] == "2"
+    assert unseen.short_of([torn]) == ["contradictions"]
     assert "takes|it" in unseen.as_text(rows) and "NOT CAUGHT" in unseen.as_text(rows)
 
 
@@ -113,6 +127,18 @@ def test_the_page_keeps_the_catalogue_and_gets_the_set(tmp_path):
     after = unseen.put_into(before, tmp_path)
     assert after.startswith(page) and "takes\\|it" in after and "So \\*it\\* is." in after
     assert "No set was graded yet." not in after and after == unseen.put_into(after, tmp_path)
+
+
+def test_a_set_in_the_folder_of_another_stands_apart(tmp_path):
+    later = tmp_path / "second"
+    later.mkdir()
+    (tmp_path / unseen.TOLD).write_text(unseen.as_csv([ROW]), "utf-8")
+    (later / unseen.TOLD).write_text(unseen.as_csv([replace(ROW, wrong="another")] * 2), "utf-8")
+    page = unseen.put_into("the catalogue\n", tmp_path)
+    first, second = page.split(f"### A later set: {tmp_path.name}/second")
+    assert "1 of 1 (100.0%)" in first and "another" not in first
+    assert "2 of 2 (100.0%)" in second and second.count("another") == 2
+    assert page == unseen.put_into(page, later)
 
 
 def test_the_document_describes_the_folder():

@@ -22,6 +22,8 @@ SECONDS = 0.6  # of a call; there are three at most
 CLOSE = 1e-3
 HALF = [-0.6931472, -0.6931472]  # logarithms of 1/2 and 1/2
 NEARLY_ONE = [-0.2231436, -1.6094379]  # logarithms of 0.8 and 0.2
+THIRDS = [-1.0986123] * 3  # of 1/3, three times
+UNEVEN = [-0.6931472, -1.3862944, -1.3862944]  # of 1/2, 1/4 and 1/4
 IDENTITY = [[1.0, 0.0], [0.0, 1.0]]
 # What functions of a model are asked: keyhole.toy_model() as a student makes it, which has three
 # layers. Its tokens are letters, and the subject's are those from 3 to 5.
@@ -53,7 +55,8 @@ OUTPUT = {
     "rate": 1.0,
 }
 
-# Function -> the arguments of its calls, the most telling first. Lists stand for tensors.
+# Function -> the arguments of its calls, the most telling first. Lists stand for tensors. In one of
+# them no two sizes are equal and no number is round, else a mistake could give the right result.
 CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
     {
         "sequence_nll": (
@@ -73,7 +76,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         ),
         "edit_score": (
             {"efficacy": 1.0, "paraphrase": 1.0, "neighborhood": 1.0},
-            {"efficacy": 1.0, "paraphrase": 0.5, "neighborhood": 0.5},
+            {"efficacy": 1.0, "paraphrase": 0.5, "neighborhood": 0.125},
             {"efficacy": 0.5, "paraphrase": 1.0, "neighborhood": 0.0},
         ),
         "corrupt": (
@@ -97,7 +100,11 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
             {"restored": [0.1, 0.3], "corrupted": [0.5, 0.4]},
             {"restored": [0.2], "corrupted": [0.2]},
         ),
-        "second_moment": ({"keys": [[1.0, 2.0], [3.0, 4.0]]}, {"keys": [[1.0, 0.0], [-1.0, 2.0]]}),
+        "second_moment": (
+            {"keys": [[1.0, 2.0], [3.0, 4.0]]},
+            {"keys": [[1.0, 0.0], [-1.0, 2.0]]},
+            {"keys": [[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]},
+        ),
         "value_objective": (
             {
                 "target_log_probs": [[-1.0, -3.0]],
@@ -136,7 +143,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         "subject_key": (
             {**KEY, "prefixes": [""]},
             {**KEY, "prefixes": ["Yes. "]},
-            {**KEY, "prefixes": ["", "Yes. "]},
+            {**KEY, "prefixes": ["", "Yes. ", "Well, then: "]},
         ),
         "rank_one_update": (
             {"weight": IDENTITY, "moment": IDENTITY, "key": [1.0, 1.0], "value": [3.0, 1.0]},
@@ -151,8 +158,16 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
             {"key": [1.0, 0.0], "keys": [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], "kinds": [5, 6, 7]},
             {"key": [1.0, 0.0], "keys": [[1.0, 0.0], [9.0, 9.0]], "kinds": [5]},
         ),
-        "memit_update": (MEMIT, {**MEMIT, "weight_of_old": 2.0}),
-        "alphaedit_update": (ALPHA, {**ALPHA, "ridge": 2.0}),
+        "memit_update": (
+            MEMIT,
+            {**MEMIT, "weight_of_old": 2.0},
+            {**MEMIT, "moment": [[2.0, 1.0], [1.0, 2.0]], "keys": [[1.0, 0.0]]},
+        ),
+        "alphaedit_update": (
+            ALPHA,
+            {**ALPHA, "ridge": 2.0},
+            {**ALPHA, "projector": [[0.5, 0.5], [0.5, 0.5]], "keys": [[1.0, 0.0]]},
+        ),
         "editor_loss": (
             {
                 "log_probs": [[HALF, HALF]],
@@ -167,6 +182,13 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "other_log_probs": [HALF],
                 "other_log_probs_before": [NEARLY_ONE],
                 "kl_weight": 1.0,
+            },
+            {
+                "log_probs": [[HALF, NEARLY_ONE, HALF]],
+                "wanted": [[0, 1, -100]],
+                "other_log_probs": [HALF, HALF, NEARLY_ONE],
+                "other_log_probs_before": [NEARLY_ONE, HALF, HALF],
+                "kl_weight": 0.5,
             },
         ),
         "editor_parameters": (
@@ -206,8 +228,8 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
             {"before": [1.0, 2.0], "after": [3.0, 2.0], "scale": 2.0},
         ),
         "spread_residual": (
-            {"targets": [[6.0]], "states": [[2.0]], "layer": 3, "layers": [3, 4]},
-            {"targets": [[6.0]], "states": [[2.0]], "layer": 4, "layers": [3, 4]},
+            {"targets": [[5.0]], "states": [[2.0]], "layer": 3, "layers": [3, 4]},
+            {"targets": [[5.0]], "states": [[2.0]], "layer": 4, "layers": [3, 4]},
         ),
         "null_space_projector": (
             {"moment": [[1.0, 0.0], [0.0, 4.0]], "threshold": 2.0},
@@ -224,8 +246,8 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
             },
             {
                 "target_nll": 2.0,
-                "log_probs": [HALF, HALF],
-                "log_probs_before": [NEARLY_ONE, HALF],
+                "log_probs": [THIRDS, THIRDS],
+                "log_probs_before": [UNEVEN, THIRDS],
                 "replay_nll": [1.0, 3.0],
                 "kl_weight": 1.0,
                 "replay_weight": 0.0,
@@ -240,8 +262,8 @@ SHOWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "trace": ("zero_noise", "last_state", "early_token"),
         "subject_key": ("bare_key", "prefixed_key", "averaged_key"),
         "rank_one_update": ("example", "other_moment"),
-        "memit_update": ("example", "doubled"),
-        "alphaedit_update": ("example", "doubled"),
+        "memit_update": ("example", "doubled", "example"),
+        "alphaedit_update": ("example", "doubled", "example"),
         "low_rank_output": ("example", "doubled"),
     }
 )

@@ -185,6 +185,9 @@ def _share_test(
         given = _given(name, wanted, wanted + gaps)
         observation, expected = ask(given)
         verdict = looks.right_result(observation, expected)
+        if verdict.passed and won + lost == 1:
+            # The same probe lost. A function that always gives 1 is none that asks for all or any.
+            return looks.right_result(*ask(_given(name, wanted + gaps, wanted)))
         if lost < 2 or tied or margin < 1:
             return verdict
         # Each of the two moved so that one probe less is won.

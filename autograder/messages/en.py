@@ -260,7 +260,7 @@ PAGES = {
     "no_points": "none",
     "to_grade": "to grade",
     "misunderstandings": "Misunderstandings",
-    "misunderstandings_lead": ("What the grader recognised in wrong results, the dearest first."),
+    "misunderstandings_lead": ("What the grader recognised in wrong results, the costliest first."),
     "misunderstanding": "misunderstanding",
     "no_misunderstanding": "The grader named none.",
     "costly": "Hidden tests that cost most",

@@ -107,7 +107,7 @@ SENTENCES = {
     # the board
     "board_title": "排行榜：一個模型，40 個事實",
     "board_about": (
-        "S 以生成方式計算，用的是這 40 個事實的隱藏換句話說與鄰近問題：越高越好。"
+        "S 以生成方式計算，用的是這 40 個事實的隱藏 paraphrase 和鄰居題目：越高越好。"
         "你的代號寫在你的回饋頁上。"
     ),
     "board_empty": "還沒有人交出可以測量的檔案。",
@@ -247,7 +247,7 @@ PAGES = {
 }
 
 TITLES = {
-    "sequence_nll.tokens": "六個 token 的目標，有些編號在字彙表的頭尾",
+    "sequence_nll.tokens": "六個 token 的目標，有些編號在詞彙表的頭尾",
     "sequence_nll.repeated": "同一個 token 在目標裡出現兩次，有隔開的，也有相鄰的",
     "sequence_nll.large": "數值約 300 的 logits",
     "sequence_nll.improbable": "幾乎不可能出現的 token",
@@ -306,7 +306,7 @@ TITLES = {
     "my_edit.neighborhood": "重新執行：鄰居的結果和你寫的一樣",
     "my_edit.reversion": "重新執行：reversion 的結果和你寫的一樣",
     "my_edit.portability": "重新執行：portability 的結果和你寫的一樣",
-    "demonstrations.nearest": "九個範例，五種安排",
+    "demonstrations.nearest": "九個範例，要給五個種類",
     "scaled_change.part": "一部分的改變量",
     "memit_update.wide": "五個事實，W 的行比列多",
     "memit_update.scale": "大三十倍的 C",
@@ -314,5 +314,5 @@ TITLES = {
     "memit_update.many": "事實比 key 的維度還多",
     "memit_update.real": "真正的模型第 5 層的 W 和 C，十二個事實",
     "spread_residual.middle": "中間的一層",
-    "low_rank_output.wide": "矩陣大到放不進任何記憶體的一層",
+    "low_rank_output.wide": "矩陣大到任何記憶體都放不下的一層",
 }

@@ -58,6 +58,11 @@ class Report:
         return sum(not each.lost for each in self.right)
 
     @property
+    def contradictions(self) -> int:
+        """The number of pairs of sentences, told of one solution, that do not go together."""
+        return sum(len(each.contradictions) for each in self.graded)
+
+    @property
     def tests(self) -> int:
         """The number of hidden tests of these functions."""
         return sum(len(self.cases[function]) for function in self.functions)
@@ -87,6 +92,7 @@ class Report:
     def problems(self) -> list[str]:
         """What is not as it should be, a line each."""
         problems = [problem for each in self.graded for problem in _problems_of(each)]
+        problems += [problem for each in self.graded for problem in contradicted(each)]
         too_few = len(self.named) < NAMED_SHARE * len(self.wrong)
         if too_few and set(self.functions) == set(self.cases):
             problems.append(
@@ -107,8 +113,8 @@ class Report:
         return (
             f"{self.caught} of {len(self.wrong)} wrong solutions lose points, {self.share} are told"
             f" what was misunderstood; {self.passed} of {len(self.right)} right ones get full"
-            f" marks; {self.tests} tests; {self.seconds:.0f} s, {self.jobs} at a time, isolation"
-            f" level {self.isolation}"
+            f" marks; {self.contradictions} contradictions; {self.tests} tests;"
+            f" {self.seconds:.0f} s, {self.jobs} at a time, isolation level {self.isolation}"
         )
 
 
@@ -130,6 +136,12 @@ def _problems_of(each: Graded) -> Iterator[str]:
         yield f"{title} made the grader itself fail"
     if each.result.status != "graded":
         yield f"{title} could not be handed in: {each.result.reason}"
+
+
+def contradicted(each: Graded) -> Iterator[str]:
+    """The pairs of sentences on a solution's feedback page that do not go together, a line each."""
+    for one, other in each.contradictions:
+        yield f"{title_of(each)} is told “{one.words}” and “{other.words}”"
 
 
 def title_of(each: Graded) -> str:
@@ -211,6 +223,7 @@ def as_markdown(report: Report) -> str:
         "wrong solutions that lose points": f"{report.caught} of {len(report.wrong)}",
         "wrong solutions whose misunderstanding the messages name": report.share,
         "right solutions that get full marks": (f"{report.passed} of {len(report.right)}"),
+        "pairs of sentences on one feedback page that contradict each other": report.contradictions,
         "hidden tests": report.tests,
         "results that the catalogue does not expect": len(problems),
         "time": f"{report.seconds:.0f} s, {report.jobs} at a time",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import nbformat
@@ -14,6 +15,7 @@ from autograder.grade import Grader, cases_of, grade_submission
 from autograder.hidden import NOTEBOOKS
 from autograder.hidden.case import HiddenTest
 from autograder.result import Result, TestResult, function_of
+from autograder.validity.contradictions import Diagnosis, contradictions, on_page
 from autograder.validity.solution import Solution
 from keyhole.errors import KeyholeError
 
@@ -57,6 +59,11 @@ class Graded:
     def names(self) -> Counter:
         """The misconceptions that the messages name, and in how many tests."""
         return Counter(test.misconception for test in self.tests.values() if test.misconception)
+
+    @cached_property
+    def contradictions(self) -> list[tuple[Diagnosis, Diagnosis]]:
+        """What its feedback page says and does not go together; none where all is well."""
+        return contradictions(on_page(self.result)) if self.lost else []
 
     @property
     def named(self) -> bool:

@@ -20,7 +20,8 @@ from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
 TOLD = "told.csv"  # beside the solutions
-FIELDS = ("file", "function", "wrong", "caught", "named", "told", "verdict", "before")
+FIELDS = ("file", "function", "wrong", "caught", "named", "told", "contradictions")
+JUDGED = ("verdict", "before")
 VERDICTS = ("specific", "vague", "false")
 HEAD = re.compile(r"#\s*function:\s*(\w+)\s*\n#\s*wrong:\s*(.*\S)\s*\n")
 CELL = re.compile(r"^# %%.*\n", re.MULTILINE)
@@ -57,8 +58,8 @@ each solution, named as you like, in UTF-8:
 
 The command writes `told.csv` into the folder, one line for each solution: the file, the function,
 what is wrong, whether points were lost (`caught`), which misconception or symptom was named
-(`named`), and every sentence that the student reads (`told`). A person judges each and fills in the
-column `verdict`:
+(`named`), every sentence that the student reads (`told`), and what of that does not go together
+(`contradictions`). A person judges each and fills in the column `verdict`:
 
 | verdict | meaning |
 |---|---|
@@ -68,6 +69,12 @@ column `verdict`:
 
 A verdict stays when the folder is graded again, as long as `told` is the same; otherwise it moves
 to the column `before`, and `verdict` is empty again.
+
+A folder in such a folder holds a set of its own. It is graded by itself, and its figures stand
+apart.
+"""
+LATER = """\
+Written later, in the same way. No message, test or symptom was changed for its sake.
 """
 
 
@@ -81,6 +88,7 @@ class Told:
     caught: str  # "yes" or "no"
     named: str  # misconceptions and symptoms, each once
     told: str
+    contradictions: str = ""  # pairs of names that do not go together
     verdict: str = ""  # one of VERDICTS, or empty
     before: str = ""  # the verdict on what was told earlier
 
@@ -90,7 +98,7 @@ class Told:
             return self
         same = earlier.told == self.told
         verdict, before = (earlier.verdict, earlier.before) if same else ("", earlier.verdict)
-        fields = {name: getattr(self, name) for name in FIELDS[:-2]}
+        fields = {name: getattr(self, name) for name in FIELDS}
         return Told(**fields, verdict=verdict, before=before or earlier.before)
 
 
@@ -142,13 +150,14 @@ def told(each: Graded) -> Told:
         "yes" if each.caught else "no",
         ", ".join(names),
         " / ".join(dict.fromkeys(one_line(test.message, 1000) for test in lost)),
+        ", ".join(f"{one.name} and {other.name}" for one, other in each.contradictions),
     )
 
 
 def as_csv(rows: list[Told]) -> str:
     """The rows as a table for a spreadsheet."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(file, (*FIELDS, *JUDGED), lineterminator="\n")
     writer.writeheader()
     writer.writerows(vars(row) for row in rows)
     return file.getvalue()
@@ -190,6 +199,10 @@ def figures(rows: list[Told]) -> list[tuple[str, str]]:
             for verdict in VERDICTS
         ),
         ("of these, not judged yet", str(verdicts[""])),
+        (
+            "pairs of sentences on one feedback page that contradict each other",
+            str(sum(len(row.contradictions.split(", ")) for row in rows if row.contradictions)),
+        ),
     ]
 
 
@@ -205,6 +218,8 @@ def short_of(rows: list[Told]) -> list[str]:
             short.append("specific")
         if verdicts["false"] > MOST_FALSE * len(caught):
             short.append("false")
+    if any(row.contradictions for row in rows):
+        short.append("contradictions")
     return short
 
 
@@ -219,9 +234,17 @@ def as_text(rows: list[Told]) -> str:
 
 
 def put_into(page: str, folder: Path) -> str:
-    """docs/validity.md with what a set is, and the last grading of the one in `folder`."""
+    """docs/validity.md with what a set is, and the last grading of the one in `folder`.
+
+    Sets in folders of that folder follow, each apart.
+    """
+    if (folder.parent / TOLD).is_file():
+        folder = folder.parent
     rows, before = read(folder), page.partition(TITLE)[0].rstrip()
     lines = as_markdown(rows) if rows else ["No set was graded yet."]
+    for later in sorted(each.parent for each in folder.glob(f"*/{TOLD}")):
+        title = f"### A later set: {folder.name}/{later.name}"
+        lines += ["", title, "", LATER, *as_markdown(read(later))]
     return "\n".join([before, "", PAGE, *lines, ""]).lstrip()
 
 

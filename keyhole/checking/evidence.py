@@ -7,6 +7,7 @@ a hidden test shows any.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -51,8 +52,8 @@ class Evidence:
         """Shape, dtype, and the numbers that differ most."""
         same_shape = self.expected.shape == self.got.shape
         rows = [SeenRow(str(word("seen_shape")), _shape(self.expected), _shape(self.got))]
-        due = self.got.dtype if self.got.is_floating_point() else torch.float32
-        due = torch.int64 if self.whole else due
+        usable = self.got.dtype in (torch.float32, torch.float64)
+        due = torch.int64 if self.whole else self.got.dtype if usable else torch.float32
         names = (str(each).removeprefix("torch.") for each in (due, self.got.dtype))
         rows.append(SeenRow("dtype", *names))
         if not self.expected.dim() and self.got.numel() == 1:
@@ -68,9 +69,8 @@ class Evidence:
         size = float(self.expected.square().mean().sqrt())
         most = off.topk(min(NUMBERS, len(off))).indices.tolist()
         for number in sorted(each for each in most if off[each] > 1e-4 * size):
-            place = [
-                int(each) for each in torch.unravel_index(torch.tensor(number), self.got.shape)
-            ]
+            # numpy's, since torch's takes most of a second: it loads sympy.
+            place = [int(each) for each in numpy.unravel_index(number, tuple(self.got.shape))]
             pair = (float(each.flatten()[number]) for each in (self.expected, self.got))
             yield SeenRow(str(place), *_alike_no_more(*pair))
 

@@ -18,8 +18,26 @@ from keyhole.text import one_line
 # float32 rounds at 6e-8. Results of a few hundred sums of products differ from the exact ones by
 # far less than the first; what a small model gives, by less than the second.
 TOLERANCE, ROUNDING = 1e-4, 1e-5
+# How torch says that shapes do not fit, and that it has no such operation for a dtype.
+MISFITS = (
+    r"shapes cannot be multiplied",
+    r"[Ss]izes? of tensors?",
+    r"size mismatch",
+    r"inconsistent tensor size",
+    r"[Ii]ncompatible shapes",
+    r"Expected \d-D argument",
+    r"\dD tensors? expected",
+    r"expanded size",
+    r"is invalid for input of size",
+    r"each tensor to be equal size",
+    r"batches of square matrices",
+    r"shape mismatch",
+    r"operands do not broadcast",
+)
+UNSUITED = r"not implemented for '|could not infer output dtype|floating point or complex"
 # What an error of Python's or torch's in a student's function means:
 # (functions, or none for any; type of the error; pattern in its text; misconception).
+# The first that fits counts, so what a function has of its own comes first.
 ERRORS = (
     ((), "RuntimeError", r"view size is not compatible", "contiguity_assumed"),
     (
@@ -42,6 +60,9 @@ ERRORS = (
         r"size mismatch|shapes cannot be multiplied|size of tensor",
         "shapes_disagree",
     ),
+    (("low_rank_output",), "RuntimeError", r"(can't|not enough).* memory", "matrix_formed"),
+    (("rate_update",), "RuntimeError", r"size of tensor.* must match", "rates_on_columns"),
+    (("rate_update",), "RuntimeError", r"shapes cannot be multiplied|size mismatch", "rows_summed"),
     (("efficacy", "neighborhood"), "RuntimeError", r"mean\(\).*Bool", "mean_of_booleans"),
     (("edit_score",), "ZeroDivisionError", r"", "zero_division"),
     ((), "RuntimeError", r"Expected target size", "shapes_mismatch"),
@@ -63,12 +84,22 @@ ERRORS = (
         r"^{function}\(\) (missing \d+ required|takes \d+ positional)",
         "arguments_changed",
     ),
+    ((), "RuntimeError", "|".join(MISFITS), "shapes_mismatch"),
     (
         (),
-        "RuntimeError",
-        r"shapes cannot be multiplied|size of tensor|size mismatch|inconsistent tensor size",
+        "ValueError",
+        r"could not be broadcast|not aligned|mismatch in its core",
         "shapes_mismatch",
     ),
+    ((), "RuntimeError", r"non-empty (TensorList|list of Tensors)", "nothing_collected"),
+    ((), "ValueError", r"need at least one array", "nothing_collected"),
+    ((), "RuntimeError", r"refers to a single memory location", "expanded_written"),
+    ((), "TypeError", r"'(builtin_function_or_method|method|function)'", "not_called"),
+    ((), "RuntimeError", UNSUITED, "dtype_unsuited"),
+    ((), "NotImplementedError", UNSUITED, "dtype_unsuited"),
+    ((), "IndexError", r"Dimension out of range|too many indices", "too_few_dimensions"),
+    ((), "TypeError", r"expected Tensor as element|must be Tensor, not", "tensor_wanted"),
+    ((), "TypeError", r"unexpected keyword|invalid combination of arguments", "arguments_unknown"),
     ((), "RuntimeError", r"Boolean value of Tensor", "truth_of_many"),
     ((), "ValueError", r"only one element tensors|truth value of an array", "number_of_many"),
     ((), "RuntimeError", r"a Tensor with \d+ elements cannot be converted", "number_of_many"),
@@ -85,9 +116,6 @@ ERRORS = (
     ((), "RuntimeError", r"index \S+ is out of bounds", "index_past_end"),
     (("write_edit",), "RuntimeError", r"leaf Variable that requires grad", "no_grad_missing"),
     (("write_edit",), "TypeError", r"cannot assign .* as parameter", "tensor_for_parameter"),
-    (("low_rank_output",), "RuntimeError", r"(can't|not enough).* memory", "matrix_formed"),
-    (("rate_update",), "RuntimeError", r"size of tensor.* must match", "rates_on_columns"),
-    (("rate_update",), "RuntimeError", r"shapes cannot be multiplied|size mismatch", "rows_summed"),
 )
 # What an error of keyhole's means there: (functions, or none for any; code of the KeyholeError;
 # misconception).
@@ -311,11 +339,7 @@ def judge(
             }
         got = scalar(got)
     if unusable := usable(got, expected.shape, what):
-        named = None if unusable.misconception else _named_by_shape(got, wrongs())
-        # The name says it better than the second remark does, that the shape is transposed.
-        if not named:
-            return unusable
-        return replace(wrong(unusable.remarks[0], misconception=named), fits=frozenset([named]))
+        return unusable if unusable.misconception else _named_by_shape(unusable, got, wrongs())
     off = distance(got, expected, origin)
     if off <= tolerance:
         return right(feedback("right", what=what))
@@ -357,14 +381,18 @@ def _of_its_size(got, mistaken, origin):
     return bool((got.double() - mistaken).norm() <= 0.05 * size + ROUNDING * mistaken.norm())
 
 
-def _named_by_shape(got, wrongs):
-    """The misconception with the same (wrong) shape and values, or with values as little finite."""
+def _named_by_shape(unusable, got, results):
+    """The verdict with the misconceptions of that (wrong) shape, or of values as little finite."""
     finite = bool(got.isfinite().all())
-    for name, mistaken in wrongs.items():
-        if (
-            mistaken.shape == got.shape
-            and bool(mistaken.isfinite().all()) == finite
-            and (not finite or distance(got, mistaken) <= 10 * TOLERANCE)
-        ):
-            return name_of(name)
-    return None
+    named = [
+        name
+        for name, mistaken in results.items()
+        if mistaken.shape == got.shape
+        and bool(mistaken.isfinite().all()) == finite
+        and (not finite or distance(got, mistaken) <= 10 * TOLERANCE)
+    ]
+    if named:
+        # The name says it better than the second remark does, that the shape is transposed.
+        unusable = wrong(unusable.remarks[0], misconception=name_of(named[0]))
+    # What is not finite is alike, whatever made it so.
+    return _beside(unusable, dict.fromkeys(named), results, single=not finite)

@@ -25,6 +25,7 @@ from keyhole.messages import Remark, listed, word
 
 SCALAR = 2e-6  # how near a single number must come: float32 rounds a loss at about 3e-7
 SEVERAL = 4  # with so many numbers one of them may be fitted, and the rest tells
+CROWDED = 100_000  # numbers; more that are drawn alike lie too close to tell one from another
 LARGE = 4_000_000  # numbers; what takes longer to look at is left out
 SHARES = ("efficacy", "neighborhood")  # their results are k / N, which coincide by chance
 PROBABILITIES = ("trace", "efficacy", "neighborhood", "edit_score")
@@ -319,7 +320,8 @@ def _which(numbers: list[int], total: int) -> Remark:
         return word("first" if count == 1 else "first_ones", count=count)
     if numbers == list(range(total - count, total)):
         return word("last" if count == 1 else "last_ones", count=count)
-    return word("numbers_of", numbers=listed(numbers[:6], more=count > 6))
+    name = "number_of" if count == 1 else "numbers_of"
+    return word(name, numbers=listed(numbers[:6], more=count > 6))
 
 
 def edges(seen: Comparison) -> Remark | None:
@@ -405,6 +407,21 @@ def _order(seen: Comparison, axis: int) -> list[int] | None:
         return None
     order = near.double().argmax(1).tolist()
     return order if sorted(order) == list(range(len(order))) and order != sorted(order) else None
+
+
+def scattered(seen: Comparison) -> Remark | None:
+    """The right numbers in other places. Chance: n! (2 ε)ⁿ with n ≥ 4; of whole ones not told.
+
+    Of many numbers the sorted ones are alike as soon as they are spread alike, so they must also
+    differ by much where they stand.
+    """
+    right, got = seen.right.flatten(), seen.got.flatten()
+    if not SEVERAL <= len(right) <= CROWDED or right.equal(right.round()):
+        return None
+    if (got - right).norm() < 0.3 * (right - right.mean()).norm():
+        return None
+    off = (got.sort().values - right.sort().values).norm()
+    return said("scattered") if off <= seen.tolerance * right.norm() else None
 
 
 # ---------------------------------------------------------------- how much
@@ -770,6 +787,14 @@ def rounded(seen: Comparison) -> Remark | None:
     return None
 
 
+def whole(seen: Comparison) -> Remark | None:
+    """Whole numbers where others are due. Chance: (2 ε)ⁿ with n ≥ 4."""
+    if seen.right.numel() < SEVERAL or not seen.got.equal(seen.got.round()):
+        return None
+    due = bool(((seen.right - seen.right.round()).abs() <= 1e-3).all())
+    return None if due else said("whole")
+
+
 def clipped(seen: Comparison) -> Remark | None:
     """Right within limits, and at a limit elsewhere. Chance: (2 ε)ᵏ for the k ≥ 2 numbers within.
 
@@ -828,10 +853,12 @@ SYMPTOMS: tuple[Symptom, ...] = (
     patchwork,
     places,
     edges,
+    scattered,
     with_argument,
     row_factors,
     scale_and_offset,
     one_side,
+    whole,
     no_share,
     out_of_range,
     asymmetric,

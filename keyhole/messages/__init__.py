@@ -172,11 +172,12 @@ def clauses(*parts: object) -> str:
 def opened(said: object) -> str:
     """A remark or sentence with a capital at its beginning.
 
-    A name that begins it stays as it is.
+    A name or a Greek letter that begins it stays as it is.
     """
     text = str(said)
-    first = text.split(" ", 1)[0]
-    return text[0].upper() + text[1:] if LANGUAGES[_spoken].CAPITALS and first.isalpha() else text
+    word = text.split(" ", 1)[0]
+    capital = LANGUAGES[_spoken].CAPITALS and word.isalpha() and word.isascii()
+    return text[0].upper() + text[1:] if capital else text
 
 
 def titled(title: object, said: object) -> str:

@@ -140,7 +140,7 @@ MISCONCEPTIONS = {
     ),
     "neighborhood_reversed": (
         "The result is the share of neighbors that lost their answer. "
-        "Here the *true* answer must stay more probable, the opposite of `efficacy`."
+        "Here the true answer must stay more probable, the opposite of `efficacy`."
     ),
     # edit_score
     "mean_arithmetic": (
@@ -200,7 +200,7 @@ MISCONCEPTIONS = {
     ),
     "nothing_corrupted": "Your function corrupts nothing: the noise has no effect on the result.",
     "noise_summed": (
-        "Your function adds the samples up. Keep them apart: each sample is one row of the batch."
+        "Your function adds up the samples. Keep them apart: each sample is one row of the batch."
     ),
     "noise_one_sample": "The result has only one sample. Return n of them, (n, T, d).",
     "samples_squeezed": (
@@ -383,7 +383,7 @@ MISCONCEPTIONS = {
         "the rest begin with it."
     ),
     "window_one_short": (
-        "The window lacks its last layer: the end of a range is the first number *after* it."
+        "The window lacks its last layer: the end of a range is the first number after it."
     ),
     "window_one_long": "The window is one layer too long: the middle layer is one of its layers.",
     "window_both_ways": (
@@ -446,11 +446,11 @@ MISCONCEPTIONS = {
     "layer_above": "The result is the key of the layer above. Layers are counted from 0.",
     "one_token_before": (
         "The result is the key one token before the subject's last one. "
-        "The end of a slice is the first position *after* it."
+        "The end of a slice is the first position after it."
     ),
     "one_token_after": (
         "The result is the key one token after the subject's last one. "
-        "The end of a slice is the first position *after* it."
+        "The end of a slice is the first position after it."
     ),
     "other_token": (
         "The result is the key at another token. Use the subject's last one: its place is "
@@ -481,8 +481,8 @@ MISCONCEPTIONS = {
         "Do not centre: a memory sees the keys as they are."
     ),
     "moment_of_rows": (
-        "The result is K Kᵀ with the keys as rows, with one number for each pair of *keys*. "
-        "C has one for each pair of *dimensions*."
+        "The result is K Kᵀ with the keys as rows, with one number for each pair of keys. "
+        "C has one for each pair of dimensions."
     ),
     "moment_diagonal": (
         "The result has only the diagonal of C. "
@@ -514,7 +514,7 @@ MISCONCEPTIONS = {
     ),
     "kl_reversed": (
         "The divergence runs the wrong way. "
-        "It is KL(now ‖ before), weighted by the probabilities *now*."
+        "It is KL(now ‖ before), weighted by the probabilities now."
     ),
     "log_of_log": (
         "Does your function take the logarithm of log probabilities, which are negative? "
@@ -686,17 +686,17 @@ MISCONCEPTIONS = {
     # locality_loss
     "divergence_reversed": (
         "The divergence runs the wrong way. "
-        "Here it is KL(before ‖ now), weighted by the probabilities *before*."
+        "Here it is KL(before ‖ now), weighted by the probabilities before."
     ),
     "kl_summed_over_prompts": (
-        "Your function adds the divergences of the other prompts up. Take their mean."
+        "Your function adds up the divergences of the other prompts. Take their mean."
     ),
     "kl_of_first_prompt": (
         "Your function looks at the first of the other prompts only. Take the mean over all."
     ),
     "replay_missing": "The replay term is missing. It keeps the model's own answers probable.",
     "replay_not_weighted": "The replay term has no weight. Multiply it by `replay_weight`.",
-    "replay_summed": "Your function adds the replayed NLLs up. Take their mean.",
+    "replay_summed": "Your function adds up the replayed NLLs. Take their mean.",
     "replay_rewarded": (
         "The replay term has the wrong sign. The model's own answers must stay probable, so their "
         "NLL is added."
@@ -722,7 +722,7 @@ MISCONCEPTIONS = {
     ),
     "change_reversed": "The change has the wrong sign. It is after − before.",
     "both_added": (
-        "Your function adds the scaled weights after training. Add the scaled *change*, "
+        "Your function adds the scaled weights after training. Add the scaled change, "
         "after − before."
     ),
     "scale_ignored": "The result is the weights after training: the scale has no effect.",
@@ -804,7 +804,7 @@ MISCONCEPTIONS = {
     # null_space_projector
     "other_end": (
         "The result projects onto the directions that old keys use most. "
-        "Take the eigenvectors with the *small* eigenvalues."
+        "Take the eigenvectors with the small eigenvalues."
     ),
     "vectors_as_rows": (
         "Your function takes rows for eigenvectors. `torch.linalg.eigh` puts them into columns."
@@ -908,7 +908,7 @@ MISCONCEPTIONS = {
     "gradient_reversed": (
         "The sign is wrong. The gradient itself is wanted; the minus belongs to the step."
     ),
-    "gradient_normalised": ("Your function brings the gradient to length one. Return it as it is."),
+    "gradient_normalised": ("Your function scales the gradient to length 1. Return it as it is."),
     # editor_parameters
     "map_not_counted": (
         "That is the number of weights. A full map has one parameter for each pair of an entry of "
@@ -930,7 +930,7 @@ MISCONCEPTIONS = {
         "each weight of W."
     ),
     "sides_added": (
-        "Your function adds the sides of W up. Multiply them, or take one, as the kind wants it."
+        "Your function adds up the sides of W. Multiply them, or take one, as the kind wants it."
     ),
     "columns_counted": (
         "Your function counts columns. A row belongs to one output: there are d_out."
@@ -955,18 +955,18 @@ MISCONCEPTIONS = {
     ),
     # rate_update
     "step_uphill": (
-        "The sign is wrong: this makes the new answer less likely. A step goes *against* the "
+        "The sign is wrong: this makes the new answer less likely. A step goes against the "
         "gradient."
     ),
     "rates_twice": "The rates are applied twice. Multiply by each once.",
     "rates_left_out": "The rates are missing. Multiply each entry by its own.",
     "rates_averaged": "Your function takes the mean of the rates. Each row or weight has its own.",
-    "rates_divided": "Your function divides by the rates. Multiply.",
+    "rates_divided": "Your function divides by the rates. Multiply by them.",
     "rates_exponentiated": "Your function takes the rates for logarithms. Use them as they are.",
     "sign_of_gradient": "Your function uses only the gradient's sign. Its size counts, too.",
-    "length_forced": "Your function brings the gradient to length one. Use it as it is.",
+    "length_forced": "Your function scales the gradient to length 1. Use it as it is.",
     "rates_on_columns": (
-        "The rates of the rows went to the columns: torch lines up the *last* axes. "
+        "The rates of the rows went to the columns: torch lines up the last axes. "
         "Make the rates a column first, (d_out, 1)."
     ),
     "rows_summed": (
@@ -987,11 +987,11 @@ MISCONCEPTIONS = {
     ),
     "mean_kept": "Your function does not subtract `mean`.",
     "scale_left_out": "Your function does not divide by `scale`.",
-    "scale_multiplied": "Your function multiplies by `scale`. Divide.",
+    "scale_multiplied": "Your function multiplies by `scale`. Divide by it.",
     "scale_rooted": "Your function divides by the root of `scale`. Divide by `scale` itself.",
     "scale_before_mean": "Subtract `mean` first, and divide by `scale` afterwards.",
     "residual_left_out": (
-        "The residual is missing. The network's part is *added* to the normalised factors, so an "
+        "The residual is missing. The network's part is added to the normalised factors, so an "
         "untrained editor changes little."
     ),
     "residual_not_normalised": (
@@ -1062,16 +1062,16 @@ MISCONCEPTIONS = {
         "has to be shifted."
     ),
     "edit_rewarded": (
-        "The edit's term has the wrong sign: this unlearns the new answer. It is a *negative* "
+        "The edit term has the wrong sign: this unlearns the new answer. It is a negative "
         "log-likelihood."
     ),
-    "edit_missing": "The edit's term is missing. Without it the editor learns to do nothing.",
+    "edit_missing": "The edit term is missing. Without it the editor learns to do nothing.",
     "probabilities_taken": (
         "Your function takes probabilities where logarithms are wanted. `log_probs` are logarithms "
         "already."
     ),
     "locality_missing": (
-        "The locality's term is missing. Without it the editor may change everything else."
+        "The locality term is missing. Without it the editor may change everything else."
     ),
     "locality_not_weighted": "The divergence has no weight. Multiply it by `kl_weight`.",
     "edit_weighted": "`kl_weight` is at the wrong place. It weighs the divergence alone.",
@@ -1137,6 +1137,34 @@ MISCONCEPTIONS = {
         "Two shapes do not fit in this line. "
         "Print the `.shape` of each tensor in it, and compare them with the docstring."
     ),
+    "nothing_collected": (
+        "A list is empty here, so there is nothing to join. "
+        "Is the line that fills it ever reached, and may there be nothing to fill it with?"
+    ),
+    "expanded_written": (
+        "`expand` makes no copies: its rows lie in the same memory, so none of them can be written "
+        "alone. Use `repeat`, or call `.clone()` first."
+    ),
+    "not_called": (
+        "A function stands here where its result is meant. "
+        "Are its brackets missing, as in `x.mean` for `x.mean()`?"
+    ),
+    "dtype_unsuited": (
+        "torch does not compute this with numbers of that kind: whole, complex or half-precision "
+        "ones, or booleans. Convert them first, for example with `.double()`."
+    ),
+    "too_few_dimensions": (
+        "A dimension is asked for that this tensor does not have. "
+        "Print its `.shape`: dimensions are counted from 0."
+    ),
+    "tensor_wanted": (
+        "A tensor is wanted here, and something else was given. "
+        "Make a tensor of it, for example with `torch.tensor(...)`."
+    ),
+    "arguments_unknown": (
+        "The function that is called there does not take these arguments. "
+        "Look them up: torch's differ from numpy's."
+    ),
     "truth_of_many": (
         "An `if`, `and` or `min()` asks a whole tensor for one yes or no. "
         "Work on all its numbers at once, or ask with `.all()` or `.any()`."
@@ -1146,10 +1174,10 @@ MISCONCEPTIONS = {
         "Reduce it first, for example with `.mean()`."
     ),
     "index_not_whole": (
-        "An index is no whole number. Make one of it with `.long()`, or index by another tensor."
+        "An index is not a whole number. Convert it with `.long()`, or index by another tensor."
     ),
     "no_such_method": (
-        "torch has nothing of this name, perhaps numpy or JAX has. "
+        "torch has nothing of this name; numpy or JAX may have it. "
         "In torch `.copy()` is `.clone()`, and `.astype(...)` is `.to(...)`."
     ),
     "none_used": (
@@ -1208,12 +1236,16 @@ SYMPTOMS = {
     "axes_swapped": "Its numbers are right, but two dimensions are swapped: {axes}.",
     "reversed": "Its {axis} are right, but stand in the reverse order.",
     "reordered": "Its {axis} are right, but stand in another order: {order}, counted from 0.",
+    "scattered": (
+        "All its numbers are right, but stand in other places, as after a `reshape` in the place "
+        "of a transpose."
+    ),
     "late": "Its {axis} are right, but each stands one place too late.",
     "early": "Its {axis} are right, but each stands one place too early.",
     "sign": "It is right but for its sign.",
     "sign_of_change": "What your function changes has the right size and the wrong sign.",
-    "factor": "It is exactly {factor} times what it should be.",
-    "factor_of_change": "What your function changes is exactly {factor} times what it should be.",
+    "factor": "It is {factor} times what it should be.",
+    "factor_of_change": "What your function changes is {factor} times what it should be.",
     "factor_varies": (
         "It is right but for a factor, which differs from test to test: look at what your "
         "function multiplies by or divides by."
@@ -1236,6 +1268,10 @@ SYMPTOMS = {
     "part_uncounted": "The {over} all count in the divisor, but {which} is not in the sum.",
     "part_twice": "The mean over the {over} counts {which} twice.",
     "rounded": "It is the right result, rounded to {decimals} decimals.",
+    "whole": (
+        "All its numbers are whole, and they should not be: is something rounded, or divided with "
+        "`//`?"
+    ),
     "cut_above": "It is right up to {bound}, and what should be larger is cut off there.",
     "cut_below": "It is right down to {bound}, and what should be smaller is cut off there.",
     "only_written_right": (
@@ -1293,7 +1329,7 @@ SYMPTOMS = {
         "`{call}`: a prefix moves the subject to the right."
     ),
     "averaged_key": (
-        "With one prefix it is right, and with two it is not, as in `{call}`: look at how your "
+        "With one prefix it is right, and with three it is not, as in `{call}`: look at how your "
         "function puts the keys together."
     ),
     "other_moment": (
@@ -2212,7 +2248,8 @@ WORDS = {
     "last": "the last",
     "first_ones": "the first {count}",
     "last_ones": "the last {count}",
-    "numbers_of": "those of number {numbers}, counted from 0,",
+    "number_of": "number {numbers} (counted from 0)",
+    "numbers_of": "those numbered {numbers} (counted from 0)",
     "lower": "below",
     "upper": "above",
     "subject_region": "the tokens of the subject",

@@ -86,7 +86,7 @@ HINTS = {
     ),
     "value_objective": (
         "Three terms: say the target, keep what comes after the subject, stay small. The "
-        "divergence weighs by what the model says *now*.",
+        "divergence weighs by what the model says now.",
         "All log probabilities are ready: no further softmax. KL(now ‖ before) is a sum over the "
         "vocabulary `(V,)` of p · (log p − log q). `delta.norm()` is |δ|. Stay in torch, so that "
         "gradients flow.",
@@ -124,7 +124,7 @@ HINTS = {
     ),
     "locality_loss": (
         "Three terms: learn the target, keep what the model says to other prompts, keep its own "
-        "texts. The divergence weighs by what the model said *before*.",
+        "texts. The divergence weighs by what the model said before.",
         "KL(before ‖ now) is a sum over the vocabulary, the last dimension of `(N, V)`, of "
         "p_before · (log p_before − log p_now). Then take the mean over the N prompts.",
         "KL(before ‖ now) of each prompt, then their mean",
@@ -154,7 +154,7 @@ HINTS = {
         "Eigenvectors of C with small eigenvalues are the directions that old keys hardly use. "
         "With them as columns of U, the projector is U Uᵀ.",
         "`values, vectors = torch.linalg.eigh(...)`: `values` is `(d_in,)`, and the eigenvectors "
-        "are the *columns* of `vectors`. A truth value for each column picks columns: "
+        "are the columns of `vectors`. A truth value for each column picks columns: "
         "`vectors[:, chosen]`.",
         "(d_in, directions): the columns whose eigenvalue is below the threshold",
     ),
@@ -185,7 +185,7 @@ HINTS = {
     "rate_update": (
         "A step against the gradient, each number times its rate. A rate for each row must meet "
         "its row, and not a column.",
-        "torch lines up the *last* dimensions: `(d_out,)` would meet the columns. Make it a "
+        "torch lines up the last dimensions: `(d_out,)` would meet the columns. Make it a "
         "column, `(d_out, 1)`, first. A step makes the loss smaller, so mind the sign.",
         "(d_out, 1): a rate for each row",
     ),

@@ -66,7 +66,7 @@ HINTS = {
         "`record(model.memory(layer), stop=True) as seen` 會留下輸入，`seen.input[0]` 的形狀是 "
         "`(T, d_in)`。`model.subject_slice(text, subject)` 是一個 slice，它的 `stop` 多走了一格。"
         "`torch.stack` 會把 key 疊成 `(N, d_in)`。",
-        "主詞最後一個 token 在 `text` 裡的號碼",
+        "主詞最後一個 token 在 `text` 裡的編號",
     ),
     "second_moment": (
         "C 是許多外積 k kᵀ 的總和，每個 key 一個。"
@@ -101,12 +101,12 @@ HINTS = {
     ),
     # 4_scale
     "demonstrations": (
-        "照 key 和新事實的相似程度把例子排名。種類先分給最相似的；"
+        "照 key 和新事實的相似程度，把範例排名。種類先分給最相似的；"
         "在文字裡順序相反，最相似的排在最後。",
         "`torch.cosine_similarity(keys, key[None])` 是 `(N,)`。"
-        "`argsort(descending=True)` 會給例子的號碼。"
+        "`argsort(descending=True)` 會給範例的編號。"
         "`torch.stack([...], dim=1)` 會排成一列一列，`.flip(0)` 會把順序倒過來。",
-        "(count,)：最相似的例子，最相似的在前",
+        "(count,)：最相似的範例，最相似的在前",
     ),
     "locality_loss": (
         "一共三項：學會目標、其他 prompt 的回答不變、記得模型自己的文字。"
@@ -130,7 +130,7 @@ HINTS = {
     ),
     "spread_residual": (
         "現在還差的，由還沒做的幾層平分，這一層也算在內。最後一層要全部做完。",
-        "`layers.index(layer)` 是已經做完幾層。層的號碼可能不連續，所以不要拿號碼相減。",
+        "`layers.index(layer)` 是已經做完幾層。層的編號可能不連續，所以不要拿編號相減。",
         "還有幾層沒做，這一層也算在內",
     ),
     "null_space_projector": (
@@ -151,7 +151,7 @@ HINTS = {
     "editor_loss": (
         "一共兩項：說出要的 token，其他 prompt 的回答不變。"
         "不管在哪段文字裡，所有要的 token 一起取一次平均。",
-        "`torch.nn.functional.nll_loss` 吃 log 機率 `(tokens, V)` 和 id `(tokens,)`，"
+        "`torch.nn.functional.nll_loss` 接受 log 機率 `(tokens, V)` 和 id `(tokens,)`，"
         "會自己略過 −100。"
         "`flatten(0, 1)` 把文字和 token 併在一起。",
         "所有要的 token 的平均 NLL，不算標成 −100 的",

@@ -221,7 +221,7 @@ MISCONCEPTIONS = {
     "bare_prompt_left_out": "你跳過了空的前綴；它代表原本的 prompt，和其他的一樣要算。",
     "sum_of_keys": "這是各前綴的 key 的總和；k* 是平均。",
     "place_in_bare_prompt": (
-        "主詞的位置是在 prompt 本身裡找的；前綴會把它往右移，要在 前綴 + prompt 裡找。"
+        "主詞的位置是在 prompt 本身裡找的；前綴會把它往右移，要在「前綴 + prompt」裡找。"
     ),
     "first_occurrence": (
         "這是主詞第一次出現的地方的 key，在前綴裡；prompt 的主詞是最後出現的那一個。"
@@ -240,7 +240,7 @@ MISCONCEPTIONS = {
     ),
     "other_layer": "看的是另一層，不是所要的那一層：請用引數 `layer`。",
     "padding_read": "一批 prompt 裡短的會在尾端補齊，那裡的 -1 不是它自己的 token：請從頭數。",
-    "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接 前綴 + prompt 就好。",
+    "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接用「前綴 + prompt」就好。",
     "value_not_key": (
         "這是 W 的輸出，也就是 value；key 是 W 的輸入，model.memory(layer) 的 `input`。"
     ),
@@ -354,14 +354,14 @@ MISCONCEPTIONS = {
     "first_examples": "你的函式照原本的順序拿範例。要選最相似的。",
     "only_examples": "少了種類：每一列是（範例，種類）。",
     # locality_loss
-    "divergence_reversed": ("散度的方向反了。這裡是 KL(before ‖ now)，用訓練*之前*的機率加權。"),
+    "divergence_reversed": ("散度的方向反了。這裡是 KL(before ‖ now)，用「訓練前」的機率加權。"),
     "kl_summed_over_prompts": "你的函式把其他 prompt 的散度加總。要取平均。",
-    "kl_of_first_prompt": "你的函式只看第一個其他 prompt。要對全部取平均。",
-    "replay_missing": "少了重播項。它讓模型自己的回答保持很可能。",
+    "kl_of_first_prompt": "其他的 prompt 你只看了第一個。要對全部取平均。",
+    "replay_missing": "少了重播項。有它在，模型原本的回答才會維持高機率。",
     "replay_not_weighted": "重播項沒有權重。要乘上 `replay_weight`。",
     "replay_summed": "你的函式把重播的 NLL 加總。要取平均。",
     "replay_rewarded": (
-        "重播項的正負號錯了。模型自己的回答要保持很可能，所以它們的 NLL 是加上去的。"
+        "重播項的正負號錯了。模型原本的回答要維持高機率，所以它們的 NLL 要用加的。"
     ),
     "weights_swapped": ("兩個權重對調了：`kl_weight` 屬於散度，`replay_weight` 屬於重播。"),
     "target_missing": "少了目標的 NLL。沒有它就什麼新東西都學不到。",
@@ -373,7 +373,7 @@ MISCONCEPTIONS = {
         "你的函式把縮放過的改變量加到訓練後的權重上，而那裡面已經有它了。要加到訓練前的權重上。"
     ),
     "change_reversed": "改變量的正負號錯了。它是 after − before。",
-    "both_added": ("你的函式加上了縮放過的訓練後權重。要加的是縮放過的*改變量* after − before。"),
+    "both_added": ("你的函式加上了縮放過的訓練後權重。要加的是縮放過的「改變量」after − before。"),
     "scale_ignored": "結果是訓練後的權重：倍率沒有作用。",
     "scale_clamped": "你的函式把倍率截在 0 和 1 之間。更大的或負的倍率也可以。",
     "half_always": "你的函式總是取改變量的一半。要用引數 `scale`。",
@@ -415,7 +415,7 @@ MISCONCEPTIONS = {
     "target_spread": "你的函式分的是目標本身。要分還缺的量 targets − states。",
     "states_included": "結果裡含有狀態。只要回傳這一層該加上的量。",
     # null_space_projector
-    "other_end": ("結果投影到舊 key 最常用的方向上。要用特徵值*小*的特徵向量。"),
+    "other_end": ("結果投影到舊 key 最常用的方向上。要用特徵值「小」的特徵向量。"),
     "vectors_as_rows": ("你的函式把列當成特徵向量。`torch.linalg.eigh` 把特徵向量放在行裡。"),
     "transposed_product": "結果是 Uᵀ U，只是另一個大小的單位矩陣。投影矩陣是 U Uᵀ。",
     "only_the_vectors": "結果是 U。投影矩陣是 U Uᵀ，形狀是 (d_in, d_in)。",
@@ -434,12 +434,12 @@ MISCONCEPTIONS = {
     "projector_of_other_end": "你的函式用 I − P 投影到舊 key 所用的方向上。要用 P。",
     "keys_not_projected_in_solve": "方程組裡的 key 沒有投影。那裡也要用 K_P = P K。",
     "only_solve_projected": (
-        "只有方程組裡的 key 投影了，所以改變量離開了零空間。兩邊都要用 K_P = P K。"
+        "只有方程組裡的 key 投影了，所以改變量不在零空間裡。兩邊都要用 K_P = P K。"
     ),
     "earlier_forgotten": "方程組裡少了先前的 key，所以這次編輯會干擾先前的編輯。",
     "earlier_not_projected": "先前的 key 沒有投影。它們也要投影：P K。",
     "earlier_averaged": "你的函式對先前的 key 取平均。每一個都算一份：要取總和。",
-    "ridge_left_out": "少了 ridge。沒有它方程組就是奇異的，因為 P 排除了一些方向。",
+    "ridge_left_out": "少了 ridge。沒有它，方程組就是奇異的（不可逆），因為 P 排除了一些方向。",
     "ridge_of_one": "你的函式在對角線上加 1。要加 `ridge`。",
     "weight_projected": "你的函式投影了 W 本身。只投影改變量，W 保持原樣。",
     # gradient_from_factors
@@ -487,7 +487,7 @@ MISCONCEPTIONS = {
     "low_rank_of_full_map": "那是看整個梯度的網路。這個網路只看因子，也就是 d_in + d_out 個數。",
     "counted_for_each_factor": "你的函式給每個因子各算了一個網路。只有一個網路，兩個因子並排輸入。",
     # rate_update
-    "step_uphill": "正負號錯了：這樣新答案會變得更不可能。更新的方向和梯度*相反*。",
+    "step_uphill": "正負號錯了：這樣新答案的機率會變小。更新要逆著梯度走。",
     "rates_twice": "學習率用了兩次。每個只要乘一次。",
     "rates_left_out": "少了學習率。每個元素要乘上自己的學習率。",
     "rates_averaged": "你的函式取了學習率的平均。每一列或每個權重有自己的學習率。",
@@ -496,7 +496,7 @@ MISCONCEPTIONS = {
     "sign_of_gradient": "你的函式只用了梯度的正負號。梯度的大小也算在內。",
     "length_forced": "你的函式把梯度縮放成長度一。要照原樣用。",
     "rates_on_columns": (
-        "列的學習率跑到行上去了：torch 是從*最後*一個軸對齊的。要先把學習率變成一行，(d_out, 1)。"
+        "列的學習率跑到行上去了：torch 是從「最後」一個軸對齊的。要先把學習率變成一行，(d_out, 1)。"
     ),
     "rows_summed": "你的函式做了矩陣相乘，這會對列加總。要逐個元素相乘。",
     "rates_of_rows_made": (
@@ -514,7 +514,7 @@ MISCONCEPTIONS = {
     "scale_rooted": "你的函式除以 `scale` 的平方根。它不是變異數：除以它本身就好。",
     "scale_before_mean": "要先減去 `mean`，再除以 `scale`。",
     "residual_left_out": (
-        "少了殘差連接。網路算出的部分要*加*到正規化後的因子上，這樣未訓練的編輯器只會改一點點。"
+        "少了殘差連接。網路算出的部分要「加」到正規化後的因子上，這樣未訓練的編輯器只會改一點點。"
     ),
     "residual_not_normalised": (
         "你的函式把網路算出的部分加到原來的因子上。要加到正規化後的因子上。"
@@ -525,7 +525,7 @@ MISCONCEPTIONS = {
     "relu_left_out": "少了 relu。沒有它，兩個矩陣就等於一個，編輯器只是線性的。",
     "relu_at_the_end": "relu 放錯地方。它在兩個矩陣之間。",
     "relu_over_all": "你的函式把結果在零截斷。只有兩個矩陣之間的部分要經過 relu。",
-    "other_activation": "那是別的激勵函數。要用 relu。",
+    "other_activation": "這裡用了別的激勵函數。要用 relu。",
     "parts_in_other_order": "兩部分的順序反了。在 z 和結果裡，都是 u 在前、δ 在後。",
     "tokens_summed": "你的函式對 token 加總。每個 token 要保有自己的一列。",
     "only_inputs_transformed": "只有一部分是新的。網路要同時給出 u 和 δ 兩部分。",
@@ -554,7 +554,7 @@ MISCONCEPTIONS = {
     "first_wanted_token": "你的函式只看每段文字第一個被要求的 token。要全部都看。",
     "last_wanted_token": "你的函式只看每段文字最後一個被要求的 token。要全部都看。",
     "one_token_off": ("token 差了一格。`log_probs[n, t]` 和 `wanted[n, t]` 是一對：什麼都不用移。"),
-    "edit_rewarded": "編輯項的正負號錯了：這樣會把新答案忘掉。它是*負*的對數似然。",
+    "edit_rewarded": "編輯項的正負號錯了：這樣會把新答案忘掉。它是「負」的對數似然。",
     "edit_missing": "少了編輯項。沒有它，編輯器只會學到什麼都不做。",
     "probabilities_taken": "你的函式在該用對數的地方用了機率。`log_probs` 已經是對數了。",
     "locality_missing": "少了 locality 項。沒有它，編輯器可能把其他東西全都改掉。",
@@ -582,7 +582,7 @@ MISCONCEPTIONS = {
         "`torch.no_grad()`。"
     ),
     "memory_shared": (
-        "結果和引數 `{what}` 共用記憶體：改了其中一個，另一個也跟著變。請傳回新的 tensor。"
+        "結果和引數 `{what}` 共用記憶體：改了其中一個，另一個也跟著變。請回傳新的 tensor。"
     ),
     "half_precision": "半精度只有三位有效數字；請用 float32 或 float64。",
     "whole_numbers": "中間是不是四捨五入過，或是用了 // 來除？",
@@ -598,6 +598,25 @@ MISCONCEPTIONS = {
     ),
     "shapes_mismatch": (
         "這一行裡有兩個形狀對不起來；請印出其中每個 tensor 的 `.shape`，和 docstring 比一比。"
+    ),
+    "nothing_collected": (
+        "這裡的 list 是空的，沒有東西可以合併：填它的那一行有沒有執行到？"
+        "會不會本來就沒有東西可以放？"
+    ),
+    "expanded_written": (
+        "`expand` 不會複製：各列共用同一塊記憶體，不能只改其中一列；請改用 `repeat`，"
+        "或先呼叫 `.clone()`。"
+    ),
+    "not_called": ("這裡放的是函式，不是它的結果：是不是少了括號，把 `x.mean()` 寫成了 `x.mean`？"),
+    "dtype_unsuited": (
+        "torch 不能用這種數做這個計算（整數、複數、半精度或布林值）；請先轉換，例如用 `.double()`。"
+    ),
+    "too_few_dimensions": "用到了這個 tensor 沒有的維度；請印出它的 `.shape`，維度從 0 數起。",
+    "tensor_wanted": (
+        "這裡要的是 tensor，給的卻是別的東西；請先變成 tensor，例如用 `torch.tensor(...)`。"
+    ),
+    "arguments_unknown": (
+        "那裡呼叫的函式不接受這樣的引數；請查一下它的參數：torch 和 numpy 的不一定相同。"
     ),
     "truth_of_many": (
         "`if`、`and` 或 `min()` 向整個 tensor 要一個是或否；"
@@ -644,12 +663,13 @@ SYMPTOMS = {
     "axes_swapped": "數值是對的，但有兩個維度對調了：{axes}。",
     "reversed": "各個{axis}都對，但順序是反的。",
     "reordered": "各個{axis}都對，但順序不同：{order}（從 0 數起）。",
+    "scattered": "它的數都對，位置卻不對，像是在該轉置的地方用了 `reshape`。",
     "late": "各個{axis}都對，但每個都晚了一格。",
     "early": "各個{axis}都對，但每個都早了一格。",
     "sign": "除了正負號以外都對。",
     "sign_of_change": "你的函式所做的改變大小對，正負號相反。",
-    "factor": "它恰好是應有的 {factor} 倍。",
-    "factor_of_change": "你的函式所做的改變恰好是應有的 {factor} 倍。",
+    "factor": "它是應有的 {factor} 倍。",
+    "factor_of_change": "你的函式所做的改變是應有的 {factor} 倍。",
     "factor_varies": "除了一個因子以外都對，而這個因子每個測試都不同：請看你乘了什麼、除了什麼。",
     "row_factors": "{axis}的方向都對，長度不對，像是正規化過。",
     "unit_diagonal": "它的對角線全是 1，像是正規化過。",
@@ -665,6 +685,7 @@ SYMPTOMS = {
     "part_uncounted": "除的時候算了所有的{over}，加的時候卻少了{which}。",
     "part_twice": "對{over}取的平均把{which}算了兩次。",
     "rounded": "它是正確的結果，四捨五入到小數 {decimals} 位。",
+    "whole": "它的數全是整數，而它們不該是：是不是四捨五入了，或是用 `//` 來除？",
     "cut_above": "到 {bound} 為止都對，更大的在那裡被截掉了。",
     "cut_below": "到 {bound} 為止都對，更小的在那裡被截掉了。",
     "only_written_right": (
@@ -705,7 +726,7 @@ SYMPTOMS = {
         "只有空前綴的時候是對的，只有另一個前綴的時候就不對，例如 `{call}`：前綴會把主詞往右推。"
     ),
     "averaged_key": (
-        "只有一個前綴的時候是對的，有兩個就不對，例如 `{call}`：看看你的函式怎麼把 key 合在一起。"
+        "只有一個前綴的時候是對的，有三個就不對，例如 `{call}`：看看你的函式怎麼把 key 合在一起。"
     ),
     "other_moment": (
         "C 是單位矩陣的時候是對的，換成別的 C 就不對：`{call}` 得到 {got}，應該是 {right}。"
@@ -731,7 +752,7 @@ FEEDBACK = {
     "wrong_effects": "{what}不對：其中效應的誤差是應有大小的 {distance}。",
     "built_on": "請先看 {functions}：`trace` 要用到它，而它自己的測試沒有過。",
     "misses_value": "Ŵ k* 和 v* 差了 {distance}。",
-    "constraint_only": "Ŵ k* = v* 成立，但其他 key 動得比最小的改變量多了 {excess}。",
+    "constraint_only": "Ŵ k* = v* 成立，但其他 key 的變動比最小的改變量多出 {excess}。",
     "not_rank_one": "Ŵ − W 的秩不是一：第二個奇異值是第一個的 {ratio}。",
     "rank_one": "正確：Ŵ − W 的秩是一。",
     "untouched_inputs": "正確：引數保持原樣。",
@@ -1332,7 +1353,7 @@ CHECKS = {
     "write_edit.conv1d": "有 bias 的 Conv1D",
     "write_edit.square": "方陣的 Conv1D",
     "write_edit.parameter": "寫進模組自己的 Parameter",
-    "demonstrations.nearest": "六個範例，四種安排",
+    "demonstrations.nearest": "六個範例，要給四個種類",
     "demonstrations.lengths": "長度差很多的 key",
     "demonstrations.few": "範例比要求的少",
     "demonstrations.inputs": "引數保持原樣",
@@ -1413,7 +1434,7 @@ WORDS = {
     "demonstrations": "示範",
     "scaled_weight": "縮放後的權重",
     "share": "這一層的份額",
-    "projector": "P",
+    "projector": "P ",
     "gradient": "梯度",
     "count": "數目",
     "change": "改變量",
@@ -1424,9 +1445,9 @@ WORDS = {
     "letter": "「{name}」（U+{number}）",
     "no_letter": "空的",
     "times": "{count:.0f} 倍",
-    "many_times": "超過 1,000 倍",
+    "many_times": "1,000 倍以上",
     "samples": "樣本",
-    "tokens": "token",
+    "tokens": " token ",
     "dimensions": "維度",
     "positions": "列（位置）",
     "layers": "行（層）",
@@ -1434,28 +1455,29 @@ WORDS = {
     "rows": "列",
     "columns": "行",
     "numbers": "數",
-    "probes": "probe",
+    "probes": " probe ",
     "shares": "比例",
     "prefixes": "前綴",
-    "keys": "key",
-    "prompts": "prompt",
+    "keys": " key ",
+    "prompts": " prompt ",
     "texts": "文字",
     "vocabulary": "詞彙",
-    "subject_tokens": "主詞的 token",
+    "subject_tokens": "主詞的 token ",
     "earlier_facts": "先前的事實",
     "first": "第一個",
     "last": "最後一個",
     "first_ones": "前 {count} 個",
     "last_ones": "最後 {count} 個",
+    "number_of": "第 {numbers} 個（從 0 數起）",
     "numbers_of": "第 {numbers} 個（從 0 數起）",
     "lower": "以下",
     "upper": "以上",
-    "subject_region": "主詞的 token",
-    "before_subject": "主詞之前的 token",
-    "after_subject": "主詞之後的 token",
-    "restored_token": "`position` 的 token",
-    "tokens_before": "`position` 之前的 token",
-    "tokens_after": "`position` 之後的 token",
+    "subject_region": "主詞",
+    "before_subject": "主詞之前",
+    "after_subject": "主詞之後",
+    "restored_token": " `position` 這一格",
+    "tokens_before": " `position` 之前",
+    "tokens_after": " `position` 之後",
     "negative": "−{factor}",
     "one_over": "1 /（{what}）",
     "count_of": "{what}的個數",

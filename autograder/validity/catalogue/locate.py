@@ -472,6 +472,50 @@ WRONG = {
             fails=ALL,
             code=_effect("(restored - corrupted).astype(float).mean()"),
         ),
+        "a list of nothing": Wrong(
+            "kept only effects above 1, so that nothing was left to join",
+            misconception="nothing_collected",
+            fails=ALL,
+            code=_effect(
+                "torch.stack([r - c for r, c in zip(restored, corrupted) if r > 1]).mean()"
+            ),
+        ),
+        "written into expanded": Wrong(
+            "added to a tensor that expand made, of which all rows are one",
+            misconception="expanded_written",
+            fails=ALL,
+            code=_effect("torch.zeros(1).expand(len(restored)).add_(restored - corrupted).mean()"),
+        ),
+        "brackets missing": Wrong(
+            "left out the brackets of mean() where one was subtracted from the other",
+            misconception="not_called",
+            fails=ALL,
+            code=_effect("restored.mean() - corrupted.mean"),
+        ),
+        "mean of whole numbers": Wrong(
+            "turned probabilities into whole numbers, of which torch takes no mean",
+            misconception="dtype_unsuited",
+            fails=ALL,
+            code=_effect("(1000 * restored).long().mean() - (1000 * corrupted).long().mean()"),
+        ),
+        "a dimension too far": Wrong(
+            "took the mean over a second dimension, which there is not",
+            misconception="too_few_dimensions",
+            fails=ALL,
+            code=_effect("(restored - corrupted).mean(dim=1)"),
+        ),
+        "numbers for tensors": Wrong(
+            "stacked Python's numbers as if they were tensors",
+            misconception="tensor_wanted",
+            fails=ALL,
+            code=_effect("torch.stack([float(r - c) for r, c in zip(restored, corrupted)]).mean()"),
+        ),
+        "a keyword of numpy": Wrong(
+            "gave mean() an argument that numpy knows and torch does not",
+            misconception="arguments_unknown",
+            fails=ALL,
+            code=_effect("(restored - corrupted).mean(where=restored > 0)"),
+        ),
         "no return in a helper": Wrong(
             "used what a helper without return gives",
             misconception="none_used",

@@ -496,12 +496,7 @@ WRONG = {
             fails=SHARES,
             code=_neighborhood("float(nll_true.mean() < nll_new.mean())"),
         ),
-        "always 1": Wrong(
-            "always gave 1",
-            misconception="one_verdict_for_all",
-            fails=SHARES,
-            code=_neighborhood("1.0"),
-        ),
+        "always 1": Wrong("always gave 1", fails=ALL, code=_neighborhood("1.0")),
         "a whole number": Wrong(
             "made a whole number of the share",
             misconception="whole_numbers",
