@@ -1,11 +1,14 @@
-"""Whatever dies while a class is graded: the report is that of an undisturbed run, at last.
+"""Whatever dies, or takes nothing more, while a class is graded: nothing is lost, at last.
 
-Real processes, killed for real: the command itself, a grader process, a zygote. The hidden tests
-are the quick ones of standins.py; students' functions take their time.
+Real processes, killed for real: the command itself, a grader process, a zygote. Then a gradebook
+that is locked, and disks that are full. The hidden tests are the quick ones of standins.py;
+students' functions take their time.
 """
 
 import json
 import os
+import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +21,8 @@ import pytest
 
 from tests.standins import TRIPLE
 from tests.test_grade import hand_in
+from tests.test_nbgrader import course, prepared  # noqa: F401 (fixtures)
+from tests.test_recording import exported, locked
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,6 +31,7 @@ pytestmark = [
 NAMES = [f"s{number}" for number in range(8)]
 SLOW = "import time\n\n\ndef double(x):\n    time.sleep(0.3)\n    return {} * x"
 PROGRAM = Path(__file__).with_name("small_grader.py")
+ROOM = 20_000  # bytes: more than the report, less than the gradebook
 START_SECONDS = 120  # for everything that is waited for: the machine may be busy
 
 
@@ -38,8 +44,10 @@ def submitted(tmp_path_factory):
 
 
 def command(submitted, report, *options):
-    grade = [sys.executable, str(PROGRAM), "grade", str(submitted), "--no-feedback"]
-    return [*grade, "--i-accept-no-isolation", "--json", str(report), *options]
+    if "--course" not in options:
+        options = *options, "--no-feedback"
+    grade = [sys.executable, str(PROGRAM), "grade", str(submitted), "--i-accept-no-isolation"]
+    return [*grade, "--json", str(report), *options]
 
 
 def environment(**more):
@@ -163,4 +171,56 @@ def test_a_process_that_dies_costs_only_time(submitted, undisturbed, tmp_path, v
         killed.kill()
         said = process.communicate(timeout=START_SECONDS)[1]
         assert process.returncode == 0 and "Traceback" not in said
+    assert entries(report) == undisturbed
+
+
+def no_more_room(process, most):
+    """From now on the command itself writes no file of more bytes, as on a disk that is full."""
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+
+
+def test_a_disk_that_is_full_at_the_report_costs_only_time(submitted, undisturbed, tmp_path):
+    report = tmp_path / "r.json"
+    with running(submitted, report, "--jobs", "2") as process:
+        (first, *_) = kept(report)
+        no_more_room(process, 3 * first.stat().st_size)  # room for results, and none for a report
+        said = process.communicate(timeout=START_SECONDS)[1]
+        assert process.returncode == 1 and "Traceback" not in said
+        assert f"{report} cannot be written" in said.splitlines()[-1], said
+    before = len(kept(report))
+    # A report that was written before the disk was full stays.
+    assert before and (not report.exists() or len(entries(report)) < before)
+    done = run(submitted, report, "--jobs", "2")
+    assert done.returncode == 0 and f"{before} of {len(NAMES)} taken over" in done.stdout
+    assert entries(report) == undisturbed
+
+
+@pytest.mark.parametrize("fault", ["a full disk", "a lock"])
+def test_a_gradebook_that_takes_nothing_more_is_filled_later(
+    submitted,
+    undisturbed,
+    course,  # noqa: F811
+    fault,
+):
+    config, report = course / "nbgrader_config.py", course / "r.json"
+    config.write_text(config.read_text().replace("timeout=60", "timeout=0.1"))
+    options = "--jobs", "2", "--course", str(course)
+    with running(submitted, report, *options) as process:
+        if fault == "a lock":
+            with locked(course):
+                said = process.communicate(timeout=START_SECONDS)[1]
+        else:
+            no_more_room(process, ROOM)
+            said = process.communicate(timeout=START_SECONDS)[1]
+    assert process.returncode == 3 and "Traceback" not in said, said
+    assert entries(report) == undisturbed
+    lost = {name for name in NAMES if f"  {name}: the gradebook does not take it" in said}
+    assert lost and not lost & exported(course).keys()  # nothing that could be read as a score
+    if fault == "a lock":
+        mends = shlex.split(said.strip().splitlines()[-1])
+        assert mends[:2] == ["autograder", "record"]
+        subprocess.run([sys.executable, str(PROGRAM), *mends[1:]], env=environment(), check=True)
+    else:
+        assert run(submitted, report, *options).returncode == 0
+    assert exported(course) == {entry["student"]: entry["score"] for entry in undisturbed}
     assert entries(report) == undisturbed

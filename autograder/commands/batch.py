@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOWEST_ON_CLUSTER = "B"  # level of isolation: a worker belongs to others too
 KILLS = (
     "every grader process that took this submission died, also when it was graded alone. That is no"
     " 0: it has no entry in the report. Grade it by itself (--students) on another machine"
@@ -61,8 +62,7 @@ class Batch:
         self.json = chosen.json.resolve()
         csv = chosen.csv.resolve() if chosen.csv else None
         try:
-            found = admit(chosen.require_isolation, chosen.i_accept_no_isolation)
-            print(found)
+            level = self._admitted()
             # Students are spoken to in the language asked for, else in the course's.
             course_language = language_of(chosen.course or REPOSITORY)
             messages.use(chosen.lang or course_language or messages.language())
@@ -76,13 +76,21 @@ class Batch:
         self.handout = handout_in(released, self.grader.notebooks)
         self.results: dict[str, Result] = {}
         self.works: dict[str, OwnWork] = {}
-        self.kept = KeptResults(kept_beside(self.json), self.grader, self.assignment, found.level)
+        self.kept = KeptResults(kept_beside(self.json), self.grader, self.assignment, level)
         self.reports = Reports(self.json, csv, as_csv)
         self.ungraded: list[str] = []  # whose every grader process died
         self.held = ExitStack()  # the course, which no other grading may use meanwhile
         self.recorder = self.no_course = None  # the latter: why nobody is in the gradebook
         if not chosen.no_feedback:
             self._open_recorder()
+
+    def _admitted(self) -> str:
+        """The lowest level of isolation of this batch; on a cluster each worker finds its own."""
+        if self.chosen.cluster:
+            return min(self.chosen.require_isolation, LOWEST_ON_CLUSTER)
+        found = admit(self.chosen.require_isolation, self.chosen.i_accept_no_isolation)
+        print(found)
+        return found.level
 
     def run(self, students: list[str]) -> int:
         """Grade the students, and print and write what comes out; the exit status."""
@@ -185,7 +193,7 @@ class Batch:
         """The students as they are finished; without a result, who killed every grader process."""
         opened = (Opened(name, students[name], self._read(name)) for name in students)
         jobs = min(self.chosen.jobs, len(students))
-        if jobs < 2:
+        if jobs < 2 and not (students and self.chosen.cluster):
             yield from ((each, self._grade(each)) for each in opened)
             return
         broken = []  # what could not be read or sent, which needs no worker
@@ -207,21 +215,28 @@ class Batch:
                 yield each, task
 
     def _workers(self, jobs: int) -> "Workers":
-        """The grader processes."""
-        from autograder.running.workers import Workers  # late: --jobs 1 needs no Dask
-
-        return Workers.here(
-            jobs,
-            Terms(
-                secret=self.grader.secret,
-                limits=self.grader.limits,
-                seconds=self.grader.seconds,
-                language=messages.language(),
-                required=self.chosen.require_isolation,
-                accept_no_isolation=self.chosen.i_accept_no_isolation,
-                version=grader_version(),
-            ),
+        """The grader processes, here or on a cluster. Raises KeyholeError."""
+        chosen, level = self.chosen, self.chosen.require_isolation
+        terms = Terms(
+            secret=self.grader.secret,
+            limits=self.grader.limits,
+            seconds=self.grader.seconds,
+            language=messages.language(),
+            required=min(level, LOWEST_ON_CLUSTER) if chosen.cluster else level,
+            accept_no_isolation=chosen.i_accept_no_isolation and not chosen.cluster,
+            version=grader_version(),
         )
+        if not chosen.cluster:
+            from autograder.running.workers import Workers  # late: --jobs 1 needs no Dask
+
+            return Workers.here(jobs, terms)
+        from autograder.running.cluster import Address, ClusterWorkers  # late, as above
+
+        address = Address(chosen.cluster, chosen.tls_ca, chosen.tls_cert, chosen.tls_key)
+        workers = ClusterWorkers.at(address, terms)
+        worst = max(workers.levels.values())
+        print(f"Workers: {len(workers.levels)}, at isolation level {worst} or better.", flush=True)
+        return workers
 
     def _grade(self, opened: Opened) -> Result:
         if opened.submission is not None:

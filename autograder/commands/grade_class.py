@@ -19,6 +19,8 @@ from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
 
+TLS = {"ca": "authority", "cert": "certificate", "key": "key"}
+
 
 def add(commands: Subparsers) -> None:
     """Add the parser of this command."""
@@ -49,9 +51,23 @@ def add(commands: Subparsers) -> None:
         help="name of the assignment's folders (default %(default)s)",
     )
     add_jobs(parser, cores_here() if _has_dask() else 1)
+    _add_cluster(parser)
     _add_reports(parser)
     _add_safety(parser)
     parser.set_defaults(run=grade_class)
+
+
+def _add_cluster(parser: ArgumentParser) -> None:
+    """Other machines that grade."""
+    parser.add_argument(
+        "--cluster",
+        metavar="URL",
+        help="let the workers of this Dask scheduler grade, as tls://host:8786 (docs/cluster.md)",
+    )
+    for name, what in TLS.items():
+        parser.add_argument(
+            f"--tls-{name}", metavar="FILE", type=Path, help=f"with --cluster: the TLS {what}"
+        )
 
 
 def _add_reports(parser: ArgumentParser) -> None:
@@ -122,20 +138,40 @@ def grade_class(chosen: Namespace) -> int:
     students = find_students(submitted, chosen.assignment, chosen.students)
     if chosen.csv and chosen.csv.resolve() == chosen.json.resolve():
         raise Unusable("--json and --csv name the same file")
-    if chosen.jobs > 1 and not _has_dask():
+    if (chosen.cluster or chosen.jobs > 1) and not _has_dask():
         raise Unusable(
-            "--jobs above 1 needs more packages: pip install --constraint constraints.txt"
-            " --editable '.[grade,cluster]'"
+            "--cluster, and --jobs above 1, need more packages: pip install --constraint"
+            " constraints.txt --editable '.[grade,cluster]'"
         )
+    _check_cluster(chosen)
     for path in filter(None, (chosen.json, chosen.csv)):
         check_writable(path.resolve())
 
-    if FORKS and chosen.jobs > 1 and len(students) > 1:
+    if FORKS and not chosen.cluster and chosen.jobs > 1 and len(students) > 1:
         start_mother()  # it works while this process loads torch
 
     from autograder.commands.batch import Batch
 
     return Batch(chosen, submitted).run(students)
+
+
+def _check_cluster(chosen: Namespace) -> None:
+    """Raise Unusable where the arguments cannot name a scheduler and the way to it."""
+    tls = {name: getattr(chosen, f"tls_{name}") for name in TLS}
+    if not chosen.cluster:
+        if given := [f"--tls-{name}" for name in tls if tls[name]]:
+            raise Unusable(f"{given[0]} is of no use without --cluster")
+        return
+    if not chosen.cluster.startswith("tls://"):
+        raise Unusable(
+            f"{chosen.cluster} is not a tls:// address: without TLS anybody could read the secret,"
+            " and run code on the workers"
+        )
+    for name, path in tls.items():
+        if path is None:
+            raise Unusable(f"--cluster needs --tls-{name} (docs/cluster.md)")
+        if not path.is_file():
+            raise Unusable(f"--tls-{name}: there is no file {path}")
 
 
 def _has_dask() -> bool:

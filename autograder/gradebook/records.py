@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 from nbformat import NotebookNode
-from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment
+from nbgrader.api import Grade, Gradebook, InvalidEntry, MissingEntry, SubmittedAssignment
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
 from sqlalchemy.exc import SQLAlchemyError
@@ -67,11 +67,12 @@ class Records:
                 gradebook.db.flush()
                 yield
                 gradebook.db.remove()
-        except SQLAlchemyError as error:
+        except BaseException as error:
             self.close()
-            raise GradebookFailed(error) from error
-        except BaseException:
-            self.close()
+            # nbgrader's methods give some errors of the database a name of their own.
+            cause = error.__context__ if isinstance(error, InvalidEntry) else error
+            if isinstance(cause, SQLAlchemyError):
+                raise GradebookFailed(cause) from error
             raise
 
     def scores(self, student: str) -> dict[tuple[str, str], float | None] | None:

@@ -1,6 +1,8 @@
 """What a grader process does: it is told the terms once, then it grades one task after another."""
 
 import logging
+import threading
+import uuid
 from dataclasses import dataclass, field
 
 from autograder.grade import Grader, admit, grade_read, not_graded
@@ -25,6 +27,7 @@ class Terms:
     required: str  # level of isolation
     accept_no_isolation: bool
     version: str  # of the client's grader
+    batch: str = field(default_factory=lambda: uuid.uuid4().hex[:8])  # which one it is
 
 
 @dataclass(frozen=True)
@@ -42,50 +45,63 @@ class Unfit(Exception):
 class GraderProcess:
     """The one grader of a process, from when it is told the terms.
 
-    prepared: a grader that has made already what a class shares.
+    prepared: a grader that has made already what a class shares. Where several threads ask, one of
+    them makes it ready.
     """
 
     def __init__(self, prepared: Grader | None = None):
         self._prepared = prepared
-        self._terms = self._grader = self._state = None
+        self._terms = self._made = None
+        self._making = threading.Lock()
 
-    def use(self, terms: Terms) -> None:
-        """Grade by these terms from now on."""
-        self._terms, self._grader, self._state = terms, None, None
+    @property
+    def batch(self) -> str | None:
+        """The batch by whose terms it grades."""
+        terms = self._terms
+        return terms.batch if terms else None
+
+    def use(self, terms: Terms | None) -> None:
+        """Grade by these terms from now on; None makes it forget them."""
+        self._terms, self._made = terms, None
 
     def state(self) -> Readiness:
         """Make ready if that was not done yet; what came of it."""
-        if self._state is None:
-            self._state = self._made_ready()
-        return self._state
+        return self._ready()[1]
 
     def grade(self, task: GradingTask) -> Result:
         """The result of a task. Raises Unfit."""
-        if problem := self.state().problem:
-            raise Unfit(problem)
+        _, state, grader = self._ready()
+        if state.problem:
+            raise Unfit(state.problem)
         try:
             with unpacked(task) as submission:
-                return grade_read(submission, task.student, self._grader, task.assignment)
+                return grade_read(submission, task.student, grader, task.assignment)
         except Exception:  # a defect of ours: it costs one student's grade, not the batch
             log.exception("grading %s", task.student)
-            return not_graded(task.student, self._grader, task.assignment)
+            return not_graded(task.student, grader, task.assignment)
 
-    def _made_ready(self) -> Readiness:
-        terms = self._terms
+    def _ready(self) -> tuple[Terms | None, Readiness, Grader | None]:
+        with self._making:
+            terms, made = self._terms, self._made
+            if made is None or made[0] is not terms:
+                made = self._made = terms, *self._made_ready(terms)
+            return made
+
+    def _made_ready(self, terms: Terms | None) -> tuple[Readiness, Grader | None]:
         if terms is None:
-            return Readiness("E", "nobody told it the terms")
+            return Readiness("E", "nobody told it the terms"), None
         if grader_version() != terms.version:
-            return Readiness("E", "it has another version of Keyhole or of its packages")
+            return Readiness("E", "it has another version of Keyhole or of its packages"), None
         messages.use(terms.language)
         try:
             found = admit(terms.required, terms.accept_no_isolation)
-            self._grader = Grader(None, terms.secret, terms.seconds, terms.limits)
+            grader = Grader(None, terms.secret, terms.seconds, terms.limits)
             if self._prepared:
-                self._grader.share(self._prepared)
-            self._grader.prepare()
+                grader.share(self._prepared)
+            grader.prepare()
         except KeyholeError as error:
-            return Readiness("E", str(error))
-        return Readiness(found.level)
+            return Readiness("E", str(error)), None
+        return Readiness(found.level), grader
 
 
 # Dask calls functions of modules, so the process has one.

@@ -1,4 +1,4 @@
-"""Grader processes on this machine, under Dask.
+"""Grader processes under Dask. Here are those of this machine; cluster.py has those of others.
 
 A batch of `--jobs 1` does without this module, and without Dask.
 """
@@ -26,6 +26,15 @@ from keyhole.errors import KeyholeError
 
 Work = TypeVar("Work")
 
+GONE = (
+    "the scheduler is gone. What was finished is kept: start the scheduler and its workers again,"
+    " then run the same command, which goes on from here"
+)
+TAKEN = (
+    "another batch has begun on these workers. What was finished is kept: when the other batch has"
+    " ended, run the same command again, which goes on from here"
+)
+THREADS = "it grades several submissions at once: start it with --nthreads 1"
 WAITING = 2  # submissions sent per worker: one is graded, one waits there
 # Deaths of a worker under one submission before it is set aside.
 DEATHS = 3
@@ -42,27 +51,45 @@ SETTINGS = {
 
 
 class TellTerms(WorkerPlugin):
-    """Tells every worker, also those that come later, how to grade."""
-
-    name = "keyhole-terms"
+    """Tells every worker, also those that come later, how to grade a batch."""
 
     def __init__(self, terms: Terms):
-        self._terms = terms
+        self._terms, self.name = terms, self.name_of(terms.batch)
+
+    @staticmethod
+    def name_of(batch: str) -> str:
+        """The name by which it is taken back."""
+        return f"keyhole-terms-{batch}"
 
     def setup(self, worker: object) -> None:
         grading.HERE.use(self._terms)
+
+    def teardown(self, worker: object) -> None:
+        if grading.HERE.batch == self._terms.batch:
+            grading.HERE.use(None)
 
 
 class UnfitWorker(Exception):
     """A worker that cannot grade by the terms: (its address, why)."""
 
 
-def _grade(task: GradingTask) -> Result:
-    """The result of a task, by the worker that this runs in. Raises UnfitWorker."""
+def _grade(task: GradingTask, batch: str) -> Result:
+    """The result of a task of a batch, by the worker that this runs in.
+
+    Raises UnfitWorker, and KeyholeError where another batch has told this worker its terms.
+    """
+    worker = get_worker()
+    if worker.state.nthreads != 1:
+        raise UnfitWorker(worker.address, THREADS)
+    if grading.HERE.batch != batch:
+        raise KeyholeError(TAKEN)
     try:
-        return grading.HERE.grade(task)
+        result = grading.HERE.grade(task)
     except Unfit as unfit:
-        raise UnfitWorker(get_worker().address, str(unfit)) from None
+        raise UnfitWorker(worker.address, str(unfit)) from None
+    if grading.HERE.batch != batch:  # meanwhile, and so the language may be the other batch's
+        raise KeyholeError(TAKEN)
+    return result
 
 
 class Workers:
@@ -71,9 +98,8 @@ class Workers:
     `cluster`: those of this machine, which end with it.
     """
 
-    def __init__(self, client: Client, cluster: LocalCluster | None = None):
-        self._client, self._cluster = client, cluster
-        self._batch = uuid.uuid4().hex[:8]
+    def __init__(self, client: Client, batch: str, cluster: LocalCluster | None = None):
+        self._client, self._batch, self._cluster = client, batch, cluster
 
     @classmethod
     def here(cls, jobs: int, terms: Terms) -> "Workers":
@@ -95,7 +121,7 @@ class Workers:
                 memory_limit=0,  # the limits of limits.toml count
                 silence_logs=logging.CRITICAL,
             )
-            workers = cls(Client(cluster, set_as_default=False), cluster)
+            workers = cls(Client(cluster, set_as_default=False), terms.batch, cluster)
         try:
             if FORKS:
                 wait_for_mother()
@@ -136,6 +162,8 @@ class Workers:
         self._send(waiting, sent, done)
         for future, result in done:
             work, task = sent.pop(future.key)
+            if future.status in ("cancelled", "lost"):
+                raise KeyholeError(GONE)
             if future.status == "error":
                 result = future.exception()
             future.release()
@@ -154,7 +182,7 @@ class Workers:
         room = WAITING * self._count() - len(sent)
         for work, task in itertools.islice(waiting, max(room, least)):
             key = f"{self._batch}-{uuid.uuid4().hex}"
-            future = self._client.submit(_grade, task, key=key, pure=False)
+            future = self._client.submit(_grade, task, self._batch, key=key, pure=False)
             sent[future.key] = work, task
             done.add(future)
 
@@ -182,5 +210,5 @@ class Workers:
 
 def hush() -> None:
     """Keep the chatter of connections that break off the terminal: what it means is said once."""
-    for name in ("distributed", "tornado.application", "asyncio"):
+    for name in ("distributed", "distributed.client", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
