@@ -21,10 +21,18 @@ import yaml
 
 from autograder import cli
 from autograder.gradebook.collected import LIST, feedback_zip, rows_in
-from autograder.gradebook.exports import Points, canvas_gradebook, moodle_worksheet
+from autograder.gradebook.exports import (
+    Points,
+    canvas_gradebook,
+    moodle_worksheet,
+    questions,
+    totals,
+)
+from autograder.gradebook.feedback import totals as shown
 from autograder.gradebook.gradescope import results_of
 from autograder.gradebook.roster import read_roster
 from autograder.gradebook.standings import Mark, Standing
+from autograder.pages.feedback import feedback_page
 from autograder.result import Result, TestResult
 from autograder.sandbox import isolation
 from keyhole.errors import Unusable
@@ -300,6 +308,24 @@ def test_a_total_holds_all_and_is_never_below_nothing():
     standing = Standing("ada", marks, {}, 1.0, None)
     assert (standing.automatic, standing.manual, standing.total) == (1.5, 2.0, 2.5)
     assert Standing("ada", marks, {}, 9.0, None).total == 0 and marks[0].overridden
+
+
+def test_a_bonus_is_in_the_points_and_not_in_what_they_are_out_of():
+    marks = (
+        Mark("4_scale", "test_a", False, 4, 3.0, None, 0.0, False),
+        Mark("4_scale", "written_b", True, 3, None, 2.0, 0.0, False),
+        Mark("5_learn_to_edit", "test_c", False, 2, 2.0, None, 0.0, False),
+        Mark("5_learn_to_edit", "written_d", True, 1, None, 0.5, 0.0, False),
+    )
+    ada = Standing("ada", marks, {}, 0.0, None)
+    assert (ada.total, ada.max_points, ada.automatic_most) == (7.5, 7, 4)
+    assert (ada.bonus, ada.max_bonus) == (2.5, 3)
+    assert (totals({"ada": ada}, False).most, totals({"ada": ada}, True).most) == (7, 4)
+    [row] = csv.DictReader(io.StringIO(questions({"ada": ada}, None)))
+    assert (row["total"], row["bonus_in_total"], row["max"]) == ("7.5", "2.5", "7")
+    result = Result("ada", "model_editing", "graded", None, "A", 1.0, ())
+    page = feedback_page(result, (), shown(ada))
+    assert "7.5 of 7 points" in page and "bonus in these" in page and "2.5 / 3" in page
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 
 from autograder import cli
 from autograder.messages import on_page
+from autograder.pages import class_report
 from autograder.pages.class_report import class_page, costly_tests, groups_of, questions
 from autograder.pages.render import visible
 from autograder.result import Alike, Result, TestResult, write_json
@@ -55,6 +56,15 @@ def test_figures_are_those_of_the_results():
     assert second.example.startswith("`triple` raised") and second.points == 2
     [group] = groups_of(a_class(), anonymous=False)
     assert group.students == ("ann", "bea") and SECRET_FACT in group.alike
+
+
+def test_a_score_with_a_bonus_is_in_the_histogram(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(class_report, "histogram", lambda *given: drawn.append(given) or "")
+    more = replace(test(3, "pass", name="bonus.plain", most=3.0), notebook="5_learn_to_edit")
+    class_page([replace(each, tests=(*each.tests, more)) for each in a_class()])
+    [(scores, most, _)] = drawn
+    assert max(scores) == most == 9
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)

@@ -42,12 +42,11 @@ class Filled:
 def totals(found: Mapping[str, Standing], automatic: bool) -> Points:
     """The total of each student; or `automatic`, the points of the hidden tests alone.
 
-    A total of which a written answer is not graded yet is none: it would be too low.
+    A bonus is in a total, and not in what it is out of. A total of which a written answer is not
+    graded yet is none: it would be too low.
     """
     if automatic:
-        most = max(
-            sum(m.max_points for m in each.marks if not m.written) for each in found.values()
-        )
+        most = max(each.automatic_most for each in found.values())
         holds = "automatic points alone: without written questions and without late penalties"
         return Points({name: each.automatic for name, each in found.items()}, most, holds)
     waiting = sorted(name for name, each in found.items() if each.open)
@@ -186,8 +185,9 @@ def questions(found: Mapping[str, Standing], roster: Roster | None) -> str:
     cells = list(dict.fromkeys((m.notebook, m.cell) for each in found.values() for m in each.marks))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    sums = ["automatic", "manual", "penalty", "total", "max", "overridden", "to_grade"]
-    writer.writerow(["student", "name", *(cell.removeprefix("test_") for _, cell in cells), *sums])
+    sums = ["automatic", "manual", "penalty", "total", "bonus_in_total", "max"]
+    heads = [cell.removeprefix("test_") for _, cell in cells] + sums
+    writer.writerow(["student", "name", *heads, "overridden", "to_grade"])
     for student, each in sorted(found.items()):
         marks = {(mark.notebook, mark.cell): mark for mark in each.marks}
         overridden = " ".join(
@@ -196,7 +196,7 @@ def questions(found: Mapping[str, Standing], roster: Roster | None) -> str:
         writer.writerow(
             [_text(student), _text(roster.name_of(student) if roster else "")]
             + [_shown(marks.get(cell)) for cell in cells]
-            + [each.automatic, each.manual, each.penalty, each.total, each.max_points]
+            + [each.automatic, each.manual, each.penalty, each.total, each.bonus, each.max_points]
             + [overridden, len(each.open)]
         )
     return file.getvalue()

@@ -81,4 +81,6 @@ def totals(standing: Standing) -> Totals:
         standing.max_points - standing.automatic_most,
         standing.penalty,
         sum(mark.open for mark in standing.marks if mark.written),
+        standing.bonus,
+        standing.max_bonus,
     )

@@ -1,7 +1,7 @@
 """What the gradebook says of each student: points of every graded cell, by whom, and penalties."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import aliased
 
 from autograder.gradebook.config import CONFIG_FILE, config_of
-from autograder.result import DECIMALS
+from autograder.result import BONUS, DECIMALS
 from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
@@ -50,6 +50,11 @@ class Mark:
     def overridden(self) -> bool:
         """Did a staff member replace the points of the hidden tests?"""
         return not self.written and self.by_hand is not None
+
+    @property
+    def on_top(self) -> bool:
+        """Is it of a notebook whose points are bonus?"""
+        return self.notebook in BONUS
 
     @property
     def points(self) -> float:
@@ -87,13 +92,28 @@ class Standing:
         return round(max(0.0, self.automatic + self.manual - self.penalty), DECIMALS)
 
     @property
+    def bonus(self) -> float:
+        """Points of the notebooks that come on top of the course's, which the others hold too."""
+        return round(sum(mark.points for mark in self.marks if mark.on_top), DECIMALS)
+
+    @property
     def max_points(self) -> float:
-        return round(sum(mark.max_points for mark in self.marks), DECIMALS)
+        """Without the bonus: whoever has all points and some bonus has more."""
+        return self.automatic_most + self._most(mark for mark in self.marks if mark.written)
 
     @property
     def automatic_most(self) -> float:
-        """How many points the hidden tests can give."""
-        return round(sum(mark.max_points for mark in self.marks if not mark.written), DECIMALS)
+        """How many points the hidden tests can give, without the bonus."""
+        return self._most(mark for mark in self.marks if not mark.written)
+
+    @property
+    def max_bonus(self) -> float:
+        """What can be had on top."""
+        return round(sum(mark.max_points for mark in self.marks if mark.on_top), DECIMALS)
+
+    @staticmethod
+    def _most(marks: Iterable[Mark]) -> float:
+        return round(sum(mark.max_points for mark in marks if not mark.on_top), DECIMALS)
 
     @property
     def open(self) -> list[Mark]:

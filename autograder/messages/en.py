@@ -234,6 +234,7 @@ PAGES = {
     "report_automatic": (
         "Points are those of the hidden tests ({most}); written questions are extra."
     ),
+    "report_bonus": "They hold a bonus of up to {most} more.",
     "filter": "Filter",
     "filter_rows": "Show only rows with …",
     "sort_hint": "Click a heading to sort.",
@@ -302,6 +303,7 @@ PAGES = {
     "feedback_total": "{points} of {most} points",
     "feedback_automatic": "hidden tests",
     "feedback_written": "written questions",
+    "feedback_bonus": "bonus in these",
     "feedback_penalty": "late penalty",
     "feedback_open": "Not final: {count} written answers are not graded yet.",
     "feedback_notes": "The grader's notes on what you handed in",

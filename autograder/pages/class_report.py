@@ -97,6 +97,7 @@ def class_page(
     anonymous: names nobody, and quotes nothing that could tell who wrote it.
     """
     most = max(each.max_score for each in results)
+    bonus = max(each.max_bonus for each in results)
     scores = [each.score for each in results]
     label = on_page("histogram_of", count=len(scores), mean=round(mean(scores), 1))
     counted = [each for each in results if each.status != "failed"]
@@ -111,7 +112,8 @@ def class_page(
         median=median(scores),
         failed=[each for each in results if each.status == "failed"],
         mended=[each for each in counted if each.reason],
-        drawing=histogram(scores, most, label),
+        bonus=bonus,
+        drawing=histogram(scores, most + bonus, label),
         questions=[*questions(results), *written],
         written=written,
         no_gradebook=no_gradebook,

@@ -50,7 +50,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Totals:
-    """A student's points: of the hidden tests, those given by hand, and what was taken off."""
+    """A student's points: of the hidden tests, those given by hand, and what was taken off.
+
+    The points hold a bonus; what they are out of does not.
+    """
 
     points: float
     most: float
@@ -60,6 +63,8 @@ class Totals:
     manual_most: float
     penalty: float
     waiting: int  # written answers that nobody has graded yet
+    bonus: float = 0.0
+    bonus_most: float = 0.0
 
 
 def feedback_page(
