@@ -170,6 +170,7 @@ def test_a_count_is_shown_in_full_and_may_be_a_whole_number():
     assert (row.expected, row.got) == ("270,336", "135,168")
 
 
+@pytest.mark.slow
 def test_every_stored_wrong_result_has_a_card_in_every_language():
     """In HTML that is closed, and without a tag that acts."""
     seen = set()
@@ -263,6 +264,7 @@ def test_the_explanation_that_most_tests_have_leads_and_measures_stay_behind():
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_compare_draws_every_blank_right_or_wrong(name):
     solution = next(each for each in RIGHT if each.function == name)
     function = Student("\n\n".join((IMPORTS, *solution.cells))).function(name)

@@ -515,6 +515,7 @@ def test_data_missing_or_damaged_is_one_sentence(tmp_path, monkeypatch):
         check(write_edit)
 
 
+@pytest.mark.slow
 def test_the_stored_data_is_what_the_oracle_makes(tmp_path, cases, monkeypatch):
     stored = data_folder() / "checks" / "3_edit.json"
     made = make(tmp_path / "checks") / "3_edit.json"

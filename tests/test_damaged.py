@@ -177,6 +177,7 @@ def test_there_are_enough_of_them_and_silence_is_kept_only_where_nothing_is_mend
     }
 
 
+@pytest.mark.slow
 def test_no_healthy_student_is_touched_and_none_is_lost_whatever_the_jobs(batch):
     _, entries, one_job, alone, _ = batch
     for student in HEALTHY:

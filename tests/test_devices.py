@@ -174,6 +174,7 @@ def test_fine_tuning_is_undone_bit_for_bit(pair, device):
 
 
 @pytest.mark.parametrize("method", editing_many.METHODS)
+@pytest.mark.slow
 def test_many_facts_by_every_method(pair, device, method, monkeypatch):
     monkeypatch.setattr(editing_many, "THRESHOLD", 0.5)  # the toys' C is another's
     solved = {}

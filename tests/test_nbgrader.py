@@ -284,6 +284,7 @@ def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
     grader.cache_clear()
 
 
+@pytest.mark.slow
 def test_files_beside_the_notebook_are_graded_by_both_routes(course, monkeypatch):
     def file_test(trial):
         there = [
@@ -374,6 +375,7 @@ def test_the_latest_submission_is_read_again_when_something_has_changed(course):
     latest.close()
 
 
+@pytest.mark.slow
 def test_a_course_that_still_names_the_plugin_by_its_old_address_is_graded(course):
     config = course / "nbgrader_config.py"
     old = config.read_text().replace("autograder.gradebook.plugin", "autograder.nbgrader_plugin")

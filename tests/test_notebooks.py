@@ -43,6 +43,7 @@ def test_the_hidden_tests_are_in_the_order_of_the_notebook(name):
     assert [cell for cell in cells if cell in tests] == list(tests)
 
 
+@pytest.mark.slow
 def test_the_students_notebooks_are_made_from_the_solutions(tmp_path):
     course = tmp_path / "course"
     course.mkdir()

@@ -449,6 +449,7 @@ def test_the_real_pack_imports(real_pack, tmp_path):
     assert out.stdout.split(" ", 1) == [str(tmp_path / TOP / "keyhole" / "__init__.py"), "[]\n"]
 
 
+@pytest.mark.slow
 def test_the_wheel_for_colab_holds_the_students_data(tmp_path):
     """It needs nothing of the repository: the data lies within the package."""
     with zipfile.ZipFile(pack_wheel(tmp_path)) as archive:

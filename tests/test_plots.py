@@ -270,6 +270,7 @@ def test_pictures_are_all_in_chinese_and_lack_no_character():
 
 
 @pytest.mark.parametrize("language", messages.LANGUAGES)
+@pytest.mark.slow
 def test_every_letter_is_large_enough_for_a_projector(language):
     """A notebook shows a picture in its own size, unless it is too wide for the page."""
     messages.use(language)

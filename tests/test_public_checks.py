@@ -125,6 +125,7 @@ def each_function():
 
 
 @pytest.mark.parametrize("function", list(each_function()))
+@pytest.mark.slow
 def test_the_public_checks_let_through_exactly_the_wrong_solutions_listed(function):
     wrong, right = (
         [solution for solution in catalogue if solution.function == function]

@@ -83,6 +83,7 @@ PROMPTS = [
 )
 @pytest.mark.parametrize("layout", ["llama", "gpt2"])
 @pytest.mark.parametrize("prompt, subject", PROMPTS)
+@pytest.mark.slow
 def test_the_sweep_is_exact_on_toys_of_odd_sizes(layout, prompt, subject, kind, window):
     model = toy_model(layout, seed=4, layers=5, width=28, mlp_width=37, heads=2)
     noise = maps.subject_noise(model, prompt, subject, samples=3, seed=2)
