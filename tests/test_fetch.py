@@ -629,14 +629,18 @@ def write_tiny_gguf(path):
 
 
 def test_the_conversion_dequantises_and_loads_again_without_a_hub(tmp_path, monkeypatch, capfd):
+    import gguf
     import numpy as np
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     (tmp_path / "gguf").mkdir()
     down = write_tiny_gguf(tmp_path / "gguf" / "tiny.gguf")
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
-    folder = tmp_path / "converted"
+    folder, read, reader = tmp_path / "converted", [], gguf.GGUFReader
+    monkeypatch.setattr(gguf, "GGUFReader", lambda *asked: read.append(asked) or reader(*asked))
+    counted = gguf.GGUFReader
     prepared.convert(tmp_path / "gguf" / "tiny.gguf", folder, progress=False)
+    assert len(read) == 1 and gguf.GGUFReader is counted  # read once, and left as it was
     assert capfd.readouterr().err.strip() == ""
     assert missing_from(folder) is None
     assert (folder / "model.safetensors").stat().st_mode == (folder / "config.json").stat().st_mode

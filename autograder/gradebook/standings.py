@@ -99,7 +99,7 @@ class Standing:
     @property
     def max_points(self) -> float:
         """Without the bonus: whoever has all points and some bonus has more."""
-        return self.automatic_most + self._most(mark for mark in self.marks if mark.written)
+        return self._most(self.marks)
 
     @property
     def automatic_most(self) -> float:
