@@ -4,23 +4,19 @@ There are two ways to count, never mixed. By probability: which of two rival tar
 generation: is the target what the model says.
 """
 
-import copy
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import torch
 
 from keyhole.facts import Probe
 from keyhole.models import EditableModel
-from keyhole.suspended import Suspended
+from keyhole.packed import SuspendedTree, cache_of, trees_of
 
 PROBE_KINDS = ("original", "paraphrase", "neighborhood", "reversion", "portability")
-PROBES_AT_ONCE = 32  # rows of a set, alike in length, so that little is padding
-SEQUENCES_AT_ONCE = 64  # of a batch of questions
-AT_ONCE_AFTER = 8  # ... after a context, whose keys and values each of them needs
 
 Question = tuple[str, str]  # (prompt, target)
 
@@ -42,41 +38,24 @@ def _alike(prompts):
     return next((i for i in range(most) if any(other[i] != first[i] for other in others)), most)
 
 
-def _rows_and_reads(asked):
-    """The texts to run, and of each target token where it is read, for (number, prompt, target).
-
-    A read is (which target, in which row, after which position, which token). Longest first: a text
-    that is the beginning of a longer one is read there, since nothing looks to the right.
-    """
-    rows, row_of, reads = [], {}, []
-    for number, prompt, wanted in sorted(asked, key=lambda each: -len(each[1] + each[2])):
-        text = tuple(prompt + wanted[:-1])
-        if text not in row_of:
-            row_of |= {text[: i + 1]: len(rows) for i in range(len(text))}
-            rows.append(list(text))
-        row = row_of[text]
-        reads += [(number, row, len(prompt) - 1 + i, token) for i, token in enumerate(wanted)]
-    return rows, reads
-
-
 class _Batch:
-    """Some of a set's rows, stopped below the layer, and what is read there."""
+    """A tree of prompts with their targets, stopped below the layer, and what is read there."""
 
-    def __init__(self, model, rows, numbers, reads, layer, start):
-        here = [
-            (number, row - numbers.start, position - start, token)
-            for number, row, position, token in reads
-            if row in numbers
+    def __init__(self, model, tree, asked, layer, cache):
+        self._model, self._suspended = model, SuspendedTree(model, tree, layer, cache)
+        # (which target, after which token of the tree, which token)
+        reads = [
+            (asked[text][0], after, token)
+            for text, path in tree.paths.items()
+            for after, token in zip(path[-len(asked[text][2]) :], asked[text][2])
         ]
-        rows = rows[numbers.start : numbers.stop]
-        self._model, self._suspended = model, Suspended(model, rows, layer, [start] * len(rows))
-        self.number, row, position, self._token = torch.tensor(here, device=model.device).T
+        self.number, after, self._token = torch.tensor(reads, device=model.device).T
         # Two targets after one prompt are read from the same logits.
-        self._places, self._place = torch.stack([row, position]).unique(dim=1, return_inverse=True)
+        self._after, self._place = after.unique(return_inverse=True)
 
     def run(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The log probability of each token read, and whether it is the most probable one."""
-        log_probs = self._model.logits(self._suspended.run()[tuple(self._places)]).log_softmax(-1)
+        log_probs = self._model.logits(self._suspended.run()[self._after]).log_softmax(-1)
         each = log_probs[self._place, self._token]
         return each, log_probs.argmax(-1)[self._place] == self._token
 
@@ -105,11 +84,10 @@ class ProbeSet:
         prompts = model.encode([targets[number][0] for number in there])
         wanted = model.encode_targets([targets[number][1] for number in there])
         start = _alike(prompts) if before else 0
-        rows, reads = _rows_and_reads(zip(there, prompts, wanted))
-        self._batches = [
-            _Batch(model, rows, range(first, first + PROBES_AT_ONCE), reads, layer, start)
-            for first in range(0, len(rows), PROBES_AT_ONCE)
-        ]
+        cache = cache_of(model, prompts[0][:start]) if start else None
+        asked = list(zip(there, prompts, wanted))
+        trees = trees_of([prompt + target[:-1] for _, prompt, target in asked], start)
+        self._batches = [_Batch(model, tree, asked, layer, cache) for tree in trees]
 
     @torch.no_grad()
     def measure(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -246,57 +224,31 @@ def score(
         return {}
     prompts, targets = (list(dict.fromkeys(texts)) for texts in zip(*questions))
     texts = model.encode_targets([f" {prompt}" for prompt in prompts]) if context else None
-    before = dict(zip(prompts, map(tuple, texts or model.encode(prompts))))
-    cache = _cache_of(model, context) if context else None
-    ids = dict(zip(targets, map(tuple, model.encode_targets(targets))))
-    asked = defaultdict(list)
-    for prompt, target in questions:
-        asked[before[prompt] + ids[target][:-1]].append((prompt, target))
-    # Sequences of one length together need little padding.
-    sequences = sorted(asked, key=lambda tokens: (len(tokens), tokens))
+    before = dict(zip(prompts, texts or model.encode(prompts)))
+    cache = cache_of(model, *model.encode([context])) if context else None
+    ids = dict(zip(targets, model.encode_targets(targets)))
+    trees = trees_of([before[prompt] + ids[target][:-1] for prompt, target in questions])
     scores = {}
-    at_once = AT_ONCE_AFTER if context else SEQUENCES_AT_ONCE
-    for start in progress(range(0, len(sequences), at_once)):
-        batch = {tokens: asked[tokens] for tokens in sequences[start : start + at_once]}
-        scores |= _scores_of(model, batch, ids, cache)
+    for tree in progress(trees):
+        asked = {questions[number]: path for number, path in tree.paths.items()}
+        scores |= _scores_of(model, tree, asked, ids, cache)
     return scores
 
 
-def _cache_of(model, context):
-    """The attention's keys and values of a context."""
-    read = model.batch(model.encode([context]))
-    return model.hf.base_model(read, use_cache=True).past_key_values
-
-
-def _states_of(model, rows, cache):
-    """The final states of lists of tokens, after what is in the cache, if there is one."""
-    options = {"use_cache": False}
-    if cache is not None:
-        cache = copy.deepcopy(cache)
-        cache.batch_repeat_interleave(len(rows))
-        options = {"use_cache": True, "past_key_values": cache}
-    return model.hf.base_model(model.batch(rows), **options).last_hidden_state
-
-
-def _scores_of(model, batch, ids, cache):
-    """The scores of one batch: {tokens to read: [(prompt, target)]}, all from one pass.
+def _scores_of(model, tree, asked, ids, cache):
+    """The scores of one tree: {question: where its tokens are}, all from one pass.
 
     `ids` are the targets' tokens, `cache` is that of the context.
     """
-    places = {}  # (row, position) whose logits are needed -> its number
-    wanted = []  # (question, the tokens of its target, the numbers of their places)
-    for row, (tokens, questions) in enumerate(batch.items()):
-        for question in questions:
-            target = ids[question[1]]
-            first = len(tokens) - len(target)
-            at = [places.setdefault((row, first + i), len(places)) for i in range(len(target))]
-            wanted.append((question, target, at))
-    states = _states_of(model, list(batch), cache)
-    where = torch.tensor(list(places), device=states.device)
-    log_p = model.head(states[where[:, 0], where[:, 1]]).log_softmax(-1)
+    # Two targets after one prompt are read from the same logits.
+    ends = {question: path[-len(ids[question[1]]) :] for question, path in asked.items()}
+    places = {place: number for number, place in enumerate(sorted(set(chain(*ends.values()))))}
+    states = SuspendedTree(model, tree, cache=cache).run()
+    log_p = model.logits(states[list(places)]).log_softmax(-1)
     scores = {}
-    for question, target, at in wanted:
-        each = log_p[at, list(target)]
+    for question, path in ends.items():
+        at, target = [places[place] for place in path], ids[question[1]]
+        each = log_p[at, target]
         ranks = (log_p[at] > each[:, None]).sum(-1) + 1
         scores[question] = Score(int(ranks.max()), float(each.mean()))
     return scores

@@ -10,6 +10,7 @@ from keyhole.editable import EditableModel
 from keyhole.errors import KeyholeError
 from keyhole.hooks import Seen, record
 from keyhole.messages import problem
+from keyhole.packed import SuspendedTree, trees_of
 from keyhole.suspended import Suspended
 
 PROMPTS = ("The Eiffel Tower is located in the city of", "The mother tongue of Molière is")
@@ -33,8 +34,11 @@ def check_model(model: EditableModel) -> None:
         _check_memory(model, layer, seen)
         _check_alike("model_logits", kind, model.logits(final.input[:, -1]), right[:, -1])
         parts = model.logits(Suspended(model, ids, layer, starts).run())
-        for whole, part, start in zip(right, parts, starts):
+        [tree] = trees_of(ids)
+        packed = model.logits(SuspendedTree(model, tree, layer).run())
+        for number, (whole, part, start) in enumerate(zip(right, parts, starts)):
             _check_alike("model_parts", kind, part[: length - start], whole[start:])
+            _check_alike("model_parts", kind, packed[tree.paths[number]], whole)
     except KeyholeError:
         raise
     # Each family that is built in another way fails in its own way.

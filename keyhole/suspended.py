@@ -7,20 +7,37 @@ the rest again.
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers.cache_utils import Cache
 
-from keyhole.editable import EditableModel
+from keyhole.editable import Call, EditableModel
 
 
-def _unshared(value):
-    """A cache that grows without the one it was taken from; it shares tensors, and writes none."""
+def unshared(value: Any) -> Any:
+    """A cache that grows without the one it was taken from; it shares tensors, and writes none.
+
+    Anything else is given back as it is.
+    """
     if not isinstance(value, Cache):
         return value
     twin = copy.copy(value)
     twin.layers = [copy.copy(layer) for layer in value.layers]
     return twin
+
+
+def run_on(model: EditableModel, layer: int, calls: Sequence[Call]) -> torch.Tensor:
+    """The final states, before the final norm, from the calls of `EditableModel.calls_from`.
+
+    They can be run again and again, and feel the weights of the moment. Gradients flow.
+    """
+    states = calls[0][0][0]
+    for block, (args, kwargs) in zip(model.blocks[layer:], calls):
+        others = [unshared(value) for value in args[1:]]
+        named = {name: unshared(value) for name, value in kwargs.items()}
+        states = block(states, *others, **named)
+    return states
 
 
 class Suspended:
@@ -53,9 +70,8 @@ class Suspended:
         model, device = self._model, tail.device
         # An empty head still needs one token to make a row; the mask hides it.
         rows = [tokens[:start] or tokens[:1] for tokens, start in zip(ids, self.starts)]
-        alike = min(self.starts) > 0 and all(row == rows[0] for row in rows)  # then read it once
-        heads = model.batch(rows[:1] if alike else rows, padded="left")
-        starts = torch.tensor(self.starts[: len(heads)], device=device)[:, None]
+        heads = model.batch(rows, padded="left")
+        starts = torch.tensor(self.starts, device=device)[:, None]
         positions = torch.arange(heads.shape[1], device=device) - heads.shape[1] + starts
         seen = positions >= 0
         with torch.no_grad():
@@ -65,16 +81,11 @@ class Suspended:
                 attention_mask=seen.long(),
                 position_ids=positions.clamp(min=0),
             ).past_key_values
-            if alike:
-                cache.batch_repeat_interleave(len(tail))
-        seen = seen.long().expand(len(tail), -1)
         return {
             "past_key_values": cache,
             "use_cache": True,
-            "attention_mask": torch.cat([seen, torch.ones_like(tail)], dim=1),
-            "position_ids": (starts + torch.arange(tail.shape[1], device=device)).expand(
-                len(tail), -1
-            ),
+            "attention_mask": torch.cat([seen.long(), torch.ones_like(tail)], dim=1),
+            "position_ids": starts + torch.arange(tail.shape[1], device=device),
         }
 
     def run(self) -> torch.Tensor:
@@ -82,9 +93,4 @@ class Suspended:
 
         Gradients flow.
         """
-        states = self.states
-        for block, (args, kwargs) in zip(self._model.blocks[self.layer :], self._calls):
-            others = [_unshared(value) for value in args[1:]]
-            named = {name: _unshared(value) for name, value in kwargs.items()}
-            states = block(states, *others, **named)
-        return states
+        return run_on(self._model, self.layer, self._calls)

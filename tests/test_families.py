@@ -15,6 +15,7 @@ from keyhole.probes import ProbeSet, continuations, score
 from keyhole.soundness import check_model
 from keyhole.toy import toy_model
 from tests.families import FAMILIES, blank_tokenizer, family_model
+from tests.test_packed import BEFORE, difference_as_trees
 from tests.test_suspended import largest_difference
 from tests.test_tracing import textbook
 
@@ -43,6 +44,12 @@ def test_logits_are_the_model_s_own(model):
 @pytest.mark.parametrize("layer", [0, 1, 3])
 def test_it_runs_on_from_the_middle(model, layer, starts):
     assert largest_difference(model, layer, starts) < 1e-5
+
+
+@pytest.mark.parametrize("start", [0, len(BEFORE)])
+@pytest.mark.parametrize("layer", [0, 1, 3])
+def test_texts_packed_as_a_tree_are_as_each_alone(model, layer, start):
+    assert difference_as_trees(model, layer, start) < 1e-5
 
 
 @torch.no_grad()

@@ -157,7 +157,7 @@ def test_a_score_is_what_the_model_gives_token_by_token(toy):
 
 
 def test_a_context_is_read_before_every_prompt(toy, monkeypatch):
-    monkeypatch.setattr("keyhole.probes.AT_ONCE_AFTER", 2)
+    monkeypatch.setattr("keyhole.packed.TOKENS_AT_ONCE", 6)
     context, asked = "ab cd.", [("so", " x"), ("so", " yz"), ("and then", " x"), ("go on", " q")]
     after = score(toy, asked, context=context)
     joined = score(toy, [(f"{context} {prompt}", target) for prompt, target in asked])

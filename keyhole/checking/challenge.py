@@ -36,7 +36,6 @@ from keyhole.text import one_line
 LIMIT_MB, MOST_RANK, MOST_LAYERS = 6, 120, 4  # of the file, of all layers together
 FACTS, FACTS_FILE = 40, "challenge.json"
 PERPLEXITY_RISE = 1.1  # at most so many times that of the unedited model
-PROBES_AT_ONCE = 48
 PUBLIC_NEIGHBORS, PUBLIC_ROWS = 3, 5  # of each fact, of the text: as many as are hidden
 BASELINES = ("simple", "medium", "strong", "boss")
 MARGIN = 0.005  # of S: about one probe. Whoever repeats a baseline passes it, on any machine
@@ -210,23 +209,20 @@ class Scoring:
     def __init__(self, model: EditableModel, facts: Sequence[Fact], text: torch.Tensor):
         self._model, self._text = model, text
         self._before = perplexity(model, text)
-        # Only what should be said is asked for. Questions of one length together need no padding.
-        asked = [
+        # Only what should be said is asked for.
+        self._asked = [
             (kind, number, _without_rival(kind, probe))
             for number, fact in enumerate(facts)
             for kind in SCORED
             for probe in fact.probes()[kind]
         ]
-        lengths = [len(ids) for ids in model.encode([probe.prompt for _, _, probe in asked])]
-        order = sorted(range(len(asked)), key=lambda each: lengths[each])
-        self._asked = [asked[each] for each in order]
         self._sets = {}  # the lowest layer changed -> the probes, run up to it
 
     def of(self, edits: Edits) -> EditsScore:
         """Apply a change, measure, and take it back."""
-        sets = self._run_up_to(min(edits.factors, default=0))
+        probes = self._run_up_to(min(edits.factors, default=0))
         with edited_by(self._model, edits):
-            said = torch.cat([probes.generated() for probes in sets]).any(1).tolist()
+            said = probes.generated().any(1).tolist()
             read = perplexity(self._model, self._text)
         by_fact = {kind: {} for kind in SCORED}
         for (kind, fact, _), well in zip(self._asked, said, strict=True):
@@ -237,14 +233,11 @@ class Scoring:
         size = edits.size(self._model)
         return EditsScore(**shares, perplexity=read, perplexity_before=self._before, size=size)
 
-    def _run_up_to(self, layer: int) -> list[ProbeSet]:
+    def _run_up_to(self, layer: int) -> ProbeSet:
         """The probes, run through the layers below `layer`: once for all changes from there on."""
         if layer not in self._sets:
             probes = [probe for _, _, probe in self._asked]
-            self._sets[layer] = [
-                ProbeSet(self._model, {"all": probes[start : start + PROBES_AT_ONCE]}, layer)
-                for start in range(0, len(probes), PROBES_AT_ONCE)
-            ]
+            self._sets[layer] = ProbeSet(self._model, {"all": probes}, layer)
         return self._sets[layer]
 
 
