@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,6 +129,27 @@ def test_a_scheduler_that_dies_is_one_sentence_and_the_batch_goes_on_later(
     assert 0 < before < len(undisturbed)
     done = run(submitted, report, "--jobs", "1")
     assert done.returncode == 0 and f"{before} of {len(undisturbed)} taken over" in done.stdout
+    assert entries(report) == undisturbed
+
+
+@slow
+def test_a_batch_without_workers_says_so_and_goes_on_with_a_new_one(
+    submitted,  # noqa: F811
+    undisturbed,  # noqa: F811
+    tls,
+    tmp_path,
+):
+    report = tmp_path / "r.json"
+    with scheduler(tls, tmp_path) as (address, _), ExitStack() as first:
+        first.enter_context(quick(tls, address, tmp_path / "one"))
+        with running(submitted, report, "--cluster", address, *given(tls)) as process:
+            first.close()
+            # Another line may say first that the secret is the test's.
+            lines = iter(process.stderr.readline, "")
+            assert any("all workers are gone, and the batch waits" in line for line in lines)
+            with quick(tls, address, tmp_path / "two"):
+                assert any("there is a worker again" in line for line in lines)
+                assert process.wait(START_SECONDS) == 0
     assert entries(report) == undisturbed
 
 

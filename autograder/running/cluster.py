@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
@@ -24,6 +25,12 @@ from keyhole.text import one_line
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS, START_SECONDS = 20, 120
+LOOK_SECONDS = 5  # between two looks at whether there is a worker
+LOST = (
+    "all workers are gone, and the batch waits for a new one (docs/cluster.md). Ctrl-C ends it, and"
+    " keeps what is finished"
+)
+FOUND = "there is a worker again"
 # Packages by which client, scheduler and workers talk. What reaches a result is compared by
 # grader_version, in each worker.
 TALKING = ("python", "dask", "distributed", "cloudpickle", "msgpack", "tornado", "toolz")
@@ -107,10 +114,25 @@ class ClusterWorkers(Workers):
 
     def results(self, tasks: Iterable[tuple[Work, GradingTask]]) -> Iterator[tuple]:
         """As `Workers.results`. Raises KeyholeError where the scheduler is gone."""
+        over = threading.Event()
+        threading.Thread(target=self._look, args=(over,), daemon=True).start()
         try:
             yield from super().results(tasks)
         except (OSError, CancelledError):
             raise KeyholeError(GONE) from None
+        finally:
+            over.set()
+
+    def _look(self, over: threading.Event) -> None:
+        """Say when all workers are gone, and when one is there again, until the batch is over."""
+        there = True
+        while not over.wait(LOOK_SECONDS):
+            if self._client.status != "running":
+                continue
+            found = bool(self._client.scheduler_info()["workers"])
+            if found != there:
+                log.warning("%s", FOUND if found else LOST)
+            there = found
 
     def _count(self) -> int:
         return max(1, len(self._client.scheduler_info()["workers"]))
