@@ -7,10 +7,10 @@ Untrained, each makes a step against the gradient, of a length that is given.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from keyhole.hooks import without_numpy
 from keyhole.learned import Factors, Lesson, NewOutputs, factor_statistics
 
 Function = Callable[..., Tensor]
@@ -172,7 +172,7 @@ def _like(given, result):
 
     It may work in float64; where no gradient flows, a numpy array may come back.
     """
-    return (result if isinstance(result, Tensor) else torch.tensor(np.array(result))).to(given)
+    return torch.as_tensor(without_numpy(result)).to(given)
 
 
 def _with_change(change, outputs, keys):

@@ -57,6 +57,13 @@ def record(module: torch.nn.Module, stop: bool = False) -> Iterator[Seen]:
         handle.remove()
 
 
+def without_numpy(value: object) -> object:
+    """A numpy array as a tensor, also one that is seen backwards; anything else as it is."""
+    if isinstance(value, numpy.ndarray):
+        return torch.as_tensor(value.copy())  # a copy: torch refuses negative strides
+    return value
+
+
 @contextmanager
 def edit(
     module: torch.nn.Module, function: Callable[[torch.Tensor], torch.Tensor]
@@ -68,9 +75,7 @@ def edit(
     """
 
     def hook(_, args, output):
-        changed = function(_first(output))
-        if isinstance(changed, numpy.ndarray):
-            changed = torch.as_tensor(changed.copy())  # a copy: torch refuses negative strides
+        changed = without_numpy(function(_first(output)))
         if isinstance(changed, torch.Tensor):
             changed = changed.to(_first(output))
         return (changed, *output[1:]) if isinstance(output, tuple) else changed

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from keyhole.errors import KeyholeError
+from keyhole.hooks import without_numpy
 from keyhole.messages import Remark, problem
 from keyhole.models import EditableModel
 from keyhole.paths import data_folder
@@ -206,9 +206,7 @@ def _nothing_restored(row, last_layer):
 
 def _probabilities(row, count, of):
     """What a student's `trace` gave for one position, (count,). Raises KeyholeError otherwise."""
-    if isinstance(row, numpy.ndarray):
-        row = row.copy()  # torch refuses negative strides
-    row = torch.as_tensor(row).detach().cpu()
+    row = torch.as_tensor(without_numpy(row)).detach().cpu()
     if tuple(row.shape) != (1, count):
         raise KeyholeError(problem("trace_shape", got=tuple(row.shape), count=count))
     if not ((row >= 0) & (row <= 1.0001)).all():
