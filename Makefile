@@ -11,8 +11,10 @@ PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-co
 # torch's threads leave the processor to others while they wait for one another.
 export OMP_WAIT_POLICY ?= PASSIVE
 # The tests of one file share what they have prepared, so they stay in one process. Which files
-# begin stands in tests/conftest.py.
-TESTS := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --durations=30 --no-loadscope-reorder
+# begin stands in tests/conftest.py. There is one process more than the smallest machine has cores,
+# because many tests wait for processes of their own.
+TESTS := $(VENV)/bin/python -m pytest --numprocesses=3 --dist=loadfile --durations=30 \
+	--no-loadscope-reorder
 VERSIONS := pyproject.toml constraints.txt autograder/sandbox/pins.txt
 EXTRAS := lab,grade,cluster,demo,test
 # READY is a copy of the versions that are installed. UNFINISHED is there while pip works:

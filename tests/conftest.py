@@ -65,6 +65,12 @@ def real_model():
     return load_model()
 
 
+@pytest.fixture
+def one_model(real_model, monkeypatch):
+    """Whoever loads the real model gets the one that is there."""
+    monkeypatch.setattr("keyhole.models.load_model", lambda: real_model)
+
+
 @pytest.fixture(params=["llama", "gpt2"])
 def toy(request):
     return toy_model(request.param, seed=1)

@@ -359,7 +359,8 @@ def test_the_stored_scores_are_those_of_the_stored_baselines(name, real_model, h
 
 
 @pytest.mark.slow
-def test_keyhole_score_says_what_the_public_probes_say(real_model, capsys):
+@pytest.mark.usefixtures("one_model")
+def test_keyhole_score_says_what_the_public_probes_say(capsys):
     path = challenge.REFERENCE / "baseline_medium.safetensors"
     assert main(["score", str(path)]) == 0
     shown = capsys.readouterr().out

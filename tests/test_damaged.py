@@ -361,6 +361,7 @@ def noted(course, student) -> str:  # noqa: F811
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_model")
 def test_by_the_real_grader(tmp_path):
     """A right submission of the sample class, each of its notebooks damaged, loses nothing."""
     whole = data_folder() / "sample_class" / "ada-complete" / "model_editing"

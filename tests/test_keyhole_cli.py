@@ -907,6 +907,7 @@ def test_facts_of_a_folder_is_one_sentence(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_model")
 def test_edit_of_the_real_model(tmp_path, capsys):
     report = tmp_path / "report.json"
     assert (

@@ -386,6 +386,7 @@ GRADED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("student", GRADED)
+@pytest.mark.usefixtures("one_model")
 def test_the_sample_class_gets_the_same_grades_in_both_languages_each_all_in_one(student):
     notebook, cell = GRADED[student]
     hidden = replace(NOTEBOOKS[notebook], cells={cell: NOTEBOOKS[notebook].cells[cell]})

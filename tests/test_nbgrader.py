@@ -243,6 +243,7 @@ def test_scores_agree_everywhere(course):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_model")
 def test_the_real_course_gives_the_same_by_both_routes(tmp_path, monkeypatch):
     """Without the tests of 3_edit that take longest: those functions are left blank."""
     shutil.copy(REPOSITORY / "nbgrader_config.py", tmp_path)

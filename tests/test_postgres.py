@@ -87,7 +87,9 @@ def recording_half(course, number) -> subprocess.Popen:  # noqa: F811
     assert cli.main(grade) == 0
     record = ["record", report, "--submitted", str(half), "--course", str(folder)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    return subprocess.Popen([sys.executable, "-c", RECORDS, *record], env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-c", RECORDS, *record], env=environment, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.fixture
@@ -109,7 +111,8 @@ def test_nbgrader_needs_a_name_of_the_course_on_a_server(a_class, capsys):
 
 def test_two_processes_record_into_one_server(a_class, server):
     halves = [recording_half(a_class, number) for number in range(2)]
-    assert [half.wait(300) for half in halves] == [0, 0]
+    said = [half.communicate(timeout=300)[1] for half in halves]
+    assert [half.returncode for half in halves] == [0, 0], said
     assert nbgrader("export", "--to", "n.csv") == 0
     assert column(a_class / "n.csv", "score") == dict.fromkeys(NAMES, 6.0)
     config = config_of(a_class)

@@ -11,7 +11,7 @@ from autograder.secret import TEST_SECRET
 from autograder.submissions.copies import likely_copies, own_work
 from keyhole.paths import data_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_model")]
 IDS = [
     case.id
     for notebook in NOTEBOOKS.values()

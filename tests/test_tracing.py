@@ -139,7 +139,7 @@ def test_float64_agrees_with_float32():
 def test_the_real_model(real_model, kind):
     prompt, subject = "The Eiffel Tower is located in the city of", "Eiffel Tower"
     noise = maps.subject_noise(real_model, prompt, subject, samples=3)
-    cells = ([1, 2, 4, 9], [0, 3, 17, 29])
+    cells = ([1, 4, 9], [0, 17, 29])
     assert (
         tracing.trace(real_model, prompt, subject, noise, *cells, kind)
         - textbook(real_model, prompt, subject, noise, *cells, kind)
