@@ -13,7 +13,7 @@ from keyhole.paths import data_folder
 pytestmark = pytest.mark.slow
 # Between them they have functions with full points, shares measured again and below the
 # reference's, maps that are off, and nothing at all.
-MEMBERS = ("bo-forgets-c", "ivo-untouched", "ken-first-sample")
+MEMBERS = ("bo-forgets-c", "ivo-untouched", "mads-window-upward")
 
 
 def graded(folder, names, threads, jobs):
@@ -84,7 +84,7 @@ def test_order_threads_and_jobs_change_nothing(tmp_path):
     assert (
         0
         == one["ivo-untouched"]["score"]
-        < one["ken-first-sample"]["score"]
+        < one["mads-window-upward"]["score"]
         < one["bo-forgets-c"]["score"]
     )
     for member in MEMBERS:
