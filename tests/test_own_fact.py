@@ -354,7 +354,7 @@ SAYS = {
     "a false claim on a neighbor": "before the edit, but measured again it has",
     "a false claim on the reversion": "Numbers that disagree: 1.",
     "a false claim on portability": "you wrote that",
-    "a claim left out": "2 entries of the kind neighborhood, and the fact has 3",
+    "a claim left out": "lists 2 of the kind neighborhood, and the fact has 3",
     "a claim of another prompt": "the same prompts in the same order",
     "another layer": "says layer 8",
     "half precision": "dtype float16",

@@ -208,7 +208,7 @@ def toy_request():
         ({"noise": torch.zeros(0, 2, 12)}, r"the noise has shape \(0, 2, 12\): it must be"),
         (
             {"noise": torch.zeros(3, 5, 12)},
-            "noise is for 5 tokens of width 12, but subject 'Bo' has 2 tokens of width 12",
+            r"\(tokens, width\) = \(5, 12\), but subject 'Bo' has \(2, 12\)",
         ),
         ({"positions": [14]}, "position 14 does not exist: there are positions 0 to 13"),
         ({"positions": [-1]}, "position -1 does not exist"),

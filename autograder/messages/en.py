@@ -145,8 +145,8 @@ SENTENCES = {
     "colab_unfit": "Keyhole needs {need}, and Colab has {found}: tell your instructor.",
     "colab_ready": "Keyhole is ready. The model (93 MB) comes when a cell first asks for it; it "
     "takes 0.6 GB on disk and 1 to 2.5 GB of memory.",
-    "colab_leave": "Colab forgets files: download the notebook, my_fact.json and "
-    "my_edit.safetensors before you leave.",
+    "colab_leave": "Colab forgets files: before you leave, download the notebook and "
+    "every file that it wrote.",
     # the challenge
     "challenge": "The challenge: 40 facts at once",
     "challenge_points": (
@@ -229,7 +229,7 @@ SIGNS = {
 # Of the report on a class, and of a student's page.
 PAGES = {
     "report_title": "{assignment}: report on the class",
-    "report_made": "Made on {time} from {count} submissions.",
+    "report_made": "Made on {time}. Submissions: {count}.",
     "report_names_nobody": "This page names nobody.",
     "report_automatic": (
         "Points are those of the hidden tests ({most}); written questions are extra."
@@ -272,7 +272,7 @@ PAGES = {
     "example": "example of a message",
     "written": "Written questions",
     "written_all_done": "All answers are graded.",
-    "written_open": "{count} answers still wait for somebody.",
+    "written_open": "Answers that still wait for somebody: {count}.",
     "written_unknown": "Not known: {why}.",
     "copies": "Handed in alike",
     "copies_lead": "For you to look at; nobody lost a point by it.",
@@ -286,7 +286,7 @@ PAGES = {
     "damaged_failed": "Nothing of these could be graded",
     "damaged_mended": "Graded, with a remark",
     "damaged_counts": (
-        "Nothing could be graded of {failed} submissions; {mended} were graded with a remark."
+        "Submissions of which nothing could be graded: {failed}; graded with a remark: {mended}."
     ),
     "damaged_none": "Nothing: all were graded, and none was mended.",
     "why": "reason",
@@ -297,15 +297,15 @@ PAGES = {
     "how_time": "{all} s in all, {median} s in the median, {longest} s the longest.",
     "time": "Time",
     "isolation": "Isolation",
-    "isolation_level": "level {level}: {count} submissions",
-    "versions": "Versions on the machine that made this page",
+    "isolation_level": "level {level}: {count} of the submissions",
+    "versions": "Versions on the machines that graded",
     "feedback_title": "{assignment}: feedback for {student}",
     "feedback_total": "{points} of {most} points",
     "feedback_automatic": "hidden tests",
     "feedback_written": "written questions",
     "feedback_bonus": "bonus in these",
     "feedback_penalty": "late penalty",
-    "feedback_open": "Not final: {count} written answers are not graded yet.",
+    "feedback_open": "Not final. Written answers that are not graded yet: {count}.",
     "feedback_notes": "The grader's notes on what you handed in",
     "feedback_overridden": "The course staff changed these points: the tests gave {points}.",
     "feedback_comment": "From the course staff",

@@ -85,7 +85,7 @@ SENTENCES = {
     "colab_unfit": "Keyhole 需要 {need}，而 Colab 上是 {found}：請告訴老師或助教。",
     "colab_ready": "Keyhole 已可使用。模型（93 MB）會在第一次用到時下載，占 0.6 GB 硬碟空間，"
     "執行時需要 1 到 2.5 GB 記憶體。",
-    "colab_leave": "Colab 不會保留檔案：離開前請下載筆記本、my_fact.json 和 my_edit.safetensors。",
+    "colab_leave": "Colab 不會保留檔案：離開前請下載筆記本，以及它寫出的每個檔案。",
     # the challenge
     "challenge": "挑戰：一次植入 40 個事實",
     "challenge_points": (
@@ -212,7 +212,7 @@ PAGES = {
     "copies_none": "沒有找到相似的作業。",
     "copies_fact": "事實相同，題目也逐字相同",
     "copies_other_probes": "事實相同，題目不同",
-    "copies_edit": "W 的改動相同",
+    "copies_edit": "W 的改變量相同",
     "copies_writing": "{parts} 的內容幾乎相同",
     "alike_in": "相似之處",
     "damaged": "無法評分的與修補過的",
@@ -229,7 +229,7 @@ PAGES = {
     "time": "時間",
     "isolation": "隔離等級",
     "isolation_level": "等級 {level}：{count} 份",
-    "versions": "製作這一頁的電腦上的版本",
+    "versions": "評分的電腦上的版本",
     "feedback_title": "{assignment}：給 {student} 的回饋",
     "feedback_total": "{points} 分（滿分 {most}）",
     "feedback_automatic": "隱藏測試",
@@ -301,7 +301,7 @@ TITLES = {
     "my_edit.form": "兩個檔案都讀得出來",
     "my_edit.known": "模型原本知道正確答案",
     "my_edit.own": "這個事實不是作業裡已經有的",
-    "my_edit.direction": "改動的方向是你那個事實的 C⁻¹ k*",
+    "my_edit.direction": "改變量的方向是你那個事實的 C⁻¹ k*",
     "my_edit.value": "Ŵ k* = v*，而且 v* 會讓模型說出目標",
     "my_edit.original": "重新執行：編輯有效，在它的 prompt 上和你寫的一樣",
     "my_edit.paraphrase": "重新執行：paraphrase 的結果和你寫的一樣",

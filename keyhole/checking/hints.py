@@ -66,7 +66,9 @@ def trace(model, prompt, subject, noise, positions, layers, kind="state", window
     part = {"state": model.block, "mlp": model.mlp, "attention": model.attention}[kind]
     span = model.subject_slice(prompt, subject)
     with ExitStack() as stack:
-        seen = [stack.enter_context(record(part(layer))) for layer in range(model.n_layers)]
+        seen = [
+            stack.enter_context(record(part(layer))) for layer in range(model.n_layers)
+        ]
         answer = model.next_token_probabilities([prompt])[0].argmax()
 
     def cover(embeddings):
@@ -104,7 +106,8 @@ def second_moment(keys):
 """,
     "value_objective": """
 def value_objective(
-    target_log_probs, kl_log_probs, kl_log_probs_before, delta, value_before, kl_weight, decay
+    target_log_probs, kl_log_probs, kl_log_probs_before,
+    delta, value_before, kl_weight, decay,
 ):
     nll = -target_log_probs.mean()
     kl = ...  # {0}
@@ -143,7 +146,9 @@ def demonstrations(key, keys, kinds):
     return torch.stack([nearest, torch.tensor(kinds[:count])], dim=1).flip(0)
 """,
     "locality_loss": """
-def locality_loss(target_nll, log_probs, log_probs_before, replay_nll, kl_weight, replay_weight):
+def locality_loss(
+    target_nll, log_probs, log_probs_before, replay_nll, kl_weight, replay_weight
+):
     kl = ...  # {0}
     return target_nll + kl_weight * kl + replay_weight * replay_nll.mean()
 """,

@@ -69,7 +69,10 @@ class Listing:
     more: bool = False  # that there are more of them is shown by dots
 
     def __str__(self) -> str:
-        words, (*most, last) = LANGUAGES[_spoken], map(str, self.names)
+        words, names = LANGUAGES[_spoken], [str(name) for name in self.names]
+        # A Chinese word may bring blanks that part it from its neighbours: none beside a comma.
+        names[1:] = [name.lstrip() for name in names[1:]]
+        *most, last = [name.rstrip() for name in names[:-1]] + names[-1:]
         text = words.AND.join(filter(None, [words.COMMA.join(most), last]))
         return f"{text} …" if self.more else text
 

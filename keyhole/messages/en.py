@@ -373,7 +373,7 @@ MISCONCEPTIONS = {
     "other_kind": "MLP and attention are swapped.",
     "late_binding": (
         "All hooks of a window put back the same layer's states: a lambda in a loop reads the "
-        "loop's variable when it is called, so bind it, as in `lambda h, l=l: ...`."
+        "loop's variable when it is called, so bind it, as `lambda h, l=l: ...` does."
     ),
     "window_ignored": "Your function restores only one layer; restore all layers of the window.",
     "window_upward": "The window begins at the layer and goes up; put the layer in its middle.",
@@ -469,7 +469,7 @@ MISCONCEPTIONS = {
     ),
     "value_not_key": (
         "The result is the output of W, a value. "
-        "The key is the input of W, the `input` of model.memory(layer)."
+        "The key is the input of W, the input of `model.memory(layer)`."
     ),
     "letters_for_tokens": (
         "The key is from a place too far to the left, because some letters take several tokens. "
@@ -518,7 +518,7 @@ MISCONCEPTIONS = {
     ),
     "log_of_log": (
         "Does your function take the logarithm of log probabilities, which are negative? "
-        "They are logarithms already: `kl_div` needs log_target=True."
+        "They are logarithms already: `kl_div` needs `log_target=True`."
     ),
     "kl_missing": (
         "The KL term is missing. It keeps what the model says about the subject in general."
@@ -550,8 +550,8 @@ MISCONCEPTIONS = {
     ),
     "root_at_zero": (
         "The objective's gradient is not a number where delta is zero. "
-        "Compute |delta| with delta.norm(), whose gradient there is zero, and not as the root of "
-        "a sum of squares."
+        "Compute |delta| with `delta.norm()`, whose gradient there is zero, and not as the root "
+        "of a sum of squares."
     ),
     # rank_one_update
     "moment_omitted": (
@@ -628,7 +628,7 @@ MISCONCEPTIONS = {
     ),
     "no_grad_missing": (
         "A Parameter tracks gradients, so it cannot simply be overwritten. "
-        "Write inside `with torch.no_grad():`."
+        "Write inside a `with torch.no_grad():` block."
     ),
     "tensor_for_parameter": (
         "A tensor cannot take a Parameter's place. "
@@ -1267,7 +1267,7 @@ SYMPTOMS = {
     "part_missing": "The mean over the {over} leaves {which} out.",
     "part_uncounted": "The {over} all count in the divisor, but {which} is not in the sum.",
     "part_twice": "The mean over the {over} counts {which} twice.",
-    "rounded": "It is the right result, rounded to {decimals} decimals.",
+    "rounded": "It is the right result, rounded (decimals that are left: {decimals}).",
     "whole": (
         "All its numbers are whole, and they should not be: is something rounded, or divided with "
         "`//`?"
@@ -1287,7 +1287,7 @@ SYMPTOMS = {
     ),
     "axis_missing": "The dimension of the {axis} is missing.",
     "axis_kept": "The dimension of the {axis} has size 1: was something summed or averaged away?",
-    "axis_short": "It has too few {axis}: {count} are missing.",
+    "axis_short": "It has too few {axis}: {count} missing.",
     "axis_long": "It has too many {axis}: {count} more than it should.",
     "axes_ordered": "Its dimensions stand in another order; it should be {axes}.",
     "axis_of_one": "A dimension of size 1 is too many, or is missing.",
@@ -1482,7 +1482,7 @@ FEEDBACK = {
         "counts."
     ),
     "file_large": "{file} has {size} MB; the grader left its outputs out.",
-    "file_goes_on": "{file} has {count} more characters after its end; the grader ignored them.",
+    "file_goes_on": "{file} goes on after its end (characters: {count}); the grader ignored that.",
     "file_damaged": (
         "{file} is damaged or cut off; only the cells that are whole count ({count} of them)."
     ),
@@ -1520,8 +1520,8 @@ FEEDBACK = {
     ),
     "cells_more": "the grader left out or joined more cells (places: {count}).",
     "cells_fenced": (
-        "some cells of code hold Markdown's ``` around the code; the grader read what is inside "
-        "(cell numbers: {numbers})."
+        "some cells of code hold Markdown's three backquotes around the code; the grader read what "
+        "is inside (cell numbers: {numbers})."
     ),
     "cells_indented": (
         "some cells were indented as a whole; the grader read them without that indentation (cell "
@@ -1651,7 +1651,7 @@ FEEDBACK = {
         "Measured again, {probes} of {probes} probes agree with what you wrote, within {tolerance}."
     ),
     "own_other_probes": (
-        '"measured" has {claimed} entries of the kind {kind}, and the fact has {probes}; they '
+        '"measured" lists {claimed} of the kind {kind}, and the fact has {probes}; they '
         "must be the same prompts in the same order."
     ),
     "own_false": (
@@ -1675,8 +1675,8 @@ FEEDBACK = {
     "edits_dtype": ("{what} has dtype {got}: write it in float16, bfloat16, float32 or float64."),
     "edits_shape": "{what} has shape {got}, and it must be ({size}, r), with r the rank.",
     "edits_uneven": (
-        "in {file} the factors of layer {layer} do not fit: left has {left} columns and right has "
-        "{right}."
+        "in {file} the factors of layer {layer} do not fit (columns of left: {left}, of right: "
+        "{right})."
     ),
     "edits_rank": (
         "{file} has rank {rank} in all, and the limit is {most}: save_edits cuts it to that."
@@ -1720,8 +1720,8 @@ PROBLEMS = {
         "the subject out of the prompt."
     ),
     "no_occurrence": (
-        "subject {subject!r} occurs {count} times in prompt {prompt!r}: there is no occurrence "
-        "{occurrence}."
+        "there is no occurrence {occurrence} of subject {subject!r} in prompt {prompt!r} (how often "
+        "it occurs there: {count})."
     ),
     "change_not_usable": (
         "the change of layer {layer} must be a matrix (d_out, d_in) of finite numbers."
@@ -1806,8 +1806,8 @@ PROBLEMS = {
         "sample."
     ),
     "noise_tokens": (
-        "the noise is for {tokens} tokens of width {of_width}, but subject {subject!r} has "
-        "{count} tokens of width {width}."
+        "the noise is for (tokens, width) = ({tokens}, {of_width}), but subject {subject!r} has "
+        "({count}, {width})."
     ),
     "no_kind": "there is no kind {kind!r} of map: choose one of {known}.",
     "no_window": "a window of {window} layers is empty: take 1 or more.",

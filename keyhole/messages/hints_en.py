@@ -65,8 +65,8 @@ HINTS = {
         "`model.n_layers` is their number. After `record(part) as seen`, `seen.output[0]` is "
         "`(T, d)`. Give each hook its layer with `functools.partial`: a `lambda` in a loop would "
         "see the last layer only.",
-        "the window: where it begins and ends, cut off at 0 and at n_layers",
-        "a hook on part(each) that restores its clean output at `position`",
+        "begin and end of the window, cut at 0 and n_layers",
+        "a hook on part(each): its clean output back at `position`",
     ),
     # 3_edit
     "subject_key": (
@@ -111,7 +111,7 @@ HINTS = {
         "`top_answers` before you decide.",
         'Targets begin with a space: `" Rome"`. Each paraphrase holds the subject, and neighbors '
         "are about other subjects with their own true answers.",
-        "a sentence that ends right before the answer, with a word or more before the subject",
+        "a sentence up to the answer, with a word or more before the subject",
     ),
     # 4_scale
     "demonstrations": (
@@ -156,7 +156,7 @@ HINTS = {
         "`values, vectors = torch.linalg.eigh(...)`: `values` is `(d_in,)`, and the eigenvectors "
         "are the columns of `vectors`. A truth value for each column picks columns: "
         "`vectors[:, chosen]`.",
-        "(d_in, directions): the columns whose eigenvalue is below the threshold",
+        "(d_in, directions): columns whose eigenvalue is below the threshold",
     ),
     "alphaedit_update": (
         "As MEMIT, with projected keys in the system. The residual, though, is what is missing "

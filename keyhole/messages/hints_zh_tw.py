@@ -5,7 +5,7 @@ HINTS = {
     "sequence_nll": (
         "機率要從 logits 的 softmax 讀出來。第 i 列預測目標的第 i 個 token，"
         "所以每一列只有一個數字算數：那個 token 自己的。",
-        "`logits.log_softmax(dim=-1)` 會給 log 機率 `(T, V)`，也不會有指數溢位。每一列取一個數字："
+        "`logits.log_softmax(dim=-1)` 會給 對數機率 `(T, V)`，也不會有指數溢位。每一列取一個數字："
         "同時用 `torch.arange(T)` 和 `target_ids` 當索引，或用 `gather`。"
         "最後對 T 個 token 取平均，再加負號。",
         "(T,)：第 i 列裡，目標第 i 個 token 的那個數字",
@@ -56,7 +56,7 @@ HINTS = {
         "`model.block(layer)`、`model.mlp(layer)`、`model.attention(layer)` 是各個部分，"
         "`model.n_layers` 是層數。`record(part) as seen` 之後，`seen.output[0]` 是 `(T, d)`。"
         "用 `functools.partial` 把層固定給每個 hook：迴圈裡的 `lambda` 只會看到最後一層。",
-        "視窗從哪一層開始、到哪一層之前結束；0 以下和 n_layers 以上要切掉",
+        "視窗的起點和終點（不含終點），切在 0 和 n_layers",
         "在 part(each) 上放一個 hook，把 `position` 還原成它乾淨的輸出",
     ),
     # 3_edit
@@ -76,9 +76,9 @@ HINTS = {
     ),
     "value_objective": (
         "一共三項：說出目標、主詞後面的話不變、保持小。KL 用模型「現在」的機率當權重。",
-        "log 機率都已經算好，不要再做 softmax。KL(now ‖ before) 是在整個詞彙表 `(V,)` 上加總 "
+        "對數機率都已經算好，不要再做 softmax。KL(now ‖ before) 是在整個詞彙表 `(V,)` 上加總 "
         "p · (log p − log q)。`delta.norm()` 就是 |δ|。一直用 torch 計算，梯度才傳得過去。",
-        "用兩個 log 分布算 KL(now ‖ before)",
+        "用兩個 對數分布算 KL(now ‖ before)",
     ),
     "rank_one_update": (
         "改變量是一個行向量乘一個列向量。行向量是 k* 還差多少，列向量是對 k* 有反應的 C⁻¹k*。"
@@ -151,7 +151,7 @@ HINTS = {
     "editor_loss": (
         "一共兩項：說出要的 token，其他 prompt 的回答不變。"
         "不管在哪段文字裡，所有要的 token 一起取一次平均。",
-        "`torch.nn.functional.nll_loss` 接受 log 機率 `(tokens, V)` 和 id `(tokens,)`，"
+        "`torch.nn.functional.nll_loss` 接受 對數機率 `(tokens, V)` 和 id `(tokens,)`，"
         "會自己略過 −100。"
         "`flatten(0, 1)` 把文字和 token 併在一起。",
         "所有要的 token 的平均 NLL，不算標成 −100 的",

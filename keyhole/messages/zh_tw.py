@@ -15,7 +15,7 @@ MISCONCEPTIONS = {
     "logarithm_missing": (
         "少了對數：這是 −p 的平均，NLL 是 −log p 的平均；`nll_loss` 要的是對數機率。"
     ),
-    "softmax_missing": "這些是 logits，不是對數機率：少了 softmax。",
+    "softmax_missing": "這些是 logits，不是對數機率：請先做 softmax，例如用 `log_softmax`。",
     "softmax_twice": "softmax 做了兩次：`cross_entropy` 和 `log_softmax` 要的是 logits，不是機率。",
     "softmax_over_tokens": "softmax 是沿著目標的位置做的；應該沿著詞彙表，也就是最後一維。",
     "nll_of_first_token": "這裡只算了目標的第一個 token；應該是所有 token 的平均。",
@@ -35,10 +35,10 @@ MISCONCEPTIONS = {
         "每個 token 都查到上一列去了：第 i 列就是對第 i 個目標 token 的預測，不必再移位。"
     ),
     "exponential_overflows": (
-        "logits 這麼大時 exp() 是無限大：請用 log_softmax 或 logsumexp，它們不會溢位。"
+        "logits 這麼大時 exp() 是無限大：請用 `log_softmax` 或 `logsumexp`，它們不會溢位。"
     ),
     "epsilon_in_log": (
-        "取對數之前在機率上加了東西；log_softmax 不需要這樣做，機率極小的 token 也算得準。"
+        "取對數之前在機率上加了東西；`log_softmax` 不需要這樣做，機率極小的 token 也算得準。"
     ),
     "token_taken_for_padding": (
         "有個 token 因為它的編號而被略過；這裡每個編號都是普通的 token，0 也是，目標裡沒有補位。"
@@ -56,7 +56,7 @@ MISCONCEPTIONS = {
     "all_or_nothing": "這是在問是不是每一題都成功；要的是成功的比例。",
     "difference_not_share": "這是 NLL 的平均差；要的是「該贏的一方 NLL 較小」的比例。",
     "probability_difference": "這是機率的平均差，也就是論文的 magnitude；要的是比例。",
-    "ties_left_out": "你除的時候沒有算平手的 probe；平手算失敗，要除以所有 probe 的個數。",
+    "ties_left_out": "你除的時候沒有算平手的題目；平手算失敗，要除以所有題目的個數。",
     "share_per_probe": "每一題各有一個判定；比例是它們的平均。",
     "near_tie": (
         "很小的差距被當成平手了：NLL 是不是四捨五入過，或是比較時設了門檻？不論差多少，小的就是贏。"
@@ -137,7 +137,7 @@ MISCONCEPTIONS = {
     "effect_of_median": "這是比較中位數；間接效應是平均的差。",
     "effect_in_logs": "這是對數的差；間接效應是機率的差。",
     "effect_per_sample": "每個樣本各有一個數；間接效應是它們的平均。",
-    "effect_rounded": "這是四捨五入過的；效應可能比百分之一還小。",
+    "effect_rounded": "這是四捨五入過的；請保留所有位數，因為效應可能比百分之一還小。",
     # trace
     "noise_at_last_subject_token": "只遮蓋了主詞的最後一個 token；主詞的每個 token 都要加雜訊。",
     "noise_at_first_subject_token": "只遮蓋了主詞的第一個 token；主詞的每個 token 都要加雜訊。",
@@ -242,10 +242,10 @@ MISCONCEPTIONS = {
     "padding_read": "一批 prompt 裡短的會在尾端補齊，那裡的 -1 不是它自己的 token：請從頭數。",
     "space_inserted": "前綴和 prompt 之間多放了東西；前綴已經有空格，直接用「前綴 + prompt」就好。",
     "value_not_key": (
-        "這是 W 的輸出，也就是 value；key 是 W 的輸入，model.memory(layer) 的 `input`。"
+        "這是 W 的輸出，也就是 value；key 是 W 的輸入，也就是 `model.memory(layer)` 的輸入。"
     ),
     "letters_for_tokens": (
-        "這個 key 的位置太靠左：有些字母要好幾個 token，請像 model.subject_slice 一樣數 token。"
+        "這個 key 的位置太靠左：有些字母要好幾個 token，請像 `model.subject_slice` 一樣數 token。"
     ),
     # second_moment
     "moment_centred": "平均的 key 被減掉了：這是共變異數。C 不減平均，因為記憶直接乘上 key 本身。",
@@ -262,13 +262,13 @@ MISCONCEPTIONS = {
     "probability_before_log": "先平均機率才取對數；應該對對數機率取平均。",
     "kl_reversed": "散度的方向反了：應該是 KL(現在 ‖ 之前)，用「現在」的機率加權。",
     "log_of_log": (
-        "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 log_target=True。"
+        "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 `log_target=True`。"
     ),
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
     "kl_not_weighted": "KL 項沒有加權：請乘上 `kl_weight`。",
     "kl_mean": "KL 項除以了詞彙表的大小；散度是對詞彙表的總和。",
     "kl_without_exp": ("你用對數機率當權重；散度的權重應該是機率，也就是 `now.exp()`。"),
-    "kl_symmetric": "兩個方向的散度你都算了；只要 KL(now ‖ before)。",
+    "kl_symmetric": "兩個方向的散度你都算了；只要 KL(現在 ‖ 之前)。",
     "decay_of_absolutes": ("decay 項加總了 delta 的絕對值；|delta| 是它的長度，也就是平方和的根。"),
     "decay_missing": "少了 decay 項：沒有東西讓 delta 保持小。",
     "decay_not_weighted": "decay 項沒有加權：請乘上 `decay`。",
@@ -276,7 +276,7 @@ MISCONCEPTIONS = {
     "decay_by_length": "decay 除以了 |v0|；應該是 |delta| / |v0|²。",
     "decay_undivided": "decay 沒有除以 |v0|²；應該是 |delta| / |v0|²。",
     "root_at_zero": (
-        "delta 為零時，目標函數的梯度不是一個數：請用 delta.norm() 算 |delta|，"
+        "delta 為零時，目標函數的梯度不是一個數：請用 `delta.norm()` 算 |delta|，"
         "它在那裡的梯度是零；不要用平方和開根號。"
     ),
     # rank_one_update
@@ -299,7 +299,7 @@ MISCONCEPTIONS = {
     "identity_added_to_c": (
         "解方程式之前在 C 的對角線上加了東西；key 小的時候方向會因此改變，而 C 不需要這樣做。"
     ),
-    "key_clipped": "k* 裡大的數被截掉了；key 不論大小都是 key。",
+    "key_clipped": "k* 裡大的數被截掉了；不論多大，請直接用 k*。",
     "key_normalised": "你先把 k* 縮成長度 1，才要求那裡給出 v*；請直接用 k*。",
     "half_a_solve": ("C⁻¹ 只用了一半，像是兩次 Cholesky 三角求解只做了一次；另一個三角也要解。"),
     "residual_added": "你用的是 v* + W k*；v* 還缺的是 v* − W k*。",
@@ -585,16 +585,16 @@ MISCONCEPTIONS = {
         "結果和引數 `{what}` 共用記憶體：改了其中一個，另一個也跟著變。請回傳新的 tensor。"
     ),
     "half_precision": "半精度只有三位有效數字；請用 float32 或 float64。",
-    "whole_numbers": "中間是不是四捨五入過，或是用了 // 來除？",
+    "whole_numbers": "中間是不是四捨五入過，或是用了 `//` 來除？",
     "hard_coded": "這是公開檢查的答案；引數不同，答案也不同，請從引數算出結果。",
     "mean_of_booleans": (
         "比較的結果是布林值，torch 不能對它們取平均；請先用 `.float()` 或 `.double()` 變成數。"
     ),
     "dtypes_mixed": "這裡 float 和 double 不能混用；請讓 dtype 都相同，例如用 `.double()`。",
-    "arguments_changed": "這個函式的參數和講義的不同；請保留講義給的參數。",
+    "arguments_changed": "這個函式的參數和發下來的不同；請保留原來的參數。",
     "name_unknown": (
-        "這個名字沒有定義：請寫出或執行定義它的 cell。"
-        "重新啟動 kernel 再全部執行一次，就會看到評分時的情形：改掉或刪掉的 cell 那裡是沒有的。"
+        "這個名字沒有定義：請寫出或執行定義它的儲存格。"
+        "重新啟動 kernel 再全部執行一次，就會看到評分時的情形：改掉或刪掉的儲存格，那裡是沒有的。"
     ),
     "shapes_mismatch": (
         "這一行裡有兩個形狀對不起來；請印出其中每個 tensor 的 `.shape`，和 docstring 比一比。"
@@ -634,7 +634,7 @@ MISCONCEPTIONS = {
     ),
     "no_processes": "評分的地方不能開執行緒，也不能開別的行程；請用一般的迴圈計算。",
     "method_of_tensors": "Python 的數沒有 tensor 的方法；請用一般的四則運算、min() 或 max()。",
-    "contiguity_assumed": "`view` 需要在記憶體裡連續的 tensor，轉置過的不是：請用 reshape。",
+    "contiguity_assumed": "`view` 需要在記憶體裡連續的 tensor，轉置過的不是：請用 `reshape`。",
     "layer_outside": "用到了模型沒有的層：層從 0 算起，視窗在兩端要截斷。",
     "slice_empty": (
         "有一個 slice 是空的：像 x[-2:0] 這樣從尾端數起、到 0 為止的 slice，裡面什麼也沒有。"
@@ -647,7 +647,7 @@ MISCONCEPTIONS = {
 # What is systematically different about a wrong result, where no misconception explains it.
 SYMPTOMS = {
     "out_of_range": "它小於 0 或大於 1，機率和比例都不可能這樣。",
-    "no_share": "它不是「幾個 probe 除以全部」：只要數成功的有幾個，不要量別的。",
+    "no_share": "它不是「幾題除以全部」：只要數成功的有幾題，不要量別的。",
     "zero": "它的每個數都是 0。",
     "all_alike": "它的數全都一樣，而它們應該各不相同。",
     "alike_along": "沿著{axis}它都一樣，而它應該逐一不同。",
@@ -675,8 +675,8 @@ SYMPTOMS = {
     "unit_diagonal": "它的對角線全是 1，像是正規化過。",
     "offset": "它的每個數都差了同樣的量：{amount}。",
     "scale_and_offset": "它的每個數都是正確的數乘以 {factor} 再加 {amount}，像是重新縮放過。",
-    "like_argument": "它就是{what}。",
-    "with_argument": "它是正確的結果，再加上 {factor} 乘以{what}。",
+    "like_argument": "它和{what}一樣。",
+    "with_argument": "它是正確的結果，再加上{what}的 {factor} 倍。",
     "transformed": "它是正確結果的{how}。",
     "reduced": "這是對{over}取{how}，而該取的是平均。",
     "part_alone": "{over}之中，它只算了{which}。",
@@ -855,7 +855,7 @@ FEEDBACK = {
     "cell_work": "最多讀 {most} 個字元的程式，而儲存格裡每有一個 IPython 指令，就要再算一次",
     "cells_joined": "第 {first} 和第 {second} 個儲存格合起來才是一個完整的函式，所以當作一個來讀。",
     "cells_more": "另外還有 {count} 處的儲存格沒有採用，或合併成一個來讀。",
-    "cells_fenced": "程式儲存格裡有 Markdown 的 ``` 記號；只讀記號裡面的程式（第 {numbers} 個）。",
+    "cells_fenced": "程式儲存格裡有 Markdown 的三個反引號；只讀裡面的程式（第 {numbers} 個）。",
     "cells_indented": "整段縮排的儲存格，讀的時候去掉了那層縮排（第 {numbers} 個）。",
     "cell_does_not_parse": "定義 `{function}` 的儲存格有語法錯誤：{why}。",
     "syntax": "第 {line} 行有語法錯誤「{error}」",
@@ -907,7 +907,7 @@ FEEDBACK = {
     "own_names": '{file} 裡有 {got}；必須有 "left" 和 "right"，另外可以有 "value"，也就是 v*。',
     "own_nothing": '{file} 裡什麼都沒有；必須有 "left" 和 "right"，另外可以有 "value"，也就是 v*。',
     "own_part": "{file} 裡的「{part}」",
-    "own_huge": "{file} 裡的改動大到 float32 裝不下。",
+    "own_huge": "{file} 裡的改變量大到 float32 裝不下。",
     "own_read": "讀得出來。",
     "own_not_run": "沒有執行：{file} 不能用，原因寫在這裡的另一項測試。",
     "own_told": "{subject}：{true} 是作業裡已經有的事實。",
@@ -920,9 +920,9 @@ FEEDBACK = {
         "模型不知道它：編輯之前 {true} 的機率是 {p_true}，而 {new} 的機率已經有 {p_new}。"
     ),
     "own_direction": (
-        "你的改動的列向量，和你那個事實的 prompt 的 C⁻¹ k*，兩者的餘弦相似度是 {cosine}；應該是 1。"
+        "你的改變量的列向量，和你那個事實的 prompt 的 C⁻¹ k*，兩者的餘弦相似度是 {cosine}；應該是 1。"
     ),
-    "own_direction_right": "正確：你的改動的列向量就是你那個事實的 C⁻¹ k*（餘弦相似度 {cosine}）。",
+    "own_direction_right": "正確：你的改變量的列向量就是你那個事實的 C⁻¹ k*（餘弦相似度 {cosine}）。",
     "own_value": (
         "正確：Ŵ k* 就是應有的值，而且把 {what} 放在主詞的最後一個 token 上，模型會說"
         " {new}（{p_new}）。"
@@ -951,7 +951,7 @@ FEEDBACK = {
     "edits_names": '{file} 裡有「{got}」；只能有像 "layer5.left" 和 "layer5.right" 這樣的名字。',
     "edits_layers": "{file} 改了 {count} 層；可以改 1 到 {most} 層，請調整。",
     "edits_layer": "{file} 改了第 {layer} 層，但模型沒有這一層：它的層是 0 到 {last}。",
-    "edits_lacks": "{file} 少了「{part}」：每一層的改變都要有兩個因子。",
+    "edits_lacks": "{file} 少了「{part}」：每一層的改變量都要有兩個因子。",
     "edits_dtype": "{what}的 dtype 是 {got}：請用 float16、bfloat16、float32 或 float64 寫出。",
     "edits_shape": "{what}的形狀是 {got}，應該是 ({size}, r)，其中 r 是秩。",
     "edits_uneven": (
@@ -1198,7 +1198,7 @@ PROBLEMS = {
         "{file}：算 S 需要原本的答案、新目標、paraphrase 和鄰居。"
         "缺少其中一樣的幾筆已略過：{numbers}。"
     ),
-    "no_hint": "沒有 {function!r} 的提示；有提示的是{known}。",
+    "no_hint": "沒有 {function!r} 的提示；有提示的是 {known}。",
 }
 
 # What commands print.
@@ -1292,8 +1292,8 @@ SHOWN = {
     "efficacy": "成功率 efficacy",
     "paraphrase": "換句話說 paraphrase",
     "neighborhood": "鄰居 neighborhood",
-    "by_probability": "依機率",
-    "by_generation": "依生成",
+    "by_probability": "看機率",
+    "by_generation": "看生成",
 }
 
 CHECKS = {
@@ -1455,7 +1455,7 @@ WORDS = {
     "rows": "列",
     "columns": "行",
     "numbers": "數",
-    "probes": " probe ",
+    "probes": "題目",
     "shares": "比例",
     "prefixes": "前綴",
     "keys": " key ",
@@ -1472,12 +1472,12 @@ WORDS = {
     "numbers_of": "第 {numbers} 個（從 0 數起）",
     "lower": "以下",
     "upper": "以上",
-    "subject_region": "主詞",
-    "before_subject": "主詞之前",
-    "after_subject": "主詞之後",
+    "subject_region": "主詞的 token ",
+    "before_subject": "主詞之前的 token ",
+    "after_subject": "主詞之後的 token ",
     "restored_token": " `position` 這一格",
-    "tokens_before": " `position` 之前",
-    "tokens_after": " `position` 之後",
+    "tokens_before": " `position` 之前的 token ",
+    "tokens_after": " `position` 之後的 token ",
     "negative": "−{factor}",
     "one_over": "1 /（{what}）",
     "count_of": "{what}的個數",
@@ -1505,10 +1505,10 @@ WORDS = {
     "root": "平方根",
     "reciprocal": "倒數",
     "one_minus": "補數（1 減去它）",
-    "one_plus": "加 1",
+    "one_plus": "數值加 1",
     "absolute": "絕對值",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
+    "sigmoid": " sigmoid",
+    "tanh": " tanh",
     "sum": "總和",
     "median": "中位數",
     "largest": "最大值",
