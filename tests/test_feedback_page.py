@@ -1,12 +1,15 @@
 """A student's one page: total, functions, tests, written answers, and what the staff changed."""
 
 import re
+from datetime import datetime
 
 from nbgrader.api import Gradebook
 
 from autograder import cli
 from autograder.gradebook.standings import standings
 from autograder.messages import on_page
+from autograder.pages.feedback import Totals, feedback_page
+from autograder.result import Result
 from keyhole import messages
 from tests.standins import DOUBLE, HOSTILE, TRIPLE
 from tests.test_nbgrader import autograde, course, hand_in, page, prepared, visible
@@ -38,7 +41,7 @@ def test_one_page_shows_totals_functions_tests_and_answers(course):
     text = text_of(course)
     assert "5 of 9 points" in text and "hidden tests 5 / 6 · written questions 0 / 3" in text
     assert on_page("feedback_open", count=1) in text
-    assert "✓ double 4 / 4 All 2 tests passed." in text
+    assert "✓ double 4 / 4 All tests passed (2)." in text
     # First what is wrong, in large type; then the tests, folded.
     html = page(course, "ada")
     assert '<p class="diagnosis">It is another multiple. Is the factor another one?</p>' in html
@@ -72,6 +75,12 @@ def test_the_page_speaks_the_courses_language_or_the_one_asked_for(course):
     assert cli.main(["feedback", "r.json", "--course", str(course), "--lang", "zh-TW"]) == 0
     assert messages.language() == "zh-TW" and on_page("feedback_automatic") in text_of(course)
     assert "滿分 9" in text_of(course)
+
+
+def test_what_stands_at_the_bottom_has_lines_of_its_own():
+    result = Result("ada", "model_editing", "graded", None, "A", 1.0, ())
+    html = feedback_page(result, (), Totals(1, 9, 1, 6, 0, 3, 0, 0), datetime(2026, 11, 2, 10))
+    assert "Handed in on 2026-11-02 10:00 UTC.<br>Isolation level A.</footer>" in html
 
 
 def test_who_is_not_in_the_gradebook_is_named(course, capsys):

@@ -12,9 +12,10 @@ import keyhole
 from autograder.validity.run import IMPORTS
 from keyhole import messages
 from keyhole.checking.checks import examine
-from keyhole.checking.hints import FACT, SKELETONS, Hinting
+from keyhole.checking.hints import FACT, SKELETONS, Hint, Hinting
 from keyhole.checking.student import Student
 from keyhole.messages import HINTS, LANGUAGES
+from keyhole.terminal import columns
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions" / "model_editing"
 SET_UP = f"{IMPORTS}\nfrom contextlib import ExitStack\nfrom functools import partial"
@@ -92,6 +93,14 @@ def test_a_hint_is_as_long_in_every_language_and_says_what_each_gap_holds(name):
         assert all(f"# {{{number}}}" in SKELETONS[name] for number in range(len(gaps)))
         chinese = [bool(re.search("[一-鿿]", words)) for words in (idea, calls)]
         assert chinese == [language == "zh-TW"] * 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_skeleton_is_no_wider_than_its_card(language):
+    messages.use(language)
+    for name in HINTS[language]:
+        [*_, (_, code)] = Hint(name, 3).parts()
+        assert max(map(columns, code.split("\n"))) < 90, name
 
 
 @pytest.mark.parametrize("name", FILLED)

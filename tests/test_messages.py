@@ -133,6 +133,14 @@ def test_no_sentence_is_marked_up(language, package, table):
     assert [name for name, text in texts if re.search(r"\*[A-Za-z一-鿿]+\*", text)] == []
 
 
+@pytest.mark.parametrize("package, table", TEXTS, ids=lambda each: getattr(each, "__name__", each))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_backquotes_come_in_pairs(language, package, table):
+    """Cards and pages show what is between two as code; of three they would show one."""
+    texts = entries(package, table, language).items()
+    assert [name for name, text in texts if "``" in text or text.count("`") % 2] == []
+
+
 def test_a_sentence_begins_with_a_capital_and_a_symbol_stays_small():
     assert messages.opened("the rest") == "The rest"
     assert messages.opened("λ is missing") == "λ is missing"
@@ -294,6 +302,7 @@ def test_sentences_and_names_are_put_together_as_the_language_does():
     assert (
         messages.sentences("一。", "二。") == "一。二。"
         and str(messages.listed("abc")) == "a、b、c"
+        and str(messages.listed(map(messages.word, ("tokens", "rows")))) == " token、列"
         and messages.titled("題", "x") == "題：x"
     )
 

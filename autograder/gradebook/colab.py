@@ -47,7 +47,8 @@ if files:
         print(f"{{name:<18}}{{version(name)}}")
     for need in map(Requirement, requires("keyhole-homework")):
         if not need.marker and version(need.name) not in need.specifier:
-            print({unfit}.format(need=need, found=version(need.name)))
+            print({unfit}
+                  .format(need=need, found=version(need.name)))
     print({ready})
     print({leave})
 """

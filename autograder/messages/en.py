@@ -312,7 +312,7 @@ PAGES = {
     "feedback_not_yet": "not graded yet",
     "feedback_answer": "Your answer",
     "feedback_code": "Your code",
-    "feedback_all_passed": "All {count} tests passed.",
+    "feedback_all_passed": "All tests passed ({count}).",
     "feedback_tests_of": "All tests ({all}, of which {lost} failed)",
     "feedback_handed_in": "Handed in on {time} UTC.",
 }

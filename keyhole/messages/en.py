@@ -1609,7 +1609,7 @@ FEEDBACK = {
     ),
     "own_part": "“{part}” in {file}",
     "own_huge": "the change in {file} is too large for float32.",
-    "own_read": "It can be read.",
+    "own_read": "All of it can be read.",
     "own_not_run": "Not run: the grader cannot use {file}, and another test here says why.",
     "own_told": "{subject}: {true} is a fact of the handout.",
     "own_new": "It is not a fact of the handout.",

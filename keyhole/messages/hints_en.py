@@ -23,7 +23,7 @@ HINTS = {
     ),
     "neighborhood": (
         "As `efficacy`, but now the true answer should be ahead. A tie is a failure here too, so "
-        "it is not 1 − `efficacy`.",
+        "it is not `1 - efficacy`.",
         "Compare `nll_true` with `nll_new`, probe by probe, and strictly. Then `.float()` and "
         "`.mean()`.",
         "(N,) truth values: has this neighbor kept its answer?",

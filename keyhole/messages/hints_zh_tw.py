@@ -19,7 +19,7 @@ HINTS = {
     ),
     "neighborhood": (
         "和 `efficacy` 一樣，只是這裡應該由原本的答案領先。平手在這裡也算失敗，"
-        "所以它不是 1 − `efficacy`。",
+        "所以它不是 `1 - efficacy`。",
         "一題一題比較 `nll_true` 和 `nll_new`，不含相等。然後 `.float()`，再 `.mean()`。",
         "(N,) 個真假值：這個鄰居保住它的答案了嗎？",
     ),
