@@ -1720,8 +1720,8 @@ PROBLEMS = {
         "the subject out of the prompt."
     ),
     "no_occurrence": (
-        "there is no occurrence {occurrence} of subject {subject!r} in prompt {prompt!r} (how often "
-        "it occurs there: {count})."
+        "there is no occurrence {occurrence} of subject {subject!r} in prompt {prompt!r} (how "
+        "often it occurs there: {count})."
     ),
     "change_not_usable": (
         "the change of layer {layer} must be a matrix (d_out, d_in) of finite numbers."

@@ -262,7 +262,8 @@ MISCONCEPTIONS = {
     "probability_before_log": "先平均機率才取對數；應該對對數機率取平均。",
     "kl_reversed": "散度的方向反了：應該是 KL(現在 ‖ 之前)，用「現在」的機率加權。",
     "log_of_log": (
-        "是不是對負的對數機率又取了一次對數？它們已經是對數了：用 `kl_div` 要加上 `log_target=True`。"
+        "是不是對負的對數機率又取了一次對數？它們已經是對數了："
+        "用 `kl_div` 要加上 `log_target=True`。"
     ),
     "kl_missing": "少了 KL 項：沒有東西讓模型平常對主詞的說法維持不變。",
     "kl_not_weighted": "KL 項沒有加權：請乘上 `kl_weight`。",
@@ -920,9 +921,12 @@ FEEDBACK = {
         "模型不知道它：編輯之前 {true} 的機率是 {p_true}，而 {new} 的機率已經有 {p_new}。"
     ),
     "own_direction": (
-        "你的改變量的列向量，和你那個事實的 prompt 的 C⁻¹ k*，兩者的餘弦相似度是 {cosine}；應該是 1。"
+        "你的改變量的列向量，和你那個事實的 prompt 的 C⁻¹ k*，"
+        "兩者的餘弦相似度是 {cosine}；應該是 1。"
     ),
-    "own_direction_right": "正確：你的改變量的列向量就是你那個事實的 C⁻¹ k*（餘弦相似度 {cosine}）。",
+    "own_direction_right": (
+        "正確：你的改變量的列向量就是你那個事實的 C⁻¹ k*（餘弦相似度 {cosine}）。"
+    ),
     "own_value": (
         "正確：Ŵ k* 就是應有的值，而且把 {what} 放在主詞的最後一個 token 上，模型會說"
         " {new}（{p_new}）。"
