@@ -676,7 +676,7 @@ SYMPTOMS = {
     "unit_diagonal": "它的對角線全是 1，像是正規化過。",
     "offset": "它的每個數都差了同樣的量：{amount}。",
     "scale_and_offset": "它的每個數都是正確的數乘以 {factor} 再加 {amount}，像是重新縮放過。",
-    "like_argument": "它和{what}一樣。",
+    "like_argument": "它就是{what}本身。",
     "with_argument": "它是正確的結果，再加上{what}的 {factor} 倍。",
     "transformed": "它是正確結果的{how}。",
     "reduced": "這是對{over}取{how}，而該取的是平均。",
