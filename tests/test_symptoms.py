@@ -124,6 +124,7 @@ SEEN = {
     ),
     "edges": (torch.where(BORDER, OTHER, RIGHT), RIGHT, {}),
     "out_of_range": (1.2 * PROBABILITIES + draw(4, 5), PROBABILITIES, {"given": Given("trace")}),
+    "pairs": (torch.tensor(20 / 49), torch.tensor(3 / 7), {"given": SHARES}),
     "no_share": (torch.tensor(0.4), torch.tensor(3 / 7), {"given": SHARES}),
     "asymmetric": (draw(6, 6, seed=7), SQUARE, {"given": Given("second_moment")}),
     "only_written_right": (

@@ -223,6 +223,16 @@ def no_share(seen: Comparison) -> Remark | None:
     return said("no_share")
 
 
+def pairs(seen: Comparison) -> Remark | None:
+    """A share that is k / N²: each answer was compared with every other. Chance: 4 · 10⁻⁴."""
+    rows = seen.given.numbers.get("nll_true")
+    if seen.given.function not in SHARES or not seen.single or rows is None or _is_share(seen):
+        return None
+    counted = float(seen.got) * len(rows) ** 2
+    within = len(rows) <= 30 and 0 < counted < len(rows) ** 2  # float32 is exact enough
+    return said("pairs") if within and abs(counted - round(counted)) <= 2e-4 else None
+
+
 def _is_share(seen: Comparison) -> bool:
     """Whether a share is wanted and the result is k / N: that meets others by chance."""
     rows = seen.given.numbers.get("nll_true")
@@ -862,6 +872,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     scale_and_offset,
     one_side,
     whole,
+    pairs,
     no_share,
     out_of_range,
     asymmetric,

@@ -1222,6 +1222,10 @@ MISCONCEPTIONS = {
 # one sentence, an observation: it must be true of the result, whatever made it so.
 SYMPTOMS = {
     "out_of_range": "It goes below 0 or above 1, which no probability and no share can.",
+    "pairs": (
+        "It counts pairs: it is a whole number divided by the square of the number of probes, as "
+        "where a column is compared with a row."
+    ),
     "no_share": (
         "It is not a number of probes divided by all of them: count each that succeeds once, and "
         "measure nothing else."

@@ -650,6 +650,7 @@ MISCONCEPTIONS = {
 # What is systematically different about a wrong result, where no misconception explains it.
 SYMPTOMS = {
     "out_of_range": "它小於 0 或大於 1，機率和比例都不可能這樣。",
+    "pairs": "它數的是成對的：它是一個整數除以 probe 個數的平方，像是拿一行和一列相比。",
     "no_share": "它不是「幾個 probe 除以全部」：成功的每個數一次，不要量別的。",
     "zero": "它的每個數都是 0。",
     "all_alike": "它的數全都一樣，而它們應該各不相同。",
