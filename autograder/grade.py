@@ -50,6 +50,12 @@ LIMITS_FILE = Path(__file__).resolve().parent.parent / "limits.toml"
 
 QUOTING = ("raised", "definitions", "type")  # failures whose detail is in the student's own words
 WORD = re.compile(r"\w{4,}")  # shorter ones stand in every sentence
+# What Python and torch quote of themselves: it says nothing of an input, and much of the mistake.
+THEIR_OWN = frozenset(
+    "Tensor Parameter NoneType int float bool complex str list tuple dict slice range generator "
+    "function method builtin_function_or_method Float Double Half BFloat16 Int Long Bool "
+    "ComplexFloat ComplexDouble weight bias".split()
+)
 NOT_RUN = ("set_by_call", "changed_later")  # remarks on a line that the grader does not run
 OWN_SUBJECT = ("absent", "definitions")  # failures whose sentence is not about the function
 OUR_FAULT = Verdict(0.0, (messages.sentence("our_fault"),), status="error")
@@ -498,7 +504,7 @@ def redacted(failure: StudentFailed, source: str, sent: Collection[str] = ()) ->
         return failure
 
     def quotation(match):
-        return match[0] if match[2] in source else "‘…’"
+        return match[0] if match[2] in THEIR_OWN or match[2] in source else "‘…’"
 
     def word(match):
         return "…" if match[0] in sent and match[0] not in source else match[0]

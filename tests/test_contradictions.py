@@ -26,7 +26,7 @@ def symptom(code, **details):
 REVERSED, LOST = misconception("effect_reversed"), misconception("effect_absolute")
 FIRST = symptom("only_wrong", axis="samples", which="the first")
 LAST = symptom("only_wrong", axis="samples", which="the last")
-CALL = symptom("example", call="trace(…)", got="0.5", right="0.1")
+CALL = symptom("example", how="", call="trace(…)", got="0.5", right="0.1")
 
 
 def graded(*remarks):

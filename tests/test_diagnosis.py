@@ -97,6 +97,31 @@ def test_a_factor_that_differs_from_test_to_test_is_said_as_that():
     assert [each.symptom for each in together(off[:1])] == ["factor"]
 
 
+def test_where_only_the_change_is_right_but_for_a_factor_the_result_is_not_said_to_be():
+    before, states = torch.randn(2, 4, 5).double()
+    off = [
+        Expected(states, origin=before).judge(before + times * (states - before))
+        for times in (1.3, 2.7)
+    ]
+    assert [each.symptom for each in off] == ["factor_of_change"] * 2
+    assert [each.symptom for each in together(off)] == ["change_varies"] * 2
+
+
+def test_a_part_that_one_of_several_tests_leaves_out_is_not_told():
+    """Negative effects taken for 0: where one sample alone has one, it seems to be left out."""
+    given = [torch.tensor(each).double() for each in ([0.31, 0.23, -0.17], [0.31, -0.2, -0.13])]
+    off = [
+        Expected(each.mean(), given=Given("indirect_effect", {}, lambda each=each: each)).judge(
+            each.relu().mean()
+        )
+        for each in given
+    ]
+    assert [each.symptom for each in off] == ["part_uncounted", None]
+    assert [each.symptom for each in together(off)] == [None, None]
+    assert [each.symptom for each in together(off[:1])] == ["part_uncounted"]
+    assert [each.symptom for each in together([off[0], off[0]])] == ["part_uncounted"] * 2
+
+
 def test_a_factor_is_what_it_is_in_all_tests():
     """Of two samples N / (N − 1) is 2, too."""
     effects = [torch.rand(count).double() + 1 for count in (2, 7)]

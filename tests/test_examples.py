@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from autograder.hidden import examples
 from autograder.hidden.case import asked_again
-from autograder.hidden.examples import CALLS, PATTERNS, SECONDS, SHOWS, example
+from autograder.hidden.examples import CALLS, OF_MODELS, PATTERNS, SECONDS, SHOWS, example
 from autograder.sandbox import StudentFailed
 from autograder.validity.catalogue import RIGHT
 from autograder.validity.solution import Solution
@@ -36,8 +37,26 @@ def test_a_right_solution_gets_all_of_them_right(function):
 
 def test_the_first_call_that_comes_out_wrong_is_shown_with_both_results():
     said = str(example(of(SMOOTHED)))
-    assert "`sequence_nll([[9, 0, 0], [0, 0, 9]], [0, 2])` gives 0.6002" in said
+    assert "`sequence_nll([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]], [0, 2])` gives 0.6002" in said
     assert "should give 0.0002468" in said
+
+
+@pytest.mark.parametrize("function", sorted(CALLS.keys() - OF_MODELS))
+def test_a_call_can_be_typed_as_it_is_told(function):
+    """Lists become tensors but for one that is named: so the right solution gives what is right."""
+    solution, names = next(each for each in RIGHT if each.function == function), {"torch": torch}
+    for cell in solution.cells:
+        exec(cell, names)
+    for arguments in CALLS[function]:
+        written, how = examples._written(function, arguments), str(examples._how(arguments))
+        typed = eval(written.removeprefix(function).replace(")", ",)"), {"slice": slice})
+        given = [
+            torch.tensor(value) if isinstance(value, list) and f"`{name}`" not in how else value
+            for name, value in zip(arguments, typed, strict=True)
+        ]
+        assert ("tensors for lists" in how) == any(isinstance(value, list) for value in typed)
+        right = examples._right(function, arguments)
+        assert examples._same(function, torch.as_tensor(names[function](*given)), right, arguments)
 
 
 @pytest.mark.parametrize("code", PATTERNS["trace"])
@@ -115,7 +134,7 @@ def test_a_later_call_that_comes_out_wrong_is_told_by_its_argument():
     later = asked_again(
         right(), first, {"a": 1, "b": 2}, {"b": 3}, lambda asked: ({"result": states * 1.3}, first)
     )
-    assert later.symptom == "later_call" and "another `b`" in later.message
+    assert later.symptom == "later_call" and "another `b` did not" in later.message
 
 
 def test_a_large_result_is_shown_by_its_shape():

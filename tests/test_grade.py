@@ -722,6 +722,8 @@ def test_an_error_is_quoted_without_what_it_may_tell_of_a_hidden_input():
         assert not re.search("abcd|efgh|zzzz|1234", quoted) and quoted.startswith("`f`"), quoted
     assert "my mine" in explained("raised", "ValueError: my mine", {"mine"})
     assert "'mine'" in explained("raised", "ValueError: 'mine' is wrong")
+    theirs = "AttributeError: 'Tensor' object has no attribute 'at'"
+    assert "'Tensor' object" in explained("raised", theirs)
     assert explained("timeout", 10).count("10") == 1
     ended = StudentFailed("definitions", cause=StudentFailed("raised", "SyntaxError: 'zzzz' 12"))
     [remark] = grading.explained(ended, "f", found)
@@ -738,7 +740,7 @@ def test_an_error_is_told_with_the_students_own_line():
 
 
 def test_where_nothing_explains_a_mistake_an_example_is_shown(tmp_path, quick):
-    example = Remark("example", {"call": "f(1)", "got": "2", "right": "3"}, "SYMPTOMS")
+    example = Remark("example", {"how": "", "call": "f(1)", "got": "2", "right": "3"}, "SYMPTOMS")
     silent = Verdict(0.0, (said("It is wrong."),))
     cells = {"test_double": (HiddenTest("double.plain", 3, lambda trial: silent),)}
     cells["test_triple"] = (HiddenTest("triple.plain", 2, times(3)),)

@@ -8,6 +8,7 @@ import torch
 from autograder.hidden import examples
 from keyhole.checking import symptoms
 from keyhole.checking.symptoms import Comparison, Given, familiar_factors, found, of_shape
+from keyhole.messages import word
 from keyhole.messages.en import SYMPTOMS
 
 CHANCE = 1e-3  # of saying something of a result drawn at random
@@ -46,6 +47,7 @@ TOKENS_OF_TWO = Given(
     regions={"tokens_before": range(2), "restored_token": [2], "tokens_after": range(3, 8)},
 )
 SHARES = Given("efficacy", {"nll_true": SAMPLES, "nll_new": SAMPLES / 2}, lambda: SAMPLES > 0.9)
+MOMENT, KEYS = Given("second_moment"), draw(4, 20)
 MIDDLING = int(SAMPLES.argsort()[1])
 BORDER = torch.nn.functional.pad(torch.zeros(3, 5), [1] * 4, value=1.0) > 0
 PROBABILITIES = torch.rand(4, 5, generator=torch.Generator().manual_seed(0)).double()
@@ -99,9 +101,13 @@ SEEN = {
     "whole": (RIGHT.floor(), RIGHT, {}),
     "cut_above": (RIGHT.clamp(max=0.8), RIGHT, {}),
     "cut_below": (RIGHT.clamp(min=-0.8), RIGHT, {}),
-    "diagonal_wrong": (SQUARE + torch.eye(6) * draw(6), SQUARE, {}),
-    "diagonal_right": (at(SQUARE, ~torch.eye(6, dtype=torch.bool), draw(30)), SQUARE, {}),
-    "half_right": (SQUARE + torch.triu(draw(6, 6).abs() + 1), SQUARE, {}),
+    "diagonal_wrong": (SQUARE + torch.eye(6) * draw(6), SQUARE, {"given": MOMENT}),
+    "diagonal_right": (
+        at(SQUARE, ~torch.eye(6, dtype=torch.bool), draw(30)),
+        SQUARE,
+        {"given": MOMENT},
+    ),
+    "half_right": (SQUARE + torch.triu(draw(6, 6).abs() + 1), SQUARE, {"given": MOMENT}),
     "only_wrong": (at(CUBE, (slice(None), 1), draw(3, 4, seed=9)), CUBE, {}),
     "only_right": (at(CUBE, slice(1, None), draw(2, 8, 4, seed=9)), CUBE, {}),
     "region_wrong": (
@@ -118,6 +124,7 @@ SEEN = {
     ),
     "edges": (torch.where(BORDER, OTHER, RIGHT), RIGHT, {}),
     "out_of_range": (1.2 * PROBABILITIES + draw(4, 5), PROBABILITIES, {"given": Given("trace")}),
+    "pairs": (torch.tensor(20 / 49), torch.tensor(3 / 7), {"given": SHARES}),
     "no_share": (torch.tensor(0.4), torch.tensor(3 / 7), {"given": SHARES}),
     "asymmetric": (draw(6, 6, seed=7), SQUARE, {"given": Given("second_moment")}),
     "only_written_right": (
@@ -165,10 +172,29 @@ def test_each_symptom_of_a_shape_is_seen(name):
     assert remark and remark.code == name, remark and str(remark)
 
 
+def test_a_map_of_tokens_and_layers_has_no_diagonal():
+    right = torch.rand(6, 6, generator=torch.Generator().manual_seed(0)).double() / 3
+    got = right + torch.eye(6) * (0.2 + right)
+    assert found(comparison(got, right, {"given": Given("trace")})) is None
+
+
+def test_of_vectors_of_another_width_no_numbers_are_said_to_be_missing():
+    assert of_shape(torch.zeros(12), torch.zeros(20), Given("subject_key")) is None
+    assert of_shape(torch.zeros(3, 7, 4), torch.zeros(3, 8, 4), TOKENS).code == "axis_short"
+
+
+def test_a_part_with_a_name_is_told_by_it():
+    given = Given("subject_key", {}, lambda: KEYS, names={1: word("empty_one")})
+    for number, says in ((1, "counts the empty one twice"), (3, "counts the last twice")):
+        got = (KEYS.sum(0) + KEYS[number]) / 5
+        assert says in str(found(comparison(got, KEYS.mean(0), {"given": given})))
+
+
 def test_every_symptom_has_an_example():
     # tests/test_diagnosis.py and tests/test_examples.py have these
     elsewhere = {
         "factor_varies",
+        "change_varies",
         "later_call",
         "noise_otherwise",
         *examples.PATTERNS["trace"],

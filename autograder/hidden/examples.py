@@ -304,7 +304,7 @@ def example(trial: Trial) -> Remark | None:
             continue
         right = _right(trial.function, arguments)
         if not _same(trial.function, got, right, arguments):
-            details = {"call": _written(trial.function, arguments)}
+            details = {"call": _written(trial.function, arguments), "how": _how(arguments)}
             details |= {"got": _shown(got), "right": _shown(right)}
             if code == "doubled":
                 details["argument"] = DOUBLED[trial.function]
@@ -313,13 +313,32 @@ def example(trial: Trial) -> Remark | None:
 
 
 def _written(function: str, arguments: Mapping[str, Any]) -> str:
-    """A call as one would type it, with lists for small tensors."""
+    """A call as one would type it, with lists for small tensors.
+
+    Numbers keep their point, since torch makes whole ones of [1, 2] and takes no mean of these.
+    """
     given = ["toy_model()"] if function in OF_MODELS else []
     given += [
-        _filled(value) if name == "noise" and function in OF_MODELS else str(_shown(value))
+        _filled(value) if name == "noise" and function in OF_MODELS else _typed(value)
         for name, value in arguments.items()
     ]
     return f"{function}({', '.join(given)})"
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_typed, value))}]"
+    if isinstance(value, float):
+        return f"{value:.4g}" if value % 1 else f"{value:.1f}"
+    return str(_shown(value))
+
+
+def _how(arguments: Mapping[str, Any]) -> Remark:
+    """What a student has to make of the lists in a call as it is written."""
+    lists = [name for name, value in arguments.items() if isinstance(value, list)]
+    if kept := [name for name in lists if name in PLAIN]:
+        return word("with_tensors_but", name=kept[0])
+    return word("with_tensors" if lists else "as_it_stands")
 
 
 def _filled(value: list) -> str:

@@ -74,7 +74,8 @@ A folder in such a folder holds a set of its own. It is graded by itself, and it
 apart.
 """
 LATER = """\
-Written later, in the same way. No message, test or symptom was changed for its sake.
+Written later, in the same way. Nothing was changed for its sake until somebody had judged it who
+had written none of the messages: see [results.md](results.md#mistakes-that-nobody-foresaw).
 """
 
 

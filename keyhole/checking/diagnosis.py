@@ -16,6 +16,7 @@ from keyhole.messages import Remark, misconception
 
 Failed = TypeVar("Failed")  # a Verdict, or a test in the report: both name what is wrong
 FACTORS = ("factor", "factor_of_change", "sign", "sign_of_change")
+PARTS = ("part_alone", "part_missing", "part_uncounted", "part_twice")
 # What may stand beside any diagnosis, since it does not say what is wrong with a result:
 BESIDE = frozenset(
     (
@@ -74,7 +75,7 @@ def together(verdicts: Sequence[Verdict]) -> list[Verdict]:
     best = next((name for name in told if name not in BESIDE), None)
     told = [name for name in told if best in (None, name) or compatible(best, name)]
     named = _same_factor([_with(verdict, told) for verdict in verdicts])
-    return _one_symptom(named, best)
+    return _one_symptom(_shown_again(named), best)
 
 
 def leading(failed: Sequence[Failed]) -> Failed:
@@ -100,13 +101,30 @@ def _same_factor(verdicts: list[Verdict]) -> list[Verdict]:
     if len(factors) < 2 or len({each.code for each in factors}) < 2 and "sign" in factors[0].code:
         return verdicts
 
+    changes = any(each.code.endswith("_of_change") for each in factors)
+
     def told(observed: Remark) -> Remark:
         if not common:
-            return Remark("factor_varies", {}, "SYMPTOMS")
+            return Remark("change_varies" if changes else "factor_varies", {}, "SYMPTOMS")
         return replace(observed, details={"factor": common[0], "meanings": tuple(common)})
 
     return [
         replace(each, observed=told(each.observed)) if each.symptom in FACTORS else each
+        for each in verdicts
+    ]
+
+
+def _shown_again(verdicts: list[Verdict]) -> list[Verdict]:
+    """Without a part of a mean that counts wrongly in a single one of several tests.
+
+    What a mistake does to certain numbers, such as negative ones, looks like that where one part
+    alone holds them.
+    """
+    numbers = [each for each in verdicts if each.single and not (each.passed or each.explanation)]
+    shown = Counter(each.symptom for each in numbers)
+    once = {name for name in PARTS if shown[name] == 1 < len(numbers)}
+    return [
+        replace(each, observed=None) if each.single and each.symptom in once else each
         for each in verdicts
     ]
 

@@ -94,12 +94,14 @@ class Given:
     arguments: tensors, and numbers as scalars, by name.
     make_parts: gives the numbers (n, ...) of which the right result is the mean over n.
     regions: names of groups of tokens, and the tokens in each.
+    names: what some of the parts are called; the others are told by their number.
     """
 
     function: str = ""
     arguments: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     make_parts: Callable[[], Tensor] | None = None
     regions: Mapping[str, Iterable[int]] = field(default_factory=lambda: MappingProxyType({}))
+    names: Mapping[int, Remark] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def numbers(self) -> dict[str, Tensor]:
@@ -221,6 +223,16 @@ def no_share(seen: Comparison) -> Remark | None:
     return said("no_share")
 
 
+def pairs(seen: Comparison) -> Remark | None:
+    """A share that is k / N²: each answer was compared with every other. Chance: 4 · 10⁻⁴."""
+    rows = seen.given.numbers.get("nll_true")
+    if seen.given.function not in SHARES or not seen.single or rows is None or _is_share(seen):
+        return None
+    counted = float(seen.got) * len(rows) ** 2
+    within = len(rows) <= 30 and 0 < counted < len(rows) ** 2  # float32 is exact enough
+    return said("pairs") if within and abs(counted - round(counted)) <= 2e-4 else None
+
+
 def _is_share(seen: Comparison) -> bool:
     """Whether a share is wanted and the result is k / N: that meets others by chance."""
     rows = seen.given.numbers.get("nll_true")
@@ -336,11 +348,12 @@ def edges(seen: Comparison) -> Remark | None:
 
 
 def diagonal(seen: Comparison) -> Remark | None:
-    """Only the diagonal of a square matrix is wrong, or only it is right, or one half.
+    """Only the diagonal of a matrix is wrong, or only it is right, or one half.
 
-    Chance: as for `places`.
+    Its rows and columns must be the same things: the diagonal of a map of tokens and layers is
+    nothing. Chance: as for `places`.
     """
-    if seen.got.dim() != 2 or seen.got.shape[0] != seen.got.shape[1] or len(seen.got) < 3:
+    if seen.given.function not in SYMMETRIC or seen.got.dim() != 2 or len(seen.got) < 3:
         return None
     if (wrong := _wrong_numbers(seen)) is None:
         return None
@@ -744,7 +757,7 @@ def one_missing(seen: Comparison) -> Remark | None:
         return None
     over, count, total = word(MEANS.get(seen.given.function, "numbers")), len(parts), parts.sum(0)
     for i in range(count):
-        which = _which([i], count)
+        which = seen.given.names.get(i) or _which([i], count)
         options = [("part_alone", parts[i]), ("part_missing", (total - parts[i]) / (count - 1))]
         options += [("part_uncounted", (total - parts[i]) / count)]
         options += [("part_twice", (total + parts[i]) / (count + 1))]
@@ -859,6 +872,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     scale_and_offset,
     one_side,
     whole,
+    pairs,
     no_share,
     out_of_range,
     asymmetric,
@@ -879,6 +893,8 @@ def of_shape(got: Tensor, right: Tensor, given: Given = Given()) -> Remark | Non
         if shape == (*due[:axis], 1, *due[axis + 1 :]) and due[axis] != 1:
             return said("axis_kept", axis=name)
         if len(shape) == len(due) and shape[:axis] + shape[axis + 1 :] == without:
+            if name.code == "dimensions":
+                return None  # none is missing or too many: these are vectors of another place
             code = "axis_short" if shape[axis] < due[axis] else "axis_long"
             return said(code, axis=name, count=abs(shape[axis] - due[axis]))
     if len(shape) == len(due) > 2 and sorted(shape) == sorted(due):

@@ -370,7 +370,10 @@ MISCONCEPTIONS = {
         "Your function restores whole states; `kind` asks for the outputs of the MLP or of the "
         "attention."
     ),
-    "other_kind": "MLP and attention are swapped.",
+    "other_kind": (
+        "Your function restores outputs of the MLP where those of the attention are due, or the "
+        "other way round."
+    ),
     "late_binding": (
         "All hooks of a window put back the same layer's states: a lambda in a loop reads the "
         "loop's variable when it is called, so bind it, as `lambda h, l=l: ...` does."
@@ -414,8 +417,8 @@ MISCONCEPTIONS = {
         "The result is the key at the last token of the prompt. Use the last token of the subject."
     ),
     "bare_prompt_only": (
-        "The result is the key in the bare prompt alone. "
-        "Take the mean over all prefixes, of which the empty one is the bare prompt."
+        "The result is the key in the bare prompt alone. Put each prefix before the prompt, and "
+        "take the mean over all of them; the empty one is the bare prompt."
     ),
     "first_prefix_only": (
         "The result is the key after the first prefix alone. Is there a `return` inside your loop?"
@@ -1080,8 +1083,9 @@ MISCONCEPTIONS = {
     ),
     # any function
     "graph_cut": (
-        "The result does not depend on {what} any more, so no gradient reaches it. "
-        "Keep tensors, without .item(), .detach() or numpy."
+        "No gradient flows from the result back to {what}. "
+        "Compute with tensors all the way: .item(), .detach(), numpy, torch.no_grad() and a "
+        "`torch.tensor(...)` around results cut it off."
     ),
     "gradient_in_numpy": (
         "numpy carries no gradient, and .detach() would cut it off. "
@@ -1134,8 +1138,9 @@ MISCONCEPTIONS = {
         "cells that you changed or deleted."
     ),
     "shapes_mismatch": (
-        "Two shapes do not fit in this line. "
-        "Print the `.shape` of each tensor in it, and compare them with the docstring."
+        "A shape does not fit in this line: two do not go together, or another number of "
+        "dimensions is wanted. Print the `.shape` of each tensor in it, and compare them with the "
+        "docstring."
     ),
     "nothing_collected": (
         "A list is empty here, so there is nothing to join. "
@@ -1208,8 +1213,8 @@ MISCONCEPTIONS = {
         "nothing."
     ),
     "index_past_end": (
-        "An index goes past the end: do you write a size as a fixed number, or use the index of "
-        "one dimension for another?"
+        "An index goes past the end: do you write a size as a fixed number, use the index of one "
+        "dimension for another, or keep a list from an earlier call?"
     ),
 }
 
@@ -1217,8 +1222,12 @@ MISCONCEPTIONS = {
 # one sentence, an observation: it must be true of the result, whatever made it so.
 SYMPTOMS = {
     "out_of_range": "It goes below 0 or above 1, which no probability and no share can.",
+    "pairs": (
+        "It counts pairs: it is a whole number divided by the square of the number of probes, as "
+        "where a column is compared with a row."
+    ),
     "no_share": (
-        "It is not a number of probes divided by all of them: count those that succeed, and "
+        "It is not a number of probes divided by all of them: count each that succeeds once, and "
         "measure nothing else."
     ),
     "zero": "Every number of it is 0.",
@@ -1243,15 +1252,22 @@ SYMPTOMS = {
     "late": "Its {axis} are right, but each stands one place too late.",
     "early": "Its {axis} are right, but each stands one place too early.",
     "sign": "It is right but for its sign.",
-    "sign_of_change": "What your function changes has the right size and the wrong sign.",
+    "sign_of_change": "The change that your function makes has the right size and the wrong sign.",
     "factor": "It is {factor} times what it should be.",
-    "factor_of_change": "What your function changes is {factor} times what it should be.",
+    "factor_of_change": (
+        "The change that your function makes is {factor} times what it should be."
+    ),
     "factor_varies": (
         "It is right but for a factor, which differs from test to test: look at what your "
         "function multiplies by or divides by."
     ),
+    "change_varies": (
+        "The change that your function makes is right but for a factor, which differs from test to "
+        "test: look at what your function multiplies by or divides by."
+    ),
     "row_factors": (
-        "Its {axis} have the right directions and wrong lengths, as after a normalisation."
+        "Its {axis} have the right directions and wrong lengths: each is off by a factor of its "
+        "own."
     ),
     "unit_diagonal": "Its diagonal is 1 everywhere, as after a normalisation.",
     "offset": "Each of its numbers is off by the same amount, {amount}.",
@@ -1294,7 +1310,8 @@ SYMPTOMS = {
     "axis_too_many": "It has one dimension too many, of size {count}.",
     "noise_otherwise": "The noise that your function adds is not the given one. {seen}",
     "later_call": (
-        "A first call came out right, and the same call with another `{argument}` did not."
+        "A first call came out right, and the same call with another `{argument}` did not: your "
+        "function keeps something from call to call, or it is right for some arguments only."
     ),
     "only_windows": (
         "Maps of states are right, and maps of windows of MLP or attention outputs are not."
@@ -1329,8 +1346,8 @@ SYMPTOMS = {
         "`{call}`: a prefix moves the subject to the right."
     ),
     "averaged_key": (
-        "With one prefix it is right, and with three it is not, as in `{call}`: look at how your "
-        "function puts the keys together."
+        "With one prefix it is right, and with three it is not, as in `{call}`: something of one "
+        "prefix gets into another, or the keys are not averaged."
     ),
     "other_moment": (
         "With the identity for C it is right, and with another C it is not: `{call}` gives {got}, "
@@ -1340,9 +1357,7 @@ SYMPTOMS = {
         "A small call comes out right until `{argument}` is doubled: `{call}` gives {got}, and "
         "should give {right}."
     ),
-    "example": (
-        "Try a small call, with tensors for lists: `{call}` gives {got}, and should give {right}."
-    ),
+    "example": "Try a small call{how}: `{call}` gives {got}, and should give {right}.",
     "not_reduced": "It still has one number for each of the {over}.",
 }
 
@@ -2248,16 +2263,17 @@ WORDS = {
     "last": "the last",
     "first_ones": "the first {count}",
     "last_ones": "the last {count}",
+    "empty_one": "the empty one",
     "number_of": "number {numbers} (counted from 0)",
     "numbers_of": "those numbered {numbers} (counted from 0)",
     "lower": "below",
     "upper": "above",
     "subject_region": "the tokens of the subject",
-    "before_subject": "tokens before the subject",
-    "after_subject": "tokens after the subject",
+    "before_subject": "the tokens before the subject",
+    "after_subject": "the tokens after the subject",
     "restored_token": "the token at `position`",
-    "tokens_before": "tokens before `position`",
-    "tokens_after": "tokens after `position`",
+    "tokens_before": "the tokens before `position`",
+    "tokens_after": "the tokens after `position`",
     "negative": "−{factor}",
     "one_over": "1 / ({what})",
     "count_of": "the number of {what}",
@@ -2273,6 +2289,9 @@ WORDS = {
     "largest_of": "the largest of `{name}`",
     "spread_of": "the standard deviation of `{name}`",
     "of_shape": "a tensor of shape {shape}",
+    "as_it_stands": ", as it stands",
+    "with_tensors": ", with tensors for lists",
+    "with_tensors_but": ", with tensors for lists, but not for `{name}`",
     "sum_of": "the sum of `{name}`",
     "first_of": "the first of `{name}`",
     "last_of": "the last of `{name}`",

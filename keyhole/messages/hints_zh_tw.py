@@ -5,7 +5,7 @@ HINTS = {
     "sequence_nll": (
         "機率要從 logits 的 softmax 讀出來。第 i 列預測目標的第 i 個 token，"
         "所以每一列只有一個數字算數：那個 token 自己的。",
-        "`logits.log_softmax(dim=-1)` 會給 對數機率 `(T, V)`，也不會有指數溢位。每一列取一個數字："
+        "`logits.log_softmax(dim=-1)` 會給對數機率 `(T, V)`，也不會有指數溢位。每一列取一個數字："
         "同時用 `torch.arange(T)` 和 `target_ids` 當索引，或用 `gather`。"
         "最後對 T 個 token 取平均，再加負號。",
         "(T,)：第 i 列裡，目標第 i 個 token 的那個數字",

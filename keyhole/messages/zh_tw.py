@@ -192,7 +192,7 @@ MISCONCEPTIONS = {
         "還原了好幾層的狀態；狀態只還原那一層的，只有 MLP 和 attention 的輸出才用視窗。"
     ),
     "kind_ignored": "還原的是整個狀態；`kind` 要的是 MLP 或 attention 的輸出。",
-    "other_kind": "MLP 和 attention 對調了。",
+    "other_kind": "該還原 attention 輸出的地方，你的函式還原了 MLP 的輸出，或是反過來。",
     "late_binding": (
         "一個視窗裡的 hook 放回的都是同一層的狀態：迴圈裡的 lambda 要到被呼叫時才讀迴圈變數，"
         "所以要先綁定，像 `lambda h, l=l: ...`。"
@@ -213,7 +213,8 @@ MISCONCEPTIONS = {
     "first_subject_token": "這是主詞第一個 token 的 key；模型要到最後一個 token 才讀完整個名字。",
     "last_prompt_token": "這是 prompt 最後一個 token 的 key；k* 是主詞最後一個 token 的 key。",
     "bare_prompt_only": (
-        "這是只有 prompt 本身時的 key；k* 是所有前綴的平均，prompt 本身只是其中之一。"
+        "這是只有 prompt 本身時的 key：請把每個前綴放在 prompt 前面，再對所有前綴取平均；"
+        "空的前綴就是 prompt 本身。"
     ),
     "first_prefix_only": "這是只接在第一個前綴後面的 key：迴圈裡是不是有 `return`？",
     "last_prefix_only": "這是只接在最後一個前綴後面的 key：迴圈是不是把前面找到的 key 蓋掉了？",
@@ -564,8 +565,8 @@ MISCONCEPTIONS = {
     "locality_rewarded": "散度的正負號錯了：這樣會獎勵編輯器改掉其他東西。",
     # any function
     "graph_cut": (
-        "結果不再和 {what} 有關，梯度傳不到它：請一直用 tensor，不要用 .item()、"
-        ".detach() 或 numpy。"
+        "梯度沒辦法從結果傳回 {what}：請從頭到尾都用 tensor 計算；.item()、.detach()、numpy、"
+        "torch.no_grad()，以及把結果再包進 `torch.tensor(...)`，都會把梯度切斷。"
     ),
     "gradient_in_numpy": "numpy 不會帶著梯度，而 .detach() 會把它切斷：請只用 torch 計算結果。",
     "input_changed": "你的函式直接改了引數 `{what}`；請在複本上做，因為呼叫它的程式之後還要用。",
@@ -598,7 +599,8 @@ MISCONCEPTIONS = {
         "重新啟動 kernel 再全部執行一次，就會看到評分時的情形：改掉或刪掉的儲存格，那裡是沒有的。"
     ),
     "shapes_mismatch": (
-        "這一行裡有兩個形狀對不起來；請印出其中每個 tensor 的 `.shape`，和 docstring 比一比。"
+        "這一行裡有形狀不合：兩個形狀對不起來，或是該有的維度數目不同；"
+        "請印出其中每個 tensor 的 `.shape`，和 docstring 比一比。"
     ),
     "nothing_collected": (
         "這裡的 list 是空的，沒有東西可以合併：填它的那一行有沒有執行到？"
@@ -641,14 +643,16 @@ MISCONCEPTIONS = {
         "有一個 slice 是空的：像 x[-2:0] 這樣從尾端數起、到 0 為止的 slice，裡面什麼也沒有。"
     ),
     "index_past_end": (
-        "索引超出了範圍：是不是把大小寫成了固定的數字，或是把一個維度的索引用在另一個維度上？"
+        "索引超出了範圍：是不是把大小寫成了固定的數字，把一個維度的索引用在另一個維度上，"
+        "或是沿用了前一次呼叫留下的 list？"
     ),
 }
 
 # What is systematically different about a wrong result, where no misconception explains it.
 SYMPTOMS = {
     "out_of_range": "它小於 0 或大於 1，機率和比例都不可能這樣。",
-    "no_share": "它不是「幾題除以全部」：只要數成功的有幾題，不要量別的。",
+    "pairs": "它數的是成對的：它是一個整數除以題數的平方，像是拿一行和一列相比。",
+    "no_share": "它不是「幾題除以全部」：成功的每題數一次，不要量別的。",
     "zero": "它的每個數都是 0。",
     "all_alike": "它的數全都一樣，而它們應該各不相同。",
     "alike_along": "沿著{axis}它都一樣，而它應該逐一不同。",
@@ -672,7 +676,11 @@ SYMPTOMS = {
     "factor": "它是應有的 {factor} 倍。",
     "factor_of_change": "你的函式所做的改變是應有的 {factor} 倍。",
     "factor_varies": "除了一個因子以外都對，而這個因子每個測試都不同：請看你乘了什麼、除了什麼。",
-    "row_factors": "{axis}的方向都對，長度不對，像是正規化過。",
+    "change_varies": (
+        "你的函式所做的改變，除了一個因子以外都對，而這個因子每個測試都不同："
+        "請看你乘了什麼、除了什麼。"
+    ),
+    "row_factors": "{axis}的方向都對，長度不對：每個都差了自己的一個因子。",
     "unit_diagonal": "它的對角線全是 1，像是正規化過。",
     "offset": "它的每個數都差了同樣的量：{amount}。",
     "scale_and_offset": "它的每個數都是正確的數乘以 {factor} 再加 {amount}，像是重新縮放過。",
@@ -704,7 +712,10 @@ SYMPTOMS = {
     "axis_of_one": "多了或少了一個大小為 1 的維度。",
     "axis_too_many": "它多了一個維度，大小是 {count}。",
     "noise_otherwise": "你的函式加上去的雜訊和給的不同。{seen}",
-    "later_call": "第一次呼叫是對的，換了另一個 `{argument}` 再呼叫就不對了。",
+    "later_call": (
+        "第一次呼叫是對的，換了另一個 `{argument}` 再呼叫就不對了："
+        "你的函式留下了前一次呼叫的東西，或是只對某些引數正確。"
+    ),
     "only_windows": "狀態的圖是對的，MLP 或 attention 輸出的視窗的圖不對。",
     "only_states": "MLP 和 attention 輸出的視窗的圖是對的，狀態的圖不對。",
     "only_edges": "模型裡面的視窗是對的，靠邊的視窗不對。",
@@ -727,7 +738,8 @@ SYMPTOMS = {
         "只有空前綴的時候是對的，只有另一個前綴的時候就不對，例如 `{call}`：前綴會把主詞往右推。"
     ),
     "averaged_key": (
-        "只有一個前綴的時候是對的，有三個就不對，例如 `{call}`：看看你的函式怎麼把 key 合在一起。"
+        "只有一個前綴的時候是對的，有三個就不對，例如 `{call}`："
+        "一個前綴的東西混進了另一個，或是對前綴取的不是平均。"
     ),
     "other_moment": (
         "C 是單位矩陣的時候是對的，換成別的 C 就不對：`{call}` 得到 {got}，應該是 {right}。"
@@ -735,7 +747,7 @@ SYMPTOMS = {
     "doubled": (
         "小例子本來是對的，把 `{argument}` 加倍就不對：`{call}` 得到 {got}，應該是 {right}。"
     ),
-    "example": "試一個小例子（list 換成 tensor）：`{call}` 給出 {got}，應該是 {right}。",
+    "example": "試一個小例子{how}：`{call}` 給出 {got}，應該是 {right}。",
     "not_reduced": "它還是每個{over}各有一個數。",
 }
 
@@ -1472,6 +1484,7 @@ WORDS = {
     "last": "最後一個",
     "first_ones": "前 {count} 個",
     "last_ones": "最後 {count} 個",
+    "empty_one": "空的那個",
     "number_of": "第 {numbers} 個（從 0 數起）",
     "numbers_of": "第 {numbers} 個（從 0 數起）",
     "lower": "以下",
@@ -1497,6 +1510,9 @@ WORDS = {
     "largest_of": " `{name}` 的最大值",
     "spread_of": " `{name}` 的標準差",
     "of_shape": "形狀為 {shape} 的 tensor",
+    "as_it_stands": "（照樣輸入）",
+    "with_tensors": "（list 換成 tensor）",
+    "with_tensors_but": "（list 換成 tensor，但 `{name}` 除外）",
     "sum_of": " `{name}` 的總和",
     "first_of": " `{name}` 的第一個",
     "last_of": " `{name}` 的最後一個",
