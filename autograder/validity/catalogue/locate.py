@@ -951,7 +951,8 @@ WRONG = {
         "its own answer": Wrong(
             "followed whatever each cell answers",
             misconception="answer_of_each_run",
-            fails=MAP_CASES,
+            fails=MAP_CASES - {"real"},
+            may_fail={"real"},  # some prompts have the same answer in every cell
             code=_trace(cell="found[:, found.mean(0).argmax()].mean()"),
         ),
         "effects": Wrong(
