@@ -41,6 +41,17 @@ def test_one_sample_is_not_called_the_first_and_then_the_largest():
     assert names(first, largest) == ["trace_of_first_sample"] * 2
 
 
+def test_what_would_have_passed_a_test_that_nothing_explains_is_not_told():
+    cut_off = verdict("scale_clamped")
+    other = replace(wrong(), excludes=frozenset(["scale_clamped"]))
+    assert names(cut_off, cut_off, other) == [None] * 3
+    explained = replace(verdict("after_scaled"), excludes=other.excludes)
+    assert names(cut_off, cut_off, explained)[:2] == ["scale_clamped"] * 2
+    # Maps of states and maps of windows are made by different lines.
+    states = replace(wrong(), excludes=frozenset(["window_upward"]))
+    assert names(verdict("window_upward"), states) == ["window_upward", None]
+
+
 def test_zeros_are_not_called_rounded():
     restored, corrupted = torch.tensor([0.02, 0.03]), torch.tensor([0.01, 0.02])
     mistaken = locate_wrongs.indirect_effect(restored, corrupted)

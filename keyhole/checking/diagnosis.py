@@ -169,8 +169,10 @@ def _accepted(failed: list[Verdict]) -> list[str]:
     for name in sorted(names, key=weight, reverse=True):
         fitted = [each for each in failed if name in _fitting(each)]
         by_chance = all(each.single for each in fitted)
-        if by_chance and any(name in each.excludes for each in failed):
-            continue  # with that mistake this test would not have failed
+        excluding = [each for each in failed if name in each.excludes]
+        whole = name not in (*OF_STATES, *OF_WINDOWS)  # not of one kind of map alone
+        if by_chance and excluding or whole and not all(map(_fitting, excluding)):
+            continue  # with that mistake a test would not have failed, and nothing else explains it
         if weight(name) < by_chance:
             continue  # it would have given something else in most tests
         explained = [each for each in failed if not _fitting(each).isdisjoint(accepted)]
