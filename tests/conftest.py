@@ -68,7 +68,7 @@ def real_model():
 @pytest.fixture
 def one_model(real_model, monkeypatch):
     """Whoever loads the real model gets the one that is there."""
-    monkeypatch.setattr("keyhole.models.load_model", lambda: real_model)
+    monkeypatch.setattr("keyhole.models.load_model", lambda *_: real_model)
 
 
 @pytest.fixture(params=["llama", "gpt2"])

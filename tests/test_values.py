@@ -83,7 +83,7 @@ def test_a_gradient_that_is_no_number_at_delta_zero_is_named(toy):
     def rooted(target, now, before, delta, start, kl_weight, decay):
         return -target.mean() + decay * delta.square().sum().sqrt() / start.norm() ** 2
 
-    with pytest.raises(KeyholeError, match=r"Compute \|delta\| with delta.norm"):
+    with pytest.raises(KeyholeError, match=r"Compute \|delta\| with `delta.norm"):
         optimise_value(toy, 1, REWRITE, rooted)
 
 
