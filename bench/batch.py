@@ -81,11 +81,16 @@ def large_rows() -> Iterator[Row]:
 @contextmanager
 def class_of(count: int) -> Iterator[Path]:
     """A folder whose `in` holds so many copies of members of the sample class."""
-    sample = sorted((data_folder() / "sample_class").iterdir())
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(count):
-            shutil.copytree(sample[number % len(sample)], Path(folder, "in", f"s{number:03}"))
+        hand_in_copies(count, Path(folder, "in"))
         yield Path(folder)
+
+
+def hand_in_copies(count: int, submitted: Path) -> None:
+    """Put so many copies of members of the sample class into a folder, one member after another."""
+    sample = sorted((data_folder() / "sample_class").iterdir())
+    for number in range(count):
+        shutil.copytree(sample[number % len(sample)], submitted / f"s{number:03}")
 
 
 def small_rows() -> Iterator[Row]:

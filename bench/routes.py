@@ -17,20 +17,18 @@ from pathlib import Path
 from autograder.grade import ASSIGNMENT
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY
 from autograder.secret import TEST_SECRET
+from bench.batch import hand_in_copies
 from bench.row import timed
-from keyhole.paths import data_folder
 from tests.clusters import authority, given, scheduler, worker
 
 
 def main(copies: int = 60) -> None:
-    sample = sorted((data_folder() / "sample_class").iterdir())
     with tempfile.TemporaryDirectory() as root:
         course, key = Path(root, "course"), Path(root, "secret.key")
         key.write_text(TEST_SECRET.hex() + "\n")
         os.environ["KEYHOLE_SECRET_FILE"] = str(key)
         submitted = course / "grading" / "submitted"
-        for number in range(copies):
-            shutil.copytree(sample[number % len(sample)], submitted / f"s{number:03}")
+        hand_in_copies(copies, submitted)
         here, seconds = timed(lambda: by_grade(submitted, Path(root, "here"), "--jobs", "2"))
         print(f"--jobs 2: {seconds:.0f} s", flush=True)
         there, seconds = timed(lambda: over_tls(submitted, Path(root, "there")))
