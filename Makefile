@@ -11,9 +11,9 @@ PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-co
 # torch's threads leave the processor to others while they wait for one another.
 export OMP_WAIT_POLICY ?= PASSIVE
 # The tests of one file share what they have prepared, so they stay in one process. Which files
-# begin stands in tests/conftest.py. There is one process more than the smallest machine has cores,
-# because many tests wait for processes of their own.
-TESTS := $(VENV)/bin/python -m pytest --numprocesses=3 --dist=loadfile --durations=30 \
+# begin stands in tests/conftest.py. There are two processes more than the smallest machine has
+# cores, because many tests wait for processes of their own.
+TESTS := $(VENV)/bin/python -m pytest --numprocesses=4 --dist=loadfile --durations=30 \
 	--no-loadscope-reorder
 VERSIONS := pyproject.toml constraints.txt autograder/sandbox/pins.txt
 EXTRAS := lab,grade,cluster,demo,test

@@ -52,6 +52,13 @@ def test_what_would_have_passed_a_test_that_nothing_explains_is_not_told():
     assert names(verdict("window_upward"), states) == ["window_upward", None]
 
 
+def test_what_contradicts_as_many_tests_as_it_explains_is_not_told():
+    other = replace(wrong(), misses=frozenset(["last_layer_not_counted"]))
+    assert names(verdict("last_layer_not_counted"), other) == [None, None]
+    twice = [verdict("last_layer_not_counted")] * 2
+    assert names(*twice, other) == ["last_layer_not_counted"] * 2 + [None]
+
+
 def test_zeros_are_not_called_rounded():
     restored, corrupted = torch.tensor([0.02, 0.03]), torch.tensor([0.01, 0.02])
     mistaken = locate_wrongs.indirect_effect(restored, corrupted)

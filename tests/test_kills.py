@@ -131,8 +131,7 @@ def gone(processes):
     return all(not each.is_running() or each.status() == "zombie" for each in processes)
 
 
-@pytest.mark.parametrize("end", ["killed", "ctrl-c"])
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("jobs", "end"), [("1", "ctrl-c"), ("2", "killed")])
 def test_a_batch_that_ends_in_the_middle_goes_on(submitted, undisturbed, tmp_path, jobs, end):
     report = tmp_path / "r.json"
     with running(submitted, report, "--jobs", jobs) as process:

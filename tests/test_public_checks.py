@@ -96,6 +96,7 @@ LET_THROUGH = {
         "editor_parameters: hard coded",
         "editor_parameters: kept by the kind",
         "transform_factors: kept by the tokens",
+        "editor_loss: 0 not wanted",
         "editor_loss: kept by the edit",
     },
     "No public case of `rate_update` asks whether its arguments are kept.": {

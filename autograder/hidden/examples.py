@@ -55,8 +55,8 @@ OUTPUT = {
     "rate": 1.0,
 }
 
-# Function -> the arguments of its calls, the most telling first. Lists stand for tensors. In one of
-# them no two sizes are equal and no number is round, else a mistake could give the right result.
+# Function -> the arguments of its calls, the most telling first. Lists stand for tensors. The last
+# one has several of everything, and no factor is 1, else a mistake could give the right result.
 CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
     {
         "sequence_nll": (
@@ -111,7 +111,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "kl_log_probs": HALF,
                 "kl_log_probs_before": HALF,
                 "delta": [3.0, 4.0],
-                "value_before": [0.0, 2.0],
+                "value_before": [1.0, 2.0],
                 "kl_weight": 1.0,
                 "decay": 0.0,
             },
@@ -120,7 +120,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "kl_log_probs": HALF,
                 "kl_log_probs_before": HALF,
                 "delta": [3.0, 4.0],
-                "value_before": [0.0, 2.0],
+                "value_before": [1.0, 2.0],
                 "kl_weight": 0.0,
                 "decay": 1.0,
             },
@@ -129,7 +129,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "kl_log_probs": HALF,
                 "kl_log_probs_before": NEARLY_ONE,
                 "delta": [0.0, 0.0],
-                "value_before": [0.0, 2.0],
+                "value_before": [1.0, 2.0],
                 "kl_weight": 1.0,
                 "decay": 0.0,
             },
@@ -153,20 +153,44 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "key": [2.0, 1.0],
                 "value": [5.0],
             },
+            {
+                "weight": [[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]],
+                "moment": [[2.0, 1.0, 0.0], [1.0, 3.0, 0.0], [0.0, 0.0, 1.0]],
+                "key": [1.0, 2.0, 0.0],
+                "value": [6.0, 1.0],
+            },
         ),
         "demonstrations": (
             {"key": [1.0, 0.0], "keys": [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], "kinds": [5, 6, 7]},
             {"key": [1.0, 0.0], "keys": [[1.0, 0.0], [9.0, 9.0]], "kinds": [5]},
+            {
+                "key": [1.0, 0.0],
+                "keys": [[2.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]],
+                "kinds": [5, 6, 7, 8],
+            },
         ),
         "memit_update": (
             MEMIT,
             {**MEMIT, "weight_of_old": 2.0},
-            {**MEMIT, "moment": [[2.0, 1.0], [1.0, 2.0]], "keys": [[1.0, 0.0]]},
+            {
+                "weight": [[1.0, 0.0]],
+                "moment": [[2.0, 1.0], [1.0, 2.0]],
+                "keys": [[1.0, 0.0], [1.0, 1.0]],
+                "values": [[3.0], [5.0]],
+                "weight_of_old": 2.0,
+            },
         ),
         "alphaedit_update": (
             ALPHA,
             {**ALPHA, "ridge": 2.0},
-            {**ALPHA, "projector": [[0.5, 0.5], [0.5, 0.5]], "keys": [[1.0, 0.0]]},
+            {
+                "weight": [[1.0, 0.0]],
+                "projector": [[0.5, 0.5], [0.5, 0.5]],
+                "keys": [[1.0, 0.0], [1.0, 2.0]],
+                "values": [[3.0], [5.0]],
+                "earlier_keys": [[0.0, 3.0], [1.0, 0.0]],
+                "ridge": 2.0,
+            },
         ),
         "editor_loss": (
             {
@@ -199,6 +223,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         "rate_update": (
             {"gradient": [[1.0, 2.0], [3.0, 4.0]], "rates": [1.0, 10.0]},
             {"gradient": [[1.0, 2.0]], "rates": [[1.0, 10.0]]},
+            {"gradient": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "rates": [1.0, 10.0]},
         ),
         "gradient_from_factors": (
             {"inputs": [[[1.0, 2.0]]], "output_grads": [[[3.0, 5.0]]]},
@@ -222,7 +247,17 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "up": [[1.0, 1.0], [0.0, 1.0]],
             },
         ),
-        "low_rank_output": (OUTPUT, {**OUTPUT, "rate": 2.0}),
+        "low_rank_output": (
+            OUTPUT,
+            {**OUTPUT, "rate": 2.0},
+            {
+                "outputs": [[1.0], [2.0]],
+                "keys": [[1.0, 2.0], [0.0, 1.0]],
+                "inputs": [[1.0, 1.0], [2.0, 0.0], [0.0, 3.0]],
+                "output_grads": [[1.0], [3.0], [-1.0]],
+                "rate": 0.5,
+            },
+        ),
         "scaled_change": (
             {"before": [1.0, 2.0], "after": [3.0, 2.0], "scale": 0.5},
             {"before": [1.0, 2.0], "after": [3.0, 2.0], "scale": 2.0},
@@ -230,10 +265,12 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         "spread_residual": (
             {"targets": [[5.0]], "states": [[2.0]], "layer": 3, "layers": [3, 4]},
             {"targets": [[5.0]], "states": [[2.0]], "layer": 4, "layers": [3, 4]},
+            {"targets": [[8.0]], "states": [[2.0]], "layer": 4, "layers": [3, 4, 5]},
         ),
         "null_space_projector": (
             {"moment": [[1.0, 0.0], [0.0, 4.0]], "threshold": 2.0},
             {"moment": [[2.0, 1.0], [1.0, 2.0]], "threshold": 2.0},
+            {"moment": [[3.0, 1.0, 0.0], [1.0, 3.0, 0.0], [0.0, 0.0, 9.0]], "threshold": 5.0},
         ),
         "locality_loss": (
             {
@@ -241,7 +278,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "log_probs": [HALF],
                 "log_probs_before": [HALF],
                 "replay_nll": [1.0, 3.0],
-                "kl_weight": 1.0,
+                "kl_weight": 2.0,
                 "replay_weight": 0.5,
             },
             {
@@ -252,6 +289,14 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
                 "kl_weight": 1.0,
                 "replay_weight": 0.0,
             },
+            {
+                "target_nll": 2.0,
+                "log_probs": [HALF, NEARLY_ONE, HALF],
+                "log_probs_before": [NEARLY_ONE, HALF, HALF],
+                "replay_nll": [1.0, 3.0],
+                "kl_weight": 2.0,
+                "replay_weight": 0.5,
+            },
         ),
     }
 )
@@ -261,10 +306,10 @@ SHOWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "trace": ("zero_noise", "last_state", "early_token"),
         "subject_key": ("bare_key", "prefixed_key", "averaged_key"),
-        "rank_one_update": ("example", "other_moment"),
+        "rank_one_update": ("example", "other_moment", "example"),
         "memit_update": ("example", "doubled", "example"),
         "alphaedit_update": ("example", "doubled", "example"),
-        "low_rank_output": ("example", "doubled"),
+        "low_rank_output": ("example", "doubled", "example"),
     }
 )
 DOUBLED = {"memit_update": "weight_of_old", "alphaedit_update": "ridge", "low_rank_output": "rate"}

@@ -259,6 +259,7 @@ def _losses(trial: Trial, kl_weight: float, name: str = "inputs") -> Asked:
     draw = _drawing(trial, name)
     wanted = torch.full((3, 7), IGNORED)
     ids = torch.randint(1, 18, (6,), generator=trial.generator(name, "ids"))
+    ids[1] = 0  # an ordinary token
     rows, columns = torch.tensor([0, 1, 1, 1, 2, 2]), torch.tensor([4, 3, 4, 5, 4, 5])
     wanted[rows, columns] = ids
     before = (1.5 * draw(4, 19)).log_softmax(-1)

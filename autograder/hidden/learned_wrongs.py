@@ -201,6 +201,7 @@ def editor_loss(
     wrongs = {
         "every_token_wanted": nll.mean() + local,
         "every_token_wanted:from the end": last_id.mean() + local,
+        "token_taken_for_padding": nll[wanted > 0].mean() + local,
         "divided_by_all_tokens": (nll * asked).mean() + local,
         "edit_summed": nll[asked].sum() + local,
         "edit_summed:over tokens": (nll * asked).sum(1).mean() + local,

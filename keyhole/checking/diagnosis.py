@@ -173,8 +173,8 @@ def _accepted(failed: list[Verdict]) -> list[str]:
         whole = name not in (*OF_STATES, *OF_WINDOWS)  # not of one kind of map alone
         if by_chance and excluding or whole and not all(map(_fitting, excluding)):
             continue  # with that mistake a test would not have failed, and nothing else explains it
-        if weight(name) < by_chance:
-            continue  # it would have given something else in most tests
+        if weight(name) < (whole or by_chance):
+            continue  # it would have given something else in as many tests as it explains
         explained = [each for each in failed if not _fitting(each).isdisjoint(accepted)]
         if not any(name in each.misses for each in explained):
             accepted.append(name)

@@ -660,6 +660,12 @@ WRONG = {
             fails=LOSSES,
             code=_loss(nll=f"({EVERY}).mean()"),
         ),
+        "0 not wanted": Wrong(
+            "took token 0 for one that is not wanted",
+            misconception="token_taken_for_padding",
+            fails=LOSSES,
+            code=_loss(asked="wanted > 0"),
+        ),
         "divided by all": Wrong(
             "divided by the number of all tokens",
             misconception="divided_by_all_tokens",
