@@ -102,6 +102,10 @@ LET_THROUGH = {
     "No public case of `rate_update` asks whether its arguments are kept.": {
         "rate_update: in place"
     },
+    "No public case of `rate_update` has a negative rate.": {
+        "rate_update: absolute rates",
+        "rate_update: no rate below 0",
+    },
     "No public case of `low_rank_output` is too wide for a matrix.": {"low_rank_output: a matrix"},
     "No public case of `scaled_change` asks for a scale of 0 or 1.": {
         "scaled_change: nothing to do"

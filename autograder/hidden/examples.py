@@ -223,7 +223,7 @@ CALLS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
         "rate_update": (
             {"gradient": [[1.0, 2.0], [3.0, 4.0]], "rates": [1.0, 10.0]},
             {"gradient": [[1.0, 2.0]], "rates": [[1.0, 10.0]]},
-            {"gradient": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "rates": [1.0, 10.0]},
+            {"gradient": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "rates": [10.0, -2.0]},
         ),
         "gradient_from_factors": (
             {"inputs": [[[1.0, 2.0]]], "output_grads": [[[3.0, 5.0]]]},

@@ -148,9 +148,12 @@ def _counted(trial: Trial, kind: str) -> Verdict:
 
 
 def _rates(trial: Trial, d_out: int, d_in: int, by_row: bool, name: str = "inputs") -> Asked:
+    """Training may make a rate negative; here the first one is."""
     draw = _drawing(trial, name)
     shape = (d_out,) if by_row else (d_out, d_in)
-    return {"gradient": draw(d_out, d_in), "rates": 0.4 * draw(*shape).exp()}
+    rates = 0.4 * draw(*shape).exp()
+    rates[0] *= -1
+    return {"gradient": draw(d_out, d_in), "rates": rates}
 
 
 def rates_of_rows(trial: Trial) -> Verdict:

@@ -85,6 +85,8 @@ def rate_update(gradient: Tensor, rates: Tensor) -> Results:
         "rates_averaged": -rates.mean() * gradient,
         "rates_divided": -gradient / wide,
         "rates_exponentiated": -wide.exp() * gradient,
+        "rates_made_positive": -wide.abs() * gradient,
+        "rates_made_positive:zero": -wide.relu() * gradient,
         "sign_of_gradient": -wide * gradient.sign(),
         "length_forced": -wide * gradient / size,
         "length_forced:by row": -wide * gradient / gradient.norm(dim=1, keepdim=True),

@@ -966,6 +966,9 @@ MISCONCEPTIONS = {
     "rates_averaged": "Your function takes the mean of the rates. Each row or weight has its own.",
     "rates_divided": "Your function divides by the rates. Multiply by them.",
     "rates_exponentiated": "Your function takes the rates for logarithms. Use them as they are.",
+    "rates_made_positive": (
+        "Your function changes negative rates. A learned rate may be negative: use it as it is."
+    ),
     "sign_of_gradient": "Your function uses only the gradient's sign. Its size counts, too.",
     "length_forced": "Your function scales the gradient to length 1. Use it as it is.",
     "rates_on_columns": (

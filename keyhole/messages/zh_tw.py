@@ -495,6 +495,7 @@ MISCONCEPTIONS = {
     "rates_averaged": "你的函式取了學習率的平均。每一列或每個權重有自己的學習率。",
     "rates_divided": "你的函式除以學習率。要相乘。",
     "rates_exponentiated": "你的函式把學習率當成對數。要照原樣用。",
+    "rates_made_positive": "你的函式改動了負的學習率。學到的學習率可以是負的：要照原樣用。",
     "sign_of_gradient": "你的函式只用了梯度的正負號。梯度的大小也算在內。",
     "length_forced": "你的函式把梯度縮放成長度一。要照原樣用。",
     "rates_on_columns": (

@@ -370,6 +370,18 @@ WRONG = {
             fails=RATES,
             code=_rate(change="-rates.exp() * gradient"),
         ),
+        "absolute rates": Wrong(
+            "took the absolute value of each rate",
+            misconception="rates_made_positive",
+            fails=RATES,
+            code=_rate(change="-rates.abs() * gradient"),
+        ),
+        "no rate below 0": Wrong(
+            "took negative rates for 0",
+            misconception="rates_made_positive",
+            fails=RATES,
+            code=_rate(change="-rates.clamp(min=0) * gradient"),
+        ),
         "sign only": Wrong(
             "used only the gradient's sign",
             misconception="sign_of_gradient",
