@@ -192,6 +192,7 @@ HIDDEN_ONLY = {
     "near_tie",
     "near_zero_for_zero",
     "memo_too_small",
+    "rates_made_positive",
 }
 
 
