@@ -28,7 +28,7 @@ LONGEST_FIRST = [
     f"test_{name}.py"
     for name in (
         *("notebook_runs", "hidden", "hostile", "damaged", "lecture_engine", "own_fact"),
-        *("sandbox", "lecture_page", "determinism", "carried", "keyhole_cli", "symptoms"),
+        *("sandbox", "lecture_page", "carried", "keyhole_cli", "symptoms"),
         *("challenge", "moments", "tracing", "facts_data", "routes", "terminal", "places"),
         *("messages", "public_checks", "kills", "nbgrader", "sample_class", "validity"),
     )

@@ -1,5 +1,7 @@
 """The tiny calls that a student is shown where nothing else explains a mistake."""
 
+import re
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from autograder.sandbox import StudentFailed
 from autograder.validity.catalogue import RIGHT
 from autograder.validity.solution import Solution
 from keyhole import messages
+from keyhole.checking import looks
 from keyhole.checking.judging import right, wrong
 from keyhole.checking.looks import Expected
 from keyhole.messages import LANGUAGES
@@ -56,7 +59,8 @@ def test_a_call_can_be_typed_as_it_is_told(function):
         ]
         assert ("tensors for lists" in how) == any(isinstance(value, list) for value in typed)
         right = examples._right(function, arguments)
-        assert examples._same(function, torch.as_tensor(names[function](*given)), right, arguments)
+        got = torch.as_tensor(names[function](*given))
+        assert examples._same(got, examples._suited(function, got, right, arguments))
 
 
 @pytest.mark.parametrize("code", PATTERNS["trace"])
@@ -135,6 +139,48 @@ def test_a_later_call_that_comes_out_wrong_is_told_by_its_argument():
         right(), first, {"a": 1, "b": 2}, {"b": 3}, lambda asked: ({"result": states * 1.3}, first)
     )
     assert later.symptom == "later_call" and "another `b` did not" in later.message
+
+
+@pytest.mark.parametrize("counts_from_one", [True, False])
+def test_a_name_that_the_next_call_contradicts_is_not_told(counts_from_one):
+    """A choice of three is another's by chance; that does not happen in the next call, too."""
+
+    def expected(number):
+        wrongs = {
+            "noise_of_first_sample": torch.tensor([number + 1]),
+            "sum_of_keys": torch.tensor([2 * number]),
+        }
+        return Expected(torch.tensor([number]).double(), lambda: wrongs)
+
+    def asked(arguments):
+        number = arguments["number"]
+        got = number + 1 if counts_from_one else 2 * number
+        return {"result": torch.tensor([got])}, expected(number)
+
+    first = looks.right_result(*asked({"number": 1.0}))
+    assert first.fits == {"noise_of_first_sample", "sum_of_keys"}
+    verdict = asked_again(first, expected(1.0), {"number": 1.0}, {"number": 5.0}, asked)
+    assert verdict.misconception == ("noise_of_first_sample" if counts_from_one else "sum_of_keys")
+    assert len(verdict.fits) == 1 and not verdict.passed
+
+
+def test_a_name_stays_where_the_next_call_does_not_answer():
+    def fails(arguments):
+        raise StudentFailed("timeout")
+
+    wrongs = {"sum_of_keys": torch.tensor([2.0])}
+    first = Expected(torch.tensor([1.0]).double(), lambda: wrongs)
+    verdict = first.judge(torch.tensor([2.0]))
+    assert asked_again(verdict, first, {"a": 1}, {"a": 2}, fails).misconception == "sum_of_keys"
+
+
+def test_a_mistake_in_a_sum_of_keys_is_told_beside_the_sum():
+    """C may be a mean or a sum, so what is right is shown as the student has it."""
+    code = "def second_moment(keys):\n    return keys.T @ keys + torch.outer(keys[0], keys[0])"
+    verdict = of(code, "second_moment").verdict("second_moment.uncentred")
+    told = str(example(of(code, "second_moment")))
+    assert "gives [[11, 16], [16, 24]], and should give [[10, 14], [14, 20]]" in told
+    assert float(re.search(r"off by ([\d.]+) %", verdict.message)[1]) < 20
 
 
 def test_a_large_result_is_shown_by_its_shape():

@@ -1,17 +1,27 @@
 """The sample class, graded for real.
 
-Each member loses exactly the tests that its mistake touches, and the messages say why.
+Each member loses exactly the tests that its mistake touches, and the messages say why. The report
+is the same, but for the seconds, in another order, with other threads, jobs and processes.
 """
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from autograder import grade
 from autograder.grade import Grader, grade_submission
 from autograder.hidden import NOTEBOOKS
+from autograder.result import read_json
 from autograder.secret import TEST_SECRET
 from autograder.submissions.copies import likely_copies, own_work
 from keyhole.paths import data_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_model")]
+pytestmark = pytest.mark.slow
 IDS = [
     case.id
     for notebook in NOTEBOOKS.values()
@@ -137,13 +147,44 @@ BONUS = {
 MEASURED = {"bo-forgets-c": {"rank_one_update.paraphrase", "rank_one_update.neighborhood"}}
 
 
+# Between them they have functions with full points, shares measured again and below the
+# reference's, maps that are off, and nothing at all.
+GRADED_TWICE = ("bo-forgets-c", "ivo-untouched", "mads-window-upward")
+
+
 @pytest.fixture(scope="module")
 def grader():
     return Grader(secret=TEST_SECRET, seconds=8)
 
 
-def test_the_copied_fact_is_told(grader):
-    shape = grader.model().weight(5).shape
+@pytest.fixture(scope="module")
+def graded(grader, real_model):
+    """A member's Result, made once. A notebook that several have alike runs once as well."""
+    results, of_source, graded_tests = {}, {}, grade.graded_tests
+
+    def tests_of(name, hidden, sitting, reasons):
+        source = name, sitting.submitted.definitions.source
+        if source not in of_source:
+            told = []
+            of_source[source] = graded_tests(name, hidden, sitting, told), told
+        tests, told = of_source[source]
+        reasons += told
+        return tests
+
+    def result_of(student):
+        if student not in results:
+            folder = data_folder() / "sample_class" / student / "model_editing"
+            results[student] = grade_submission(folder, student, grader)
+        return results[student]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("keyhole.models.load_model", lambda *_: real_model)
+        patch.setattr(grade, "graded_tests", tests_of)
+        yield result_of
+
+
+def test_the_copied_fact_is_told(real_model):
+    shape = real_model.weight(5).shape
     members = (data_folder() / "sample_class").iterdir()
     [copy] = likely_copies({each.name: own_work(each / "model_editing", shape) for each in members})
     assert (
@@ -158,11 +199,9 @@ def test_everybody_in_the_class_is_expected():
 
 
 @pytest.mark.parametrize("student", EXPECTED)
-def test_each_member_loses_exactly_what_the_mistake_touches(student, grader):
+def test_each_member_loses_exactly_what_the_mistake_touches(student, graded):
     lost, verdict, misconception = EXPECTED[student]
-    result = grade_submission(
-        data_folder() / "sample_class" / student / "model_editing", student, grader
-    )
+    result = graded(student)
     failed = {test.id: test for test in result.tests if test.verdict != "pass"}
     assert failed.keys() - MEASURED.get(student, set()) == lost, {
         name: failed[name].message for name in failed.keys() ^ lost
@@ -178,3 +217,20 @@ def test_each_member_loses_exactly_what_the_mistake_touches(student, grader):
     assert all(test.message for test in result.tests)
     bonus = result.bonus
     assert (bonus and (bonus.points, bonus.measured is not None)) == BONUS.get(student)
+
+
+def test_order_threads_and_jobs_change_nothing(graded, tmp_path):
+    """Beside the results of this process: two others, with two threads each, in another order."""
+    names = {member: f"{9 - i}-{member}" for i, member in enumerate(GRADED_TWICE)}
+    for member, name in names.items():
+        shutil.copytree(data_folder() / "sample_class" / member, tmp_path / "in" / name)
+    report = tmp_path / "r.json"
+    command = [sys.executable, "-m", "autograder.cli", "grade", tmp_path / "in", "--json", report]
+    command += ["--jobs", "2", "--no-feedback", "--i-accept-no-isolation"]
+    secret = Path(__file__).with_name("secret.key")
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "KEYHOLE_SECRET_FILE": str(secret)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    others = {result.student: result.bare() for result in read_json(report)}
+    assert list(others) == sorted(names.values())
+    for member, name in names.items():
+        assert replace(others[name], student=member) == graded(member).bare(), member

@@ -190,6 +190,24 @@ def test_a_part_with_a_name_is_told_by_it():
         assert says in str(found(comparison(got, KEYS.mean(0), {"given": given})))
 
 
+def test_few_whole_numbers_show_nothing():
+    """Three of three kinds are right in one of 27 drawings, or equal to their neighbors."""
+    alike, of_two = (
+        torch.tensor([[1.0, 1], [2, 2], [0, 0]]),
+        torch.tensor([[1.0, 2], [2, 0], [0, 1]]),
+    )
+    assert found(comparison(alike, of_two, {})) is None
+    more = torch.arange(12.0).reshape(6, 2)
+    assert found(comparison(more[:, :1].expand(6, 2), more, {})).code == "alike_along"
+
+
+def test_what_stays_as_it_was_counts_among_what_came_out_right():
+    origin, right = torch.zeros(5, 6), torch.cat([torch.zeros(1, 6), RIGHT[:4, :6]])
+    got = at(right, slice(1, 4), draw(3, 6, seed=9))
+    said = str(found(comparison(got, right, {"origin": origin})))
+    assert "only those numbered 0 and 4 (counted from 0) came out right" in said
+
+
 def test_every_symptom_has_an_example():
     # tests/test_diagnosis.py and tests/test_examples.py have these
     elsewhere = {

@@ -1,6 +1,7 @@
 """What a hidden test is, what it is given, and what many of them share."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -10,13 +11,13 @@ import torch
 from torch import Tensor
 
 from autograder import messages
-from autograder.sandbox import Reply
+from autograder.sandbox import Reply, StudentFailed
 from keyhole.checking import looks, symptoms
 from keyhole.checking.cases import load_cases
-from keyhole.checking.judging import Verdict
+from keyhole.checking.judging import Verdict, Wrongs, name_of
 from keyhole.checking.looks import Expected, Observation
 from keyhole.checking.symptoms import Given
-from keyhole.messages import Remark
+from keyhole.messages import Remark, misconception
 from keyhole.models import EditableModel
 
 Once = TypeVar("Once")
@@ -125,10 +126,15 @@ def asked_again(
 ) -> Verdict:
     """The verdict on a call; where it is right, that on further calls with one other argument each.
 
-    Whoever keeps results for later must ask for every argument whether it is the same.
+    Whoever keeps results for later must ask for every argument whether it is the same. Where the
+    first call has a mistake with a name, the first of those calls confirms it, or does not.
     earlier: what the first call should give. arguments: those of the first call, by name. others:
     another value for some of them. ask(arguments) makes a call.
     """
+    if verdict.misconception:
+        name = next(iter(others))
+        with suppress(StudentFailed):
+            return confirmed(verdict, *ask({**arguments, name: others[name]}))
     for name, other in others.items():
         if not verdict.passed:
             break
@@ -138,12 +144,32 @@ def asked_again(
     return verdict
 
 
+def confirmed(verdict: Verdict, observation: Observation, expected: Expected) -> Verdict:
+    """The verdict on a call, without the misconceptions that a further call contradicts.
+
+    Few results are possible where something is counted or chosen, so that a wrong one is another's
+    result by chance. That does not happen twice.
+    """
+    further, wrongs = looks.right_result(observation, expected), expected.wrongs()
+    others = frozenset(map(name_of, wrongs)) if further.passed else further.misses
+    against = others | (frozenset() if further.passed else further.excludes)
+    fits, explanation = verdict.fits - against, verdict.explanation
+    if verdict.misconception in against:
+        explanation = misconception(min(fits)) if fits else None
+    misses = verdict.misses | against
+    return replace(verdict, explanation=explanation, fits=fits, misses=misses)
+
+
 def not_kept(earlier: Expected, observation: Observation, expected: Expected) -> Verdict:
     """The verdict on a later call. The right result of an `earlier` one is a known wrong one."""
-    kept = {"memo_too_small": earlier.right}
-    return looks.right_result(
-        observation, replace(expected, wrongs=lambda: kept | dict(expected.wrongs()))
-    )
+
+    def wrongs():
+        others = expected.wrongs()
+        joined = Wrongs({"memo_too_small": earlier.right, **others})
+        joined.same = getattr(others, "same", frozenset())
+        return joined
+
+    return looks.right_result(observation, replace(expected, wrongs=wrongs))
 
 
 @cache

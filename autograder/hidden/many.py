@@ -382,12 +382,15 @@ def _spectrum(trial: Trial, values: list[float], threshold: float, name: str = "
 
 # Below 0.1 are three; below its square two, below its root four, and below 0.1 of the largest five.
 VALUES = [0.002, 0.006, 0.05, 0.15, 0.36, 0.6, 0.9, 1.5, 4.0]
+# Below 0.78 are four; below its square three, below its root five, below 0.78 of the largest six,
+# and 0.78 of their sum is that of the first seven.
+EVEN_VALUES = [0.05, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
 
 
 def projector_below(trial: Trial) -> Verdict:
     """Then for another C, and another threshold."""
     asked = _spectrum(trial, VALUES, 0.1)
-    other = _spectrum(trial, [1.5 * value for value in VALUES], 0.2, "again")
+    other = _spectrum(trial, EVEN_VALUES, 0.78, "again")
     return _again(trial, asked, other, _projector)
 
 

@@ -53,7 +53,7 @@ class Expected:
         """`got` against the right result and the wrong ones, in the scale that suits it best.
 
         That is a scale in which it is right, else one in which its mistake has a name, else the
-        first.
+        nearest.
         """
         verdicts = []
         for scale in self.scales:
@@ -61,19 +61,31 @@ class Expected:
             if verdict.passed:
                 return verdict
             verdicts.append(verdict)
+        nearest = min(range(len(verdicts)), key=lambda i: self._distance(got, self.scales[i]))
         named = next((verdict for verdict in verdicts if verdict.misconception), None)
-        return named or replace(verdicts[0], observed=self._symptom(got))
+        return replace(
+            named or verdicts[nearest], observed=self._symptom(got, self.scales[nearest])
+        )
 
-    def _symptom(self, got):
-        """What is systematic about a wrong result that no misconception explains."""
+    def _distance(self, got, scale):
+        """How far `got` is from the right result in that scale; 0 where it cannot be compared."""
+        if self.unusable(got):
+            return 0
+        return distance(self._numbers(got), scale * self.right, self.origin)
+
+    def _symptom(self, got, scale):
+        """What is systematic about a wrong result, to be told where no misconception explains it.
+
+        It compares with the right result in that scale.
+        """
         got = self._numbers(got)
-        got = got if self.right.dim() else scalar(got)
-        if got.shape != self.right.shape:
-            return symptoms.of_shape(got, self.right, self.given)
+        got, due = got if self.right.dim() else scalar(got), scale * self.right
+        if got.shape != due.shape:
+            return symptoms.of_shape(got, due, self.given)
         if not got.is_floating_point() or not bool(got.isfinite().all()):
             return None
         return symptoms.found(
-            symptoms.Comparison(got.double(), self.right, self.origin, self.tolerance, self.given)
+            symptoms.Comparison(got.double(), due, self.origin, self.tolerance, self.given)
         )
 
     def _judge(self, got, scale):

@@ -243,7 +243,10 @@ def _is_share(seen: Comparison) -> bool:
 
 
 def all_alike(seen: Comparison) -> Remark | None:
-    """One number everywhere, or the same along one dimension. Chance: none."""
+    """One number everywhere, or the same along one dimension.
+
+    Chance: none; of n whole numbers below m, m⁻ⁿ. So few of these tell nothing.
+    """
     if seen.single:
         return None
 
@@ -260,7 +263,16 @@ def all_alike(seen: Comparison) -> Remark | None:
         return None
     if len(alike) == seen.right.dim():
         return said("zero" if not seen.got.any() else "all_alike")
+    if _few_choices(seen, seen.right.numel() - seen.right.numel() // seen.right.shape[alike[0]]):
+        return None
     return said("alike_along", axis=seen.given.axis(alike[0], seen.right.dim()))
+
+
+def _few_choices(seen: Comparison, count: int) -> bool:
+    """Whether `count` whole numbers of the right result could be drawn in less than 1,000 ways."""
+    if bool((seen.right % 1).any()):
+        return False
+    return seen.right.unique().numel() ** min(count, 10) < 1000
 
 
 def asymmetric(seen: Comparison) -> Remark | None:
@@ -278,12 +290,15 @@ def places(seen: Comparison) -> Remark | None:
     """Some rows, columns, samples, tokens, layers are wrong, and the others are right.
 
     Chance: two numbers at least would have to come out right, and no other nearly so; of n numbers
-    that is below n² (2 ε)² / 2.
+    that is below n² (2 ε)² / 2. Few whole numbers tell nothing.
     """
     wrong = _wrong_numbers(seen)
     if wrong is None:
         return None
     trivial = seen.change.abs() <= 1e-9 * seen.size  # what stays as it was tells nothing
+    kept = int((~wrong & ~trivial).sum())
+    if _few_choices(seen, kept):
+        return None
     for axis in range(seen.right.dim()):
         others = [other for other in range(seen.right.dim()) if other != axis]
         off = wrong.any(dim=others) if others else wrong
@@ -291,13 +306,13 @@ def places(seen: Comparison) -> Remark | None:
         if remark := _region(seen, axis, off):
             return remark
         bad, good = _numbers(off), _numbers(~off & ~idle)
-        if not bad or int((~wrong & ~trivial).sum()) < 2 or not good:
+        if not bad or kept < 2 or not good:
             continue
         name = seen.given.axis(axis, seen.right.dim())
         total = len(off)
         if len(bad) <= len(good):
             return said("only_wrong", axis=name, which=_which(bad, total))
-        return said("only_right", axis=name, which=_which(good, total))
+        return said("only_right", axis=name, which=_which(_numbers(~off), total))
     return None
 
 
