@@ -5,8 +5,10 @@ computed beforehand and lie in data/checks/; `autograder remake checks` makes th
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
 from safetensors import SafetensorError
@@ -26,21 +28,15 @@ from keyhole.toy import toy_model
 
 
 def load_cases() -> dict[str, list["Case"]]:
-    """All stored cases, by the name of the graded function.
+    """All stored cases, by the name of the graded function. They are read again where they change.
 
     Raises KeyholeError where they are missing or damaged.
     """
     cases = {}
     for path in sorted((data_folder() / "checks").glob("*.json")):
+        pair = path, path.with_suffix(".safetensors")
         try:
-            numbers = load_file(path.with_suffix(".safetensors"))
-            for name, records in json.loads(path.read_text(encoding="utf-8")).items():
-                cases[name] = [
-                    Case(
-                        function=name, **record, stored=_without(f"{name}.{record['id']}/", numbers)
-                    )
-                    for record in records
-                ]
+            cases |= _cases_in(*pair, *(each.stat().st_mtime_ns for each in pair))
         except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
             raise KeyholeError(
                 problem("checks_unreadable", path=path, error=one_line(error, 120))
@@ -50,12 +46,19 @@ def load_cases() -> dict[str, list["Case"]]:
     return cases
 
 
-def _without(prefix, tensors):
-    """Those of the tensors whose names begin with `prefix`, without it."""
+@lru_cache(maxsize=16)
+def _cases_in(path, numbers, *changed):
+    """The cases in a pair of files that were last `changed` then."""
+    stored: dict[str, dict] = defaultdict(dict)  # of each case
+    for name, tensor in load_file(numbers).items():
+        case, _, rest = name.partition("/")
+        stored[case][rest] = tensor
     return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
+        name: [
+            Case(function=name, **record, stored=stored[f"{name}.{record['id']}"])
+            for record in records
+        ]
+        for name, records in json.loads(path.read_text(encoding="utf-8")).items()
     }
 
 
@@ -168,7 +171,11 @@ class Case:
         return {name: given[name] for name in self.order if name in given} | self.values
 
     def _stored(self, prefix):
-        return _without(prefix, self.stored)
+        return {
+            name.removeprefix(prefix): tensor
+            for name, tensor in self.stored.items()
+            if name.startswith(prefix)
+        }
 
 
 class NoAnswer(Exception):
