@@ -61,11 +61,10 @@ class Expected:
             if verdict.passed:
                 return verdict
             verdicts.append(verdict)
+        if named := next((verdict for verdict in verdicts if verdict.misconception), None):
+            return named
         nearest = min(range(len(verdicts)), key=lambda i: self._distance(got, self.scales[i]))
-        named = next((verdict for verdict in verdicts if verdict.misconception), None)
-        return replace(
-            named or verdicts[nearest], observed=self._symptom(got, self.scales[nearest])
-        )
+        return replace(verdicts[nearest], observed=self._symptom(got, self.scales[nearest]))
 
     def _distance(self, got, scale):
         """How far `got` is from the right result in that scale; 0 where it cannot be compared."""
@@ -74,10 +73,7 @@ class Expected:
         return distance(self._numbers(got), scale * self.right, self.origin)
 
     def _symptom(self, got, scale):
-        """What is systematic about a wrong result, to be told where no misconception explains it.
-
-        It compares with the right result in that scale.
-        """
+        """What is systematic about a wrong result that no misconception explains, in that scale."""
         got = self._numbers(got)
         got, due = got if self.right.dim() else scalar(got), scale * self.right
         if got.shape != due.shape:
