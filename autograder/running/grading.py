@@ -1,8 +1,10 @@
 """What a grader process does: it is told the terms once, then it grades one task after another."""
 
+import ctypes
 import logging
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from autograder.grade import Grader, admit, grade_read, not_graded
@@ -79,6 +81,8 @@ class GraderProcess:
         except Exception:  # a defect of ours: it costs one student's grade, not the batch
             log.exception("grading %s", task.student)
             return not_graded(task.student, grader, task.assignment)
+        finally:
+            _give_back()
 
     def _ready(self) -> tuple[Terms | None, Readiness, Grader | None]:
         with self._making:
@@ -102,6 +106,12 @@ class GraderProcess:
         except KeyholeError as error:
             return Readiness("E", str(error)), None
         return Readiness(found.level), grader
+
+
+def _give_back() -> None:
+    """Hand freed memory to the system; glibc would keep what a submission's tensors took."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 # Dask calls functions of modules, so the process has one.
