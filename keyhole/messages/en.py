@@ -940,7 +940,8 @@ MISCONCEPTIONS = {
     ),
     "rates_of_weights": "That is a rate for each weight. Here all weights of a row share one.",
     "one_matrix_counted": (
-        "Your function counts one matrix. MEND's network has two: one down to `rank`, one up again."
+        "The number is that of one matrix. MEND's network has two: one down from d_in + d_out to"
+        " `rank`, one up again."
     ),
     "one_factor_counted": (
         "Your function counts a network for one factor. This one gets both, u and δ, side by side."

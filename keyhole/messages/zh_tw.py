@@ -482,7 +482,8 @@ MISCONCEPTIONS = {
     "columns_counted": "你的函式數了行。一列屬於一個輸出：總共有 d_out 列。",
     "rates_of_weights": "那是每個權重一個學習率。這裡同一列的權重共用一個。",
     "one_matrix_counted": (
-        "你的函式只算了一個矩陣。MEND 的網路有兩個：一個降到 `rank`，一個再升回來。"
+        "這個數字只相當於一個矩陣。MEND 的網路有兩個：一個從 d_in + d_out 降到 `rank`，"
+        "一個再升回來。"
     ),
     "one_factor_counted": "你的函式算的是只看一個因子的網路。這個網路同時拿到並排的 u 和 δ。",
     "rank_left_out": "少了 rank：那是作用在因子上的完整矩陣。要先降到 `rank` 個數，再升回來。",
