@@ -123,8 +123,8 @@ PROBLEMS = ((("subject_key",), "no_layer", "other_layer"), ((), "no_layer", "lay
 RESULT = word("result")
 # Remarks that only say how far off a result is: beside an explanation they matter less.
 MEASURED = frozenset(
-    ("wrong", "wrong_rows", "wrong_change", "wrong_effects", "not_zero", "gradient")
-    + ("misses_value", "constraint_only", "not_rank_one")
+    ("wrong", "wrong_rows", "wrong_change", "wrong_in_change", "wrong_effects")
+    + ("not_zero", "gradient", "misses_value", "constraint_only", "not_rank_one")
 )
 
 

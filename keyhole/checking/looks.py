@@ -85,6 +85,9 @@ class Expected:
         )
 
     def _judge(self, got, scale):
+        of_change = self.sentence == "wrong" and isinstance(self.origin, torch.Tensor)
+        sentence = "wrong_in_change" if of_change else self.sentence
+
         def scaled():
             return {name: scale * result for name, result in self.wrongs().items()}
 
@@ -95,7 +98,7 @@ class Expected:
             self.what,
             self.origin,
             self.tolerance,
-            self.sentence,
+            sentence,
         )
 
     def unusable(self, got: torch.Tensor) -> Verdict | None:

@@ -1368,6 +1368,7 @@ SYMPTOMS = {
 FEEDBACK = {
     "right": "{what} is right: it agrees with the reference.",
     "wrong": "{what} is off by {distance} of its size.",
+    "wrong_in_change": "{what} is off by {distance} of the change that is due.",
     "not_zero": "{what} should be 0 here.",
     "wrong_rows": "{what} are not the right ones.",
     "wrong_change": "The change Ŵ − W is off by {distance} of its size.",

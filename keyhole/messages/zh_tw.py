@@ -756,6 +756,7 @@ SYMPTOMS = {
 FEEDBACK = {
     "right": "{what}正確，和參考答案一致。",
     "wrong": "{what}的誤差是應有大小的 {distance}。",
+    "wrong_in_change": "{what}的誤差是應有改變量的 {distance}。",
     "not_zero": "{what}在這裡應該是 0。",
     "wrong_rows": "{what}和應有的不同。",
     "wrong_change": "改變量 Ŵ − W 的誤差是應有大小的 {distance}。",
