@@ -17,6 +17,7 @@ from autograder.validity.catalogue import RIGHT, WRONG
 from autograder.validity.run import IMPORTS
 from autograder.validity.solution import Solution
 from bench.row import Row, timed
+from keyhole.checking.cases import cases_in
 from keyhole.checking.checks import examine
 from keyhole.checking.student import Student
 from keyhole.toy import toy_model
@@ -47,6 +48,7 @@ def main() -> None:
     torch.set_num_threads(1)  # no other thread may live when the process copies itself
     for layout in ("llama", "gpt2"):
         toy_model(layout)  # it loads what a notebook has loaded together with its model
+    cases_in.cache_clear()  # the catalogue has read them
     for name in dict.fromkeys(each.function for each in WRONG if not each.files):
         right, wrong = (
             next(each for each in catalogue if each.function == name)

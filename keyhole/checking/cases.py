@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -36,7 +37,7 @@ def load_cases() -> dict[str, list["Case"]]:
     for path in sorted((data_folder() / "checks").glob("*.json")):
         pair = path, path.with_suffix(".safetensors")
         try:
-            cases |= _cases_in(*pair, *(each.stat().st_mtime_ns for each in pair))
+            cases |= cases_in(*pair, *(each.stat().st_mtime_ns for each in pair))
         except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
             raise KeyholeError(
                 problem("checks_unreadable", path=path, error=one_line(error, 120))
@@ -47,8 +48,8 @@ def load_cases() -> dict[str, list["Case"]]:
 
 
 @lru_cache(maxsize=16)
-def _cases_in(path, numbers, *changed):
-    """The cases in a pair of files that were last `changed` then."""
+def cases_in(path: Path, numbers: Path, *changed: int) -> dict[str, list["Case"]]:
+    """The cases in a pair of files, which were last `changed` then (in nanoseconds)."""
     stored: dict[str, dict] = defaultdict(dict)  # of each case
     for name, tensor in load_file(numbers).items():
         case, _, rest = name.partition("/")
