@@ -368,7 +368,7 @@ def test_what_is_drawn_never_lets_a_wrong_solution_through(solution):
 )
 @pytest.mark.slow
 def test_what_is_wrong_with_an_effect_shows_whatever_numbers_are_drawn(solution):
-    for number in range(15):
+    for number in range(30):
         found, _ = outcomes(solution, CASES["indirect_effect"], secret=b"%d" % number)
         lost = {
             case: outcome.misconception for case, outcome in found.items() if not outcome.passed

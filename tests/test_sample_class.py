@@ -186,7 +186,10 @@ def graded(grader, real_model):
 def test_the_copied_fact_is_told(real_model):
     shape = real_model.weight(5).shape
     members = (data_folder() / "sample_class").iterdir()
-    [copy] = likely_copies({each.name: own_work(each / "model_editing", shape) for each in members})
+    work = {each.name: own_work(each / "model_editing", shape) for each in sorted(members)}
+    [copy] = likely_copies(work)
+    [again] = likely_copies(dict(reversed(work.items())))
+    assert set(again.students) == set(copy.students) and set(again.alike) == set(copy.alike)
     assert (
         copy.students == ("hana-other-words", "otto-copies-a-fact")
         and "word for word" in copy.alike

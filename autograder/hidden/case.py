@@ -150,9 +150,10 @@ def confirmed(verdict: Verdict, observation: Observation, expected: Expected) ->
     Few results are possible where something is counted or chosen, so that a wrong one is another's
     result by chance. That does not happen twice.
     """
-    further, wrongs = looks.right_result(observation, expected), expected.wrongs()
-    others = frozenset(map(name_of, wrongs)) if further.passed else further.misses
-    against = others | (frozenset() if further.passed else further.excludes)
+    further = looks.right_result(observation, expected)
+    against = further.misses | further.excludes
+    if further.passed:
+        against = frozenset(map(name_of, expected.wrongs()))
     fits, explanation = verdict.fits - against, verdict.explanation
     if verdict.misconception in against:
         explanation = misconception(min(fits)) if fits else None
@@ -162,14 +163,10 @@ def confirmed(verdict: Verdict, observation: Observation, expected: Expected) ->
 
 def not_kept(earlier: Expected, observation: Observation, expected: Expected) -> Verdict:
     """The verdict on a later call. The right result of an `earlier` one is a known wrong one."""
-
-    def wrongs():
-        others = expected.wrongs()
-        joined = Wrongs({"memo_too_small": earlier.right, **others})
-        joined.same = getattr(others, "same", frozenset())
-        return joined
-
-    return looks.right_result(observation, replace(expected, wrongs=wrongs))
+    kept = Wrongs(memo_too_small=earlier.right)
+    return looks.right_result(
+        observation, replace(expected, wrongs=lambda: kept | expected.wrongs())
+    )
 
 
 @cache

@@ -14,7 +14,7 @@ from torch import Tensor
 from autograder.hidden.case import Trial
 from autograder.oracle import editing, learned, many, measuring, tracing
 from autograder.sandbox import StudentFailed
-from keyhole.checking.judging import scalar
+from keyhole.checking.judging import distance, scalar
 from keyhole.messages import Remark, word
 from keyhole.toy import toy_model
 
@@ -440,10 +440,7 @@ def _suited(function: str, got: Tensor, right: Tensor, arguments: dict[str, Any]
     """The right result; of a second moment the mean or the sum, whichever is nearer."""
     if function != "second_moment" or got.shape != right.shape:
         return right
-    return min(
-        (right, len(arguments["keys"]) * right),
-        key=lambda each: float((got.double() - each).norm() / each.norm()),
-    )
+    return min((right, len(arguments["keys"]) * right), key=lambda each: distance(got, each))
 
 
 def _same(got: Tensor, right: Tensor) -> bool:

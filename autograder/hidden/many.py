@@ -382,8 +382,8 @@ def _spectrum(trial: Trial, values: list[float], threshold: float, name: str = "
 
 # Below 0.1 are three; below its square two, below its root four, and below 0.1 of the largest five.
 VALUES = [0.002, 0.006, 0.05, 0.15, 0.36, 0.6, 0.9, 1.5, 4.0]
-# Below 0.78 are four; below its square three, below its root five, below 0.78 of the largest six,
-# and 0.78 of their sum is that of the first seven.
+# Below 0.78 are four; below its square three, below its root five, below 0.78 of the largest six.
+# The first seven add up to less than 0.78 of the sum.
 EVEN_VALUES = [0.05, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
 
 

@@ -266,7 +266,7 @@ class Wrongs(dict):
 
     def __or__(self, other: Mapping) -> "Wrongs":
         joined = Wrongs({**self, **other})
-        joined.same = self.same
+        joined.same = self.same | getattr(other, "same", frozenset())
         return joined
 
 
