@@ -11,16 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy import create_engine, text
 
 from autograder import cli
 from autograder.gradebook.config import config_of
+from autograder.gradebook.records import Records, registering
 from autograder.sandbox import isolation
+from tests.clusters import wait_for
 from tests.standins import DOUBLE, TRIPLE
 from tests.test_nbgrader import column, course, hand_in, nbgrader, prepared  # noqa: F401 (fixtures)
 
@@ -109,8 +113,24 @@ def test_nbgrader_needs_a_name_of_the_course_on_a_server(a_class, capsys):
     assert cli.main(command) == 1 and "course_id" in capsys.readouterr().err
 
 
+def wait_for_waiting(server, count) -> None:
+    """Return as soon as so many processes or threads wait for the gradebook."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        wait_for(lambda: connection.scalar(waiting) == count)
+    engine.dispose()
+
+
+def register(server) -> None:
+    with registering(server):
+        pass
+
+
 def test_two_processes_record_into_one_server(a_class, server):
-    halves = [recording_half(a_class, number) for number in range(2)]
+    with registering(server):
+        halves = [recording_half(a_class, number) for number in range(2)]
+        wait_for_waiting(server, 2)  # now both begin at once
     said = [half.communicate(timeout=300)[1] for half in halves]
     assert [half.returncode for half in halves] == [0, 0], said
     assert nbgrader("export", "--to", "n.csv") == 0
@@ -118,6 +138,12 @@ def test_two_processes_record_into_one_server(a_class, server):
     config = config_of(a_class)
     api = NbGraderAPI(CourseDirectory(config=config), config=config)
     assert len(api.get_submissions("model_editing")) == len(NAMES)
+    # Whoever registers waits for a submission that is being written.
+    records = Records(config, server, "rome", "model_editing")
+    with ThreadPoolExecutor() as pool, records.put("s0", None, {}, {}):
+        another = pool.submit(register, server)
+        wait_for_waiting(server, 1)
+    another.result()
     # Grades by hand stay on a server, too.
     with Gradebook(server) as book:
         by_hand = book.find_grade("written_why", "3_edit", "model_editing", "s0")

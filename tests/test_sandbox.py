@@ -1070,7 +1070,6 @@ def test_a_zygote_killed_between_two_calls_is_not_noticed():
 
 @linux
 def test_a_child_that_kills_its_zygote_fails_alone(plain):
-    begun = time.monotonic()
     with Sandbox(HOSTILE) as hostile, Sandbox(HOSTILE) as honest, ThreadPoolExecutor() as pool:
         run(honest, "parent")
         slow = pool.submit(run, honest, "sleep", seconds=1)
@@ -1084,7 +1083,6 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
         still_works(hostile)
     with Sandbox(SOURCE) as other:
         still_works(other)
-    assert time.monotonic() - begun < 60
 
 
 @linux
@@ -1107,7 +1105,7 @@ def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
         still_works(other)
     with Sandbox(HOSTILE) as hostile:
         assert run(hostile, "stop_parent") == 1
-        with Sandbox(SOURCE, Limits(start_seconds=15)) as other:
+        with Sandbox(SOURCE) as other:
             still_works(other)
 
 

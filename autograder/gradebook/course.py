@@ -10,7 +10,6 @@ import logging
 import math
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,15 +25,13 @@ from autograder.gradebook.config import CONFIG_FILE, GRADING, REPOSITORY, config
 from autograder.gradebook.feedback import texts_in, write_page
 from autograder.gradebook.graded import Replacement, graded_notebooks, points_of, write_graded
 from autograder.gradebook.intake import is_ours, take_in_whole
-from autograder.gradebook.records import GradebookFailed, Records
+from autograder.gradebook.records import GradebookFailed, Records, registering
 from autograder.gradebook.standings import standings
 from autograder.result import Result, write_text
 from autograder.submissions.notebooks import Submission
 from keyhole.errors import KeyholeError
 from keyhole.messages import language
 from keyhole.text import one_line
-
-PAUSE = 2.0  # seconds before the gradebook is told once more what the assignment is
 
 
 def have_assignment(assignment: str, notebooks: Mapping) -> None:
@@ -226,30 +223,31 @@ class Course:
                 f"{source} has no {', '.join(missing)}.ipynb, so there is no gradebook to write to"
             )
         try:
-            try:
-                self._generate()
-            except (Exception, SystemExit):
-                time.sleep(PAUSE)  # another machine may do the same in the same gradebook just now
-                self._generate()
+            with registering(self.folders.db_url):
+                GenerateAssignment(coursedir=self.folders, config=self.config).start()
+                worth = self._worth()
         except (Exception, SystemExit) as error:
             raise KeyholeError(
                 f"the gradebook does not take {self.assignment} as it is now; if graded cells were"
                 " added or removed since submissions were recorded, move grading/gradebook.db away"
                 f" ({self.log_file} says more)"
             ) from error
-        with Gradebook(self.folders.db_url) as gradebook:
-            for name, hidden in self.notebooks.items():
-                for cell in gradebook.find_notebook(name, self.assignment).grade_cells:
-                    tests = hidden.cells.get(cell.name)
-                    points = sum(test.points for test in tests or ())
-                    if tests and not math.isclose(points, cell.max_score):
-                        raise KeyholeError(
-                            f"cell {cell.name} of {name}.ipynb is worth {cell.max_score:g} points,"
-                            " its hidden tests are not"
-                        )
+        for (name, cell), points in worth.items():
+            tests = self.notebooks[name].cells.get(cell)
+            if tests and not math.isclose(sum(test.points for test in tests), points):
+                raise KeyholeError(
+                    f"cell {cell} of {name}.ipynb is worth {points:g} points, its hidden tests are"
+                    " not"
+                )
 
-    def _generate(self) -> None:
-        GenerateAssignment(coursedir=self.folders, config=self.config).start()
+    def _worth(self) -> dict[tuple[str, str], float]:
+        """The points of each graded cell in the gradebook, by notebook and grade id."""
+        with Gradebook(self.folders.db_url) as gradebook:
+            return {
+                (name, cell.name): cell.max_score
+                for name in self.notebooks
+                for cell in gradebook.find_notebook(name, self.assignment).grade_cells
+            }
 
     def _folder(self, step: str, student: str) -> Path:
         """One student's folder of a step of nbgrader's."""

@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, InvalidEntry, MissingEntry, SubmittedAssignment
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets.config import Config
 
@@ -18,6 +19,7 @@ from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
 LATE = "AssignLatePenalties"
+REGISTRATION = 0x6B657968  # the lock's number, one for each database
 
 
 class GradebookFailed(KeyholeError):
@@ -26,6 +28,30 @@ class GradebookFailed(KeyholeError):
     def __init__(self, error: Exception):
         cause = getattr(error, "orig", None) or error
         super().__init__(f"the gradebook does not take it: {one_line(cause, 150)}")
+
+
+@contextlib.contextmanager
+def registering(db_url: str) -> Iterator[None]:
+    """Hold the gradebook for what changes its assignment; elsewhere nobody registers or records.
+
+    nbgrader removes a notebook's rows and writes them anew. A machine that does the same meanwhile
+    would remove half of them. Only a server has several machines: a file is held by its folder.
+    """
+    if not db_url.startswith("postgresql"):
+        yield
+        return
+    engine = create_engine(db_url)
+    try:
+        with engine.connect() as connection, connection.begin():
+            _hold(connection, "pg_advisory_xact_lock")
+            yield
+    finally:
+        engine.dispose()
+
+
+def _hold(connection: Connection, kind: str) -> None:
+    """Take PostgreSQL's lock of this kind, until the transaction ends."""
+    connection.execute(text(f"SELECT {kind}({REGISTRATION})"))
 
 
 class Records:
@@ -63,6 +89,8 @@ class Records:
                 # The commits within nbgrader's methods now wait for the end of this transaction.
                 gradebook.db.remove()
                 gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
+                if connection.dialect.name == "postgresql":
+                    _hold(connection, "pg_advisory_xact_lock_shared")
                 self._write(gradebook, student, time, notebooks, before)
                 gradebook.db.flush()
                 yield
