@@ -372,13 +372,12 @@ def test_a_killed_process_leaves_a_lock_that_can_be_taken(cache, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process on Windows")
 def test_an_interruption_ends_pip_too(cache, index, tmp_path):
     """pip alone would wait for the index for the rest of a minute."""
-    index.page_after = 15
+    index.page_after = 300
     first = Process(tmp_path)
     wait_until(lambda: index.asked)
-    start = time.monotonic()
     first.process.send_signal(signal.SIGINT)
     first.process.communicate(timeout=60)
-    assert time.monotonic() - start < 5 and left_in(cache) == []
+    assert left_in(cache) == []
 
 
 # The disk
