@@ -8,7 +8,7 @@ import torch
 from autograder.hidden import locate, locate_wrongs
 from autograder.validity.solution import Solution
 from keyhole.checking.diagnosis import leading, together
-from keyhole.checking.judging import cause_of, judge, right, wrong
+from keyhole.checking.judging import cause_of, judge, right, told_apart, wrong
 from keyhole.checking.looks import Expected
 from keyhole.checking.symptoms import Given
 from keyhole.messages import Remark
@@ -50,6 +50,17 @@ def test_what_would_have_passed_a_test_that_nothing_explains_is_not_told():
     # Maps of states and maps of windows are made by different lines.
     states = replace(wrong(), excludes=frozenset(["window_upward"]))
     assert names(verdict("window_upward"), states) == ["window_upward", None]
+
+
+def test_what_would_have_passed_is_known_in_every_scale():
+    """C may be a mean or a sum. A misconception may give the right one of either."""
+    due = torch.tensor([1.0, 2.0, 4.0]).double()
+    results = told_apart({"moment_centred": due, "moment_omitted": due.flip(0)}, due)
+    expected = Expected(due, lambda: results, scales=(1, 5))
+    for scale in expected.scales:
+        verdict = expected.judge(scale * due.flip(0))
+        assert verdict.misconception == "moment_omitted"
+        assert verdict.excludes == {"moment_centred"}
 
 
 def test_what_contradicts_as_many_tests_as_it_explains_is_not_told():

@@ -269,6 +269,12 @@ class Wrongs(dict):
         joined.same = self.same | getattr(other, "same", frozenset())
         return joined
 
+    def times(self, factor: float) -> "Wrongs":
+        """The same results in another scale."""
+        scaled = Wrongs({name: factor * result for name, result in self.items()})
+        scaled.same = self.same
+        return scaled
+
 
 def told_apart(
     wrongs: Mapping[str, Tensor],

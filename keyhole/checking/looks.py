@@ -16,6 +16,7 @@ from keyhole.checking.adapters import LEFT_BEHIND
 from keyhole.checking.judging import (
     TOLERANCE,
     Verdict,
+    Wrongs,
     distance,
     judge,
     right,
@@ -87,14 +88,10 @@ class Expected:
     def _judge(self, got, scale):
         of_change = self.sentence == "wrong" and isinstance(self.origin, torch.Tensor)
         sentence = "wrong_in_change" if of_change else self.sentence
-
-        def scaled():
-            return {name: scale * result for name, result in self.wrongs().items()}
-
         return judge(
             self._numbers(got),
             scale * self.right,
-            self.wrongs if scale == 1 else scaled,
+            self.wrongs if scale == 1 else lambda: (Wrongs() | self.wrongs()).times(scale),
             self.what,
             self.origin,
             self.tolerance,
