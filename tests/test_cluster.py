@@ -6,6 +6,7 @@ that a submission can kill it. See test_kills.py, whose class this is.
 
 import asyncio
 import os
+import platform
 import shutil
 import subprocess
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
 from autograder import cli, hidden
 from autograder.running import grading, workers
@@ -219,6 +221,20 @@ def test_a_second_batch_on_the_same_workers_ends_the_first(terms, monkeypatch):
     assert grading.HERE.batch == "second"
     second.teardown(here)
     assert grading.HERE.batch is None
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc keeps what was freed")
+def test_the_memory_of_a_submission_goes_back_to_the_system(terms, monkeypatch):
+    last, memory = [], psutil.Process().memory_info
+
+    def takes_much(*_):
+        blocks = [torch.ones(25_000) for _ in range(2000)]  # 200 MB, too small to be mapped alone
+        last.append(blocks[-1])  # so the heap cannot be cut at its end
+
+    monkeypatch.setattr(grading, "grade_read", takes_much)
+    before = memory().rss
+    grading.HERE.grade(GradingTask("ada", "a", 0.0, (), (), None))
+    assert memory().rss - before < 50e6
 
 
 @pytest.mark.parametrize("who", ["the scheduler", "tls://10.0.0.1:1"])
