@@ -125,8 +125,13 @@ class Grader:
 
         A model that is not there is no student's fault.
         """
-        if any(getattr(hidden, "models", ()) for hidden in self.notebooks.values()):
+        if self.needs_model:
             self.model()
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether any hidden test runs the real model."""
+        return any(getattr(hidden, "models", ()) for hidden in self.notebooks.values())
 
     @contextmanager
     def unlocked(self) -> Iterator[None]:

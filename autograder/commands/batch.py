@@ -15,6 +15,7 @@ from autograder.commands.recording import UNRECORDED, recap, record_command, rec
 from autograder.commands.tables import as_csv, as_table, progress
 from autograder.grade import Grader, admit, cases_of, grade_read, not_graded, submission_in
 from autograder.gradebook.config import CONFIG_FILE, REPOSITORY, language_of
+from autograder.oracle import references
 from autograder.pages.feedback import PAGE
 from autograder.result import Result, name_shown, read_json
 from autograder.running.grading import Terms
@@ -28,7 +29,7 @@ from autograder.submissions.notebooks import Submission
 from autograder.submissions.writing import handout_in, own_writing
 from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
-from keyhole.moments import DEFAULT_LAYER
+from keyhole.fetch import fetch
 
 if TYPE_CHECKING:
     from autograder.running.workers import Workers
@@ -70,7 +71,6 @@ class Batch:
             raise Unusable(str(error)) from None
         self.grader = Grader(seconds=chosen.timeout)
         tell_if_known(self.grader.secret)
-        self.grader.prepare()
         self.weight_shape = self._weight_shape()
         released = REPOSITORY / "assignments" / self.assignment
         self.handout = handout_in(released, self.grader.notebooks)
@@ -194,6 +194,8 @@ class Batch:
         opened = (Opened(name, students[name], self._read(name)) for name in students)
         jobs = min(self.chosen.jobs, len(students))
         if jobs < 2 and not (students and self.chosen.cluster):
+            if students:
+                self.grader.prepare()
             yield from ((each, self._grade(each)) for each in opened)
             return
         broken = []  # what could not be read or sent, which needs no worker
@@ -229,6 +231,8 @@ class Batch:
         if not chosen.cluster:
             from autograder.running.workers import Workers  # late: --jobs 1 needs no Dask
 
+            if self.grader.needs_model:
+                fetch()  # those processes load it; here it is told best why there is none
             return Workers.here(jobs, terms)
         from autograder.running.cluster import Address, ClusterWorkers  # late, as above
 
@@ -290,7 +294,7 @@ class Batch:
         """The shape of the W that students edit; None where the assignment has no such part."""
         tests = self.grader.notebooks.values()
         of_files = any(case.of_files for hidden in tests for case in cases_of(hidden))
-        return self.grader.model().weight(DEFAULT_LAYER).shape if of_files else None
+        return references.weight_shape() if of_files else None
 
     def _look_for_own_work(self, student: str, submission: Submission | None) -> None:
         """Keep what the student wrote, and the own fact and edit if the assignment has such a part.

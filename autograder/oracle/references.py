@@ -68,6 +68,12 @@ def load() -> list[Reference]:
     ]
 
 
+def weight_shape() -> tuple[int, int]:
+    """The shape (d_out, d_in) of the W that they change."""
+    first = load()[0]
+    return len(first.left), len(first.right)
+
+
 @cache
 def mean_key() -> Tensor:
     """The mean of the keys whose second moment is C: (d_in,), float64. A centred C lacks it."""

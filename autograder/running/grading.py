@@ -1,6 +1,7 @@
 """What a grader process does: it is told the terms once, then it grades one task after another."""
 
 import ctypes
+import gc
 import logging
 import threading
 import uuid
@@ -82,7 +83,7 @@ class GraderProcess:
             log.exception("grading %s", task.student)
             return not_graded(task.student, grader, task.assignment)
         finally:
-            _give_back()
+            give_back()
 
     def _ready(self) -> tuple[Terms | None, Readiness, Grader | None]:
         with self._making:
@@ -108,8 +109,12 @@ class GraderProcess:
         return Readiness(found.level), grader
 
 
-def _give_back() -> None:
-    """Hand freed memory to the system; glibc would keep what a submission's tensors took."""
+def give_back() -> None:
+    """Hand what nobody uses any more to the system; else a submission's tensors would stay.
+
+    Some wait for Python to look for garbage, and glibc keeps what is freed.
+    """
+    gc.collect()
     with suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 

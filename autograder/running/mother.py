@@ -4,6 +4,7 @@ Whoever imports this module becomes it: what a class shares is made here once, a
 it, in the same memory. Python's forkserver imports it, and then only forks.
 """
 
+import gc
 import logging
 import os
 
@@ -26,6 +27,9 @@ def prepared() -> Grader | None:
         grader = Grader()
         grader.prepare()
         shared.make(grader)
+        grading.give_back()
+        # Else each copy, when it looks for garbage, would write to what it shares, and so copy it.
+        gc.freeze()
         return grader
     except KeyholeError:
         return None
