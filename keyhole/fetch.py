@@ -62,11 +62,16 @@ def fetch(progress: bool = True, source: Source = SMOLLM2) -> Path:
     """
     local = _local_copy(source)
     folder = cache_folder() / source.name
-    if not is_whole(folder, source.fingerprint):
+    if not fetched(source):
         with _explained(folder.parent), _alone(folder, progress):
-            if not is_whole(folder, source.fingerprint):  # else another process has just made it
+            if not fetched(source):  # else another process has just made it
                 _make(folder, local, source, progress)
     return folder
+
+
+def fetched(source: Source = SMOLLM2) -> bool:
+    """Whether the folder with the model is there and whole, so that `fetch` downloads nothing."""
+    return is_whole(cache_folder() / source.name, source.fingerprint)
 
 
 def _make(folder: Path, local: Path | None, source: Source, progress: bool) -> None:

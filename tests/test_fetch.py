@@ -370,9 +370,10 @@ def test_a_killed_process_leaves_a_lock_that_can_be_taken(cache, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT cannot be sent to one process on Windows")
-def test_an_interruption_ends_pip_too(cache, index, tmp_path):
-    """pip alone would wait for the index for the rest of a minute."""
+def test_an_interruption_ends_pip_too(cache, index, pip, tmp_path):
+    """pip alone would wait for the index for five minutes."""
     index.page_after = 300
+    pip.setenv("PIP_DEFAULT_TIMEOUT", "300")
     first = Process(tmp_path)
     wait_until(lambda: index.asked)
     first.process.send_signal(signal.SIGINT)

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 
 from autograder import cli
 from autograder.gradebook.config import config_of
-from autograder.gradebook.records import Records, registering
+from autograder.gradebook.records import GradebookFailed, Records, registering
 from autograder.sandbox import isolation
 from tests.clusters import wait_for
 from tests.standins import DOUBLE, TRIPLE
@@ -115,24 +115,28 @@ def test_nbgrader_needs_a_name_of_the_course_on_a_server(a_class, capsys):
 
 def wait_for_waiting(server, count) -> None:
     """Return as soon as so many processes or threads wait for the gradebook."""
-    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    waiting = text(
+        "SELECT count(*) FROM pg_locks"
+        " WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted"
+    )
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         wait_for(lambda: connection.scalar(waiting) == count)
     engine.dispose()
 
 
-def register(server) -> None:
-    with registering(server):
+def register(server, folder) -> None:
+    with registering(server, folder):
         pass
 
 
-def test_two_processes_record_into_one_server(a_class, server):
-    with registering(server):
+def test_two_processes_record_into_one_server(a_class, server, monkeypatch):
+    with registering(server, a_class):
         halves = [recording_half(a_class, number) for number in range(2)]
         wait_for_waiting(server, 2)  # now both begin at once
     said = [half.communicate(timeout=300)[1] for half in halves]
     assert [half.returncode for half in halves] == [0, 0], said
+    assert all("Another machine is writing to the gradebook" in each for each in said)
     assert nbgrader("export", "--to", "n.csv") == 0
     assert column(a_class / "n.csv", "score") == dict.fromkeys(NAMES, 6.0)
     config = config_of(a_class)
@@ -141,9 +145,15 @@ def test_two_processes_record_into_one_server(a_class, server):
     # Whoever registers waits for a submission that is being written.
     records = Records(config, server, "rome", "model_editing")
     with ThreadPoolExecutor() as pool, records.put("s0", None, {}, {}):
-        another = pool.submit(register, server)
+        another = pool.submit(register, server, a_class)
         wait_for_waiting(server, 1)
     another.result()
+    # A submission that waits for too long is tried again later.
+    monkeypatch.setattr("autograder.gradebook.records.PATIENCE", 1)
+    with registering(server, a_class), pytest.raises(GradebookFailed, match="lock timeout"):
+        with records.put("s0", None, {}, {}):
+            pass
+    records.close()
     # Grades by hand stay on a server, too.
     with Gradebook(server) as book:
         by_hand = book.find_grade("written_why", "3_edit", "model_editing", "s0")

@@ -238,9 +238,13 @@ def test_order_threads_and_jobs_change_nothing(graded, tmp_path):
     assert list(others) == sorted(names.values())
     for member, name in names.items():
         assert replace(others[name], student=member) == graded(member).bare(), member
-    # What is kept needs no model. Where one is needed, it is told here, and not by a process.
+    # What is kept needs no model. Where one is needed, the command says so before it begins.
     without = environment | {"KEYHOLE_CACHE": str(tmp_path / "none"), "PIP_NO_INDEX": "1"}
     run = partial(subprocess.run, env=without, capture_output=True, text=True)
     assert f"{len(names)} of {len(names)} taken over" in run(command, check=True).stdout
-    said = run([*command, "--again"]).stderr.splitlines()
-    assert "grader process" not in said[-1] and "model" in said[-1], said
+    kept = report.read_bytes()
+    for jobs in ("1", "2"):
+        done = run([*command, "--again", "--jobs", jobs])
+        said = done.stderr.splitlines()[-1]
+        assert done.returncode == 1 and "could not download the model" in said, done.stderr
+        assert report.read_bytes() == kept

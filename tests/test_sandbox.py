@@ -1090,7 +1090,7 @@ def test_a_stopped_zygote_is_given_up(plain, monkeypatch):
         still_works(other)
     with Sandbox(HOSTILE) as hostile:
         assert run(hostile, "stop_parent") == 1
-        with Sandbox(SOURCE) as other:
+        with Sandbox(SOURCE, Limits(start_seconds=40)) as other:
             still_works(other)
 
 

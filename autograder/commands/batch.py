@@ -97,8 +97,10 @@ class Batch:
         if self.chosen.students:
             self._take_over_others(students)
         with self.held:
+            left = self._not_kept(students)
+            self._look_for_model(len(left))
             try:
-                self._grade_all(self._not_kept(students))
+                self._grade_all(left)
                 if self.recorder:
                     self.recorder.finish()
             except BaseException:  # whatever ends the batch: what is finished is in the report
@@ -144,6 +146,18 @@ class Batch:
                 flush=True,
             )
         return handed_in
+
+    def _look_for_model(self, students: int) -> None:
+        """See that the model is here before so many students are graded. Raises KeyholeError.
+
+        Where other processes grade, they load it; a cluster's workers look for their own.
+        """
+        if not students or self.chosen.cluster:
+            return
+        if min(self.chosen.jobs, students) < 2:
+            self.grader.prepare()
+        elif self.grader.needs_model:
+            fetch()
 
     def _take_over(self, result: Result, handed_in: str) -> None:
         student = result.student
@@ -194,8 +208,6 @@ class Batch:
         opened = (Opened(name, students[name], self._read(name)) for name in students)
         jobs = min(self.chosen.jobs, len(students))
         if jobs < 2 and not (students and self.chosen.cluster):
-            if students:
-                self.grader.prepare()
             yield from ((each, self._grade(each)) for each in opened)
             return
         broken = []  # what could not be read or sent, which needs no worker
@@ -231,8 +243,6 @@ class Batch:
         if not chosen.cluster:
             from autograder.running.workers import Workers  # late: --jobs 1 needs no Dask
 
-            if self.grader.needs_model:
-                fetch()  # those processes load it; here it is told best why there is none
             return Workers.here(jobs, terms)
         from autograder.running.cluster import Address, ClusterWorkers  # late, as above
 

@@ -18,6 +18,7 @@ from autograder.running.forking import FORKS, start_mother
 from autograder.submissions.folder import misplaced, students_in
 from keyhole import messages
 from keyhole.errors import KeyholeError, Unusable
+from keyhole.fetch import fetched
 
 TLS = {"ca": "authority", "cert": "certificate", "key": "key"}
 
@@ -147,7 +148,7 @@ def grade_class(chosen: Namespace) -> int:
     for path in filter(None, (chosen.json, chosen.csv)):
         check_writable(path.resolve())
 
-    if FORKS and not chosen.cluster and chosen.jobs > 1 and len(students) > 1:
+    if FORKS and not chosen.cluster and chosen.jobs > 1 and len(students) > 1 and fetched():
         start_mother()  # it works while this process loads torch
 
     from autograder.commands.batch import Batch

@@ -40,8 +40,11 @@ def have_assignment(assignment: str, notebooks: Mapping) -> None:
     nbgrader grades nothing before. `notebooks` is the registry of hidden tests.
     """
     root = Path.cwd() if Path(CONFIG_FILE).is_file() else REPOSITORY
-    config = config_of(root)
-    with Gradebook(config.CourseDirectory.db_url) as gradebook:
+    if why := unusable(root):
+        raise KeyholeError(why)
+    db_url = config_of(root).CourseDirectory.db_url
+    # The first to look makes the gradebook's tables.
+    with registering(db_url, root / GRADING), Gradebook(db_url) as gradebook:
         known = {
             notebook.name
             for each in gradebook.assignments
@@ -223,14 +226,16 @@ class Course:
                 f"{source} has no {', '.join(missing)}.ipynb, so there is no gradebook to write to"
             )
         try:
-            with registering(self.folders.db_url):
+            with registering(self.folders.db_url, self.grading):
                 GenerateAssignment(coursedir=self.folders, config=self.config).start()
                 worth = self._worth()
         except (Exception, SystemExit) as error:
+            file = self.folders.db_url.startswith("sqlite")
+            away = "move grading/gradebook.db away" if file else "begin a new database"
             raise KeyholeError(
                 f"the gradebook does not take {self.assignment} as it is now; if graded cells were"
-                " added or removed since submissions were recorded, move grading/gradebook.db away"
-                f" ({self.log_file} says more)"
+                f" added or removed since submissions were recorded, {away} ({self.log_file} says"
+                " more)"
             ) from error
         for (name, cell), points in worth.items():
             tests = self.notebooks[name].cells.get(cell)

@@ -5,8 +5,11 @@ leaves a score of 0 that nobody gave. This module writes the same rows through n
 """
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from filelock import FileLock
 from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, InvalidEntry, MissingEntry, SubmittedAssignment
 from nbgrader.preprocessors import AssignLatePenalties
@@ -19,7 +22,8 @@ from keyhole.errors import KeyholeError
 from keyhole.text import one_line
 
 LATE = "AssignLatePenalties"
-REGISTRATION = 0x6B657968  # the lock's number, one for each database
+REGISTRATION = 0x6B657968  # the lock's number; each database has locks of its own
+PATIENCE = 60  # seconds that a submission waits for other machines, before it is tried again later
 
 
 class GradebookFailed(KeyholeError):
@@ -31,27 +35,40 @@ class GradebookFailed(KeyholeError):
 
 
 @contextlib.contextmanager
-def registering(db_url: str) -> Iterator[None]:
-    """Hold the gradebook for what changes its assignment; elsewhere nobody registers or records.
+def registering(db_url: str, grading: Path) -> Iterator[None]:
+    """Hold the gradebook while its assignment changes: nobody else registers or records.
 
-    nbgrader removes a notebook's rows and writes them anew. A machine that does the same meanwhile
-    would remove half of them. Only a server has several machines: a file is held by its folder.
+    nbgrader removes a notebook's rows and writes them anew. Another process that did the same
+    meanwhile would remove half of them. grading: the course's folder of everything that grading
+    makes. On a server other machines wait, too.
     """
+    with FileLock(grading / ".registering"), _held_on_server(db_url):
+        yield
+
+
+@contextlib.contextmanager
+def _held_on_server(db_url: str) -> Iterator[None]:
     if not db_url.startswith("postgresql"):
         yield
         return
     engine = create_engine(db_url)
     try:
         with engine.connect() as connection, connection.begin():
-            _hold(connection, "pg_advisory_xact_lock")
+            if not _locked(connection, "pg_try_advisory_xact_lock"):
+                print(
+                    "Another machine is writing to the gradebook: waiting for it.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                _locked(connection, "pg_advisory_xact_lock")
             yield
     finally:
         engine.dispose()
 
 
-def _hold(connection: Connection, kind: str) -> None:
-    """Take PostgreSQL's lock of this kind, until the transaction ends."""
-    connection.execute(text(f"SELECT {kind}({REGISTRATION})"))
+def _locked(connection: Connection, function: str) -> object:
+    """What PostgreSQL's function says of the lock, which is held until the transaction ends."""
+    return connection.scalar(text(f"SELECT {function}({REGISTRATION})"))
 
 
 class Records:
@@ -90,7 +107,8 @@ class Records:
                 gradebook.db.remove()
                 gradebook.db.configure(bind=connection, join_transaction_mode="rollback_only")
                 if connection.dialect.name == "postgresql":
-                    _hold(connection, "pg_advisory_xact_lock_shared")
+                    connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
+                    _locked(connection, "pg_advisory_xact_lock_shared")
                 self._write(gradebook, student, time, notebooks, before)
                 gradebook.db.flush()
                 yield

@@ -191,7 +191,7 @@ class Workers:
 
     def _leave_out(self, address: str, why: str) -> None:
         """Go on without a worker. Here the next one would be no other. Raises KeyholeError."""
-        raise KeyholeError(f"the grader process {address} cannot grade: {why}")
+        raise KeyholeError(why)
 
     def close(self) -> None:
         """Let go of them; those on this machine end at once, whatever they do."""
