@@ -61,6 +61,7 @@ def right_change(model, method):
 
 
 @pytest.mark.parametrize("method", cli.MANY_METHODS)
+@pytest.mark.slow
 def test_every_method_prints_its_scores_and_leaves_the_model(
     edit, method, tmp_path, capsys, monkeypatch
 ):

@@ -106,6 +106,7 @@ EXPERIMENTS = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", EXPERIMENTS)
+@pytest.mark.slow
 def test_an_experiment_says_what_it_showed(code, language):
     messages.use(language)
     function, body = EXPERIMENTS[code]

@@ -62,6 +62,7 @@ def test_it_goes_on_saying_what_it_says_itself(model):
 
 
 @pytest.mark.parametrize("kind", maps.MAP_KINDS)
+@pytest.mark.slow
 def test_the_sweep_is_the_textbook_s(model, kind):
     prompt, subject = "At noon Bo is", "Bo"
     noise = maps.subject_noise(model, prompt, subject, samples=2, seed=2)

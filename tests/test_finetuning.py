@@ -40,6 +40,7 @@ def test_it_learns_the_sentence_and_is_undone_bit_for_bit(toy):
     )
 
 
+@pytest.mark.slow
 def test_twice_is_the_same(toy):
     runs = []
     for _ in range(2):

@@ -216,6 +216,7 @@ def test_check_of_a_right_notebook(tmp_path, capsys):
     assert last == "All 5 functions pass their public checks."
 
 
+@pytest.mark.slow
 def test_check_names_written_questions_without_an_answer(tmp_path, capsys):
     path = notebook(tmp_path / "3_edit.ipynb")
     read = nbformat.read(path, as_version=4)
@@ -291,6 +292,7 @@ def test_check_reports_what_cannot_be_run(tmp_path, capsys):
     assert lines["write_edit"] == "4 of 4 public checks passed"
 
 
+@pytest.mark.slow
 def test_check_says_what_the_grader_says_of_what_is_not_as_in_the_notebook(tmp_path, capsys):
     path = notebook(
         tmp_path / "mine.ipynb",
@@ -322,6 +324,7 @@ def test_check_says_what_the_grader_says_of_what_is_not_as_in_the_notebook(tmp_p
         assert "Python 3.12 or newer, and Python 3.11 grades it" in lines["write_edit"]
 
 
+@pytest.mark.slow
 def test_check_sees_the_environment_and_as_the_grader_nothing_of_the_student_s_folder(
     tmp_path, monkeypatch
 ):

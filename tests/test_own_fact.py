@@ -534,6 +534,7 @@ def a_notebook(folder):
     return path
 
 
+@pytest.mark.slow
 def test_keyhole_check_says_what_is_not_there_yet(tmp_path, capsys):
     path = a_notebook(tmp_path)
     assert main(["check", str(path)]) == 0

@@ -160,6 +160,7 @@ def test_zero_vectors_as_corruption():
     )
 
 
+@pytest.mark.slow
 def test_a_map_of_40_tokens_30_layers_and_10_samples_is_done_in_pieces(monkeypatch):
     """No product has more rows than TOKENS_AT_ONCE and one more sequence.
 
