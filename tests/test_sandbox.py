@@ -721,9 +721,10 @@ def test_what_is_set_on_standard_input_does_not_reach_the_next(level, request):
 @pytest.mark.parametrize("function", ["loop", "sleep", "trickle", "close_and_stay"])
 def test_the_wall_limit_holds(box, function):
     still_works(box)
-    start = time.monotonic()
+    used = box._allowance.used
     kind, _ = failure(box, function, seconds=0.5)
-    assert time.monotonic() - start < 30  # else it is 100, or for ever
+    # By the sandbox's own clock, which a busy machine can stop for no longer than that.
+    assert box._allowance.used - used <= 0.5 * limits.WALL + limits.STANDSTILL_SECONDS
     assert kind == "timeout" or function in (
         "trickle",
         "close_and_stay",
@@ -826,10 +827,12 @@ def test_output_and_input_are_nobodys(plain_box, capfd):
 def test_a_grandchild_that_keeps_the_pipe_open(plain_box):
     assert run(plain_box, "fork_sleeper") == 1
     still_works(plain_box)
+    start = time.monotonic()
     assert failure(plain_box, "fork_sleeper_and_exit") == (
         "error",
         FAILURES["exited"].format(detail=3),
     )
+    assert time.monotonic() - start < 30  # the sleeper sleeps for 100 s
     assert run(plain_box, "both_return") == 1
     still_works(plain_box)
 
@@ -1030,6 +1033,20 @@ def test_what_one_child_changes_the_next_does_not_see():
 
 
 @linux
+def test_a_start_is_a_fork(zygote):
+    parent = zygote_of_all()
+    with Sandbox(SOURCE, QUICK) as sandbox:
+        still_works(sandbox)
+        assert zygote_of_all() == parent
+        # What is forked has the command line of its parent, and what is started has one of its own.
+        line = Path("/proc", str(parent), "cmdline").read_bytes()
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        assert children and all(
+            Path("/proc", pid, "cmdline").read_bytes() == line for pid in children
+        )
+
+
+@linux
 def test_a_zygote_killed_from_outside_is_replaced(zygote):
     with Sandbox(HOSTILE) as sandbox, ThreadPoolExecutor() as pool:
         run(sandbox, "parent")
@@ -1054,7 +1071,10 @@ def test_a_zygote_killed_between_two_calls_is_not_noticed():
 
 
 @linux
-def test_a_child_that_kills_its_zygote_fails_alone(plain):
+def test_a_child_that_kills_its_zygote_fails_alone(plain, monkeypatch):
+    """Nobody waits for the silence of a zygote that is gone."""
+    monkeypatch.setattr("autograder.sandbox.zygote_client.SILENT_SECONDS", 600)
+    begun = time.monotonic()
     with Sandbox(HOSTILE) as hostile, Sandbox(HOSTILE) as honest, ThreadPoolExecutor() as pool:
         run(honest, "parent")
         slow = pool.submit(run, honest, "sleep", seconds=1)
@@ -1068,6 +1088,7 @@ def test_a_child_that_kills_its_zygote_fails_alone(plain):
         still_works(hostile)
     with Sandbox(SOURCE) as other:
         still_works(other)
+    assert time.monotonic() - begun < 300
 
 
 @linux
@@ -1123,7 +1144,7 @@ def test_thirty_sandboxes_leave_nothing(zygote, tmp_path, monkeypatch):
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(start, range(30)))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 10
     while (
         held() != before and time.monotonic() < deadline
     ):  # the zygote may just be closing what a child has left
@@ -1155,7 +1176,7 @@ time.sleep(100)
 
 
 def all_end(processes):
-    processes, until = list(processes), time.monotonic() + 60
+    processes, until = list(processes), time.monotonic() + 10
     while any(map(runs, processes)) and time.monotonic() < until:
         time.sleep(0.05)
     return not any(map(runs, processes))

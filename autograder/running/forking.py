@@ -18,10 +18,14 @@ STARTER = "KEYHOLE_STARTER"  # the environment's name for the process that start
 
 def start_mother() -> None:
     """Start it, unless it runs already; it makes ready by itself."""
-    # With more threads the first product in a copy would wait for ever.
-    told = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", STARTER: str(os.getpid())}
-    # One heap for all threads leaves fewer gaps in memory; of the threads only one grades.
-    told["MALLOC_ARENA_MAX"] = "1"
+    told = {
+        STARTER: str(os.getpid()),
+        # With more threads the first product in a copy would wait for ever.
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        # One heap for all threads leaves fewer gaps in memory; of the threads only one grades.
+        "MALLOC_ARENA_MAX": "1",
+    }
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:
