@@ -14,7 +14,7 @@ from autograder.making.checks import make
 from keyhole import checking
 from keyhole.checking.cases import load_cases
 from keyhole.checking.checks import CheckFailed, check, examine
-from keyhole.checking.judging import ERRORS, PROBLEMS, cause_of, name_of
+from keyhole.checking.judging import ERRORS, PROBLEMS, cause_of, judge, name_of
 from keyhole.checking.student import Student
 from keyhole.hooks import record
 from keyhole.messages import feedback, word
@@ -412,6 +412,15 @@ def test_preservation_says_what_the_constraint_hides():
         CHECKS["rank_one_update.preservation"]
     ].message
     assert message.startswith("Ŵ k* misses v* by")
+
+
+def test_of_two_mistakes_that_only_rounding_tells_apart_the_first_is_named():
+    got = torch.tensor([2.0, 4.0])
+    results = {"memo_too_small": got + 1e-7, "window_both_ways": got.double()}
+    right = torch.tensor([1.0, 1.0], dtype=torch.float64)
+    assert judge(got, right, lambda: results).misconception == "memo_too_small"
+    results["memo_too_small"] = got + 1e-3
+    assert judge(got, right, lambda: results).misconception == "window_both_ways"
 
 
 def test_of_what_should_be_zero_no_share_is_told():

@@ -6,9 +6,11 @@ import math
 import pytest
 import torch
 
-from autograder.oracle import editing, metrics, references
+from autograder.hidden.locate_wrongs import AskedMap, Twist
+from autograder.oracle import editing, metrics, references, tracing
 from keyhole.facts import Fact, Probe
-from keyhole.hooks import record
+from keyhole.hooks import edit, record
+from keyhole.models import EditableModel
 from keyhole.moments import DEFAULT_LAYER, keys_over, load_moment, load_text
 
 
@@ -168,3 +170,67 @@ def test_the_mean_key_is_that_of_the_text_that_c_is_of(real_model):
         torch.linalg.eigvalsh(moment - torch.outer(mean, mean)).min() > 0
         and mean @ torch.linalg.solve(moment, mean) < 1
     )
+
+
+@pytest.fixture
+def asked(toy):
+    """A map of MLP outputs of a toy, in float64."""
+    precise = EditableModel(toy.hf.double(), toy.tokenizer)
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randn(2, 2, 12, generator=generator, dtype=torch.float64)
+    return AskedMap(precise, "At noon Bo is", "Bo", noise, (9, 12), (0, 2), "mlp", 2)
+
+
+CELLS = [(9, (0, 2)), (8, (1, 3)), (12, (2, 4)), (9, (1, 1))]
+TWISTS = [
+    Twist(),
+    Twist(late=True),
+    Twist(of_corrupted=True),
+    Twist(bound_late=True),
+    Twist(added=True),
+    Twist(place=lambda position: slice(position + 1)),
+]
+
+
+@pytest.mark.parametrize("twist", TWISTS)
+def test_a_loop_gives_each_cell_what_it_has_alone(asked, twist):
+    together = asked.loop.cells(CELLS, twist)
+    alone = [asked.loop.cells([cell], twist)[0] for cell in CELLS]
+    torch.testing.assert_close(together, torch.stack(alone))
+    assert not torch.allclose(together[0], together[1])
+
+
+def test_a_loop_without_a_twist_makes_the_sweep_s_map_wherever_the_noise_lies(asked):
+    torch.testing.assert_close(asked.looped(), asked.right)
+    for start in (0, 7, 11):
+        span = slice(start, start + 2)
+        swept = tracing.Sweep(asked.model, asked.prompt, asked.subject, 2 * asked.noise, span)
+        looped = asked.covering(span.start, span.stop, 2 * asked.noise)
+        torch.testing.assert_close(looped, asked.swept(swept))
+
+
+def test_several_windows_at_once_make_the_maps_that_each_makes_alone(asked):
+    windows = {"one": lambda layer: (layer, layer + 1), "all": lambda layer: (0, 3)}
+    together = asked.looped_each(windows)
+    assert list(together) == ["one", "all"]
+    for name, window in windows.items():
+        torch.testing.assert_close(together[name], asked.looped(windows=window))
+
+
+def test_restorings_that_pile_up_hold_in_all_cells_after_theirs(asked):
+    # What the second cell restores beside its own is what the first one did.
+    first, second = (9, (0, 2)), (12, (2, 3))
+    model, (_, stored) = asked.model, asked.loop.clean
+
+    def put(position, layer):
+        def changed(output):
+            output = output.clone()
+            output[:, position] = stored[layer][position]
+            return output
+
+        return edit(model.mlp(layer), changed)
+
+    with put(9, 0), put(9, 1):
+        both = asked.loop.cells([second])[0]
+    piled = asked.loop.cells([first, second], Twist(piles_up=True))
+    torch.testing.assert_close(piled, torch.stack([asked.loop.cells([first])[0], both]))

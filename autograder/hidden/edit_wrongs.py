@@ -6,13 +6,14 @@ target of one token.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from autograder.oracle import editing
 from keyhole.checking.judging import told_apart
-from keyhole.hooks import record
+from keyhole.hooks import Seen, record
 from keyhole.models import EditableModel
 
 # float32 rounds Ŵ as a whole, and the change in it is smaller: on the real layer it is 4 % of W.
@@ -51,12 +52,22 @@ class AskedKey:
         keys = []
         for prefix in self.prefixes:
             text = prefix + between + self.prompt
-            with record(self.model.memory(layer)) as seen:
-                self.model.run_below(torch.tensor(self.model.encode([text])), layer + 1)
-            states = getattr(seen, side)[0].double()
+            states = getattr(self._seen(text, layer), side)[0].double()
             position = self.span(text).stop - 1 if place is None else place(text)
             keys.append(states[min(max(position, 0), len(states) - 1)])
         return torch.stack(keys)
+
+    def _seen(self, text: str, layer: int) -> Seen:
+        """What went into W and came out of it in a run of `text`. Each text is run once."""
+        if (text, layer) not in self._runs:
+            with record(self.model.memory(layer)) as seen:
+                self.model.run_below(torch.tensor(self.model.encode([text])), layer + 1)
+            self._runs[text, layer] = seen
+        return self._runs[text, layer]
+
+    @cached_property
+    def _runs(self) -> dict[tuple[str, int], Seen]:
+        return {}
 
     def span(self, text: str, *occurrence: int) -> slice:
         """The subject's tokens in `text`."""

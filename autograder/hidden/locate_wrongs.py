@@ -4,11 +4,12 @@ A wrong result that happens to equal the right one is left out: a window that fi
 edge, say, or a layer that is asked for alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import product
+from itertools import chain, product
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ EFFECT_TOLERANCE = 1e-3
 
 Results = dict[str, Tensor]
 Window = tuple[int, int]  # the layers [start, stop)
+Cell = tuple[int, Window]  # a token, and the layers in which it is restored
 
 
 def corrupt(embeddings: Tensor, subject: slice, noise: Tensor) -> Results:
@@ -180,8 +182,8 @@ class Twist:
 class Loop:
     """The textbook way to a map: for every cell, one run of the whole model.
 
-    `parts` are the modules that it restores, one a layer; `noise` (n, subject tokens, d) is added
-    at the tokens `span`.
+    The runs of all cells are made as one batch. `parts` are the modules that it restores, one a
+    layer; `noise` (n, subject tokens, d) is added at the tokens `span`.
     """
 
     model: EditableModel
@@ -190,68 +192,73 @@ class Loop:
     noise: Tensor
     parts: Sequence[torch.nn.Module]
 
-    def _run(self, samples: int) -> Tensor:
+    def _run(self, rows: int) -> Tensor:
+        """The last token's logits in so many rows: (rows, V)."""
         ids = torch.tensor(self.model.encode([self.prompt]))
-        return self.model.hf(ids.expand(samples, -1)).logits[:, -1].double()
+        return self.model.hf(ids.expand(rows, -1), logits_to_keep=1).logits[:, -1].double()
 
-    def _corrupted(self, late: bool):
-        """The model with noise, as long as this context lasts."""
+    @torch.no_grad()
+    def _recorded(self, samples: int) -> tuple[Tensor, list[Tensor]]:
+        """The last token's logits (samples, V), and of every part its first sample's states."""
+        with ExitStack() as stack:
+            parts = [stack.enter_context(record(part)) for part in self.parts]
+            logits = self._run(samples)
+        return logits, [seen.output[0] for seen in parts]
+
+    @cached_property
+    def clean(self) -> tuple[Tensor, list[Tensor]]:
+        """The run without noise: logits (1, V), and of every part the states (T, d)."""
+        return self._recorded(1)
+
+    @cached_property
+    def corrupted(self) -> tuple[Tensor, list[Tensor]]:
+        """The run with noise: logits (n, V), and of every part the first sample's states (T, d)."""
+        with self._with_noise():
+            return self._recorded(len(self.noise))
+
+    def covering(self, span: slice, noise: Tensor) -> "Loop":
+        """The same with this noise on these tokens."""
+        other = replace(self, span=span, noise=noise)
+        vars(other)["clean"] = self.clean
+        return other
+
+    def _with_noise(self, cells: int = 1, late: bool = False):
+        """The model with noise in all samples of so many cells, as long as this context lasts."""
+        noise = self.noise.repeat(cells, 1, 1)
 
         def added(embeddings: Tensor) -> Tensor:
             changed = embeddings.clone()
-            changed[:, self.span] += self.noise
+            changed[:, self.span] += noise
             return changed
 
         return edit(self.model.block(0) if late else self.model.embedding, added)
 
     @torch.no_grad()
-    def runs(self, twist: Twist = Twist()) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """The last token's logits of the clean run (V,) and of the corrupted one (n, V).
+    def cells(self, cells: Sequence[Cell], twist: Twist = Twist()) -> Tensor:
+        """The last token's logits of cells: (cells, n, V).
 
-        The third result is what a cell puts back: of every part the states (T, d).
+        Past an end of the model a window goes on at the other.
         """
-        with ExitStack() as stack:
-            clean_parts = [stack.enter_context(record(part)) for part in self.parts]
-            clean = self._run(1)[0]
-        with self._corrupted(twist.late), ExitStack() as stack:
-            corrupted_parts = [stack.enter_context(record(part)) for part in self.parts]
-            corrupted = self._run(len(self.noise))
-        stored = corrupted_parts if twist.of_corrupted else clean_parts
-        return clean, corrupted, [seen.output[0] for seen in stored]
+        stored, samples = (self.corrupted if twist.of_corrupted else self.clean)[1], len(self.noise)
+        restored = defaultdict(list)  # of every part: rows, tokens and what they get
+        for number, (position, (start, stop)) in enumerate(cells):
+            last = len(cells) if twist.piles_up else number + 1
+            rows, place = slice(number * samples, last * samples), twist.place(position)
+            for layer in range(start, stop):
+                states = stored[((stop - 1) if twist.bound_late else layer) % len(stored)]
+                restored[layer % len(stored)].append((rows, place, states[place]))
 
-    @torch.no_grad()
-    def cells(
-        self,
-        positions: Sequence[int],
-        layers: Sequence[int],
-        windows: Callable[[int], Window],
-        twist: Twist = Twist(),
-    ) -> Tensor:
-        """The last token's logits of every cell: (positions, layers, n, V).
-
-        `windows` gives the parts that a layer's cell restores. Past an end of the model it goes on
-        at the other.
-        """
-        stored, cells = self.runs(twist)[-1], []
-
-        def put(output: Tensor, states: Tensor, place: int | slice) -> Tensor:
+        def put(output: Tensor, into: Sequence[tuple[slice, int | slice, Tensor]]) -> Tensor:
             changed = output.clone()
-            changed[:, place] = states[place] + twist.added * output[:, place]
+            for rows, place, states in into:
+                changed[rows, place] = states + twist.added * changed[rows, place]
             return changed
 
-        with self._corrupted(twist.late), ExitStack() as all_cells:
-            for position, layer in product(positions, layers):
-                with ExitStack() as one_cell:
-                    last = windows(layer)[1] - 1
-                    for number in range(*windows(layer)):
-                        restored = number % len(self.parts)
-                        source = last % len(self.parts) if twist.bound_late else restored
-                        here = partial(put, states=stored[source], place=twist.place(position))
-                        (all_cells if twist.piles_up else one_cell).enter_context(
-                            edit(self.parts[restored], here)
-                        )
-                    cells.append(self._run(len(self.noise)))
-        return torch.stack(cells).reshape(len(positions), len(layers), *cells[0].shape)
+        with self._with_noise(len(cells), twist.late), ExitStack() as stack:
+            for part, into in restored.items():
+                stack.enter_context(edit(self.parts[part], partial(put, into=into)))
+            logits = self._run(len(cells) * samples)
+        return logits.reshape(len(cells), samples, -1)
 
 
 # ---------------------------------------------------------------- wrong maps
@@ -290,25 +297,20 @@ class AskedMap:
         parts = [part(layer) for layer in range(self.model.n_layers)]
         return Loop(self.model, self.prompt, self.span, self.noise, parts)
 
-    @cached_property
-    def _logits_of_runs(self) -> tuple[Tensor, Tensor]:
-        """The clean run's (V,) and the corrupted one's (n, V)."""
-        return self.loop.runs()[:2]
-
     @property
     def answer(self) -> Tensor:
         """The clean run's answer, a token id."""
-        return self._logits_of_runs[0].argmax()
+        return self.loop.clean[0][0].argmax()
 
     @property
     def corrupted(self) -> Tensor:
         """The corrupted run's probabilities: (n, V)."""
-        return self._logits_of_runs[1].softmax(-1)
+        return self.loop.corrupted[0].softmax(-1)
 
     @cached_property
     def logits(self) -> Tensor:
         """The last token's logits of all cells, rightly made: (positions, layers, n, V)."""
-        return self.loop.cells(self.positions, self.layers, self.window_of)
+        return self._shaped(self.loop.cells(self._cells(self.window_of)))
 
     @property
     def samples(self) -> Tensor:
@@ -336,15 +338,34 @@ class AskedMap:
     def covering(self, start: int, stop: int, noise: Tensor | None = None) -> Tensor:
         """The map with the noise, or another, on the tokens [start, stop)."""
         noise = self.noise if noise is None else noise
-        span = slice(start, stop)
-        return self.swept(tracing.Sweep(self.model, self.prompt, self.subject, noise, span))
+        return self.looped(loop=self.loop.covering(slice(start, stop), noise))
 
     def looped(
-        self, twist: Twist = Twist(), windows: Callable[[int], Window] | None = None
+        self,
+        twist: Twist = Twist(),
+        windows: Callable[[int], Window] | None = None,
+        loop: Loop | None = None,
     ) -> Tensor:
-        """The map by a loop with a twist, or with other windows."""
-        cells = self.loop.cells(self.positions, self.layers, windows or self.window_of, twist)
-        return self.mean(cells)
+        """The map by a loop with a twist, or with other windows, or by another loop."""
+        cells = self._cells(windows or self.window_of)
+        return self.mean(self._shaped((loop or self.loop).cells(cells, twist)))
+
+    def looped_each(self, windows: Mapping[str, Callable[[int], Window]]) -> Results:
+        """The maps with each of these windows, by one loop: a cell that several share runs once."""
+        asked = {name: self._cells(each) for name, each in windows.items()}
+        cells = list(dict.fromkeys(chain.from_iterable(asked.values())))
+        values = dict(zip(cells, self.mean(self.loop.cells(cells))))
+        return {
+            name: self._shaped(torch.stack([values[cell] for cell in each]))
+            for name, each in asked.items()
+        }
+
+    def _cells(self, windows: Callable[[int], Window]) -> list[Cell]:
+        return [(each, windows(layer)) for each, layer in product(self.positions, self.layers)]
+
+    def _shaped(self, cells: Tensor) -> Tensor:
+        """What there is of every cell, (P L, ...), as (P, L, ...)."""
+        return cells.unflatten(0, (len(self.positions), len(self.layers)))
 
     def mean(self, logits: Tensor) -> Tensor:
         """The answer's mean probability over the samples, for logits (..., n, V)."""
@@ -476,8 +497,8 @@ def _wrong_layers(asked: AskedMap) -> Results:
     if 0 in layers:  # the first block has no layer below it, and the embeddings as its input
         blocks = [model.embedding, *(model.block(layer) for layer in range(last))]
         loop = Loop(model, asked.prompt, asked.span, asked.noise, blocks)
-        embeddings = loop.cells(asked.positions, [0], lambda layer: (layer, layer + 1))
-        inputs[:, layers.index(0)] = asked.mean(embeddings)[:, 0]
+        embeddings = loop.cells([(position, (0, 1)) for position in asked.positions])
+        inputs[:, layers.index(0)] = asked.mean(embeddings)
         below[:, layers.index(0)] = asked.sweep.corrupted_probability
     return {
         "cells_all_clean": torch.full_like(asked.right, asked.sweep.clean_probability),
@@ -501,21 +522,22 @@ def _wrong_windows(asked: AskedMap) -> Results:
         "late_binding": asked.looped(Twist(bound_late=True)),
         "other_kind": asked.swept(kind="attention" if asked.kind == "mlp" else "mlp"),
     }
-    wrongs |= {name: asked.swept(bounds=bounds) for name, bounds in WINDOWS.items()}
-    named = [
-        [bounds(layer, window, n_layers) for layer in asked.layers] for bounds in WINDOWS.values()
-    ]
+    windows = {
+        name: partial(bounds, window=window, n_layers=n_layers) for name, bounds in WINDOWS.items()
+    }
+    named = [list(map(each, asked.layers)) for each in windows.values()]
     for width in range(1, 13):
+        other = partial(tracing.window_of, window=width, n_layers=n_layers)
         # Where it covers what a named window covers, that is the name.
-        if [tracing.window_of(layer, width, n_layers) for layer in asked.layers] not in named:
-            wrongs[f"other_width:{width}"] = asked.swept(window=width)
-
+        if list(map(other, asked.layers)) not in named:
+            windows[f"other_width:{width}"] = other
     if window < n_layers:
 
         def wrapping_below(layer: int) -> Window:
             start, stop = _unclipped(layer, window)
             return start, min(stop, n_layers)
 
-        wrongs["window_wraps_around:below"] = asked.looped(windows=wrapping_below)
-        wrongs["window_wraps_around"] = asked.looped(windows=partial(_unclipped, window=window))
+        windows["window_wraps_around:below"] = wrapping_below
+        windows["window_wraps_around"] = partial(_unclipped, window=window)
+    wrongs |= asked.looped_each(windows)
     return wrongs

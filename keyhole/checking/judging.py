@@ -362,7 +362,9 @@ def judge(
         and _of_its_size(got, mistaken, origin)
         and (away := distance(got, expected, origin, mistaken)) <= radius
     }
-    verdict = wrong(remark, misconception=name_of(min(near, key=near.get)) if near else None)
+    # Which of two is nearer by rounding alone says nothing: then the first is named.
+    nearest = min(near, key=lambda name: max(near[name], tolerance / 10), default=None)
+    verdict = wrong(remark, misconception=nearest and name_of(nearest))
     return _beside(verdict, near, results, single=expected.dim() == 0)
 
 
