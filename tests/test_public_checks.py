@@ -55,6 +55,9 @@ LET_THROUGH = {
         "restore: the caller's own",
         "rank_one_update: the caller's W",
     },
+    "In every public case torch tracks the gradient of the module's weight.": {
+        "write_edit: tracking turned on"
+    },
     "No public case has a Linear with a bias.": {
         "write_edit: bias of a Linear zeroed",
         "write_edit: bias of a Linear removed",

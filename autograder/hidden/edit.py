@@ -627,7 +627,7 @@ SHAPES_DISAGREE = re.compile(
 )
 
 
-def _write_test(trial, look, kind, d_out, d_in, bias=False, drawn="weights"):
+def _write_test(trial, look, kind, d_out, d_in, bias=False, frozen=False, drawn="weights"):
     """The verdict of a look at what a module of that kind stores."""
     generator = trial.generator(drawn)
     shape = (d_in, d_out) if kind == "conv1d" else (d_out, d_in)
@@ -637,7 +637,7 @@ def _write_test(trial, look, kind, d_out, d_in, bias=False, drawn="weights"):
     if bias:
         tensors["bias"] = torch.randn(d_out, generator=generator)
     try:
-        observation = trial.call("write_edit", tensors, {"kind": kind}).tensors
+        observation = trial.call("write_edit", tensors, {"kind": kind, "frozen": frozen}).tensors
     except StudentFailed as failure:
         disagree = failure.code == "raised" and SHAPES_DISAGREE.search(failure.detail)
         if d_out == d_in or not disagree:
@@ -684,7 +684,11 @@ def write_bias(trial: Trial) -> Verdict:
 
 
 def write_in_place(trial: Trial) -> Verdict:
-    return _write_test(trial, looks.written_in_place, "linear", 4, 7)
+    """Then where torch does not track the weight's gradient, as in the notebook's model."""
+    verdict = _write_test(trial, looks.written_in_place, "linear", 4, 7)
+    if not verdict.passed:
+        return verdict
+    return _write_test(trial, looks.written_in_place, "linear", 4, 7, frozen=True)
 
 
 TESTS = NotebookTests(

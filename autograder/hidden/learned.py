@@ -90,7 +90,7 @@ def _again(trial: Trial, asked: Asked, others: Asked, what: str) -> Verdict:
 
 def _drawing(trial: Trial, name: str = "inputs") -> Callable[..., Tensor]:
     generator = trial.generator(name)
-    return lambda *shape: torch.randn(*shape, generator=generator)
+    return lambda *shape: torch.randn(shape, generator=generator)
 
 
 # ---------------------------------------------------------------- gradient_from_factors
@@ -250,8 +250,11 @@ def output_wide(trial: Trial) -> Verdict:
 
 
 def output_trained(trial: Trial) -> Verdict:
-    asked = _layer(trial, (2, 3), 3, 5, 8)
-    return _trained(trial, asked, "outputs", ("inputs", "output_grads", "outputs", "keys"))
+    """MEND learns the rate, too."""
+    rate = 0.5 * (0.3 * _drawing(trial, "rate")()).exp()
+    asked = _layer(trial, (2, 3), 3, 5, 8) | {"rate": rate}
+    live = ("inputs", "output_grads", "outputs", "keys", "rate")
+    return _trained(trial, asked, "outputs", live)
 
 
 # ---------------------------------------------------------------- editor_loss

@@ -127,9 +127,9 @@ def _outputs() -> Iterator[Made]:
             "keys": draw(*shape, 8) / 8**0.5,
             "inputs": draw(tokens, 8) + 0.5 * draw(8),
             "output_grads": draw(tokens, 5) + 0.5 * draw(5),
-            "rate": rate,
+            "rate": torch.tensor(rate) if name == "trained" else rate,
         }
-        live = ("inputs", "output_grads") if name == "trained" else ()
+        live = ("inputs", "output_grads", "rate") if name == "trained" else ()
         yield _case("low_rank_output", name, "outputs", given, live=live)
 
 

@@ -1001,6 +1001,18 @@ WRONG = {
                 )
             """),
         ),
+        "tracking turned on": Wrong(
+            "turned requires_grad of the weight on when done, also where it had been off",
+            misconception="weight_flagged",
+            fails={"in_place"},
+            code=_write("""
+                module.weight.requires_grad_(False)
+                module.weight.copy_(
+                    new_weight if isinstance(module, torch.nn.Linear) else new_weight.T
+                )
+                module.weight.requires_grad_(True)
+            """),
+        ),
         "kept by shape": Wrong(
             "kept the stored form of Ŵ for every shape and kind of module",
             fails={"linear"},

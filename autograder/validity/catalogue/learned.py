@@ -653,6 +653,12 @@ WRONG = {
             fails={"trained"},
             code=_output("outputs - rate * (keys @ inputs.detach().T @ output_grads.detach())"),
         ),
+        "a number for the rate": Wrong(
+            "made a number of the rate, so that the editor never learns it",
+            misconception="graph_cut",
+            fails={"trained"},
+            code=_output(f"outputs - float(rate) * ({ONE_CHANGE})"),
+        ),
         "in place": Wrong(
             "changed the caller's outputs",
             misconception="input_changed",
