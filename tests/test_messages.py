@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
@@ -30,6 +31,7 @@ from keyhole.toy import toy_model
 from lecture import messages as lecture
 
 ROOT = Path(__file__).resolve().parent.parent
+SOLUTIONS = ROOT / "solutions" / "model_editing"
 OTHERS = [name for name in LANGUAGES if name != "en"]
 PACKAGES = (messages, staff, lecture)
 TABLES = [
@@ -168,6 +170,22 @@ def test_what_is_said_of_a_map_has_three_sentences_with_the_hint_to_look_elsewhe
             )
             <= 3
         ), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_written_question_has_a_title_and_another_is_called_by_its_id(language):
+    asked = [
+        name
+        for path in sorted(SOLUTIONS.glob("*.ipynb"))
+        for cell in nbformat.read(path, as_version=4).cells
+        if (name := cell.metadata.get("nbgrader", {}).get("grade_id", "")).startswith("written_")
+    ]
+    assert list(staff.LANGUAGES[language].QUESTIONS) == asked
+    messages.use(language)
+    titles = [staff.question(name) for name in asked]
+    assert len(set(titles)) == len(asked)
+    assert all(bool(re.search("[一-鿿]", title)) == (language != "en") for title in titles)
+    assert staff.question("written_what_else") == "what else"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -58,6 +58,11 @@ def test_figures_are_those_of_the_results():
     assert group.students == ("ann", "bea") and SECRET_FACT in group.alike
 
 
+def test_of_a_group_one_alone_makes_none():
+    ann, bea, *rest = a_class()
+    assert groups_of([ann, *rest], anonymous=False) == []
+
+
 def test_a_score_with_a_bonus_is_in_the_histogram(monkeypatch):
     drawn = []
     monkeypatch.setattr(class_report, "histogram", lambda *given: drawn.append(given) or "")

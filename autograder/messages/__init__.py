@@ -32,6 +32,15 @@ def title(test_id: str) -> str:
     return own[test_id] if test_id in own else check_title(test_id)
 
 
+def question(name: str) -> str:
+    """What a written question is about, by the id of its cell.
+
+    One that a course has added is called by its id.
+    """
+    own = LANGUAGES[language()].QUESTIONS
+    return own.get(name) or name.removeprefix("written_").replace("_", " ")
+
+
 def sign(verdict: str) -> str:
     """A verdict as the feedback pages show it."""
     return LANGUAGES[language()].SIGNS[verdict]

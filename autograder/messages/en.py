@@ -317,6 +317,16 @@ PAGES = {
     "feedback_handed_in": "Handed in on {time} UTC.",
 }
 
+QUESTIONS = {  # the written ones, by the id of their cell
+    "written_what_the_loss_sees": "What the loss sees",
+    "written_what_a_map_shows": "What a map shows",
+    "written_where_v_went": "Where V went",
+    "written_why_c": "Why C",
+    "written_what_collapses": "What collapses",
+    "written_where_to_edit": "Where to edit",
+    "written_what_is_learned": "What is learned",
+}
+
 TITLES = {
     "sequence_nll.tokens": "a target of six tokens, some with the first or the last ids",
     "sequence_nll.repeated": "a token that occurs twice in the target, apart and side by side",

@@ -248,6 +248,16 @@ PAGES = {
     "feedback_handed_in": "繳交時間（UTC）：{time}。",
 }
 
+QUESTIONS = {
+    "written_what_the_loss_sees": "loss 看得到什麼",
+    "written_what_a_map_shows": "一張圖說明了什麼",
+    "written_where_v_went": "V 到哪裡去了",
+    "written_why_c": "為什麼要有 C",
+    "written_what_collapses": "什麼會崩潰",
+    "written_where_to_edit": "該在哪裡編輯",
+    "written_what_is_learned": "學到了什麼",
+}
+
 TITLES = {
     "sequence_nll.tokens": "六個 token 的目標，有些編號在詞彙表的頭尾",
     "sequence_nll.repeated": "同一個 token 在目標裡出現兩次，有隔開的，也有相鄰的",

@@ -166,7 +166,8 @@ def misunderstandings(results: Sequence[Result], anonymous: bool) -> list[Cost]:
 def groups_of(results: Sequence[Result], anonymous: bool) -> list[AlikeGroup]:
     """The groups of likely copies, by their number in the report.
 
-    An anonymous one does not say which fact it is: in the lecture its finders would be known.
+    Where the report is on some of a class, a member may be alone here: the group is left out. An
+    anonymous report does not say which fact it is: in the lecture its finders would be known.
     """
     members: dict[int, list[str]] = defaultdict(list)
     alike: dict[int, Alike] = {}
@@ -174,7 +175,11 @@ def groups_of(results: Sequence[Result], anonymous: bool) -> list[AlikeGroup]:
         for mine in each.alike:
             members[mine.group].append(each.student)
             alike[mine.group] = mine
-    return [AlikeGroup(tuple(members[n]), _alike(alike[n], anonymous)) for n in sorted(members)]
+    return [
+        AlikeGroup(tuple(names), _alike(alike[number], anonymous))
+        for number, names in sorted(members.items())
+        if len(names) > 1
+    ]
 
 
 def _alike(alike: Alike, anonymous: bool) -> str:

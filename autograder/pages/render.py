@@ -33,7 +33,7 @@ def rendered(template: str, **values: object) -> str:
     made.globals["longest_reason"] = LONGEST_REASON
     made.globals["sentence"] = messages.sentence
     made.filters |= {"number": number, "prose": prose, "visible": visible, "name": name_shown}
-    made.filters["formulas"] = with_formulas
+    made.filters |= {"formulas": with_formulas, "question": messages.question}
     made.globals["script"] = Markup((TEMPLATES / "table.js").read_text(encoding="utf-8"))
     made.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
     made.globals["script_hash"] = _hash(made.globals["script"])
