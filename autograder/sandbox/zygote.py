@@ -26,8 +26,6 @@ from pathlib import Path
 
 # So that no environment decides which keyhole this is.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-# What imports make, they keep: to look for garbage meanwhile takes a sixth of the start.
-gc.disable()
 
 import torch
 
@@ -69,6 +67,7 @@ def warm(level: str) -> None:
 
     Much is loaded at first use only, and no student should pay for that.
     """
+    gc.disable()  # what imports make, they keep: to look for garbage takes a tenth of the start
     torch.set_num_threads(1)
     torch.linalg.solve(torch.eye(2), torch.ones(2, requires_grad=True)).sum().backward()
     for name in LIBRARIES:
