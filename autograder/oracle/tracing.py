@@ -11,7 +11,7 @@ carries all cells of a token along, with the same result:
   embedding. So any family's sweep is exact, whatever its blocks do.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -247,17 +247,15 @@ class Sweep:
         layers: Iterable[int],
         kind: str = "state",
         window: int = 10,
-        bounds: Callable[[int, int, int], Window] = window_of,
     ) -> Tensor:
         """The map's cells for some tokens and layers, in the order asked for.
 
-        The result is (len(positions), len(layers)), float64. `bounds` says which layers a window
-        covers.
+        The result is (len(positions), len(layers)), float64.
         """
         positions, layers = list(positions), list(layers)
         check_cells(positions, layers, self.length, self.model.n_layers, kind, window)
         asked = sorted(set(positions)) if layers else []
-        rows = {position: self.row(position, layers, kind, window, bounds) for position in asked}
+        rows = {position: self.row(position, layers, kind, window) for position in asked}
         values = [rows[position].values[layer] for position in positions for layer in layers]
         return torch.tensor(values, dtype=torch.float64).reshape(len(positions), len(layers))
 
@@ -268,12 +266,11 @@ class Sweep:
         layers: Iterable[int],
         kind: str = "state",
         window: int = 10,
-        bounds: Callable[[int, int, int], Window] = window_of,
     ) -> TracedRow:
         """The map's cells for one token; the arguments are those of `values`."""
         layers = sorted(set(layers))
         check_cells([position], layers, self.length, self.model.n_layers, kind, window)
-        windows = {layer: bounds(layer, window, self.model.n_layers) for layer in layers}
+        windows = {layer: window_of(layer, window, self.model.n_layers) for layer in layers}
         everywhere = self._same_in_all_layers(position, kind)
         if everywhere is not None:
             value, run = everywhere

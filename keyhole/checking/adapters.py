@@ -103,9 +103,9 @@ def model_function(
 def write_edit(function: Callable, tensors: dict, options: Mapping) -> dict[str, torch.Tensor]:
     """Call function(module, new_weight) and look at what the module stores afterwards.
 
-    options["kind"] is the module's, "linear" or "conv1d". With options["frozen"], torch does not
-    track its gradients. It is made from tensors["weight"], as
-    that kind stores it, and tensors["bias"] where there is one. The observation holds "weight",
+    options["kind"] is the module's, "linear" or "conv1d". The module is made from
+    tensors["weight"], as that kind stores it, and tensors["bias"] where there is one. With
+    options["frozen"], torch does not track its gradients. The observation holds "weight",
     "same_parameter", "weight_shared", "weight_flagged", "after.new_weight", and "bias" where one
     was sent (empty where it is gone).
     """
