@@ -242,11 +242,7 @@ class Sweep:
         return torch.cat(parts)
 
     def values(
-        self,
-        positions: Iterable[int],
-        layers: Iterable[int],
-        kind: str = "state",
-        window: int = 10,
+        self, positions: Iterable[int], layers: Iterable[int], kind: str = "state", window: int = 10
     ) -> Tensor:
         """The map's cells for some tokens and layers, in the order asked for.
 
@@ -261,11 +257,7 @@ class Sweep:
 
     @torch.no_grad()
     def row(
-        self,
-        position: int,
-        layers: Iterable[int],
-        kind: str = "state",
-        window: int = 10,
+        self, position: int, layers: Iterable[int], kind: str = "state", window: int = 10
     ) -> TracedRow:
         """The map's cells for one token; the arguments are those of `values`."""
         layers = sorted(set(layers))
