@@ -309,6 +309,25 @@ def test_a_right_solution_loses_nothing_on_the_real_model(solution, real_model):
     assert all(outcome.passed and outcome.fraction == 1 for outcome in found.values()), found
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("right_until, asked", [(8, 3), (3, 3), (2, 8), (0, 8)])
+def test_only_whoever_has_the_first_references_right_is_not_asked_for_the_others(
+    right_until, asked, real_model
+):
+    trial, calls = NearTrial(FIRST_OF_EACH["rank_one_update"], real_model), []
+    right_one = trial.call_it
+
+    def update(weight, moment, key, value):
+        calls.append(key)
+        return right_one(weight, moment, key, value) if len(calls) <= right_until else weight
+
+    trial.call_it = update
+    mine = trial.once(hidden_edit.ReferenceUpdates)
+    assert len(calls) == len(mine.updates) == asked
+    assert len(mine.wrong) == max(asked - right_until, 0)
+    assert hidden_edit.update_reference(trial).fraction == min(right_until / asked, 1)
+
+
 # ---------------------------------------------------------------- another secret
 
 TRACES = [solution for solution in (*WRONG, *RIGHT) if solution.function == "trace"]

@@ -69,14 +69,18 @@ def test_the_objective_by_hand():
 
 
 def test_the_key_by_hand(toy):
+    precise = EditableModel(toy.hf.double(), toy.tokenizer)
     prompt, subject, prefixes = "The Big Tower is", "Big Tower", ["", "Hé. "]
     found = []
     for prefix in prefixes:
-        with record(toy.memory(1)) as seen:
-            toy.next_token_probabilities([prefix + prompt])
-        found.append(seen.input[0, len((prefix + "The Big Tower").encode()) - 1].double())
+        with record(precise.memory(1)) as seen:
+            precise.next_token_probabilities([prefix + prompt])
+        found.append(seen.input[0, len((prefix + "The Big Tower").encode()) - 1])
     torch.testing.assert_close(
-        editing.subject_key(toy, 1, prompt, subject, prefixes), (found[0] + found[1]) / 2
+        editing.subject_key(precise, 1, prompt, subject, prefixes),
+        (found[0] + found[1]) / 2,
+        rtol=1e-12,
+        atol=1e-12,
     )
 
 

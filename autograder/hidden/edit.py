@@ -45,6 +45,8 @@ from keyhole.toy import toy_model
 ILL_CONDITIONED, ILL_CONDITIONED_TOLERANCE = 1e4, 2e-2
 # Here float32 loses 2e-6 of the change at most, and half precision 1e-4 at least.
 WELL_CONDITIONED, WELL_CONDITIONED_TOLERANCE = 10.0, 3e-5
+# Whose Ŵ is right for so many reference facts is not asked for the others.
+FIRST_REFERENCES = 3
 
 
 # ---------------------------------------------------------------- subject_key
@@ -177,17 +179,17 @@ def key_real(trial: Trial) -> Verdict:
 # ---------------------------------------------------------------- second_moment
 
 
-def _moment_test(trial, keys, mistaken=None):
-    return looks.right_result(*_moment_asked(trial, keys, mistaken))
+def _moment_test(trial, keys):
+    return looks.right_result(*_moment_asked(trial, keys))
 
 
-def _moment_asked(trial, keys, mistaken=None):
-    """(observation, Expected).
+def _moment_observed(trial, keys):
+    return trial.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors
 
-    `mistaken()` gives the moments that misunderstandings give, where they are made already.
-    """
-    observation = trial.call(tensors={"keys": keys}, options={"order": ["keys"]}).tensors
-    return observation, _expected_moment(keys, mistaken)
+
+def _moment_asked(trial, keys):
+    """(observation, Expected)."""
+    return _moment_observed(trial, keys), _expected_moment(keys)
 
 
 def _outer_products(keys):
@@ -197,7 +199,10 @@ def _outer_products(keys):
 
 
 def _expected_moment(keys, mistaken=None):
-    """A sum is as right as a mean: the scale of C cancels in ROME."""
+    """A sum is as right as a mean: the scale of C cancels in ROME.
+
+    `mistaken()` gives the moments that misunderstandings give, where they are made already.
+    """
     mistaken = mistaken or partial(wrongs.second_moment, keys)
     return Expected(
         editing.second_moment(keys),
@@ -247,17 +252,18 @@ def moment_inputs(trial: Trial) -> Verdict:
 
 
 @lru_cache(maxsize=1)
-def _real_moments(secret, test_id, model):
-    """Keys of the real model, and their wrong moments: made once for all submissions of a batch."""
+def _real_moment(secret, test_id, model):
+    """Keys of the real model, and the Expected: made once for all submissions of a batch."""
     text = load_text()
     rows = text[torch.randperm(len(text), generator=secrets.generator(secret, test_id, "rows"))[:6]]
     keys = next(keys_over(model, DEFAULT_LAYER, rows))
-    return keys, wrongs.second_moment(keys)
+    mistaken = wrongs.second_moment(keys)
+    return keys, _expected_moment(keys, lambda: mistaken)
 
 
 def moment_real(trial: Trial) -> Verdict:
-    keys, mistaken = _real_moments(trial.secret, trial.test_id, trial.model())
-    return _moment_test(trial, keys, lambda: mistaken)
+    keys, expected = _real_moment(trial.secret, trial.test_id, trial.model())
+    return looks.right_result(_moment_observed(trial, keys), expected)
 
 
 # ---------------------------------------------------------------- value_objective
@@ -501,65 +507,69 @@ def update_inputs(trial: Trial) -> Verdict:
     return verdict
 
 
-def _real_problem(trial, key, value):
+def _real_problem(model, key, value):
     return {
-        "weight": trial.model().weight(DEFAULT_LAYER).detach().contiguous(),
+        "weight": model.weight(DEFAULT_LAYER).detach().contiguous(),
         "moment": load_moment(),
         "key": key,
         "value": value,
     }
 
 
-@lru_cache(maxsize=1)  # of a batch's row
-def _keys_of(model, row):
-    """The keys of one row of the text: (tokens, d_in)."""
-    return next(keys_over(model, DEFAULT_LAYER, load_text()[[row]]))
+@lru_cache(maxsize=1)  # all submissions of a batch are asked the same
+def _real_asked(secret, test_id, model):
+    """(what `update_real` hands over, what it expects)."""
+    generator = secrets.generator(secret, test_id, "row")
+    row = int(torch.randint(len(load_text()), (1,), generator=generator))
+    keys = next(keys_over(model, DEFAULT_LAYER, load_text()[[row]]))
+    key, other = keys[torch.randint(8, len(keys), (2,), generator=generator)]
+    problem = _real_problem(model, key, model.weight(DEFAULT_LAYER) @ other)
+    return problem, _expected_update(problem)
 
 
 def update_real(trial: Trial) -> Verdict:
     """The real W and C, with a key from the text and a value like that of another token."""
-    generator = trial.generator("row")
-    row = int(torch.randint(len(load_text()), (1,), generator=generator))
-    keys = _keys_of(trial.model(), row)
-    key, other = keys[torch.randint(8, len(keys), (2,), generator=generator)]
-    problem = _real_problem(trial, key, trial.model().weight(DEFAULT_LAYER) @ other)
-    return looks.right_result(_update(trial, problem), _expected_update(problem))
+    problem, expected = _real_asked(trial.secret, trial.test_id, trial.model())
+    return looks.right_result(_update(trial, problem), expected)
 
 
 class ReferenceUpdates:
-    """The student's Ŵ for the reference facts, and the metrics with them: once a submission."""
+    """The student's Ŵ for the reference facts, and the metrics with them: once a submission.
+
+    Whoever has the first few right is not asked for the others: a formula that holds for these keys
+    holds for all. Whoever has one of them wrong is asked for all, since the metrics count facts.
+    """
 
     def __init__(self, trial: Trial):
         self._trial = trial
-        # (reference, Ŵ) for every reference fact. Made here and not in a cached property: in Python
-        # 3.11 its lock is one for all submissions, and a call of the student's lets other threads
-        # run.
-        self.updates: list[tuple[references.Reference, Tensor]] = [
-            (reference, _update(trial, self.problem(reference))["result"])
-            for reference in references.load()
-        ]
+        # (reference, Ŵ) for the reference facts asked for; and those whose Ŵ is not the reference
+        # matrix. Made here and not in cached properties: in Python 3.11 the lock of one is the same
+        # for all submissions, and a call of the student's lets other threads run.
+        self.updates: list[tuple[references.Reference, Tensor]] = []
+        self.wrong: list[tuple[references.Reference, Tensor]] = []
+        for reference in references.load():
+            if len(self.updates) == FIRST_REFERENCES and not self.wrong:
+                break
+            got = _update(trial, self.problem(reference))["result"]
+            self.updates.append((reference, got))
+            if not self._agree(reference, got):
+                self.wrong.append((reference, got))
 
     def problem(self, reference: references.Reference) -> dict[str, Tensor]:
         """What the student's function is given for a reference fact."""
-        return _real_problem(self._trial, reference.key.float(), reference.value.float())
+        model = self._trial.model()
+        return _real_problem(model, reference.key.float(), reference.value.float())
+
+    def _agree(self, reference: references.Reference, got: Tensor) -> bool:
+        weight = self._weight.double()
+        right = weight + reference.change()
+        return judge(got, right, origin=weight, tolerance=CHANGE_TOLERANCE).passed
 
     @cached_property
     def unusable(self) -> int:
         """How many of the Ŵ cannot be put in the place of W."""
         shape = self._weight.shape
         return sum(bool(usable(got, shape, word("new_weight"))) for _, got in self.updates)
-
-    @cached_property
-    def wrong(self) -> list[tuple[references.Reference, Tensor]]:
-        """Those of `updates` whose Ŵ is not the reference matrix."""
-        weight = self._weight.double()
-        return [
-            (reference, got)
-            for reference, got in self.updates
-            if not judge(
-                got, weight + reference.change(), origin=weight, tolerance=CHANGE_TOLERANCE
-            ).passed
-        ]
 
     @cached_property
     def scores(self) -> Mapping[str, ProbabilityScore]:
@@ -691,10 +701,16 @@ def write_in_place(trial: Trial) -> Verdict:
     return _write_test(trial, looks.written_in_place, "linear", 4, 7, frozen=True)
 
 
+def _rehearse(secret, model):
+    """Make what tests share that hang on a student's answer."""
+    references.scores(model)
+    own_fact.triangle()
+
+
 TESTS = NotebookTests(
     models=(DEFAULT_MODEL,),
     example=example,
-    rehearse=lambda secret, model: references.scores(model),
+    rehearse=_rehearse,
     cells={
         "test_subject_key": (
             HiddenTest("subject_key.llama", 2, key_llama),

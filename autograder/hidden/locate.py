@@ -468,7 +468,7 @@ def _other_maps(secret: bytes, test_id: str, toy: _Toy, cells: _Cells) -> list[t
         {"prompt": f"{other} {subject} {after}"},
         {"subject": after},
         {"noise": noise},
-        {"cells": replace(cells, positions=(FIRST + 1, LAST - 1, END - 1))},
+        {"cells": replace(cells, positions=tuple(place - 1 for place in cells.positions))},
         {"cells": replace(cells, layers=tuple(layer - 1 for layer in cells.layers))},
         {"cells": replace(cells, kind="attention" if cells.kind == "mlp" else "mlp")},
         {"cells": replace(cells, window=1)},
@@ -479,7 +479,7 @@ def _other_maps(secret: bytes, test_id: str, toy: _Toy, cells: _Cells) -> list[t
 
 def trace_mlp(trial: Trial) -> Verdict:
     """A window of three MLP outputs. Then, where one argument is another, the map for that."""
-    toy, cells = _Toy("gpt2"), _Cells(kind="mlp", window=3, layers=(2, 3, 4))
+    toy, cells = _Toy("gpt2"), _Cells((LAST, END), (2, 3, 4), "mlp", window=3)
     problem, spec, _, verdict = _trace_case(trial, toy, cells)
     if not verdict.passed:
         return _built(trial, verdict)
@@ -502,7 +502,7 @@ def trace_even(trial: Trial) -> Verdict:
     for width in WIDTHS:
         if not verdict.passed:
             break
-        cells = _Cells((LAST, END), (DEEP // 2 - 1, DEEP // 2), "mlp", width)
+        cells = _Cells((LAST,), (DEEP // 2 - 1, DEEP // 2), "mlp", width)
         verdict = _trace_case(trial, _Toy("llama", layers=DEEP), cells)[-1]
     return verdict
 

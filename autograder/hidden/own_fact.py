@@ -6,7 +6,7 @@ fact is theirs, so a message may tell what was measured.
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import torch
 
@@ -133,6 +133,17 @@ def _subject_key(model, layer, prompt, subject):
     return editing.subject_key(model, layer, prompt, subject, load_prefixes())
 
 
+@cache
+def triangle() -> torch.Tensor:
+    """L of C = L Lᵀ: (d_in, d_in), float64. Made once for all submissions."""
+    return torch.linalg.cholesky(load_moment().double())
+
+
+def _solved(key):
+    """C⁻¹ key: (d_in,)."""
+    return torch.cholesky_solve(key[:, None], triangle()).squeeze(1)
+
+
 def _cosine(one, other):
     return abs(float(torch.cosine_similarity(one, other, dim=0)))
 
@@ -142,34 +153,34 @@ def direction(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
     """The row of the change is C⁻¹ k*. Its length and sign are free: the column has them too."""
     if made.change().norm() == 0:
         return wrong(misconception="nothing_changed")
-    moment, key = load_moment().double(), _key(trial, own)
-    expected = torch.linalg.solve(moment, key)
+    key = _key(trial, own)
+    expected = _solved(key)
     cosine = _cosine(made.right, expected)
     if cosine >= SAME_DIRECTION:
         return right(feedback("own_direction_right", cosine=f"{cosine:.4f}"))
     near = {
         name: _cosine(made.right, mistaken)
-        for name, mistaken in _wrong_directions(trial.model(), own, moment, key, expected).items()
+        for name, mistaken in _wrong_directions(trial.model(), own, key, expected).items()
     }
     likely = max(near, key=near.get)
     named = None if near[likely] < SAME_DIRECTION else likely
     return wrong(feedback("own_direction", cosine=f"{cosine:.3f}"), misconception=named)
 
 
-def _wrong_directions(model, own, moment, key, expected):
+def _wrong_directions(model, own, key, expected):
     """The directions that misunderstandings give: misconception -> (d_in,).
 
     (Those of subject_key's hidden tests that lead elsewhere here.)
     """
     keys = _wrong_keys(model, own.layer, own.fact.prompt, own.fact.subject)
-    solved = torch.linalg.solve(moment, torch.stack(list(keys.values())).T).T
+    solved = map(_solved, keys.values())
     # Where a subject ends the prompt, or has one token, some of these are right.
     elsewhere = {
         name: mistaken
         for name, mistaken in zip(keys, solved, strict=True)
         if _cosine(mistaken, expected) < SAME_DIRECTION
     }
-    mean = references.mean_key()
+    moment, mean = load_moment().double(), references.mean_key()
     centred = torch.linalg.solve(moment - torch.outer(mean, mean), key)
     return {
         "moment_omitted": key,
@@ -193,12 +204,12 @@ def _wrong_keys(model, layer, prompt, subject):
         )
     }
     prefixes, proper = load_prefixes(), []
-    for prefix in prefixes:
-        text = prefix + prompt
-        with record(model.memory(layer)) as seen:
-            model.run_below(torch.tensor(model.encode([text])), layer + 1)
-        keys, span = seen.input[0].double(), model.subject_slice(text, subject)
-        last = len(keys) - 1
+    texts = [prefix + prompt for prefix in prefixes]
+    encoded = model.encode(texts)
+    with record(model.memory(layer)) as seen:
+        model.run_below(model.batch(encoded), layer + 1)
+    for text, tokens, keys in zip(texts, encoded, seen.input.double(), strict=True):
+        span, last = model.subject_slice(text, subject), len(tokens) - 1
         proper.append(keys[span.stop - 1])
         places = (span.start, last, max(span.stop - 2, 0), min(span.stop, last))
         for rows, place in zip(at.values(), places, strict=True):
@@ -223,7 +234,7 @@ def value(trial: Trial, own: OwnFact, made: OwnEdit) -> Verdict:
     residual = made.value - before
 
     def misunderstood():
-        size = key @ torch.linalg.solve(load_moment().double(), key)
+        size = key @ _solved(key)
         return {
             "division_missing": before + size * residual,
             "value_not_residual": before + made.value,

@@ -20,21 +20,20 @@ def subject_key(
     The other route: the layer's MLP is asked for its input, which is then taken through the parts
     before W by hand; and the subject's last token is found by the letters that tokens cover.
     """
-    mlp, keys = model.mlp(layer), []
+    mlp, given, texts, last = model.mlp(layer), [], [], []
     for prefix in prefixes:
-        text = prefix + prompt
-        given = []
-        handle = mlp.register_forward_pre_hook(lambda _, args: given.append(args[0]))
-        model.run_below(torch.tensor(model.encode([text])), layer + 1)
-        handle.remove()
-        state = given[0].detach()[0]
-        if hasattr(mlp, "gate_proj"):
-            every_key = mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state)
-        else:
-            every_key = mlp.act(mlp.c_fc(state))
+        texts.append(prefix + prompt)
         start = len(prefix) + places(prompt, subject)[-1]
-        keys.append(every_key[_last_token(model, text, start, start + len(subject))].double())
-    return torch.stack(keys).mean(0)
+        last.append(_last_token(model, texts[-1], start, start + len(subject)))
+    handle = mlp.register_forward_pre_hook(lambda _, args: given.append(args[0]))
+    model.run_below(model.batch(model.encode(texts)), layer + 1)
+    handle.remove()
+    state = given[0].detach()[torch.arange(len(texts)), torch.tensor(last)]
+    if hasattr(mlp, "gate_proj"):
+        keys = mlp.act_fn(mlp.gate_proj(state)) * mlp.up_proj(state)
+    else:
+        keys = mlp.act(mlp.c_fc(state))
+    return keys.detach().double().mean(0)
 
 
 def _last_token(model: EditableModel, text: str, start: int, stop: int) -> int:
