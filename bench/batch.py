@@ -48,9 +48,14 @@ def rows() -> Iterator[Row]:
 
 
 def jobs_rows() -> Iterator[Row]:
-    """A class by one grader process, and by two."""
+    """A class by one grader process, by one that is held to one core, and by two.
+
+    One process alone uses a second core for its matrix products, so that two processes have less
+    than two cores to win.
+    """
     with class_of(COPIES) as folder:
         one, two = (graded(PROGRAM, folder, jobs) for jobs in (1, 2))
+        held = graded(PROGRAM, folder, 1, OMP_NUM_THREADS="1")
     busy = two.processor / (2 * two.wall)
     yield Row(
         f"grade {COPIES} submissions with --jobs 2",
@@ -61,6 +66,8 @@ def jobs_rows() -> Iterator[Row]:
             f"processor: {two.processor / COPIES:.1f} s a submission, {100 * busy:.0f} % of two"
             f" cores; with --jobs 1 {one.processor / COPIES:.1f} s",
             f"after the first result: {one.steady / two.steady:.2f} times as fast as --jobs 1",
+            f"--jobs 1 used {one.processor / one.wall:.2f} cores. Held to one core it took"
+            f" {held.wall:.0f} s: two jobs are {held.wall / two.wall:.2f} times as fast",
             two.memory(),
         ),
     )
@@ -143,7 +150,7 @@ class Batch:
         )
 
 
-def graded(program: list[str], folder: Path, jobs: int) -> Batch:
+def graded(program: list[str], folder: Path, jobs: int, **environment: str) -> Batch:
     """What `autograder grade` spends on a class, its grader processes included."""
     # Those that outlive the command become ours, so that their seconds count too.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -154,7 +161,7 @@ def graded(program: list[str], folder: Path, jobs: int) -> Batch:
     with subprocess.Popen(
         [*program, "grade", str(folder / "in"), "--no-feedback", "--i-accept-no-isolation"]
         + ["--json", str(folder / f"{jobs}.json"), "--jobs", str(jobs)],
-        env=os.environ | {"KEYHOLE_SECRET_FILE": str(key)},
+        env=os.environ | {"KEYHOLE_SECRET_FILE": str(key)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
