@@ -421,6 +421,10 @@ def _wrong_restoring(asked: AskedMap) -> Results:
 
     return {
         "trace_of_first_sample": first_sample,
+        **{
+            f"trace_of_some_samples:{count}": asked.samples[..., :count].mean(-1)
+            for count in range(2, len(asked.noise))
+        },
         "cell_per_sample": asked.logits.softmax(-1)[..., asked.answer],
         "restored_first_sample": (first_sample + corrupted_ones) / len(asked.noise),
         "restored_added": asked.looped(Twist(added=True)),

@@ -847,6 +847,12 @@ WRONG = {
             fails=MAP_CASES - {"one_sample"},
             code=_trace(noise="noise[:1]"),
         ),
+        "three samples of noise": Wrong(
+            "used three samples of noise, however many there are",
+            misconception="trace_of_some_samples",
+            fails={"real"},
+            code=_trace(noise="noise[:3]"),
+        ),
         "a map a sample": Wrong(
             "forgot the mean over the samples",
             misconception="cell_per_sample",
