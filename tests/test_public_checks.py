@@ -72,7 +72,7 @@ LET_THROUGH = {
     },
     "Every public case of `restore` has four samples.": {"restore: a loop over four"},
     "In every public case of `trace` each letter is one token.": {"trace: letters for tokens"},
-    "Every public case of `trace` has three samples.": {"trace: three samples of noise"},
+    "Every public case of `trace` has three samples.": {"trace: three samples"},
     "In every public case the keys are too large for a little of the identity to show.": {
         "second_moment: identity added"
     },

@@ -847,11 +847,11 @@ WRONG = {
             fails=MAP_CASES - {"one_sample"},
             code=_trace(noise="noise[:1]"),
         ),
-        "three samples of noise": Wrong(
-            "used three samples of noise, however many there are",
+        "three samples": Wrong(
+            "took the mean of three samples, however many there are",
             misconception="trace_of_some_samples",
             fails={"real"},
-            code=_trace(noise="noise[:3]"),
+            code=_trace(cell="found[:3, answer].mean()"),
         ),
         "a map a sample": Wrong(
             "forgot the mean over the samples",
