@@ -412,7 +412,8 @@ def _wrong_noise(asked: AskedMap) -> Results:
 
 def _wrong_restoring(asked: AskedMap) -> Results:
     """Maps whose cells restore something else."""
-    first_sample = asked.logits.softmax(-1)[:, :, 0, asked.answer]
+    samples = asked.samples
+    first_sample = samples[..., 0]
     corrupted_ones = asked.corrupted[1:, asked.answer].sum()
 
     def beside(step: int) -> Tensor:
@@ -422,10 +423,10 @@ def _wrong_restoring(asked: AskedMap) -> Results:
     return {
         "trace_of_first_sample": first_sample,
         **{
-            f"trace_of_some_samples:{count}": asked.samples[..., :count].mean(-1)
+            f"trace_of_some_samples:{count}": samples[..., :count].mean(-1)
             for count in range(2, len(asked.noise))
         },
-        "cell_per_sample": asked.logits.softmax(-1)[..., asked.answer],
+        "cell_per_sample": samples,
         "restored_first_sample": (first_sample + corrupted_ones) / len(asked.noise),
         "restored_added": asked.looped(Twist(added=True)),
         "restored_before": beside(-1),
