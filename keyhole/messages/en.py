@@ -305,8 +305,8 @@ MISCONCEPTIONS = {
         "The result is the map of the first noise sample; each cell is the mean over all samples."
     ),
     "trace_of_some_samples": (
-        "This is the map of the first few samples of noise. Each cell is a mean over all of them,"
-        " however many there are."
+        "The result is the map of the first few noise samples; each cell is the mean over all "
+        "samples, however many there are."
     ),
     "cell_per_sample": "The result has one number for each sample; a cell is their mean.",
     "restorings_pile_up": (
