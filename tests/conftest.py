@@ -9,10 +9,10 @@ import signal
 import pytest
 import torch
 
-from autograder.commands import grade_class
 from keyhole import messages
 from keyhole.models import load_model
 from keyhole.toy import toy_model
+from tests.standins import no_grader_processes
 
 # A shell that starts the tests in the background has Ctrl-C ignored, in child processes too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,8 +48,7 @@ def threads(request):
 
 @pytest.fixture(autouse=True)
 def one_grader_process(monkeypatch):
-    """What a test puts in the place of something else is not there in another process."""
-    monkeypatch.setattr(grade_class, "cores_here", lambda: 1)
+    no_grader_processes(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

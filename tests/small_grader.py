@@ -1,7 +1,8 @@
 """`autograder` with the quick hidden tests of standins.py, as a program: for tests that kill it.
 
 Python's multiprocessing imports a main module again in each process that it starts. So what is put
-in the place of something else here is so in grader processes too.
+in the place of something else here is so in grader processes too. The process that they are copies
+of imports this module first. Else it would make what the real hidden tests share.
 
 With SANDBOX=real in the environment students' code runs in a process of its own. LEVEL says at
 which level of isolation the machine is said to be.
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autograder import cli, hidden
 from autograder import grade as grading
+from autograder.running import forking
 from autograder.sandbox import isolation
 from tests.standins import TESTS, InThisProcess
 
@@ -25,4 +27,6 @@ if os.environ.get("SANDBOX") != "real":
     grading.Sandbox = InThisProcess
 
 if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = sys.path[0]  # it may run in a course's folder
+    forking.MOTHER.insert(0, "tests.small_grader")
     sys.exit(cli.main())

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from autograder import messages as staff
+from autograder.commands import grade_class
 from autograder.running.grading import GraderProcess
 from autograder.sandbox import Reply, StudentFailed
 from autograder.submissions.notebooks import Submitted
@@ -106,6 +107,15 @@ TESTS = registry(
     HiddenTest("double.again", 1, times(2)),
     HiddenTest("triple.plain", 2, times(3)),
 )
+
+
+def no_grader_processes(monkeypatch):
+    """One process grades, and none makes ready to be copied: that would work for half a minute.
+
+    What a test puts in the place of something else is not there in another process.
+    """
+    monkeypatch.setattr(grade_class, "cores_here", lambda: 1)
+    monkeypatch.setattr(grade_class, "start_mother", lambda: None)
 
 
 @dataclass

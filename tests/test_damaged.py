@@ -26,7 +26,7 @@ from keyhole import messages
 from keyhole.paths import data_folder
 from tests.damaged import ALL, DAMAGES, NOTHING, save, without_marks, zipped
 from tests.ordinary import as_ordinary_user, open_up
-from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess, PickledTasks
+from tests.standins import DOUBLE, TESTS, TRIPLE, InThisProcess, PickledTasks, no_grader_processes
 from tests.test_nbgrader import (  # noqa: F401 (fixtures)
     course,
     gradebook,
@@ -131,6 +131,7 @@ def batch(request, tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("class")
     with pytest.MonkeyPatch.context() as patch:
+        no_grader_processes(patch)
         patch.setattr(hidden, "NOTEBOOKS", TESTS)
         patch.setattr(grading, "Sandbox", InThisProcess)
         patch.setattr(isolation, "best", lambda: isolation.MachineLevel("A", {}))
