@@ -3,6 +3,7 @@
 And which files begin, where several processes run them.
 """
 
+import gc
 import os
 import signal
 
@@ -38,6 +39,12 @@ LONGEST_FIRST = [
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish():
+    """What is there now stays. Whoever looks for garbage need not look at it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
