@@ -6,12 +6,15 @@ As a tree of tokens they are about half of what they are as padded rows.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
-from transformers.cache_utils import Cache, DynamicCache
 
 from keyhole.editable import EditableModel
 from keyhole.suspended import run_on, unshared
+
+if TYPE_CHECKING:
+    from transformers.cache_utils import Cache
 
 # Of a tree. More would cost more attention, as its square; fewer would share less.
 TOKENS_AT_ONCE = 256
@@ -68,8 +71,10 @@ def trees_of(texts: Sequence[Sequence[int]], start: int = 0) -> list[Tree]:
 
 
 @torch.no_grad()
-def cache_of(model: EditableModel, tokens: Sequence[int]) -> Cache:
+def cache_of(model: EditableModel, tokens: Sequence[int]) -> "Cache":
     """The attention's keys and values of what stands before all texts, as the model is now."""
+    from transformers.cache_utils import DynamicCache  # late: transformers takes a second
+
     ids = torch.tensor([tokens], device=model.device)
     # A cache made without the model's config keeps all positions of a layer with a window, too.
     given = DynamicCache()
@@ -83,7 +88,7 @@ class SuspendedTree:
     """
 
     def __init__(
-        self, model: EditableModel, tree: Tree, layer: int = 0, cache: Cache | None = None
+        self, model: EditableModel, tree: Tree, layer: int = 0, cache: "Cache | None" = None
     ):
         before = 0 if cache is None else cache.get_seq_length()
         seen = tree.seen()

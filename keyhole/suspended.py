@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache
 
 from keyhole.editable import Call, EditableModel
 
@@ -20,6 +19,8 @@ def unshared(value: Any) -> Any:
 
     Anything else is given back as it is.
     """
+    from transformers.cache_utils import Cache  # late: transformers takes a second
+
     if not isinstance(value, Cache):
         return value
     twin = copy.copy(value)

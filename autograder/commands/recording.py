@@ -5,11 +5,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.gradebook.config import CONFIG_FILE
-from autograder.gradebook.course import Course, alone
 from autograder.result import name_shown
-from autograder.running.recorder import Recorder
+
+if TYPE_CHECKING:
+    from autograder.running.recorder import Recorder
 
 UNRECORDED = 3  # exit status where somebody was graded and could not be recorded
 
@@ -17,11 +19,15 @@ UNRECORDED = 3  # exit status where somebody was graded and could not be recorde
 @contextmanager
 def recorder_of(
     root: str | Path, assignment: str, notebooks: Mapping, folder_of: Callable[[str], Path]
-) -> Iterator[Recorder]:
+) -> "Iterator[Recorder]":
     """A recorder into the course in a folder, which no other grading may use meanwhile.
 
     folder_of(student) is where the student's submission lies. Raises KeyholeError.
     """
+    # Late: nbgrader takes a second, and not every batch is recorded.
+    from autograder.gradebook.course import Course, alone
+    from autograder.running.recorder import Recorder
+
     if not (Path(root) / CONFIG_FILE).is_file():
         yield Recorder(Course(assignment, notebooks, root), folder_of)
         return
@@ -42,7 +48,7 @@ def record_command(reports: list[Path], submitted: Path, course: Path | None) ->
     return shlex.join(command)
 
 
-def recap(recorder: Recorder | None, mending: str, nobody: bool = False) -> int:
+def recap(recorder: "Recorder | None", mending: str, nobody: bool = False) -> int:
     """Say who was graded and is not in the gradebook, and which command mends it: exit status.
 
     nobody: the gradebook could not even be opened.

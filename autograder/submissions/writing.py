@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from copydetect.utils import filter_code, winnow
 
 from autograder.submissions.notebooks import Submission, Submitted
 from keyhole.errors import KeyholeError
@@ -85,6 +84,8 @@ def _functions(submitted: Submitted) -> Iterator[tuple[str, str]]:
 
 
 def _code_prints(text: str, window: int = WINDOW) -> Prints:
+    from copydetect.utils import filter_code  # late: it loads the library for plots
+
     filtered, _ = filter_code(text[:LONGEST], "notebook.py", "python")
     return _prints("".join(filtered.split()), CODE, window)
 
@@ -96,6 +97,8 @@ def _prose_prints(text: str, window: int = WINDOW) -> Prints:
 
 def _prints(letters: str, length: int, window: int) -> Prints:
     """The distinct fingerprints that winnowing keeps; Python's own hash differs in every run."""
+    from copydetect.utils import winnow
+
     runs = range(len(letters) - length + 1)
     hashes = [zlib.crc32(letters[i : i + length].encode("utf-8", "replace")) for i in runs]
     if not hashes:
