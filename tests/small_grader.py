@@ -2,7 +2,8 @@
 
 Python's multiprocessing imports a main module again in each process that it starts. So what is put
 in the place of something else here is so in grader processes too. The process that they are copies
-of imports this module first. Else it would make what the real hidden tests share.
+of does not import the main module, so it is told to import this file as a module. Otherwise it
+would make what the real hidden tests share.
 
 With SANDBOX=real in the environment students' code runs in a process of its own. LEVEL says at
 which level of isolation the machine is said to be.
@@ -28,5 +29,5 @@ if os.environ.get("SANDBOX") != "real":
 
 if __name__ == "__main__":
     os.environ["PYTHONPATH"] = sys.path[0]  # it may run in a course's folder
-    forking.MOTHER.insert(0, "tests.small_grader")
+    forking.PRELOADED.insert(0, "tests.small_grader")
     sys.exit(cli.main())

@@ -110,9 +110,10 @@ TESTS = registry(
 
 
 def no_grader_processes(monkeypatch):
-    """One process grades, and none makes ready to be copied: that would work for half a minute.
+    """Let this process grade alone: in another one, a test's stand-ins are not there.
 
-    What a test puts in the place of something else is not there in another process.
+    Nor does the process start of which grader processes are copies. It would work for half a
+    minute on what the real hidden tests share.
     """
     monkeypatch.setattr(grade_class, "cores_here", lambda: 1)
     monkeypatch.setattr(grade_class, "start_mother", lambda: None)

@@ -9,6 +9,8 @@ import json
 import math
 import os
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -494,6 +496,16 @@ def run(folder, *options):
     return cli.main(
         ["grade", str(folder / "in"), "--json", str(folder / "r.json"), "--no-feedback", *options]
     )
+
+
+def test_the_client_loads_only_what_each_batch_needs():
+    """nbgrader, transformers and the plots that copydetect loads take seconds."""
+    code = (
+        "import sys, autograder.commands.batch\n"
+        "print({'nbgrader', 'transformers', 'copydetect', 'matplotlib'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])

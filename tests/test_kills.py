@@ -124,7 +124,7 @@ def graders(process):
         for copy in child.children()
     ]
     assert found
-    # They are copies of a process that made ready for the quick hidden tests: it took no model.
+    # The process that they are copies of knew only the quick hidden tests, so it loaded no model.
     assert not any(part.path.endswith(".safetensors") for part in found[0].memory_maps())
     return found
 

@@ -14,7 +14,7 @@ from multiprocessing import forkserver
 # Where processes can be forked safely, each is a copy of one that has made what a class shares.
 FORKS = sys.platform == "linux"
 STARTER = "KEYHOLE_STARTER"  # the environment's name for the process that started the mother
-MOTHER = ["autograder.running.mother"]  # the modules that Python's forkserver imports
+PRELOADED = ["autograder.running.mother"]  # the modules that the mother imports at its start
 
 
 def start_mother() -> None:
@@ -30,7 +30,7 @@ def start_mother() -> None:
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:
-        multiprocessing.get_context("forkserver").set_forkserver_preload(MOTHER)
+        multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
         with without_interrupts():
             forkserver.ensure_running()
     finally:
