@@ -214,7 +214,7 @@ class Seen:
     """What the browser did that it should not have done."""
 
     def __init__(self):
-        self.elsewhere, self.errors = [], []
+        self.elsewhere, self.errors, self.lost = [], [], []
 
     def watch(self, page, port):
         own = (f"http://{ADDRESS}:{port}/", f"ws://{ADDRESS}:{port}/", "data:", "blob:")
@@ -225,6 +225,10 @@ class Seen:
         page.on(
             "websocket",
             lambda socket: socket.url.startswith(own) or self.elsewhere.append(socket.url),
+        )
+        page.on(
+            "websocket",
+            lambda socket: socket.on("close", lambda closed: self.lost.append(closed.url)),
         )
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
@@ -464,7 +468,7 @@ def test_a_link_opens_its_state_in_a_second_tab_and_a_dead_kernel_is_noticed(con
     second.get_by_text("This is tab number 2").wait_for()
     second.get_by_text("“um” restored in layer 5").wait_for()
     assert "MLP outputs" in second.locator(".kh-map-box h2").inner_text()
-    errors = len(seen.errors)
+    errors, lost = len(seen.errors), len(seen.lost)
     youngest = max(
         psutil.Process(server[0].pid).children(), key=lambda process: process.create_time()
     )
@@ -472,8 +476,15 @@ def test_a_link_opens_its_state_in_a_second_tab_and_a_dead_kernel_is_noticed(con
     second.get_by_text("Python has stopped").wait_for()
     second.get_by_role("button", name="Reload the page").click()
     second.get_by_text("MLP outputs").first.wait_for()
-    del seen.errors[errors:]  # the broken connection is an error, and was meant
     second.close()
+    del seen.errors[errors:], seen.lost[lost:]  # the broken connection was meant
+
+
+@pytest.mark.slow
+def test_no_connection_is_lost_while_the_page_is_open(page, seen):
+    until = 70  # seconds: the server looks twice whether the browser is still there
+    page.wait_for_function("least => performance.now() / 1000 > least", arg=until)
+    assert seen.lost == []
 
 
 @pytest.mark.slow

@@ -30,8 +30,7 @@ EXTENSIONS = (
 SETTINGS = {
     # Voila's page ends its kernel by a request without this token when it is closed. Who does not
     # know the kernel's random name can end none.
-    "disable_check_xsrf": True,
-    "ws_ping_timeout": 30_000,  # milliseconds: not longer than the interval between two pings
+    "disable_check_xsrf": True
 }
 
 
