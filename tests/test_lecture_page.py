@@ -24,6 +24,7 @@ from keyhole.models import load_model
 from keyhole.tracing import MAP_KINDS
 from lecture.editing import EditRequest, presets
 from lecture.page import form, link, markup, stills, stored_model
+from lecture.page.frame import Frame
 from lecture.page.lanes import Lane
 from lecture.page.serve import ADDRESS, free_port, transport
 from lecture.page.serve import main as serve
@@ -149,6 +150,31 @@ def test_a_lane_stops_what_is_older_and_says_what_failed():
     assert done.wait(20)
     assert [error.args[0] for error in said][:1] == ["stopped"]
     assert "ZeroDivisionError: oh" in str(said[-1])
+
+
+def test_the_pages_own_changes_are_not_heard_and_a_viewers_at_the_same_time_are():
+    frame, heard = Frame(), []
+    choice = frame.switch("editors", ["thought_out", "learned"])
+    frame.when(choice, lambda: heard.append(choice.value))
+    with frame.quietly():
+        choice.value = "learned"
+    assert heard == []
+    begun, ended = threading.Event(), threading.Event()
+
+    def load():
+        with frame.quietly():
+            begun.set()
+            ended.wait(20)
+
+    worker = threading.Thread(target=load)
+    worker.start()
+    assert begun.wait(20)
+    choice.value = "thought_out"  # the viewer's
+    with frame.quietly():  # ends after the worker's
+        ended.set()
+        worker.join(20)
+    choice.value = "learned"
+    assert heard == ["thought_out", "learned"]
 
 
 # ---------------------------------------------------------------- the command

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ from lecture.page.words import say
 if TYPE_CHECKING:
     from lecture.engine import Engine
 
+# True while the page itself changes its widgets. Each thread has its own: what a viewer does
+# meanwhile, in another thread, is heard.
+QUIET = ContextVar("QUIET", default=False)
+
 
 class Frame:
     """One page's common parts. `engine` is None until the model is loaded."""
@@ -27,7 +32,6 @@ class Frame:
         self.in_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
         self.browser = Browser(owns_address=self.in_voila)
         self.changed: Callable[[], None] = lambda: None  # called when the state is another
-        self._quiet = False
         self._labels: list[tuple[Any, str, str]] = []
         self._switches: list[widgets.ToggleButtons] = []
         self._needing: list[widgets.Widget] = []  # useless until the model is loaded
@@ -112,7 +116,7 @@ class Frame:
         """Call `changed` when a viewer, not the page itself, changes the widget's trait."""
 
         def heard(change):
-            if not self._quiet and change["old"] != change["new"]:
+            if not QUIET.get() and change["old"] != change["new"]:
                 self.guarded(changed)
                 self.changed()
 
@@ -121,11 +125,11 @@ class Frame:
     @contextmanager
     def quietly(self) -> Iterator[None]:
         """Changes made here are the page's own."""
-        before, self._quiet = self._quiet, True
+        before = QUIET.set(True)
         try:
             yield
         finally:
-            self._quiet = before
+            QUIET.reset(before)
 
     # ------------------------------------------------------------ work
 
