@@ -1046,13 +1046,26 @@ def test_a_start_is_a_fork(zygote):
         )
 
 
+def asked(sandbox, monkeypatch):
+    """An event that is set as soon as the sandbox's process has a request."""
+    held, event = sandbox._child, threading.Event()
+
+    def receive(*arguments, receive=held._receive):
+        event.set()
+        return receive(*arguments)
+
+    monkeypatch.setattr(held, "_receive", receive)
+    return event
+
+
 @linux
-def test_a_zygote_killed_from_outside_is_replaced(zygote):
+def test_a_zygote_killed_from_outside_is_replaced(zygote, monkeypatch):
     with Sandbox(HOSTILE) as sandbox, ThreadPoolExecutor() as pool:
         run(sandbox, "parent")
+        before, in_work = zygote_of_all(), asked(sandbox, monkeypatch)
         answer = pool.submit(run, sandbox, "sleep", seconds=1)
-        time.sleep(0.3)
-        os.kill(before := zygote_of_all(), signal.SIGKILL)
+        assert in_work.wait(60)
+        os.kill(before, signal.SIGKILL)
         assert (
             answer.result() and sandbox._zygote is not zygote_client.SHARED
         )  # the call is made again, from a zygote of the sandbox's own
