@@ -50,6 +50,7 @@ def imitated(program, folder):
     )
 
 
+@pytest.mark.slow
 def test_every_module_imports(tmp_path):
     done = imitated(EVERY_MODULE, tmp_path)
     assert done.returncode == 0, done.stderr

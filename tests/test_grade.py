@@ -498,6 +498,7 @@ def run(folder, *options):
     )
 
 
+@pytest.mark.slow
 def test_the_client_loads_only_what_each_batch_needs():
     """nbgrader, transformers and the plots that copydetect loads take seconds."""
     code = (

@@ -205,6 +205,7 @@ def said_of_each(out):
     return dict(block.split(maxsplit=1) for block in blocks[2:].split("\0"))
 
 
+@pytest.mark.slow
 def test_check_of_a_right_notebook(tmp_path, capsys):
     # Prints and a changed working folder must not disturb the answers.
     noisy = "def second_moment(keys):\n    print('noise', flush=True)\n    return keys.T @ keys"

@@ -155,6 +155,7 @@ def test_the_stored_moment_is_made_again(real_model, tmp_path, monkeypatch):
     torch.testing.assert_close(load_moment(), stored, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_stored_prefixes_are_made_again(real_model, tmp_path, monkeypatch):
     stored = load_prefixes()
     monkeypatch.setenv("KEYHOLE_DATA", str(tmp_path))
@@ -162,6 +163,7 @@ def test_the_stored_prefixes_are_made_again(real_model, tmp_path, monkeypatch):
     assert load_prefixes() == stored
 
 
+@pytest.mark.slow
 def test_the_stored_text_begins_as_it_is_made_again(real_model, tmp_path, monkeypatch):
     """Its first rows up to the third token: the rest comes from the same generator, in minutes."""
     stored = load_text()

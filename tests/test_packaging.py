@@ -428,6 +428,7 @@ def test_the_real_pack_tells_nothing(real_pack):
     assert not any(fact.get("hidden") for fact in facts)
 
 
+@pytest.mark.slow
 def test_the_real_pack_imports(real_pack, tmp_path):
     with zipfile.ZipFile(real_pack) as archive:
         archive.extractall(tmp_path)

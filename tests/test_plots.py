@@ -121,6 +121,7 @@ def test_moment_spectrum_says_how_ill_conditioned_c_is():
     assert moment_spectrum(keys.T @ keys).get_suptitle() == "rank 5 of 12: C is not invertible"
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_a_picture_and_pyplot_stays_out():
     program = (
         "import sys, torch\nfrom keyhole.plots import loss_curve\npng = loss_curve([1.0,"
@@ -257,6 +258,7 @@ def the_pictures():
     yield from (draw() for draw in IDEAS)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_pictures_are_all_in_chinese_and_lack_no_character():
     if not fonts.chinese_font():
@@ -310,6 +312,7 @@ def test_every_stored_editor_has_its_words():
     assert unnamed <= {"MEMIT", "AlphaEdit", "LoRA"}
 
 
+@pytest.mark.slow
 def test_without_a_font_the_words_are_english_and_that_is_told_once(monkeypatch):
     monkeypatch.setattr(fonts, "CHINESE_FONTS", ("no such font",))
     plots._tell_of_font.cache_clear()
