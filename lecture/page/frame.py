@@ -19,8 +19,8 @@ from lecture.page.words import say
 if TYPE_CHECKING:
     from lecture.engine import Engine
 
-# True while the page itself changes its widgets. Each thread has its own: what a viewer does
-# meanwhile, in another thread, is heard.
+# True while the page itself changes its widgets. Each thread has a value of its own, so that
+# another thread hears what a viewer changes meanwhile.
 QUIET = ContextVar("QUIET", default=False)
 
 
