@@ -134,6 +134,7 @@ def test_a_matrix_is_shown_by_its_worst_numbers_and_a_small_picture():
     assert (dtype.expected, dtype.got) == ("float32", "float16") and dtype.differs
 
 
+@pytest.mark.slow
 def test_a_card_loads_nothing_large():
     """torch.unravel_index would load sympy, which takes most of a second."""
     code = (

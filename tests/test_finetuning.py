@@ -97,6 +97,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_trained(toy, monkeypatch):
     assert same(toy, before) and not any(weight.requires_grad for weight in toy.hf.parameters())
 
 
+@pytest.mark.slow
 def test_for_good_is_the_same_and_stays(toy):
     before = weights(toy)
     with fine_tuned(toy, PROMPT, TARGET, nll, FAST) as losses:

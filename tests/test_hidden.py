@@ -368,6 +368,7 @@ def test_under_another_secret_the_names_are_the_same_but_for_a_few():
     assert len(differing) <= 0.01 * len(pairs), differing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "solution",
     each(WRONG, lambda solution: solution.name in ("the best token", "unconstrained rank")),
@@ -395,6 +396,7 @@ def test_what_is_wrong_with_an_effect_shows_whatever_numbers_are_drawn(solution)
         assert lost == dict.fromkeys(solution.must_fail(found), solution.misconception), number
 
 
+@pytest.mark.slow
 def test_noise_of_its_own_is_told_of_noise_that_was_drawn_and_of_nothing_else():
     for solution in WRONG:
         if solution.function == "trace":

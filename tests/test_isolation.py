@@ -135,6 +135,7 @@ def test_where_every_bubblewrap_is_refused_each_reason_is_said_once(refused, mon
     assert why.count("setting up uid map: Permission denied") == 1 and "No such file" in why
 
 
+@pytest.mark.slow
 @linux
 def test_levels_fall_with_the_walls():
     """A kernel without user namespaces, then without Landlock, then without seccomp.

@@ -271,6 +271,7 @@ def test_check_reports_every_function_whatever_the_others_do(tmp_path, capsys):
     assert last == "1 of 5 functions pass their public checks."
 
 
+@pytest.mark.slow
 def test_check_reports_what_cannot_be_run(tmp_path, capsys):
     path = notebook(
         tmp_path / "mine.ipynb",

@@ -279,6 +279,7 @@ def said_at_random(form, count):
             yield str(remark)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_result_wrong_at_random_shows_nothing(form):
     """The bounds that the docstrings give, tried out."""
